@@ -1,0 +1,1 @@
+"""Adapters turn bytes into words and words into bytes."""

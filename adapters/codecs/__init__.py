@@ -1,0 +1,1 @@
+"""One wire format each: bytes to words and back, no sockets."""

@@ -1,0 +1,1 @@
+"""One telescope network each."""

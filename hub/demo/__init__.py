@@ -1,0 +1,1 @@
+"""A synthetic night in true wire formats."""

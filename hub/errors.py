@@ -1,0 +1,74 @@
+"""Every error that the hub raises, by what its receiver should do.
+
+::
+
+    HubError
+    ├── DecodeError          quarantine this message, go on with the next
+    │   └── NotAMessage      the bytes are of no format that the hub knows
+    ├── SkymapRefused        keep the notice, fall back to its cone
+    ├── TransportError
+    │   ├── Transient        retry with growing pauses
+    │   └── Permanent        give up, show it to a person
+    ├── NetworkRefused       the telescope network said no to this request
+    ├── StorageError         stop taking messages until the store answers
+    ├── ConfigError          stop and tell the operator which key is wrong
+    ├── InvalidRequest       tell the caller what is wrong with the question
+    └── NotFound             tell the caller that there is no such thing
+"""
+
+
+class HubError(Exception):
+    """Root of all errors that the hub raises on purpose; the text is one sentence for a person."""
+
+
+class DecodeError(HubError):
+    """The bytes cannot be understood: they go to the dead letters with this sentence."""
+
+    def __init__(self, reason: str, *, format: str | None = None) -> None:  # noqa: A002 - the field's word
+        super().__init__(reason)
+        self.reason = reason
+        self.format = format
+
+
+class NotAMessage(DecodeError):
+    """The bytes are of no format that the hub knows."""
+
+
+class SkymapRefused(HubError):
+    """A sky map breaks a rule of the validator; the notice that carried it lives on without."""
+
+
+class TransportError(HubError):
+    """Bytes could not be sent or received."""
+
+
+class Transient(TransportError):
+    """A passing fault: the same call may succeed later."""
+
+
+class Permanent(TransportError):
+    """The same call will never succeed."""
+
+
+class NetworkRefused(HubError):
+    """A telescope network answered no; the text is its reason."""
+
+
+class StorageError(HubError):
+    """The state database does not do what it must."""
+
+
+class ConfigError(HubError):
+    """A setting is missing, unknown or out of range; the text names the key."""
+
+
+class InvalidRequest(HubError):
+    """A caller's question cannot be answered as it was put."""
+
+    def __init__(self, reason: str, *, field: str | None = None) -> None:
+        super().__init__(reason)
+        self.field = field
+
+
+class NotFound(HubError):
+    """There is no such resource."""

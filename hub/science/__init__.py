@@ -1,0 +1,1 @@
+"""Geometry and statistics: numbers in, numbers out."""
