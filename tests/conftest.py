@@ -1,0 +1,32 @@
+"""What all tests share: where the recorded messages are, and what a missing component means."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+REPOSITORY = Path(__file__).parent.parent
+
+
+def missing(what: str) -> None:
+    """Skip, or fail where every component is demanded (MMHUB_TEST_REQUIRE=all)."""
+    if os.environ.get("MMHUB_TEST_REQUIRE") == "all":
+        pytest.fail(f"required but missing: {what}")
+    pytest.skip(what)
+
+
+def recorded_folder() -> Path | None:
+    """Return the folder of recorded messages, None where there is none."""
+    named = os.environ.get("MMHUB_RECORDED")
+    folder = Path(named) if named else REPOSITORY.parent / "shared" / "data"
+    return folder if (folder / "manifest.json").is_file() else None
+
+
+@pytest.fixture(scope="session")
+def recorded() -> Path:
+    """The folder of recorded third-party messages, which are never part of the repository."""
+    folder = recorded_folder()
+    if folder is None:
+        missing("no recorded messages: set MMHUB_RECORDED to their folder")
+        raise AssertionError
+    return folder
