@@ -1,0 +1,105 @@
+"""Logging: structlog on standard error, secrets redacted, foreign text without control characters.
+
+An event is a short constant phrase with fields: ``log.info("notice stored", ivorn=...)``.
+"""
+
+import logging
+import re
+import sys
+from collections.abc import Mapping, MutableMapping
+from typing import Any, cast
+
+import structlog
+
+REDACTED = "[redacted]"
+"""What stands in a log line instead of a secret."""
+
+_SECRET_KEY = re.compile(r"passw|secret|token|api_?key|authorization|credential|cookie", re.IGNORECASE)
+_URL_PASSWORD = re.compile(r"(?<=://)([^/\s:@]*):([^/\s@]*)@")
+_CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
+
+
+def get_logger(name: str = "hub", **fields: Any) -> structlog.stdlib.BoundLogger:
+    """Return a logger with fields bound; works before and after `configure`."""
+    return cast("structlog.stdlib.BoundLogger", structlog.get_logger().bind(component=name, **fields))
+
+
+def configure(level: str = "info", *, json: bool = False) -> None:
+    """Set up logging for the whole process; called once, by the command line.
+
+    Parameters
+    ----------
+    level
+        ``debug``, ``info``, ``warning`` or ``error``; lines below it are dropped.
+    json
+        One JSON object a line, for machines, instead of text for people.
+    """
+    renderer: structlog.typing.Processor = (
+        structlog.processors.JSONRenderer(default=str) if json else structlog.dev.ConsoleRenderer(colors=False)
+    )
+    structlog.configure(
+        processors=[
+            structlog.contextvars.merge_contextvars,
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            structlog.processors.StackInfoRenderer(),
+            structlog.processors.format_exc_info,
+            redact,
+            escape,
+            renderer,
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[level.upper()]),
+        logger_factory=structlog.PrintLoggerFactory(file=sys.stderr),
+        cache_logger_on_first_use=False,
+    )
+    logging.basicConfig(level=max(logging.WARNING, logging.getLevelNamesMapping()[level.upper()]), stream=sys.stderr, force=True)
+
+
+def redact(logger: Any, method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """Replace the values of fields named like a secret, at any depth, and passwords inside URLs (a structlog processor)."""
+    return {key: _redacted(key, value) for key, value in event.items()}
+
+
+def escape(logger: Any, method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    r"""Write control characters of foreign text as ``\xNN``, so that a message can forge no line (a structlog processor)."""
+    return {key: _escaped(key, value) for key, value in event.items()}
+
+
+def printable(text: str) -> str:
+    r"""Return text fit for a terminal: every control and direction-changing character as ``\xNN`` or ``\uNNNN``.
+
+    >>> printable("GRB\x1b[2J a\nb")
+    'GRB\\x1b[2J a\\x0ab'
+    """
+    return _CONTROL.sub(lambda hit: f"\\x{ord(hit[0]):02x}" if ord(hit[0]) < 256 else f"\\u{ord(hit[0]):04x}", text)
+
+
+def redacted_url(url: str) -> str:
+    """Return a URL with the password in it hidden.
+
+    >>> redacted_url("postgresql://hub:geheim@db/hub")
+    'postgresql://hub:[redacted]@db/hub'
+    """
+    return _URL_PASSWORD.sub(rf"\1:{REDACTED}@", url)
+
+
+def _redacted(key: str, value: Any) -> Any:
+    if _SECRET_KEY.search(key) and value not in (None, ""):
+        return REDACTED
+    match value:
+        case str():
+            return redacted_url(value)
+        case Mapping():
+            return {k: _redacted(str(k), v) for k, v in value.items()}
+        case list() | tuple():
+            return [_redacted("", v) for v in value]
+        case _:
+            return value
+
+
+def _escaped(key: str, value: Any) -> Any:
+    if not isinstance(value, str):
+        return value
+    if key == "exception":  # a traceback keeps its lines
+        return "\n".join(printable(line) for line in value.split("\n"))
+    return printable(value)
