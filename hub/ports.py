@@ -143,7 +143,8 @@ class Announcement:
     is_retraction: bool
     author_ivorn: str
     member_facts: tuple[dict[str, Any], ...]
-    """For each member: ``id``, ``kind``, ``messenger`` or ``survey``, ``t0`` (UTC text), ``ivorn``, ``ra_deg``, ``dec_deg`` where known."""
+    """For each member: ``id``, ``kind``, ``messenger`` or ``survey``, ``t0`` (UTC text), ``ivorn``, ``ra_deg``, ``dec_deg`` where
+    known."""
 
     ra_deg: float | None
     dec_deg: float | None

@@ -94,15 +94,16 @@ class Event:
 
     @property
     def localization_ids(self) -> tuple[str, ...]:
-        """Localizations of all versions, in issue order, each once."""
-        return tuple(dict.fromkeys(v.stored.localization_id for v in self.versions if v.stored.localization_id is not None))
+        """Localizations of all versions that localize, in issue order, each once."""
+        found = [v.stored.localization_id for v in self.versions if v.stored.notice.localizes]
+        return tuple(dict.fromkeys(name for name in found if name is not None))
 
 
 def assemble(event_id: str, notices: Sequence[StoredNotice]) -> Event:
     """Return the event that a set of notices describes; the order of the sequence does not matter.
 
-    Later notices in issue order win where they say something; a retraction holds unless a later-issued notice takes it back; a veto
-    holds while the newest notice that speaks of classification carries it.
+    Later notices in issue order win where they say something; a retraction holds unless a later-issued notice takes it back; a
+    veto holds while the newest notice that speaks of classification carries it.
 
     Raises
     ------

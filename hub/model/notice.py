@@ -89,11 +89,13 @@ class Notice:
     ``igwn|S230518h|PRELIMINARY|2023-...``. Same identity with other bytes is a revision."""
 
     format: str
-    """Wire format: ``voevent-1.1``, ``voevent-2.0``, ``voevent-2.1``, ``gcn-unified``, ``igwn-json``, ``igwn-avro``, ``snews2``."""
+    """Wire format: ``voevent-1.1``, ``voevent-2.0``, ``voevent-2.1``, ``gcn-unified``, ``igwn-json``, ``igwn-avro``,
+    ``snews2``."""
 
     ivorn: str | None
     stream: str
-    """The stream's name, e.g. ``gcn.classic.voevent.FERMI_GBM_GND_POS``, ``gcn.notices.icecube.gold_bronze``, ``igwn.gwalert``."""
+    """The stream's name, e.g. ``gcn.classic.voevent.FERMI_GBM_GND_POS``, ``gcn.notices.icecube.gold_bronze``,
+    ``igwn.gwalert``."""
 
     mission: str
     """``Fermi``, ``Swift``, ``INTEGRAL``, ``IceCube``, ``LVK``, ``MAXI`` ..."""
@@ -126,7 +128,8 @@ class Notice:
     """Whether the position or map is a statement about the event's place (false for slews, light curves, pointings)."""
 
     systematic_model: str | None = None
-    """Name of the systematic-error model that the position needs, e.g. ``fermi-gbm-ground``; None where systematics are in or unknown."""
+    """Name of the systematic-error model that the position needs, e.g. ``fermi-gbm-ground``; None where systematics are in or
+    unknown."""
 
     skymap: bytes | None = field(default=None, repr=False)
     """FITS bytes of the embedded map as they came (perhaps gzipped)."""
@@ -144,7 +147,8 @@ class Notice:
     """Class name to probability; None where the notice names a class without one."""
 
     properties: Mapping[str, Any] = field(default_factory=dict)
-    """Facts that rules may use, JSON values: ``significant``, ``search``, ``group``, ``pipeline``, ``instruments``, ``duration_s``, ``energy_tev`` ..."""
+    """Facts that rules may use, JSON values: ``significant``, ``search``, ``group``, ``pipeline``, ``instruments``,
+    ``duration_s``, ``energy_tev`` ..."""
 
     vetoes: tuple[str, ...] = ()
     """Reasons for which this notice says that its event is none, e.g. ``classified as not a GRB``, ``star tracker lost lock``."""
@@ -154,8 +158,8 @@ class Notice:
     """Events because of which this observation was made (``ref_ID``, commanded, targeted)."""
 
     is_live: bool = False
-    """True only for a real, current observation: role observation, tense current, no mock id (``MS``, ``TS``), no MDC search. Whatever is
-    not live never causes a live announcement or a follow-up."""
+    """True only for a real, current observation: role observation, tense current, no mock id (``MS``, ``TS``), no MDC search.
+    Whatever is not live never causes a live announcement or a follow-up."""
 
     extra: Mapping[str, Any] = field(default_factory=dict)
     """Fields of the message that nothing above holds, kept as JSON values."""

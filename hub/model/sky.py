@@ -101,8 +101,8 @@ class StatedPosition:
 class Skymap:
     """Probability per unit solid angle on disjoint HEALPix pixels, ICRS, NESTED.
 
-    Each row is one HEALPix pixel, written as its half-open interval of pixels at order 29 (so ``hi - lo`` is a power of 4 and ``lo``
-    a multiple of it). UNIQ exists only in FITS files. Together the pixels need not cover the sphere.
+    Each row is one HEALPix pixel, written as its half-open interval of pixels at order 29 (so ``hi - lo`` is a power of 4 and
+    ``lo`` a multiple of it). UNIQ exists only in FITS files. Together the pixels need not cover the sphere.
     """
 
     lo: NDArray[np.int64]

@@ -1,0 +1,144 @@
+"""One object as the counterpart of one event under one hypothesis: a pure function of everything known."""
+
+from collections.abc import Mapping
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hub.model.alert import AlertBatch
+from hub.model.coincidence import Candidate, PairState, Score
+from hub.model.event import EventState
+from hub.model.instant import Instant
+from hub.model.sky import Localization
+from hub.science.crossmatch import Target, first_detection_us, match, probable, usable
+from hub.science.ranking import Context, rank
+from hub.science.rules import DAY_S, Hypothesis, PriorActivity
+
+
+def evaluate(target: Target, alerts: AlertBatch, localizations: Mapping[str, Localization]) -> Candidate | None:
+    """Return the candidate that all alerts of one object make for a target; None where none of them ever fitted.
+
+    It is open where the event stands and the object fits the event's *current* time, map and classification, else withdrawn. Its place
+    is that of its usable detection with the highest S/N.
+
+    Parameters
+    ----------
+    target
+        Event, hypothesis and the levels of all its maps.
+    alerts
+        All alerts of one object.
+    localizations
+        The same maps by id, for their distances.
+    """
+    hypothesis = target.hypothesis
+    matched = np.flatnonzero(match(alerts, target))
+    if not len(matched):
+        return None
+    first = Instant(int(first_detection_us(alerts).min()))
+    if hypothesis.prior_activity is PriorActivity.REQUIRE and first >= max(target.t0s):
+        return None
+    alerts = alerts.take(np.lexsort((alerts.source_id, alerts.mid_tai_us)))
+    fitting = alerts.take(usable(alerts, hypothesis, target.t0s))
+    best = _best(fitting)
+    levels = {name: _level(target, name, fitting.hpx29[best : best + 1]) for name in target.maps}
+    current = target.event.localization_id
+    level = levels.get(current) if current is not None else None
+    state = _state(target, level, alerts, first)
+    score, scores, reasons = rank(_context(target, fitting, best, level, first, localizations))
+    return Candidate(
+        event_id=target.event.event_id,
+        survey=alerts.survey,
+        object_id=alerts.object_id[0].decode(),
+        hypothesis=hypothesis.name,
+        state=state,
+        confirmed=len(fitting) >= 2,
+        n_detections=len(fitting),
+        ra_deg=float(fitting.ra_deg[best]),
+        dec_deg=float(fitting.dec_deg[best]),
+        first_detection=first,
+        last_detection=Instant(int(alerts.mid_tai_us[-1])),
+        levels=levels,
+        level=level,
+        score=score,
+        scores=(*scores, _level_3d()),
+        reasons=reasons,
+        flags=_flags(target, alerts, first),
+    )
+
+
+def _best(alerts: AlertBatch) -> int:
+    """Return the row of the highest S/N; of equal ones the smallest source id, so that order never matters."""
+    snr: NDArray[np.float64] = np.where(np.isfinite(alerts.snr), alerts.snr, -np.inf)
+    return int(np.lexsort((alerts.source_id, -snr))[0])
+
+
+def _level(target: Target, name: str, pixel: NDArray[np.int64]) -> float | None:
+    hit = target.maps[name].lookup(pixel)
+    return float(hit.searched_prob[0]) if hit.covered[0] else None
+
+
+def _state(target: Target, level: float | None, alerts: AlertBatch, first: Instant) -> PairState:
+    event, hypothesis = target.event, target.hypothesis
+    stands = event.state is EventState.ACTIVE and not event.vetoes and event.t0 is not None
+    inside = level is not None and level <= hypothesis.max_level
+    numbers = {**event.properties, **event.classification}
+    if not (stands and inside and event.event_class in hypothesis.classes and probable(hypothesis, numbers)):
+        return PairState.WITHDRAWN
+    assert event.t0 is not None
+    low, high = (event.t0.plus_s(days * DAY_S) for days in hypothesis.onset_d)
+    begins = first <= high
+    if hypothesis.prior_activity is PriorActivity.EXCLUDE:
+        begins = begins and first >= low
+    if hypothesis.prior_activity is PriorActivity.REQUIRE:
+        begins = begins and first < event.t0
+    timely = bool(usable(alerts, hypothesis, (event.t0,)).any())
+    return PairState.OPEN if begins and timely else PairState.WITHDRAWN
+
+
+def _context(
+    target: Target,
+    fitting: AlertBatch,
+    best: int,
+    level: float | None,
+    first: Instant,
+    localizations: Mapping[str, Localization],
+) -> Context:
+    current = target.event.localization_id
+    density = None
+    summary = None
+    if current is not None and current in target.maps:
+        hit = target.maps[current].lookup(fitting.hpx29[best : best + 1])
+        density = float(hit.probdensity[0]) if hit.covered[0] else None
+        summary = localizations[current].summary
+    t0 = target.event.t0 or max(target.t0s)
+    return Context(
+        hypothesis=target.hypothesis,
+        detections=fitting,
+        delay_d=first.minus(t0) / DAY_S,
+        probdensity_per_sr=density,
+        level=level,
+        dist_mean_mpc=summary.dist_mean_mpc if summary else None,
+        dist_std_mpc=summary.dist_std_mpc if summary else None,
+    )
+
+
+def _level_3d() -> Score:
+    """Return the 3D level: surveys' alerts state no distance, so it cannot be said from them alone."""
+    return Score(
+        statistic="level_3d", version=1, value=None, unit="1", inputs={"reason": "the survey states no distance for the object"}
+    )
+
+
+def _flags(target: Target, alerts: AlertBatch, first: Instant) -> tuple[str, ...]:
+    hypothesis: Hypothesis = target.hypothesis
+    t0 = target.event.t0 or max(target.t0s)
+    flags = []
+    if first < t0.plus_s(hypothesis.onset_d[0] * DAY_S) or first < t0:
+        flags.append("prior activity")
+    if alerts.is_negative.any():
+        flags.append("negative detections")
+    if alerts.is_solar_system.any():
+        flags.append("solar-system association")
+    if int(alerts.n_history.max()) >= 20:
+        flags.append("long history")
+    return tuple(flags)

@@ -1,0 +1,38 @@
+"""What a ranking statistic may look at, and what it answers."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from hub.model.alert import AlertBatch
+from hub.science.rules import Hypothesis
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Context:
+    """One object under one hypothesis about one event."""
+
+    hypothesis: Hypothesis
+    detections: AlertBatch
+    """Usable alerts of the object, ordered by time."""
+
+    delay_d: float
+    """First detection minus t0, days."""
+
+    probdensity_per_sr: float | None
+    """Density of the current localization at the object; None where it is not covered."""
+
+    level: float | None
+    """2D level of the object in the current localization."""
+
+    dist_mean_mpc: float | None
+    dist_std_mpc: float | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Term:
+    """One statistic's contribution: a natural logarithm of a likelihood ratio, and the sentence for a person."""
+
+    value: float
+    reason: str
+    inputs: Mapping[str, Any] = field(default_factory=dict)

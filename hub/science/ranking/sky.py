@@ -1,0 +1,28 @@
+"""How much denser the localization is at the object than unrelated objects are on the sky."""
+
+import math
+
+from hub.science.ranking.context import Context, Term
+
+DEG2_PER_SR = (180.0 / math.pi) ** 2
+"""Square degrees in a steradian."""
+
+FLOOR = -20.0
+"""Least value, so that an object far outside keeps a finite score."""
+
+
+def evaluate(context: Context) -> Term:
+    """Return ln(p(n) / b): p the map's probability density, b the surface density of unrelated objects passing the same cuts.
+
+    For a single counterpart among Poisson background objects this is the log of the ratio of the two hypotheses for this object
+    (Sutherland & Saunders 1992, MNRAS 259, 413).
+    """
+    background_per_sr = context.hypothesis.background_per_deg2 * DEG2_PER_SR
+    density = context.probdensity_per_sr or 0.0
+    value = max(FLOOR, math.log(density / background_per_sr)) if density > 0.0 else FLOOR
+    where = "outside the current map" if context.level is None else f"at the {100 * context.level:.1f} % level of the map"
+    return Term(
+        value=value,
+        reason=f"{where}, {density / DEG2_PER_SR:.3g} per deg2 against {context.hypothesis.background_per_deg2:g} unrelated",
+        inputs={"probdensity_per_sr": density, "background_per_sr": background_per_sr, "level_2d": context.level},
+    )

@@ -1,0 +1,241 @@
+"""The coincidence rules of conf/coincidence.toml as types: which pairs, which windows, which rates, which hypotheses."""
+
+import tomllib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, fields
+from enum import StrEnum
+from typing import Any
+
+from hub.errors import ConfigError
+from hub.model.notice import EventClass
+
+YEAR_S = 365 * 86_400.0
+"""Seconds in the year of the configured rates, 365 days as gwcelery and ligo-raven count."""
+
+DAY_S = 86_400.0
+"""Seconds in a day."""
+
+
+class FarMethod(StrEnum):
+    """How a pair's joint false-alarm rate is computed."""
+
+    UNTARGETED = "untargeted"
+    TARGETED = "targeted"
+
+
+class RateOf(StrEnum):
+    """Which member of a pair the configured rate belongs to; the other brings its own false-alarm rate."""
+
+    FIRST = "first"
+    SECOND = "second"
+
+
+class PriorActivity(StrEnum):
+    """What a hypothesis does with an object that was active before its onset window."""
+
+    EXCLUDE = "exclude"
+    NOTE = "note"
+    REQUIRE = "require"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PairRule:
+    """Events of two kinds that may be one."""
+
+    name: str
+    kind: str
+    first: tuple[EventClass, ...]
+    second: tuple[EventClass, ...]
+    window_s: tuple[float, float]
+    """Second minus first, inclusive, seconds."""
+
+    rate_hz: float | None
+    """Mean rate of the member named by `rate_of`; None where the method does not need it."""
+
+    rate_of: RateOf
+    method: FarMethod
+    trials: int
+    second_missions: tuple[str, ...] = ()
+    """Only these missions as second member; empty for all."""
+
+    max_first_far_hz: float | None = None
+    """Targeted searches: largest false-alarm rate of the first member that the search looks at."""
+
+    max_second_far_hz: float | None = None
+    """The same for the second member."""
+
+    @property
+    def width_s(self) -> float:
+        """Width of the window, seconds."""
+        return self.window_s[1] - self.window_s[0]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hypothesis:
+    """A kind of counterpart that a survey's object may be."""
+
+    name: str
+    kind: str
+    classes: tuple[EventClass, ...]
+    onset_d: tuple[float, float]
+    """When the object may first have been detected, days after t0."""
+
+    window_d: tuple[float, float]
+    """Alerts of which times are looked at, days after t0."""
+
+    max_level: float
+    """Largest 2D level inside the localization."""
+
+    min_reliability: float
+    """Smallest real-bogus score; an alert without one passes."""
+
+    exclude_solar_system: bool
+    exclude_negative: bool
+    prior_activity: PriorActivity
+    typical_delay_d: float
+    """Scale of the delay of the first detection after t0, days."""
+
+    background_per_deg2: float
+    """Unrelated objects per square degree that pass the same cuts."""
+
+    min_announce_score: float
+    """Score from which on a confirmed candidate becomes a coincidence that leaves the hub."""
+
+    followup: bool
+    """Whether an announced coincidence asks for observations."""
+
+    require_any_class: Mapping[str, float] = field(default_factory=dict)
+    """Class or property name to least probability; one of them must be reached, where any is stated."""
+
+    fade_rate_mag_per_d: tuple[float, float] | None = None
+    """Range of decline rates, magnitudes per day, positive is fading."""
+
+    abs_mag: tuple[float, float] | None = None
+    """Mean and spread of the absolute magnitude."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rules:
+    """All of conf/coincidence.toml."""
+
+    version: int
+    min_overlap: float
+    """Least overlap integral of an event-event pair."""
+
+    pairs: tuple[PairRule, ...]
+    hypotheses: tuple[Hypothesis, ...]
+
+    def hypotheses_for(self, classes: Sequence[EventClass]) -> tuple[Hypothesis, ...]:
+        """Return the hypotheses that any of these event classes allows."""
+        return tuple(h for h in self.hypotheses if set(h.classes) & set(classes))
+
+    @property
+    def widest_pair_s(self) -> float:
+        """Largest time difference that any pair rule allows, seconds."""
+        return max((max(map(abs, rule.window_s)) for rule in self.pairs), default=0.0)
+
+
+def load_rules(text: str) -> Rules:
+    """Return the rules in a TOML text.
+
+    Raises
+    ------
+    ConfigError
+        A key is missing, unknown or out of range; the sentence names it.
+    """
+    try:
+        data = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(f"the coincidence rules are no valid TOML: {error}") from error
+    unknown = set(data) - {"version", "limits", "rates", "pair", "hypothesis"}
+    if unknown:
+        raise ConfigError(f"coincidence rules: unknown key {sorted(unknown)[0]!r}")
+    try:
+        rates = {name: float(value) / YEAR_S for name, value in data["rates"].items()}
+        rules = Rules(
+            version=int(data["version"]),
+            min_overlap=float(data["limits"]["min_overlap"]),
+            pairs=tuple(_pair(row, rates) for row in data.get("pair", [])),
+            hypotheses=tuple(_hypothesis(row) for row in data.get("hypothesis", [])),
+        )
+    except (KeyError, TypeError, ValueError) as error:
+        raise ConfigError(f"coincidence rules: {_sentence(error)}") from error
+    for names in ([p.name for p in rules.pairs], [h.name for h in rules.hypotheses]):
+        if len(set(names)) != len(names):
+            raise ConfigError("coincidence rules: two rules have one name")
+    return rules
+
+
+def _pair(row: Mapping[str, Any], rates: Mapping[str, float]) -> PairRule:
+    _check_keys(row, {*_names(PairRule), "rate"} - {"rate_hz"})
+    method = FarMethod(row["method"])
+    rule = PairRule(
+        name=row["name"],
+        kind=row["kind"],
+        first=tuple(EventClass(name) for name in row["first"]),
+        second=tuple(EventClass(name) for name in row["second"]),
+        window_s=_interval(row, "window_s"),
+        rate_hz=rates[row["rate"]] if "rate" in row else None,
+        rate_of=RateOf(row.get("rate_of", "second")),
+        method=method,
+        trials=int(row["trials"]),
+        second_missions=tuple(row.get("second_missions", ())),
+        max_first_far_hz=row.get("max_first_far_hz"),
+        max_second_far_hz=row.get("max_second_far_hz"),
+    )
+    if method is FarMethod.UNTARGETED and rule.rate_hz is None:
+        raise ValueError(f"pair {rule.name!r} is untargeted and needs a rate")
+    if method is FarMethod.TARGETED and (rule.max_first_far_hz is None or rule.max_second_far_hz is None):
+        raise ValueError(f"pair {rule.name!r} is targeted and needs both maxima of the false-alarm rate")
+    return rule
+
+
+def _hypothesis(row: Mapping[str, Any]) -> Hypothesis:
+    _check_keys(row, _names(Hypothesis))
+    return Hypothesis(
+        name=row["name"],
+        kind=row["kind"],
+        classes=tuple(EventClass(name) for name in row["classes"]),
+        onset_d=_interval(row, "onset_d"),
+        window_d=_interval(row, "window_d"),
+        max_level=_between(row, "max_level", 0.0, 1.0),
+        min_reliability=_between(row, "min_reliability", 0.0, 1.0),
+        exclude_solar_system=bool(row["exclude_solar_system"]),
+        exclude_negative=bool(row["exclude_negative"]),
+        prior_activity=PriorActivity(row["prior_activity"]),
+        typical_delay_d=_between(row, "typical_delay_d", 1e-6, 1e4),
+        background_per_deg2=_between(row, "background_per_deg2", 1e-9, 1e6),
+        min_announce_score=float(row["min_announce_score"]),
+        followup=bool(row["followup"]),
+        require_any_class={name: float(value) for name, value in row.get("require_any_class", {}).items()},
+        fade_rate_mag_per_d=_interval(row, "fade_rate_mag_per_d") if "fade_rate_mag_per_d" in row else None,
+        abs_mag=(float(row["abs_mag"][0]), float(row["abs_mag"][1])) if "abs_mag" in row else None,
+    )
+
+
+def _names(kind: type[Any]) -> set[str]:
+    return {f.name for f in fields(kind)}
+
+
+def _check_keys(row: Mapping[str, Any], known: set[str]) -> None:
+    unknown = set(row) - known
+    if unknown:
+        raise ValueError(f"unknown key {sorted(unknown)[0]!r} in rule {row.get('name')!r}")
+
+
+def _interval(row: Mapping[str, Any], key: str) -> tuple[float, float]:
+    low, high = (float(value) for value in row[key])
+    if not low < high:
+        raise ValueError(f"{key} of rule {row.get('name')!r} must be [smaller, larger]")
+    return low, high
+
+
+def _between(row: Mapping[str, Any], key: str, low: float, high: float) -> float:
+    value = float(row[key])
+    if not low <= value <= high:
+        raise ValueError(f"{key} of rule {row.get('name')!r} must lie between {low:g} and {high:g}")
+    return value
+
+
+def _sentence(error: Exception) -> str:
+    return f"missing key {error}" if isinstance(error, KeyError) else str(error)

@@ -1,0 +1,58 @@
+"""Joint false-alarm rates of two triggers. Rates in Hz, windows in seconds.
+
+The formulae are those of the RAVEN pipeline (ligo-raven 3.3, `coinc_far`), after Urban 2016 (PhD thesis, UW Milwaukee) and
+Piotrzkowski et al. (arXiv:2111.12814), with the overlap integral computed exactly.
+"""
+
+import math
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JointFar:
+    """A false-alarm rate or the reason for which there is none."""
+
+    value_hz: float | None
+    reason: str
+    """Why there is no number, or how it was computed."""
+
+
+def untargeted(*, window_width_s: float, rate_hz: float, far_hz: float | None) -> JointFar:
+    """Return how often an unrelated trigger falls into the window around a noise event: ``W R F``."""
+    if far_hz is None:
+        return JointFar(value_hz=None, reason="the notice states no false-alarm rate")
+    return JointFar(value_hz=window_width_s * rate_hz * far_hz, reason="window width x rate of unrelated triggers x FAR")
+
+
+def targeted(
+    *,
+    window_width_s: float,
+    first_far_hz: float | None,
+    second_far_hz: float | None,
+    max_first_far_hz: float,
+    max_second_far_hz: float,
+) -> JointFar:
+    """Return the joint rate of a targeted sub-threshold search: ``z (1 - ln(z / z_max))`` with ``z = W F_1 F_2``.
+
+    Beyond the thresholds of the search the formula turns negative, so such a pair has no rate.
+    """
+    if first_far_hz is None or second_far_hz is None:
+        return JointFar(value_hz=None, reason="a notice states no false-alarm rate")
+    if first_far_hz > max_first_far_hz or second_far_hz > max_second_far_hz:
+        return JointFar(value_hz=None, reason="outside the thresholds of the targeted search")
+    z = window_width_s * first_far_hz * second_far_hz
+    z_max = window_width_s * max_first_far_hz * max_second_far_hz
+    if z == 0.0:
+        return JointFar(value_hz=0.0, reason="a member has a false-alarm rate of 0")
+    return JointFar(value_hz=z * (1.0 - math.log(z / z_max)), reason="targeted search: z (1 - ln(z / z_max))")
+
+
+def with_sky(time_only: JointFar, overlap: float | None) -> JointFar:
+    """Return the space-time rate: the time-only one divided by the overlap integral."""
+    if time_only.value_hz is None:
+        return time_only
+    if overlap is None:
+        return JointFar(value_hz=None, reason="a member has no localization, so only its time counts")
+    if overlap <= 0.0:
+        return JointFar(value_hz=None, reason="the localizations do not overlap")
+    return JointFar(value_hz=time_only.value_hz / overlap, reason=f"{time_only.reason}, divided by the overlap integral")

@@ -1,0 +1,158 @@
+"""A coincidence version becomes a VOEvent in the outbox."""
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+from sqlmodel import Session
+
+from hub.model.coincidence import Candidate, Coincidence, PairState
+from hub.model.event import Event
+from hub.model.instant import Instant
+from hub.model.notice import Citation, CiteKind, Role
+from hub.model.outgoing import Outgoing
+from hub.model.sky import Localization
+from hub.ports import Announcement, AnnouncementRenderer
+from hub.storage import outbox
+
+OBJECT_RADIUS_DEG = 1.0 / 3600.0
+"""Stated error of a survey object's position: generous against the 0.1 arcsec of Rubin and ZTF astrometry."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AnnouncementSettings:
+    """Section ``[announce]``, as far as this service needs it."""
+
+    authority: str
+    """IVOA authority under which the hub publishes, e.g. ``example.org/mmhub``."""
+
+    destination: str = "file"
+    """Name of the sink."""
+
+
+class Announcements:
+    """Renders what changed and puts it into the outbox, in the caller's transaction."""
+
+    def __init__(self, *, renderer: AnnouncementRenderer, settings: AnnouncementSettings) -> None:
+        self._renderer = renderer
+        self._settings = settings
+
+    def ivorn(self, coincidence_id: str, version: int) -> str:
+        """Return the deterministic ivorn of a coincidence version."""
+        return f"ivo://{self._settings.authority}/coincidence#{coincidence_id}.v{version}"
+
+    def announce(
+        self,
+        session: Session,
+        coincidence: Coincidence,
+        *,
+        events: tuple[Event, ...],
+        localizations: tuple[Localization | None, ...],
+        candidate: Candidate | None,
+    ) -> Outgoing | None:
+        """Put the VOEvent of a new coincidence version into the outbox; None where nothing may or need be said.
+
+        An open live pair is announced and supersedes our former message. A pair that is withdrawn, or that turned out to be no live one,
+        retracts our former message; where there is none, nothing leaves.
+        """
+        former = self._former(session, coincidence)
+        is_retraction = coincidence.state is PairState.WITHDRAWN or not coincidence.is_live
+        if is_retraction and (former is None or _retracts(former)):
+            return None
+        ivorn = self.ivorn(coincidence.coincidence_id, coincidence.version)
+        cites = tuple(
+            Citation(ivorn=name, kind=CiteKind.FOLLOWUP)
+            for name in dict.fromkeys(event.current.notice.ivorn for event in events)
+            if name
+        )
+        if former is not None:
+            kind = CiteKind.RETRACTION if is_retraction else CiteKind.SUPERSEDES
+            cites = (Citation(ivorn=former.ivorn, kind=kind), *cites)
+        ra_deg, dec_deg, radius_deg = _place(events, localizations, candidate)
+        announcement = Announcement(
+            coincidence=coincidence,
+            ivorn=ivorn,
+            cites=cites,
+            is_retraction=is_retraction,
+            author_ivorn=f"ivo://{self._settings.authority}",
+            member_facts=(*(_event_facts(event) for event in events), *_object_facts(candidate)),
+            ra_deg=ra_deg,
+            dec_deg=dec_deg,
+            radius_deg=radius_deg,
+            issued_at=coincidence.created_at,
+        )
+        outgoing = Outgoing(
+            ivorn=ivorn,
+            media_type="application/xml",
+            payload=self._renderer.render(announcement),
+            destination=self._settings.destination,
+            role=Role.OBSERVATION,
+            cites=cites,
+            created_at=coincidence.created_at,
+        )
+        outbox.put(session, outgoing)
+        return outgoing
+
+    def _former(self, session: Session, coincidence: Coincidence) -> Outgoing | None:
+        for version in range(coincidence.version - 1, 0, -1):
+            found = outbox.get(session, self.ivorn(coincidence.coincidence_id, version))
+            if found is not None:
+                return found
+        return None
+
+
+def _retracts(outgoing: Outgoing) -> bool:
+    return any(cite.kind is CiteKind.RETRACTION for cite in outgoing.cites)
+
+
+def _place(
+    events: tuple[Event, ...], localizations: tuple[Localization | None, ...], candidate: Candidate | None
+) -> tuple[float | None, float | None, float | None]:
+    if candidate is not None:
+        return candidate.ra_deg, candidate.dec_deg, OBJECT_RADIUS_DEG
+    known = [(event, place) for event, place in zip(events, localizations, strict=True) if place is not None]
+    if not known:
+        return None, None, None
+    event, best = min(known, key=lambda pair: (pair[1].summary.area90_deg2, pair[0].event_id))
+    radius = math.sqrt(best.summary.area90_deg2 / math.pi)
+    if event.position is not None:
+        return event.position.ra_deg, event.position.dec_deg, radius
+    return best.summary.peak_ra_deg, best.summary.peak_dec_deg, radius
+
+
+def _event_facts(event: Event) -> dict[str, Any]:
+    position = event.position
+    return {
+        "id": event.event_id,
+        "kind": "event",
+        "messenger": event.messenger.value,
+        "mission": event.mission,
+        "t0": _text(event.t0),
+        "ivorn": event.current.notice.ivorn,
+        "ra_deg": position.ra_deg if position else None,
+        "dec_deg": position.dec_deg if position else None,
+        "far_hz": event.far_hz,
+        "state": event.state.value,
+    }
+
+
+def _object_facts(candidate: Candidate | None) -> tuple[dict[str, Any], ...]:
+    if candidate is None:
+        return ()
+    return (
+        {
+            "id": f"{candidate.survey}:{candidate.object_id}",
+            "kind": "object",
+            "survey": candidate.survey,
+            "t0": _text(candidate.first_detection),
+            "ivorn": None,
+            "ra_deg": candidate.ra_deg,
+            "dec_deg": candidate.dec_deg,
+            "n_detections": candidate.n_detections,
+            "level": candidate.level,
+        },
+    )
+
+
+def _text(instant: Instant | None) -> str | None:
+    return instant.to_utc_iso() if instant else None

@@ -1,0 +1,57 @@
+"""Localizations, their levels and their overlaps, kept by content so that each is computed once."""
+
+from collections import OrderedDict
+from collections.abc import Iterable
+
+from sqlmodel import Session
+
+from hub.errors import StorageError
+from hub.model.sky import Localization
+from hub.science.levels import Levels2D
+from hub.science.overlap import overlap_integral
+from hub.storage import localizations
+
+CAPACITY = 256
+"""Maps kept in memory; a 20,000-tile map with its levels takes about 2 MB."""
+
+
+class MapCache:
+    """Least-recently-used memory of maps. Content-addressed, so nothing in it can be out of date."""
+
+    def __init__(self, capacity: int = CAPACITY) -> None:
+        self._capacity = capacity
+        self._maps: OrderedDict[str, tuple[Localization, Levels2D]] = OrderedDict()
+        self._overlaps: OrderedDict[tuple[str, str], float] = OrderedDict()
+
+    def localization(self, session: Session, localization_id: str) -> Localization:
+        """Return a localization that a stored notice names."""
+        return self._entry(session, localization_id)[0]
+
+    def levels(self, session: Session, localization_ids: Iterable[str]) -> dict[str, Levels2D]:
+        """Return the levels of some localizations by id."""
+        return {name: self._entry(session, name)[1] for name in localization_ids}
+
+    def localizations(self, session: Session, localization_ids: Iterable[str]) -> dict[str, Localization]:
+        """Return some localizations by id."""
+        return {name: self._entry(session, name)[0] for name in localization_ids}
+
+    def overlap(self, a: Localization, b: Localization) -> float:
+        """Return the exact overlap integral of two maps."""
+        low, high = sorted((a, b), key=lambda localization: localization.localization_id)
+        key = (low.localization_id, high.localization_id)
+        if key not in self._overlaps:
+            self._overlaps[key] = overlap_integral(low.skymap, high.skymap)
+            if len(self._overlaps) > self._capacity**2:
+                self._overlaps.popitem(last=False)
+        return self._overlaps[key]
+
+    def _entry(self, session: Session, localization_id: str) -> tuple[Localization, Levels2D]:
+        if localization_id not in self._maps:
+            localization = localizations.get(session, localization_id)
+            if localization is None:
+                raise StorageError(f"localization {localization_id} is named by a notice but not stored")
+            self._maps[localization_id] = (localization, Levels2D(localization.skymap))
+            if len(self._maps) > self._capacity:
+                self._maps.popitem(last=False)
+        self._maps.move_to_end(localization_id)
+        return self._maps[localization_id]

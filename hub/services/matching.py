@@ -1,0 +1,97 @@
+"""Which objects may belong to which events: a new batch against all events, an event against all past alerts."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from sqlmodel import Session
+
+from hub.model.alert import AlertBatch
+from hub.model.event import Event
+from hub.model.instant import Instant
+from hub.ports import AlertHistory
+from hub.science.crossmatch import Target, match, targets_of
+from hub.science.healpix import merge
+from hub.science.rules import DAY_S, Rules
+from hub.services.maps import MapCache
+from hub.storage import candidates, events
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, order=True)
+class ObjectKey:
+    """A survey's object."""
+
+    survey: str
+    object_id: str
+
+
+class Matching:
+    """Finds pairs to evaluate; judges nothing itself."""
+
+    def __init__(self, *, history: AlertHistory, rules: Rules, maps: MapCache) -> None:
+        self._history = history
+        self._rules = rules
+        self._maps = maps
+
+    def targets(self, session: Session, event: Event) -> list[Target]:
+        """Return what an event can be matched with, all its versions included."""
+        classes = {version.stored.notice.event_class for version in event.versions}
+        hypotheses = self._rules.hypotheses_for(tuple(classes))
+        if not hypotheses or not event.localization_ids:
+            return []
+        return targets_of(event, hypotheses, self._maps.levels(session, event.localization_ids))
+
+    def forward(self, session: Session, batch: AlertBatch) -> tuple[dict[str, set[ObjectKey]], NDArray[np.bool_]]:
+        """Match new alerts with all events.
+
+        Returns
+        -------
+        touched
+            Event id to the objects whose candidates must be evaluated: those that match, and those that are candidates already.
+        matched
+            Mask of the rows that match any event.
+        """
+        touched: dict[str, set[ObjectKey]] = {}
+        matched = np.zeros(len(batch), dtype=bool)
+        if not len(batch):
+            return touched, matched
+        for event in self._events_near(session, batch):
+            for target in self.targets(session, event):
+                rows = match(batch, target)
+                if rows.any():
+                    matched |= rows
+                    touched.setdefault(event.event_id, set()).update(_keys(batch, rows))
+        objects = sorted({name.decode() for name in batch.object_id.tolist() if name})
+        for event_id, object_id in candidates.events_of_objects(session, batch.survey, objects):
+            touched.setdefault(event_id, set()).add(ObjectKey(survey=batch.survey, object_id=object_id))
+        return touched, matched
+
+    def backward(self, session: Session, event: Event) -> set[ObjectKey]:
+        """Return the objects among all past alerts that match an event, and those that are its candidates already."""
+        found: set[ObjectKey] = set()
+        for target in self.targets(session, event):
+            start, end = target.window
+            for levels in target.maps.values():
+                lo, hi = merge(*levels.region(target.hypothesis.max_level))
+                for batch in self._history.in_region(lo, hi, start, end):
+                    found.update(_keys(batch, match(batch, target)))
+        for candidate in candidates.of_event(session, event.event_id):
+            found.add(ObjectKey(survey=candidate.survey, object_id=candidate.object_id))
+        return found
+
+    def _events_near(self, session: Session, batch: AlertBatch) -> Iterable[Event]:
+        hypotheses = self._rules.hypotheses
+        if not hypotheses:
+            return ()
+        classes = tuple({event_class for hypothesis in hypotheses for event_class in hypothesis.classes})
+        earliest = min(hypothesis.window_d[0] for hypothesis in hypotheses)
+        latest = max(hypothesis.window_d[1] for hypothesis in hypotheses)
+        start = Instant(int(batch.mid_tai_us.min())).plus_s(-latest * DAY_S)
+        end = Instant(int(batch.mid_tai_us.max())).plus_s(-earliest * DAY_S + 1e-6)
+        return events.in_window(session, classes, start, end)
+
+
+def _keys(batch: AlertBatch, rows: NDArray[np.bool_]) -> set[ObjectKey]:
+    names = np.unique(batch.object_id[rows]).tolist()
+    return {ObjectKey(survey=batch.survey, object_id=name.decode()) for name in names}
