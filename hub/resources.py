@@ -1,7 +1,7 @@
 """The files that the hub ships: ``conf/`` and ``schemas/``, read from the installed package or from the source tree.
 
-A wheel carries them inside the package as ``hub/_data``; an editable install and a clone read them where they lie. A name is always
-written as it stands in the tree, with forward slashes: ``conf/default.toml``, ``schemas/lsst/10.0.avsc``.
+A wheel carries them inside the package as ``hub/_data``; an editable install and a clone read them where they lie. A name is
+always written as it stands in the tree, with forward slashes: ``conf/default.toml``, ``schemas/lsst/10.0.avsc``.
 """
 
 from collections.abc import Iterator
@@ -38,7 +38,7 @@ def read_text(relative: str) -> str:
 
 
 def listing(relative: str) -> list[str]:
-    """Return the names of all files below a shipped folder as `read_bytes` takes them, sorted; none where there is no such folder."""
+    """Return the names of all files below a shipped folder as `read_bytes` takes them, sorted; none without such a folder."""
     found = _find(relative)
     return sorted(_walk(found, PurePosixPath(relative))) if found.is_dir() else []
 

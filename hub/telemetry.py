@@ -11,17 +11,14 @@ from typing import Any, cast
 
 import structlog
 
-REDACTED = "[redacted]"
-"""What stands in a log line instead of a secret."""
+from hub.text import REDACTED, printable, redacted_url
 
 _SECRET_KEY = re.compile(r"passw|secret|token|api_?key|authorization|credential|cookie", re.IGNORECASE)
-_URL_PASSWORD = re.compile(r"(?<=://)([^/\s:@]*):([^/\s@]*)@")
-_CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
 
 
 def get_logger(name: str = "hub", **fields: Any) -> structlog.stdlib.BoundLogger:
     """Return a logger with fields bound; works before and after `configure`."""
-    return cast("structlog.stdlib.BoundLogger", structlog.get_logger().bind(component=name, **fields))
+    return cast("structlog.stdlib.BoundLogger", structlog.get_logger(component=name, **fields))
 
 
 def configure(level: str = "info", *, json: bool = False) -> None:
@@ -63,24 +60,6 @@ def redact(logger: Any, method: str, event: MutableMapping[str, Any]) -> Mutable
 def escape(logger: Any, method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
     r"""Write control characters of foreign text as ``\xNN``, so that a message can forge no line (a structlog processor)."""
     return {key: _escaped(key, value) for key, value in event.items()}
-
-
-def printable(text: str) -> str:
-    r"""Return text fit for a terminal: every control and direction-changing character as ``\xNN`` or ``\uNNNN``.
-
-    >>> printable("GRB\x1b[2J a\nb")
-    'GRB\\x1b[2J a\\x0ab'
-    """
-    return _CONTROL.sub(lambda hit: f"\\x{ord(hit[0]):02x}" if ord(hit[0]) < 256 else f"\\u{ord(hit[0]):04x}", text)
-
-
-def redacted_url(url: str) -> str:
-    """Return a URL with the password in it hidden.
-
-    >>> redacted_url("postgresql://hub:geheim@db/hub")
-    'postgresql://hub:[redacted]@db/hub'
-    """
-    return _URL_PASSWORD.sub(rf"\1:{REDACTED}@", url)
 
 
 def _redacted(key: str, value: Any) -> Any:

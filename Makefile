@@ -1,0 +1,51 @@
+# Each target is a few lines that anyone can type by hand. Python 3.11 or newer and make are enough.
+
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+PYTEST_FLAGS ?=
+
+.PHONY: demo test check bench fuzz serve docs clean
+.DELETE_ON_ERROR:
+
+demo: $(VENV)/installed
+	$(BIN)/mmhub demo
+
+test: $(VENV)/installed-test
+	$(BIN)/python -m pytest $(PYTEST_FLAGS)
+
+check: $(VENV)/installed-check
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+bench: $(VENV)/installed-test
+	$(BIN)/python -m pytest tests/benchmarks -m benchmark $(PYTEST_FLAGS)
+
+fuzz: $(VENV)/installed-test
+	MMHUB_TEST_FUZZ=full $(BIN)/python -m pytest -m fuzz $(PYTEST_FLAGS)
+
+serve: $(VENV)/installed
+	$(BIN)/mmhub serve
+
+clean:
+	rm -rf $(VENV) build dist *.egg-info
+
+$(VENV)/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed, this is " + sys.version.split()[0] + ": call make with PYTHON=python3.12 or the like")'
+	$(PYTHON) -m venv $(VENV)
+
+# voevent-parse comes as an sdist that only pip unpacks; dependency groups need pip 25.1.
+$(VENV)/installed: pyproject.toml setup.py | $(VENV)/bin/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade 'pip>=25.1' setuptools wheel
+	$(BIN)/python -m pip install --quiet --editable .
+	@touch $@
+
+$(VENV)/installed-test: $(VENV)/installed
+	$(BIN)/python -m pip install --quiet --group test
+	@touch $@
+
+$(VENV)/installed-check: $(VENV)/installed-test
+	$(BIN)/python -m pip install --quiet --group check
+	@touch $@

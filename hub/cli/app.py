@@ -1,0 +1,100 @@
+"""The command line: global options, the verbs, and what becomes of errors."""
+
+import os
+import sys
+import tempfile
+import traceback
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from hub.cli import config, database, decode, inside
+from hub.cli.invocation import EXIT_FAILED, EXIT_NOTHING_FOUND, Invocation
+from hub.cli.output import complain
+from hub.errors import HubError, NotFound
+from hub.version import VERSION
+
+app = typer.Typer(
+    name="mmhub",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+"""All verbs."""
+
+DEBUG_VARIABLE = "MMHUB_DEBUG"
+"""Environment variable with the effect of ``--debug``."""
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"mmhub {VERSION}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    context: typer.Context,
+    config_files: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "--config", "-c", metavar="FILE", help="Settings file (TOML); several overlay each other. Default: ./mmhub.toml"
+        ),
+    ] = None,
+    data_dir: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Folder of database and outgoing files; overrides hub.data_dir.")
+    ] = None,
+    debug: Annotated[bool, typer.Option(envvar=DEBUG_VARIABLE, help="Log everything; show tracebacks.")] = False,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    """Match alerts with gravitational-wave, neutrino and gamma-ray notices, announce coincidences, coordinate follow-up.
+
+    Exit codes: 0 fine, 1 failed, 2 usage, 3 nothing found.
+    """
+    context.obj = Invocation(config_files=tuple(config_files or ()), data_dir=data_dir, debug=debug)
+
+
+for _verbs in (config, decode, inside, database):
+    _verbs.register(app)
+
+
+def main() -> int:
+    """Run the command line and return its exit code; an error is one sentence on standard error, never a traceback."""
+    try:
+        app()
+    except SystemExit as stop:
+        return stop.code if isinstance(stop.code, int) else EXIT_FAILED * bool(stop.code)
+    except HubError as error:
+        if _wants_traceback():
+            traceback.print_exc()
+        complain(f"mmhub: {error}")
+        return EXIT_NOTHING_FOUND if isinstance(error, NotFound) else EXIT_FAILED
+    except BrokenPipeError:  # the reader of our output has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return EXIT_FAILED
+    except KeyboardInterrupt:
+        complain("mmhub: interrupted")
+        return EXIT_FAILED
+    except Exception as error:  # noqa: BLE001 - the last door: a person gets a sentence, the traceback goes to a file
+        complain(f"mmhub: {_internal_error(error)}")
+        return EXIT_FAILED
+    return 0
+
+
+def _internal_error(error: Exception) -> str:
+    text = "".join(traceback.format_exception(error))
+    if _wants_traceback():
+        sys.stderr.write(text)
+        return f"internal error ({type(error).__name__}), the traceback is above"
+    descriptor, path = tempfile.mkstemp(prefix="mmhub-error-", suffix=".txt")
+    with os.fdopen(descriptor, "w", encoding="utf-8", errors="backslashreplace") as file:
+        file.write(text)
+    return f"internal error ({type(error).__name__}), the traceback is in {path}; --debug before the verb shows it"
+
+
+def _wants_traceback() -> bool:
+    return "--debug" in sys.argv[1:] or os.environ.get(DEBUG_VARIABLE, "") not in ("", "0", "false")

@@ -1,0 +1,74 @@
+"""``mmhub init`` and ``mmhub config show|check``."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from hub.cli.invocation import load_settings
+from hub.cli.output import emit, say, table
+from hub.errors import ConfigError
+
+group = typer.Typer(no_args_is_help=True, help="Show or check the settings.")
+"""Verbs below ``mmhub config``."""
+
+
+def register(app: typer.Typer) -> None:
+    """Add the verbs of this file."""
+    app.add_typer(group, name="config")
+    app.command()(init)
+
+
+@group.command()
+def show(
+    context: typer.Context,
+    origin: Annotated[bool, typer.Option(help="Say which file or variable gave each value.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line.")] = False,
+) -> None:
+    """Print every setting with its value; passwords are hidden."""
+    rows = load_settings(context).show_origin()
+    if as_json:
+        for key, value, source in rows:
+            emit({"key": key, "value": value, "origin": source})
+    elif origin:
+        table(("key", "value", "origin"), [(key, str(value), source) for key, value, source in rows])
+    else:
+        table(("key", "value"), [(key, str(value)) for key, value, _ in rows])
+
+
+@group.command()
+def check(context: typer.Context) -> None:
+    """Check that the settings are valid and that the hub can write where they say."""
+    settings = load_settings(context).settings
+    folder = settings.hub.data_dir
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        probe = folder / ".mmhub-check"
+        probe.write_bytes(b"")
+        probe.unlink()
+    except OSError as error:
+        raise ConfigError(f"hub.data_dir: the hub cannot write into {folder}: {error.strerror}") from error
+    say(f"the settings are valid; data is kept in {folder.resolve()}")
+
+
+def init(
+    file: Annotated[Path, typer.Argument(help="File to write.")] = Path("mmhub.toml"),
+    force: Annotated[bool, typer.Option(help="Overwrite a file that is there.")] = False,
+) -> None:
+    """Write a settings file that lists every key, its default and what it means."""
+    from hub import resources
+    from hub.config import DEFAULT_FILE
+
+    try:
+        with file.open("wb" if force else "xb") as out:
+            out.write(_commented_out(resources.read_text(DEFAULT_FILE)).encode())
+    except FileExistsError as error:
+        raise ConfigError(f"{file} is there already; --force overwrites it") from error
+    except OSError as error:
+        raise ConfigError(f"cannot write {file}: {error.strerror}") from error
+    say(f"wrote {file}: uncomment what you want to change")
+
+
+def _commented_out(text: str) -> str:
+    """Return the defaults with every value commented out, so that a later hub's defaults still apply."""
+    return "".join(f"#{line}" if "=" in line and not line.startswith("#") else line for line in text.splitlines(keepends=True))

@@ -1,0 +1,31 @@
+"""``mmhub db upgrade``."""
+
+import typer
+
+from hub.cli.invocation import start
+from hub.cli.output import say
+from hub.text import redacted_url
+
+group = typer.Typer(no_args_is_help=True, help="Look after the state database.")
+"""Verbs below ``mmhub db``."""
+
+
+def register(app: typer.Typer) -> None:
+    """Add the verbs of this file."""
+    app.add_typer(group, name="db")
+
+
+@group.callback()
+def _group() -> None:
+    pass  # keeps `upgrade` a verb of its own while it is the only one
+
+
+@group.command()
+def upgrade(context: typer.Context) -> None:
+    """Bring the database's tables to the form that this version needs; a new database is made."""
+    settings = start(context)
+    from hub.storage.engine import upgrade as upgrade_database
+
+    settings.hub.data_dir.mkdir(parents=True, exist_ok=True)
+    upgrade_database(settings.storage_url)
+    say(f"the database {redacted_url(settings.storage_url)} is up to date")
