@@ -1,0 +1,86 @@
+"""One alert as any survey states it, the checks it must pass, and the way into columns."""
+
+import math
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import astropy.units as u
+import numpy as np
+from astropy_healpix import lonlat_to_healpix
+from numpy.typing import NDArray
+
+from hub.model.alert import AlertBatch
+
+EARLIEST_MJD = 40_000.0
+"""Earliest believable time of an alert, MJD (1968): older ones are times on another scale or corruption."""
+
+LATEST_MJD = 80_000.0
+"""Latest believable time of an alert, MJD (2077)."""
+
+MISSING = math.nan
+"""A number that the packet does not state; packets write null or NaN, and the sentinel -999 in ZTF's case."""
+
+_ORDER = 29
+
+
+class Reading(NamedTuple):
+    """The values of one alert by the hub's names; a tuple because thousands are made each second."""
+
+    source_id: int
+    object_id: str
+    ra_deg: float
+    dec_deg: float
+    mid_mjd: float
+    """Middle of the exposure as the packet states it, on the survey's scale: only for the check of its range."""
+
+    mid_tai_us: int
+    first_tai_us: int
+    n_history: int
+    flux_njy: float
+    flux_err_njy: float
+    snr: float
+    reliability: float
+    band: str
+    is_solar_system: bool
+    is_negative: bool
+
+
+def is_plausible_mjd(mjd: float | None) -> bool:
+    """Return whether a time can be that of an alert (False for NaN and None)."""
+    return mjd is not None and EARLIEST_MJD <= mjd <= LATEST_MJD
+
+
+def problem(reading: Reading) -> str | None:
+    """Return why an alert must not reach the crossmatch, as a sentence; None for a good one."""
+    if not 0.0 <= reading.ra_deg < 360.0:
+        return f"right ascension {reading.ra_deg} deg is outside [0, 360)"
+    if not -90.0 <= reading.dec_deg <= 90.0:
+        return f"declination {reading.dec_deg} deg is outside [-90, 90]"
+    if not is_plausible_mjd(reading.mid_mjd):
+        return f"MJD {reading.mid_mjd} is no believable time of an exposure ({EARLIEST_MJD:.0f} to {LATEST_MJD:.0f})"
+    for name in ("flux_njy", "flux_err_njy", "snr", "reliability"):
+        if math.isinf(getattr(reading, name)):
+            return f"{name} is infinite"
+    if not (reading.object_id.isascii() and len(reading.object_id) <= 32):
+        return f"object id {reading.object_id[:40]!r} has more than 32 characters or others than ASCII"
+    if not (reading.band.isascii() and len(reading.band) <= 4):
+        return f"band {reading.band[:10]!r} has more than 4 characters or others than ASCII"
+    return None
+
+
+def to_batch(survey: str, readings: Sequence[Reading]) -> AlertBatch:
+    """Return the columns of checked alerts."""
+    if not readings:
+        return AlertBatch.empty(survey)
+    columns = dict(zip(Reading._fields, zip(*readings, strict=True), strict=True))
+    del columns["mid_mjd"]
+    for name in ("object_id", "band"):
+        columns[name] = tuple(text.encode("ascii") for text in columns[name])
+    hpx29 = _pixels(np.array(columns["ra_deg"]), np.array(columns["dec_deg"]))
+    return AlertBatch.from_columns(survey, **columns, hpx29=hpx29)
+
+
+def _pixels(ra_deg: NDArray[np.float64], dec_deg: NDArray[np.float64]) -> NDArray[np.int64]:
+    """Return the order-29 NESTED pixels; the positions have passed `problem`, so none is NaN (which would become pixel -1)."""
+    found = lonlat_to_healpix(ra_deg * u.deg, dec_deg * u.deg, nside=1 << _ORDER, order="nested")
+    return np.asarray(found, dtype=np.int64)

@@ -1,0 +1,134 @@
+"""ZTF values out of a record: the survey's own packets (schemas 1.x to 4.x) and those that BABAMUL publishes again."""
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+from adapters.codecs.alerts.reading import MISSING, Reading, is_plausible_mjd
+from hub.errors import DecodeError
+from hub.model.instant import Instant
+
+SURVEY = "ZTF"
+"""Name of the survey in batches."""
+
+BANDS = {1: "g", 2: "r", 3: "i"}
+"""``fid`` to band."""
+
+AB_ZERO_NJY = 3631e9
+"""Flux density of AB magnitude 0, nJy (Oke & Gunn 1983)."""
+
+SNR_OF_SIGMA_MAG = 2.5 / math.log(10)
+"""Signal-to-noise ratio times the 1-sigma error in magnitudes, 1.0857."""
+
+SOLAR_SYSTEM_ARCSEC = 5.0
+"""A known solar-system object this near is the source.
+
+``ssdistnr`` is the distance to the nearest known one within 30 arcsec, -999 without one. Ephemerides of known objects are good to
+about an arcsecond, so one farther than this is a passer-by, and a transient behind it must not be lost.
+"""
+
+_MJD_OF_JD = 2_400_000.5
+_POSITIVE = {"t": True, "1": True, "f": False, "0": False}
+
+
+def from_record(record: Mapping[str, Any]) -> Reading:
+    """Return the reading of a record.
+
+    The object id stays even for a solar-system source: ZTF gives one to every position.
+
+    Raises
+    ------
+    DecodeError
+        A value is missing without which there is no alert, or has another type than in ZTF's schemas.
+    """
+    candidate = record.get("candidate")
+    object_id = record.get("objectId")
+    source_id = record.get("candid")
+    if not isinstance(candidate, Mapping) or not isinstance(object_id, str) or not object_id:
+        raise DecodeError("the packet has no candidate or no objectId")
+    if isinstance(source_id, bool) or not isinstance(source_id, int) or not source_id:  # negative in packets of 2016 and 2017
+        raise DecodeError(f"candid {str(source_id)[:40]!r} is no id of a ZTF alert")
+    jd = _number(candidate, "jd")
+    mid_tai_us = Instant.from_jd_utc(jd).tai_us if is_plausible_mjd(jd - _MJD_OF_JD) else 0
+    earlier = _earlier_detections(record, jd)
+    starts = [start for start in (_number(candidate, "jdstarthist"), *earlier) if is_plausible_mjd(start - _MJD_OF_JD)]
+    first_tai_us = min(mid_tai_us, Instant.from_jd_utc(min(starts)).tai_us) if starts else mid_tai_us
+    positive = _is_positive(candidate.get("isdiffpos"))
+    flux = _ab_flux_njy(_number(candidate, "magpsf")) * (1 if positive else -1)
+    sigma = _positive_number(candidate, "sigmapsf")
+    return Reading(
+        source_id=source_id,
+        object_id=object_id,
+        ra_deg=_number(candidate, "ra"),
+        dec_deg=_number(candidate, "dec"),
+        mid_mjd=jd - _MJD_OF_JD,
+        mid_tai_us=mid_tai_us,
+        first_tai_us=first_tai_us,
+        n_history=len(earlier),
+        flux_njy=flux,
+        flux_err_njy=abs(flux) * sigma / SNR_OF_SIGMA_MAG,
+        snr=SNR_OF_SIGMA_MAG / sigma,
+        reliability=_reliability(candidate),
+        band=_band(candidate.get("fid")),
+        is_solar_system=_is_solar_system(candidate),
+        is_negative=not positive,
+    )
+
+
+def _earlier_detections(record: Mapping[str, Any], jd: float) -> list[float]:
+    """Return the Julian Dates of earlier detections: a null ``candid`` is an upper limit, and BABAMUL lists detections only."""
+    entries = record.get("prv_candidates") or ()
+    if not all(isinstance(entry, Mapping) for entry in entries):
+        raise DecodeError("prv_candidates holds something else than records")
+    detections = [entry for entry in entries if "candid" not in entry or entry["candid"] is not None]
+    return [earlier for entry in detections if (earlier := _number(entry, "jd")) < jd]
+
+
+def _is_positive(isdiffpos: object) -> bool:
+    """Return the sign of the subtraction; packets write t, f, 1, 0 as text, BABAMUL a boolean."""
+    if isinstance(isdiffpos, bool):
+        return isdiffpos
+    if (positive := _POSITIVE.get(str(isdiffpos))) is None:
+        raise DecodeError(f"isdiffpos {str(isdiffpos)[:10]!r} is neither t nor f")
+    return positive
+
+
+def _is_solar_system(candidate: Mapping[str, Any]) -> bool:
+    named = candidate.get("ssnamenr") not in (None, "", "null")
+    return named and 0.0 <= _number(candidate, "ssdistnr") < SOLAR_SYSTEM_ARCSEC
+
+
+def _reliability(candidate: Mapping[str, Any]) -> float:
+    """Return the deep-learning score, the older random-forest one before there was one (schema 3.3)."""
+    for name in ("drb", "rb"):
+        score = _number(candidate, name)
+        if score >= 0:
+            return score
+    return MISSING
+
+
+def _band(fid: object) -> str:
+    band = BANDS.get(fid) if isinstance(fid, int) else None
+    if band is None:
+        raise DecodeError(f"fid {str(fid)[:10]!r} is none of ZTF's filters 1, 2 and 3")
+    return band
+
+
+def _ab_flux_njy(magnitude: float) -> float:
+    """Return the flux density of an AB magnitude; missing for the sentinel -999 and what else no source has."""
+    return AB_ZERO_NJY * 10.0 ** (-0.4 * magnitude) if -30.0 < magnitude < 60.0 else MISSING
+
+
+def _positive_number(record: Mapping[str, Any], name: str) -> float:
+    value = _number(record, name)
+    return value if value > 0 else MISSING
+
+
+def _number(record: Mapping[str, Any], name: str) -> float:
+    """Return a number, `MISSING` for null or an absent field."""
+    value = record.get(name)
+    if value is None:
+        return MISSING
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise DecodeError(f"{name} is no number")
+    return float(value)
