@@ -143,7 +143,7 @@ def at_order(lo: Int64s, hi: Int64s, order: int) -> Int64s:
     lengths = last - first
     ends = np.cumsum(lengths)
     total = int(ends[-1]) if len(ends) else 0
-    return np.arange(total, dtype=np.int64) + np.repeat(first - (ends - lengths), lengths)
+    return np.asarray(np.arange(total, dtype=np.int64) + np.repeat(first - (ends - lengths), lengths), dtype=np.int64)
 
 
 def pixels_of_ranges(lo: Int64s, hi: Int64s) -> tuple[Int64s, Int64s]:
