@@ -26,7 +26,9 @@ def paths_of(names: Iterable[str]) -> Iterator[Path]:
             yield path
 
 
-def read_envelopes(names: Iterable[str], *, clock: Clock, trust: Trust = Trust.TRUSTED, source: str = "file") -> Iterator[Envelope]:
+def read_envelopes(
+    names: Iterable[str], *, clock: Clock, trust: Trust = Trust.TRUSTED, source: str = "file"
+) -> Iterator[Envelope]:
     """Yield one envelope per file; the operator who names a file vouches for it.
 
     Raises

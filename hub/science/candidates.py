@@ -10,7 +10,7 @@ from hub.model.coincidence import Candidate, PairState, Score
 from hub.model.event import EventState
 from hub.model.instant import Instant
 from hub.model.sky import Localization
-from hub.science.crossmatch import Target, first_detection_us, match, probable, usable
+from hub.science.crossmatch import Target, contains, first_detection_us, match, probable, usable
 from hub.science.ranking import Context, rank
 from hub.science.rules import DAY_S, Hypothesis, PriorActivity
 
@@ -18,8 +18,8 @@ from hub.science.rules import DAY_S, Hypothesis, PriorActivity
 def evaluate(target: Target, alerts: AlertBatch, localizations: Mapping[str, Localization]) -> Candidate | None:
     """Return the candidate that all alerts of one object make for a target; None where none of them ever fitted.
 
-    It is open where the event stands and the object fits the event's *current* time, map and classification, else withdrawn. Its place
-    is that of its usable detection with the highest S/N.
+    It is open where the event stands and the object fits the event's *current* time, map and classification, else withdrawn. Its
+    place is that of its usable detection with the highest S/N.
 
     Parameters
     ----------
@@ -40,25 +40,24 @@ def evaluate(target: Target, alerts: AlertBatch, localizations: Mapping[str, Loc
     alerts = alerts.take(np.lexsort((alerts.source_id, alerts.mid_tai_us)))
     fitting = alerts.take(usable(alerts, hypothesis, target.t0s))
     best = _best(fitting)
-    levels = {name: _level(target, name, fitting.hpx29[best : best + 1]) for name in target.maps}
+    pixel = fitting.hpx29[best : best + 1]
     current = target.event.localization_id
-    level = levels.get(current) if current is not None else None
-    state = _state(target, level, alerts, first)
-    score, scores, reasons = rank(_context(target, fitting, best, level, first, localizations))
+    context = _context(target, fitting, pixel, first, localizations[current] if current is not None else None)
+    score, scores, reasons = rank(context)
     return Candidate(
         event_id=target.event.event_id,
         survey=alerts.survey,
         object_id=alerts.object_id[0].decode(),
         hypothesis=hypothesis.name,
-        state=state,
+        state=_state(target, pixel, alerts, first),
         confirmed=len(fitting) >= 2,
         n_detections=len(fitting),
         ra_deg=float(fitting.ra_deg[best]),
         dec_deg=float(fitting.dec_deg[best]),
         first_detection=first,
         last_detection=Instant(int(alerts.mid_tai_us[-1])),
-        levels=levels,
-        level=level,
+        levels={name: _level(target, name, pixel) for name in target.maps},
+        level=context.level,
         score=score,
         scores=(*scores, _level_3d()),
         reasons=reasons,
@@ -77,10 +76,11 @@ def _level(target: Target, name: str, pixel: NDArray[np.int64]) -> float | None:
     return float(hit.searched_prob[0]) if hit.covered[0] else None
 
 
-def _state(target: Target, level: float | None, alerts: AlertBatch, first: Instant) -> PairState:
+def _state(target: Target, pixel: NDArray[np.int64], alerts: AlertBatch, first: Instant) -> PairState:
     event, hypothesis = target.event, target.hypothesis
     stands = event.state is EventState.ACTIVE and not event.vetoes and event.t0 is not None
-    inside = level is not None and level <= hypothesis.max_level
+    levels = target.maps.get(event.localization_id) if event.localization_id is not None else None
+    inside = levels is not None and bool(contains(levels, pixel, hypothesis.max_level)[0])
     numbers = {**event.properties, **event.classification}
     if not (stands and inside and event.event_class in hypothesis.classes and probable(hypothesis, numbers)):
         return PairState.WITHDRAWN
@@ -96,20 +96,13 @@ def _state(target: Target, level: float | None, alerts: AlertBatch, first: Insta
 
 
 def _context(
-    target: Target,
-    fitting: AlertBatch,
-    best: int,
-    level: float | None,
-    first: Instant,
-    localizations: Mapping[str, Localization],
+    target: Target, fitting: AlertBatch, pixel: NDArray[np.int64], first: Instant, place: Localization | None
 ) -> Context:
-    current = target.event.localization_id
-    density = None
-    summary = None
-    if current is not None and current in target.maps:
-        hit = target.maps[current].lookup(fitting.hpx29[best : best + 1])
-        density = float(hit.probdensity[0]) if hit.covered[0] else None
-        summary = localizations[current].summary
+    density = level = None
+    if place is not None and place.localization_id in target.maps:
+        hit = target.maps[place.localization_id].lookup(pixel)
+        if hit.covered[0]:
+            density, level = float(hit.probdensity[0]), float(hit.searched_prob[0])
     t0 = target.event.t0 or max(target.t0s)
     return Context(
         hypothesis=target.hypothesis,
@@ -117,8 +110,8 @@ def _context(
         delay_d=first.minus(t0) / DAY_S,
         probdensity_per_sr=density,
         level=level,
-        dist_mean_mpc=summary.dist_mean_mpc if summary else None,
-        dist_std_mpc=summary.dist_std_mpc if summary else None,
+        dist_mean_mpc=place.summary.dist_mean_mpc if place else None,
+        dist_std_mpc=place.summary.dist_std_mpc if place else None,
     )
 
 

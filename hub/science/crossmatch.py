@@ -13,6 +13,7 @@ from hub.model.alert import NO_TIME, AlertBatch
 from hub.model.event import Event
 from hub.model.instant import Instant
 from hub.model.notice import Notice, Stage
+from hub.science.healpix import area_sr, find
 from hub.science.levels import Levels2D
 from hub.science.rules import DAY_S, Hypothesis, PriorActivity
 
@@ -78,10 +79,19 @@ def match(batch: AlertBatch, target: Target) -> NDArray[np.bool_]:
     pixels = batch.hpx29[fitting]
     inside = np.zeros(len(fitting), dtype=bool)
     for levels in target.maps.values():
-        hits = levels.lookup(pixels)
-        inside |= hits.covered & (hits.searched_prob <= target.hypothesis.max_level)
+        inside |= contains(levels, pixels, target.hypothesis.max_level)
     rows[fitting[inside]] = True
     return rows
+
+
+def contains(levels: Levels2D, pixels: NDArray[np.int64], level: float) -> NDArray[np.bool_]:
+    """Tell which order-29 pixels lie in the smallest greedy region that reaches a level, the tile that crosses it included.
+
+    So a map whose first tile holds more than the level still contains that tile.
+    """
+    index = find(levels.lo, levels.hi, pixels)
+    before = levels.searched_prob[index] - levels.probdensity[index] * area_sr(levels.lo[index], levels.hi[index])
+    return (index >= 0) & (before < level)
 
 
 def usable(batch: AlertBatch, hypothesis: Hypothesis, t0s: Sequence[Instant]) -> NDArray[np.bool_]:

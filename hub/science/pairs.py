@@ -16,6 +16,24 @@ Overlap = Callable[[Localization, Localization], float]
 """Exact overlap integral of two maps; handed in so that it can be remembered by content."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Sky:
+    """The maps of both events and how to compare them."""
+
+    maps: Mapping[str, Localization]
+    """By id, every version of both events."""
+
+    overlap: Overlap
+    min_overlap: float
+    """Least overlap integral of a pair."""
+
+    def shared(self, first: Event, second: Event) -> float | None:
+        """Return the overlap integral of the current maps; None where one side has none."""
+        if first.localization_id is None or second.localization_id is None:
+            return None
+        return self.overlap(self.maps[first.localization_id], self.maps[second.localization_id])
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PairResult:
     """What two events make of each other."""
@@ -29,24 +47,21 @@ class PairResult:
     localization_ids: tuple[str, ...]
 
 
-def evaluate(a: Event, b: Event, rules: Rules, maps: Mapping[str, Localization], overlap: Overlap) -> PairResult | None:
+def evaluate(a: Event, b: Event, rules: Rules, sky: Sky) -> PairResult | None:
     """Return the pair that two events make, whichever comes first; None where no version of one ever fitted one of the other.
 
     The first rule in the file's order that the current versions satisfy describes the pair, else the first that any versions do.
     """
     fitting = [
-        (rule, first, second)
-        for rule in rules.pairs
-        for first, second in ((a, b), (b, a))
-        if _ever(rule, first, second, rules.min_overlap, maps, overlap)
+        (rule, first, second) for rule in rules.pairs for first, second in ((a, b), (b, a)) if _ever(rule, first, second, sky)
     ]
     if not fitting:
         return None
     for rule, first, second in fitting:
-        if _now(rule, first, second, rules.min_overlap, maps, overlap):
-            return _result(rule, first, second, PairState.OPEN, maps, overlap)
+        if _now(rule, first, second, sky):
+            return _result(rule, first, second, PairState.OPEN, sky)
     rule, first, second = fitting[0]
-    return _result(rule, first, second, PairState.WITHDRAWN, maps, overlap)
+    return _result(rule, first, second, PairState.WITHDRAWN, sky)
 
 
 def partners(rules: Rules, event: Event) -> list[tuple[PairRule, bool]]:
@@ -69,9 +84,7 @@ def _mission_fits(rule: PairRule, second: Event) -> bool:
     return not rule.second_missions or second.mission in rule.second_missions
 
 
-def _ever(
-    rule: PairRule, first: Event, second: Event, min_overlap: float, maps: Mapping[str, Localization], overlap: Overlap
-) -> bool:
+def _ever(rule: PairRule, first: Event, second: Event, sky: Sky) -> bool:
     """Tell whether any version of one fits any version of the other; more versions can only make this true."""
     if first.event_id == second.event_id or not _mission_fits(rule, second):
         return False
@@ -84,22 +97,19 @@ def _ever(
         return False
     if _without_map(first) or _without_map(second):
         return True
-    return any(
-        overlap(maps[x], maps[y]) >= min_overlap for x, y in itertools.product(first.localization_ids, second.localization_ids)
-    )
+    pairs = itertools.product(first.localization_ids, second.localization_ids)
+    return any(sky.overlap(sky.maps[x], sky.maps[y]) >= sky.min_overlap for x, y in pairs)
 
 
-def _now(
-    rule: PairRule, first: Event, second: Event, min_overlap: float, maps: Mapping[str, Localization], overlap: Overlap
-) -> bool:
+def _now(rule: PairRule, first: Event, second: Event, sky: Sky) -> bool:
     if EventState.RETRACTED in (first.state, second.state) or first.vetoes or second.vetoes:
         return False
     if first.event_class not in rule.first or second.event_class not in rule.second:
         return False
     if first.t0 is None or second.t0 is None or not _in_window(rule, first.t0, second.t0):
         return False
-    shared = _overlap(first, second, maps, overlap)
-    return shared is None or shared >= min_overlap
+    shared = sky.shared(first, second)
+    return shared is None or shared >= sky.min_overlap
 
 
 def _times(notices: Sequence[Notice]) -> list[Instant]:
@@ -117,16 +127,8 @@ def _in_window(rule: PairRule, first: Instant, second: Instant) -> bool:
     return low <= second.minus(first) <= high
 
 
-def _overlap(first: Event, second: Event, maps: Mapping[str, Localization], overlap: Overlap) -> float | None:
-    if first.localization_id is None or second.localization_id is None:
-        return None
-    return overlap(maps[first.localization_id], maps[second.localization_id])
-
-
-def _result(
-    rule: PairRule, first: Event, second: Event, state: PairState, maps: Mapping[str, Localization], overlap: Overlap
-) -> PairResult:
-    shared = _overlap(first, second, maps, overlap)
+def _result(rule: PairRule, first: Event, second: Event, state: PairState, sky: Sky) -> PairResult:
+    shared = sky.shared(first, second)
     time_only = _time_only(rule, first, second)
     joint = with_sky(time_only, shared)
     delay = second.t0.minus(first.t0) if first.t0 and second.t0 else None
@@ -144,13 +146,23 @@ def _result(
         _far_score("joint_far_time_only", time_only, {**window, **rates}),
         _far_score("joint_far", joint, {**window, **rates, "overlap": shared}),
     )
+    fit = (
+        f"{second.event_id} came {delay:+.3f} s after {first.event_id}, window {rule.window_s} s ({rule.name})"
+        if delay is not None
+        else "",
+        "no localization on one side: a coincidence in time only"
+        if shared is None
+        else f"overlap integral {shared:.4g}, where 1 means no information",
+        f"joint false-alarm rate {joint.value_hz:.3g} Hz ({joint.reason})" if joint.value_hz is not None else joint.reason,
+    )
+    withdrawn = (_why_withdrawn(first, second),) if state is PairState.WITHDRAWN else ()
     return PairResult(
         rule=rule,
         first=first,
         second=second,
         state=state,
         scores=scores,
-        reasons=_reasons(rule, first, second, state, shared, joint, delay),
+        reasons=(*withdrawn, *filter(None, fit)),
         localization_ids=tuple(i for i in (first.localization_id, second.localization_id) if i is not None),
     )
 
@@ -181,32 +193,9 @@ def _depends(one: Event, other: Event) -> bool:
     return bool({other.event_id, *other.aliases} & set(one.depends_on))
 
 
-def _reasons(
-    rule: PairRule,
-    first: Event,
-    second: Event,
-    state: PairState,
-    shared: float | None,
-    joint: JointFar,
-    delay: float | None,
-) -> tuple[str, ...]:
-    found = []
-    if delay is not None:
-        found.append(f"{second.event_id} came {delay:+.3f} s after {first.event_id}, window {rule.window_s} s ({rule.name})")
-    if shared is None:
-        found.append("no localization on one side: a coincidence in time only")
-    else:
-        found.append(f"overlap integral {shared:.4g}, where 1 means no information")
-    found.append(
-        f"joint false-alarm rate {joint.value_hz:.3g} Hz ({joint.reason})" if joint.value_hz is not None else joint.reason
-    )
-    if state is PairState.WITHDRAWN:
-        retracted = [e.event_id for e in (first, second) if e.state is EventState.RETRACTED]
-        vetoed = [f"{e.event_id}: {veto}" for e in (first, second) for veto in e.vetoes]
-        if retracted:
-            found.insert(0, f"withdrawn: {', '.join(retracted)} retracted")
-        elif vetoed:
-            found.insert(0, f"withdrawn: {'; '.join(vetoed)}")
-        else:
-            found.insert(0, "withdrawn: the current versions no longer fit")
-    return tuple(found)
+def _why_withdrawn(first: Event, second: Event) -> str:
+    retracted = [event.event_id for event in (first, second) if event.state is EventState.RETRACTED]
+    if retracted:
+        return f"withdrawn: {', '.join(retracted)} retracted"
+    vetoed = [f"{event.event_id}: {veto}" for event in (first, second) for veto in event.vetoes]
+    return f"withdrawn: {'; '.join(vetoed)}" if vetoed else "withdrawn: the current versions no longer fit"

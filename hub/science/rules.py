@@ -149,7 +149,7 @@ def load_rules(text: str) -> Rules:
         raise ConfigError(f"the coincidence rules are no valid TOML: {error}") from error
     unknown = set(data) - {"version", "limits", "rates", "pair", "hypothesis"}
     if unknown:
-        raise ConfigError(f"coincidence rules: unknown key {sorted(unknown)[0]!r}")
+        raise ConfigError(f"coincidence rules: unknown key {min(unknown)!r}")
     try:
         rates = {name: float(value) / YEAR_S for name, value in data["rates"].items()}
         rules = Rules(
@@ -220,7 +220,7 @@ def _names(kind: type[Any]) -> set[str]:
 def _check_keys(row: Mapping[str, Any], known: set[str]) -> None:
     unknown = set(row) - known
     if unknown:
-        raise ValueError(f"unknown key {sorted(unknown)[0]!r} in rule {row.get('name')!r}")
+        raise ValueError(f"unknown key {min(unknown)!r} in rule {row.get('name')!r}")
 
 
 def _interval(row: Mapping[str, Any], key: str) -> tuple[float, float]:

@@ -4,7 +4,7 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
-from sqlmodel import Session
+from sqlalchemy.orm import Session
 
 from hub.model.coincidence import Candidate, Coincidence, PairState
 from hub.model.event import Event
@@ -52,8 +52,8 @@ class Announcements:
     ) -> Outgoing | None:
         """Put the VOEvent of a new coincidence version into the outbox; None where nothing may or need be said.
 
-        An open live pair is announced and supersedes our former message. A pair that is withdrawn, or that turned out to be no live one,
-        retracts our former message; where there is none, nothing leaves.
+        An open live pair is announced and supersedes our former message. A pair that is withdrawn, or that turned out to be no
+        live one, retracts our former message; where there is none, nothing leaves.
         """
         former = self._former(session, coincidence)
         is_retraction = coincidence.state is PairState.WITHDRAWN or not coincidence.is_live

@@ -1,10 +1,11 @@
 """Evaluates pairs, writes their new versions, and in the same transaction what follows from them."""
 
+import itertools
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-from sqlmodel import Session
+from sqlalchemy.orm import Session
 
 from hub.model.alert import AlertBatch
 from hub.model.coincidence import Candidate, Coincidence, Member, MemberKind, PairState, Score, coincidence_id
@@ -116,7 +117,7 @@ class Correlation:
         with self._store.transaction() as session:
             if payloads is not None:
                 for row in np.flatnonzero(matched):
-                    packets.save(session, batch.survey, int(batch.source_id[row]), payloads[row])
+                    packets.save(session, batch.survey, int(batch.source_id[row]), payloads[int(row)])
             for event_id, keys in sorted(touched.items()):
                 event = events.get(session, event_id)
                 if event is not None:
@@ -130,7 +131,8 @@ class Correlation:
         written = 0
         for other in sorted(partners.values(), key=lambda partner: partner.event_id):
             maps = self._maps.localizations(session, (*event.localization_ids, *other.localization_ids))
-            result = pair_science.evaluate(event, other, self._rules, maps, self._maps.overlap)
+            sky = pair_science.Sky(maps=maps, overlap=self._maps.overlap, min_overlap=self._rules.min_overlap)
+            result = pair_science.evaluate(event, other, self._rules, sky)
             if result is None:
                 continue
             events_of_pair = (result.first, result.second)
@@ -194,7 +196,7 @@ class Correlation:
     def _announce_best(
         self, session: Session, event: Event, found: Sequence[Candidate], hypotheses: Mapping[str, Hypothesis]
     ) -> int:
-        """Write the coincidence of an object with an event: under the best hypothesis that is worth announcing, or its withdrawal."""
+        """Write the coincidence of an object with an event: under the best hypothesis worth announcing, or its withdrawal."""
         written = 0
         for kind in sorted({hypotheses[one.hypothesis].kind for one in found}):
             of_kind = [one for one in found if hypotheses[one.hypothesis].kind == kind]
@@ -297,7 +299,11 @@ def _content(coincidence: Coincidence) -> Coincidence:
 
 def _rank_score(candidate: Candidate) -> Score:
     return Score(
-        statistic="rank", version=1, value=candidate.score, unit="1", inputs={"sum_of": [one.statistic for one in candidate.scores]}
+        statistic="rank",
+        version=1,
+        value=candidate.score,
+        unit="1",
+        inputs={"sum_of": [one.statistic for one in candidate.scores]},
     )
 
 
@@ -325,5 +331,5 @@ def _by_object(alerts: AlertBatch) -> Iterable[AlertBatch]:
     order = np.argsort(alerts.object_id, kind="stable")
     names = alerts.object_id[order]
     edges = np.flatnonzero(np.r_[True, names[1:] != names[:-1], True]) if len(names) else np.zeros(1, dtype=np.intp)
-    for start, stop in zip(edges[:-1], edges[1:], strict=True):
+    for start, stop in itertools.pairwise(edges):
         yield alerts.take(order[start:stop])

@@ -56,7 +56,9 @@ class Dispatch:
             except Permanent as error:
                 with self._store.transaction() as session:
                     outbox.mark_failed(session, item.outgoing, reason=str(error), retry_at=None)
-                log.error("message not sent", ivorn=item.outgoing.ivorn, reason=str(error))
+                log.error(  # noqa: TRY400 - the sentence says it all, a traceback would not help
+                    "message not sent", ivorn=item.outgoing.ivorn, reason=str(error)
+                )
                 failed += 1
             else:
                 with self._store.transaction() as session:

@@ -3,7 +3,7 @@
 from collections import OrderedDict
 from collections.abc import Iterable
 
-from sqlmodel import Session
+from sqlalchemy.orm import Session
 
 from hub.errors import StorageError
 from hub.model.sky import Localization
@@ -50,7 +50,7 @@ class MapCache:
             localization = localizations.get(session, localization_id)
             if localization is None:
                 raise StorageError(f"localization {localization_id} is named by a notice but not stored")
-            self._maps[localization_id] = (localization, Levels2D(localization.skymap))
+            self._maps[localization_id] = (localization, Levels2D.of(localization.skymap))
             if len(self._maps) > self._capacity:
                 self._maps.popitem(last=False)
         self._maps.move_to_end(localization_id)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlmodel import Session
+from sqlalchemy.orm import Session
 
 from hub.model.alert import AlertBatch
 from hub.model.event import Event
@@ -73,7 +73,8 @@ class Matching:
         for target in self.targets(session, event):
             start, end = target.window
             for levels in target.maps.values():
-                lo, hi = merge(*levels.region(target.hypothesis.max_level))
+                rows = levels.region(target.hypothesis.max_level)
+                lo, hi = merge(levels.lo[rows], levels.hi[rows])
                 for batch in self._history.in_region(lo, hi, start, end):
                     found.update(_keys(batch, match(batch, target)))
         for candidate in candidates.of_event(session, event.event_id):

@@ -15,10 +15,10 @@ CAP = 4.0
 
 
 def evaluate(context: Context) -> Term | None:
-    """Return the log ratio of a normal absolute magnitude to a uniform one; None where the event or the hypothesis has no distance.
+    """Return the log ratio of a normal absolute magnitude to a uniform one; None without a distance or an expectation.
 
-    The absolute magnitude is that of the brightest detection at the mean distance of the localization; the spread adds the distance's
-    error, 5/ln(10) sigma_d/d. Extinction and K corrections are left out.
+    The absolute magnitude is that of the brightest detection at the mean distance of the localization; the spread adds the
+    distance's error, 5/ln(10) sigma_d/d. Extinction and K corrections are left out.
     """
     expected = context.hypothesis.abs_mag
     distance, spread = context.dist_mean_mpc, context.dist_std_mpc
@@ -33,6 +33,6 @@ def evaluate(context: Context) -> Term | None:
     log_signal = -0.5 * ((absolute - expected[0]) / sigma) ** 2 - math.log(sigma * math.sqrt(2.0 * math.pi))
     return Term(
         value=max(-CAP, log_signal + math.log(MAGNITUDE_RANGE)),
-        reason=f"would have absolute magnitude {absolute:.1f} at {distance:.0f} Mpc, expected {expected[0]:.1f} +- {expected[1]:.1f}",
+        reason=f"absolute magnitude {absolute:.1f} at {distance:.0f} Mpc, expected {expected[0]:.1f} +- {expected[1]:.1f}",
         inputs={"absolute_mag": absolute, "dist_mean_mpc": distance, "dist_std_mpc": spread, "expected": list(expected)},
     )
