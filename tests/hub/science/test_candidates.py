@@ -1,0 +1,114 @@
+import itertools
+
+import pytest
+
+from hub.model.coincidence import PairState
+from hub.model.event import assemble
+from hub.model.notice import Stage
+from hub.resources import read_text
+from hub.science.candidates import evaluate
+from hub.science.crossmatch import targets_of
+from hub.science.levels import Levels2D
+from hub.science.rules import load_rules
+from tests.support.words import DAY_S, T0, alerts, gaussian_map, localization, notice, stored
+
+RULES = load_rules(read_text("conf/coincidence.toml"))
+WIDE = localization(gaussian_map(130.0, 20.0, 6.0))
+NARROW = localization(gaussian_map(130.0, 20.0, 1.5))
+PLACES = {place.localization_id: place for place in (WIDE, NARROW)}
+LEVELS = {name: Levels2D.of(place.skymap) for name, place in PLACES.items()}
+
+PRELIMINARY = stored(notice(stage=Stage.PRELIMINARY, issued_at=T0.plus_s(60)), WIDE.localization_id)
+UPDATE = stored(notice(stage=Stage.UPDATE, issued_at=T0.plus_s(6000)), NARROW.localization_id)
+RETRACTION = stored(notice(stage=Stage.RETRACTION, issued_at=T0.plus_s(9000), t0=None))
+BLACK_HOLES = stored(
+    notice(stage=Stage.UPDATE, issued_at=T0.plus_s(7000), classification={"BNS": 0.0, "NSBH": 0.0, "BBH": 1.0}),
+    NARROW.localization_id,
+)
+
+
+def kilonova(notices, batch):
+    event = assemble("S260301a", notices)
+    maps = {name: LEVELS[name] for name in event.localization_ids}
+    targets = [t for t in targets_of(event, RULES.hypotheses, maps) if t.hypothesis.name == "kilonova"]
+    return evaluate(targets[0], batch, PLACES) if targets else None
+
+
+def fading(dec=20.0, **changes):
+    return alerts(
+        {"dec": dec, "days": 0.5, "flux_njy": 100_000.0, **changes},
+        {"dec": dec, "days": 1.5, "flux_njy": 60_000.0},
+        {"dec": dec, "days": 2.5, "flux_njy": 36_000.0},
+    )
+
+
+def test_a_fading_new_source_is_confirmed_open_and_explained() -> None:
+    candidate = kilonova([PRELIMINARY, UPDATE], fading())
+    assert candidate is not None
+    assert (candidate.state, candidate.confirmed, candidate.n_detections) == (PairState.OPEN, True, 3)
+    assert candidate.level is not None
+    assert candidate.level < 0.1
+    assert any("fades by 0.55" in reason for reason in candidate.reasons)
+    assert any("first detected 0.50 d after" in reason for reason in candidate.reasons)
+    assert candidate.score == pytest.approx(sum(one.value for one in candidate.scores if one.value is not None), abs=1e-8)
+
+
+def test_the_order_of_alerts_and_notices_does_not_matter() -> None:
+    batch = fading()
+    found = [
+        kilonova(list(notices), batch.take(list(rows)))
+        for notices in itertools.permutations([PRELIMINARY, UPDATE])
+        for rows in itertools.permutations(range(3))
+    ]
+    assert all(one == found[0] for one in found)
+
+
+def test_one_detection_is_unconfirmed() -> None:
+    candidate = kilonova([PRELIMINARY], alerts({"days": 0.5}))
+    assert candidate is not None
+    assert not candidate.confirmed
+
+
+def test_what_only_an_earlier_map_contained_is_withdrawn() -> None:
+    outside = fading(dec=32.0)
+    assert kilonova([PRELIMINARY], outside).state is PairState.OPEN
+    candidate = kilonova([PRELIMINARY, UPDATE], outside)
+    assert candidate.state is PairState.WITHDRAWN
+    assert kilonova([UPDATE], outside) is None
+
+
+def test_a_retraction_withdraws() -> None:
+    assert kilonova([PRELIMINARY, RETRACTION], fading()).state is PairState.WITHDRAWN
+
+
+def test_a_change_of_class_withdraws() -> None:
+    assert kilonova([PRELIMINARY, BLACK_HOLES], fading()).state is PairState.WITHDRAWN
+    assert kilonova([BLACK_HOLES], fading()) is None
+
+
+def test_an_old_alert_that_arrives_late_shows_prior_activity_and_withdraws() -> None:
+    young = fading()
+    old = alerts({"days": -40.0}, {"days": 0.5, "flux_njy": 100_000.0}, {"days": 1.5, "flux_njy": 60_000.0})
+    assert kilonova([PRELIMINARY], young).state is PairState.OPEN
+    candidate = kilonova([PRELIMINARY], old)
+    assert candidate.state is PairState.WITHDRAWN
+    assert "prior activity" in candidate.flags
+
+
+def test_what_the_packet_knows_of_the_past_counts_before_any_old_alert_is_seen() -> None:
+    known_variable = fading(first_tai_us=T0.plus_s(-300 * DAY_S).tai_us)
+    candidate = kilonova([PRELIMINARY], known_variable)
+    assert candidate is not None  # its later rows do not say so, so they fit by themselves
+    assert candidate.state is PairState.WITHDRAWN
+
+
+def test_a_fader_ranks_above_a_constant_source_and_a_likely_place_above_an_unlikely_one() -> None:
+    constant = alerts(*({"days": day, "flux_njy": 50_000.0} for day in (0.5, 1.5, 2.5)))
+    assert kilonova([UPDATE], fading()).score > kilonova([UPDATE], constant).score
+    assert kilonova([UPDATE], fading()).score > kilonova([UPDATE], fading(dec=23.0)).score
+
+
+def test_every_level_is_recorded_by_map() -> None:
+    candidate = kilonova([PRELIMINARY, UPDATE], fading(dec=22.0))
+    assert set(candidate.levels) == set(PLACES)
+    assert candidate.levels[NARROW.localization_id] > candidate.levels[WIDE.localization_id]

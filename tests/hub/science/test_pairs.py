@@ -1,0 +1,115 @@
+import itertools
+
+import pytest
+
+from hub.model.coincidence import PairState
+from hub.model.event import assemble
+from hub.model.notice import EventClass, Messenger, Stage
+from hub.resources import read_text
+from hub.science.overlap import overlap_integral
+from hub.science.pairs import Sky, evaluate, partners
+from hub.science.rules import YEAR_S, load_rules
+from tests.support.words import T0, gaussian_map, grb, localization, notice, stored
+
+RULES = load_rules(read_text("conf/coincidence.toml"))
+GW = localization(gaussian_map(130.0, 20.0, 8.0))
+NEAR = localization(gaussian_map(135.0, 22.0, 5.0))
+FAR = localization(gaussian_map(310.0, -20.0, 2.0))
+SKY = Sky(
+    maps={place.localization_id: place for place in (GW, NEAR, FAR)},
+    overlap=lambda a, b: overlap_integral(a.skymap, b.skymap),
+    min_overlap=RULES.min_overlap,
+)
+
+
+def gw_event(*more, place=GW, **changes):
+    first = stored(notice(far_hz=1e-7, **changes), place.localization_id if place else None)
+    return assemble("S260301a", [first, *more])
+
+
+def grb_event(*more, place=NEAR, **changes):
+    return assemble("Fermi-1", [stored(grb(**changes), place.localization_id if place else None), *more])
+
+
+def value(result, statistic):
+    return next(score.value for score in result.scores if score.statistic == statistic)
+
+
+def test_a_burst_in_the_window_and_on_the_map_is_a_pair_whichever_comes_first() -> None:
+    a, b = gw_event(), grb_event()
+    for one, other in itertools.permutations((a, b)):
+        result = evaluate(one, other, RULES, SKY)
+        assert result is not None
+        assert (result.rule.name, result.state, result.first.event_id) == ("gw-grb", PairState.OPEN, "S260301a")
+        assert value(result, "joint_far_time_only") == pytest.approx(6 * 325 / YEAR_S * 1e-7)
+        assert value(result, "overlap") == pytest.approx(64.32, rel=0.01)  # exact value of the two Gaussian maps
+        assert value(result, "joint_far") == pytest.approx(value(result, "joint_far_time_only") / value(result, "overlap"))
+
+
+@pytest.mark.parametrize(("delay", "expected"), [(-1.01, False), (-1.0, True), (5.0, True), (5.01, False)])
+def test_the_window_is_inclusive(delay: float, expected: bool) -> None:
+    assert (evaluate(gw_event(), grb_event(t0=T0.plus_s(delay)), RULES, SKY) is not None) is expected
+
+
+def test_maps_that_do_not_overlap_make_no_pair() -> None:
+    assert evaluate(gw_event(), grb_event(place=FAR), RULES, SKY) is None
+
+
+def test_without_a_map_only_time_counts() -> None:
+    result = evaluate(gw_event(), grb_event(place=None), RULES, SKY)
+    assert result.state is PairState.OPEN
+    assert value(result, "joint_far") is None
+    assert value(result, "joint_far_time_only") is not None
+
+
+def test_a_position_that_arrives_later_and_does_not_overlap_withdraws_the_time_pair() -> None:
+    update = stored(grb(stage=Stage.UPDATE, issued_at=T0.plus_s(900)), FAR.localization_id)
+    result = evaluate(gw_event(), grb_event(update, place=None), RULES, SKY)
+    assert result.state is PairState.WITHDRAWN
+
+
+def test_a_retraction_or_a_veto_withdraws_and_says_so() -> None:
+    retraction = stored(notice(stage=Stage.RETRACTION, issued_at=T0.plus_s(9000)))
+    result = evaluate(gw_event(retraction), grb_event(), RULES, SKY)
+    assert result.state is PairState.WITHDRAWN
+    assert "S260301a retracted" in result.reasons[0]
+    vetoed = stored(grb(stage=Stage.UPDATE, issued_at=T0.plus_s(900), vetoes=("classified as not a GRB",)), NEAR.localization_id)
+    result = evaluate(gw_event(), grb_event(vetoed), RULES, SKY)
+    assert result.state is PairState.WITHDRAWN
+    assert "not a GRB" in result.reasons[0]
+
+
+def test_a_dependent_trigger_gets_no_chance_rate() -> None:
+    result = evaluate(gw_event(), grb_event(depends_on=("S260301a",)), RULES, SKY)
+    assert value(result, "joint_far_time_only") is None
+    assert any("because of the other" in reason for reason in result.reasons)
+
+
+def test_a_neutrino_brings_its_own_rate_against_that_of_bursts() -> None:
+    neutrino = assemble(
+        "IceCube-1-2",
+        [
+            stored(
+                notice(
+                    "IceCube-1-2",
+                    mission="IceCube",
+                    messenger=Messenger.NEUTRINO,
+                    event_class=EventClass.HIGH_ENERGY_NEUTRINO,
+                    classification={},
+                    far_hz=3e-8,
+                    t0=T0.plus_s(100),
+                ),
+                NEAR.localization_id,
+            )
+        ],
+    )
+    result = evaluate(grb_event(), neutrino, RULES, SKY)
+    assert result.rule.name == "grb-neutrino"
+    assert value(result, "joint_far_time_only") == pytest.approx(1000 * 325 / YEAR_S * 3e-8)
+
+
+def test_partners_are_asked_for_both_roles_of_an_event() -> None:
+    names = {(rule.name, first) for rule, first in partners(RULES, grb_event())}
+    assert ("gw-grb", False) in names
+    assert ("grb-neutrino", True) in names
+    assert not any(name.startswith("gw-sub") for name, _ in names)
