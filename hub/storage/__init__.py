@@ -1,1 +1,1 @@
-"""SQL state on SQLite or PostgreSQL."""
+"""The state database: tables, and one module of functions for each subject."""

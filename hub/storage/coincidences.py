@@ -1,0 +1,153 @@
+"""Coincidences: versions are added and never edited; listings show the latest of each."""
+
+import math
+import operator
+from collections.abc import Sequence
+
+from sqlalchemy import select, update
+from sqlalchemy.orm import Session
+from sqlmodel import col
+
+from hub.errors import StorageError
+from hub.model.coincidence import Coincidence, MemberKind, PairState
+from hub.model.instant import Instant
+from hub.storage.jsonable import dump, load
+from hub.storage.paging import Order, after, ordering
+from hub.storage.tables import CoincidenceMemberRow, CoincidenceRow
+from hub.storage.writing import hold, insert_new
+
+LEVEL_STATISTIC = "level_2d"
+"""Statistic that can be searched as level."""
+
+RANK_STATISTIC = "rank"
+"""Statistic that can be searched as score."""
+
+FAR_STATISTICS: Sequence[str] = ("joint_far", "joint_far_time_only")
+"""Statistics that can be searched as joint false-alarm rate: the first that has a value."""
+
+Key = tuple[int, str]
+"""Place of a coincidence in listings: when its first version was written (`Instant.tai_us`), and its id."""
+
+_ORDER: Order = ((col(CoincidenceRow.first_created_tai_us), True), (col(CoincidenceRow.coincidence_id), False))
+
+
+def key(session: Session, coincidence_id: str) -> Key | None:
+    """Return the place of a coincidence in listings, for `search`'s ``before``; it does not move with new versions."""
+    statement = select(col(CoincidenceRow.first_created_tai_us)).where(col(CoincidenceRow.coincidence_id) == coincidence_id)
+    first = session.scalars(statement.limit(1)).first()
+    return None if first is None else (first, coincidence_id)
+
+
+def add(session: Session, coincidence: Coincidence) -> None:
+    """Store the next version of a coincidence.
+
+    Raises
+    ------
+    StorageError
+        Its version is not one more than the latest: another worker was faster, and the pair must be evaluated again.
+    """
+    hold(session, f"coincidence {coincidence.coincidence_id}")
+    same = col(CoincidenceRow.coincidence_id) == coincidence.coincidence_id
+    rows = select(col(CoincidenceRow.version), col(CoincidenceRow.first_created_tai_us)).where(same)
+    newest = session.execute(rows.order_by(col(CoincidenceRow.version).desc()).limit(1)).first()
+    expected = newest[0] + 1 if newest else 1
+    if coincidence.version != expected:
+        raise StorageError(
+            f"version {coincidence.version} of coincidence {coincidence.coincidence_id} cannot be stored: {expected} comes next"
+        )
+    session.execute(update(CoincidenceRow).where(same).values(is_latest=False))
+    values = {
+        "coincidence_id": coincidence.coincidence_id,
+        "version": coincidence.version,
+        "is_latest": True,
+        "kind": coincidence.kind,
+        "state": coincidence.state.value,
+        "is_live": coincidence.is_live,
+        "t0_tai_us": coincidence.t0.tai_us if coincidence.t0 else None,
+        "level": _finite(coincidence.score(LEVEL_STATISTIC)),
+        "score": _finite(coincidence.score(RANK_STATISTIC)),
+        "joint_far_hz": next((far for name in FAR_STATISTICS if (far := _finite(coincidence.score(name))) is not None), None),
+        "created_tai_us": coincidence.created_at.tai_us,
+        "first_created_tai_us": newest[1] if newest else coincidence.created_at.tai_us,
+        "document": dump(coincidence),
+    }
+    insert_new(session, CoincidenceRow, values, key=["coincidence_id", "version"])
+    for member in coincidence.members:
+        place = {"coincidence_id": coincidence.coincidence_id, "kind": member.kind.value, "member_id": member.id}
+        insert_new(session, CoincidenceMemberRow, place, key=list(place))
+
+
+def latest(session: Session, coincidence_id: str) -> Coincidence | None:
+    """Return the newest version."""
+    statement = select(col(CoincidenceRow.document)).where(
+        col(CoincidenceRow.coincidence_id) == coincidence_id, col(CoincidenceRow.is_latest).is_(True)
+    )
+    document = session.scalars(statement).first()
+    return None if document is None else load(Coincidence, document)
+
+
+def history(session: Session, coincidence_id: str) -> list[Coincidence]:
+    """Return all versions, the first one first."""
+    statement = (
+        select(col(CoincidenceRow.document))
+        .where(col(CoincidenceRow.coincidence_id) == coincidence_id)
+        .order_by(col(CoincidenceRow.version))
+    )
+    return [load(Coincidence, document) for document in session.scalars(statement)]
+
+
+def of_event(session: Session, event_id: str) -> list[Coincidence]:
+    """Return the latest version of every coincidence that an event is a member of, by id."""
+    found = search(session, event_id=event_id, limit=None)
+    return sorted(found, key=lambda coincidence: coincidence.coincidence_id)
+
+
+def search(
+    session: Session,
+    *,
+    event_id: str | None = None,
+    object_id: str | None = None,
+    kind: str | None = None,
+    state: PairState | None = None,
+    t0_from: Instant | None = None,
+    t0_to: Instant | None = None,
+    max_level: float | None = None,
+    min_score: float | None = None,
+    max_far_hz: float | None = None,
+    live_only: bool = False,
+    limit: int | None = 100,
+    before: Key | None = None,
+) -> list[Coincidence]:
+    """Return latest versions, the most recently discovered coincidence first; a later version does not move it.
+
+    Limits are inclusive. A coincidence without the number in question (level, score, rate) is left out where that is limited.
+    ``object_id`` names a member like ``LSST:169...``; ``before`` is the `key` of the last coincidence of the page before.
+    """
+    statement = select(col(CoincidenceRow.document)).where(col(CoincidenceRow.is_latest).is_(True))
+    for member_kind, member_id in ((MemberKind.EVENT, event_id), (MemberKind.OBJECT, object_id)):
+        if member_id is not None:
+            of_member = select(col(CoincidenceMemberRow.coincidence_id)).where(
+                col(CoincidenceMemberRow.kind) == member_kind.value, col(CoincidenceMemberRow.member_id) == member_id
+            )
+            statement = statement.where(col(CoincidenceRow.coincidence_id).in_(of_member))
+    for column, compare, wanted in (
+        (col(CoincidenceRow.kind), operator.eq, kind),
+        (col(CoincidenceRow.state), operator.eq, state.value if state else None),
+        (col(CoincidenceRow.t0_tai_us), operator.ge, t0_from.tai_us if t0_from else None),
+        (col(CoincidenceRow.t0_tai_us), operator.le, t0_to.tai_us if t0_to else None),
+        (col(CoincidenceRow.level), operator.le, max_level),
+        (col(CoincidenceRow.score), operator.ge, min_score),
+        (col(CoincidenceRow.joint_far_hz), operator.le, max_far_hz),
+    ):
+        if wanted is not None:
+            statement = statement.where(compare(column, wanted))
+    if live_only:
+        statement = statement.where(col(CoincidenceRow.is_live).is_(True))
+    if before is not None:
+        statement = statement.where(after(_ORDER, before))
+    documents = session.scalars(statement.order_by(*ordering(_ORDER)).limit(limit))
+    return [load(Coincidence, document) for document in documents]
+
+
+def _finite(value: float | None) -> float | None:
+    return None if value is None or math.isnan(value) else float(value)

@@ -1,0 +1,92 @@
+"""Messages that could not be used, with the reason, until a person replays or drops them."""
+
+from dataclasses import dataclass
+
+from sqlalchemy import delete, select
+from sqlalchemy.orm import Session
+from sqlmodel import col
+
+from hub.model.envelope import Envelope
+from hub.model.instant import Instant
+from hub.storage import envelopes
+from hub.storage.envelopes import MessageState
+from hub.storage.tables import DeadLetterRow
+from hub.storage.writing import insert, storable, table
+
+PREFIX_LENGTH = 8
+"""Fewest digits of a digest that name a dead letter."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeadLetter:
+    """Why some bytes were refused; the bytes are the raw message of the same digest."""
+
+    digest: str
+    source: str
+    reason: str
+    """One sentence."""
+
+    format: str | None
+    """What the bytes seemed to be, where that is known."""
+
+    adapter_version: str
+    """Version of the hub that refused them last."""
+
+    tries: int
+    first_at: Instant
+    last_at: Instant
+
+
+def add(
+    session: Session,
+    envelope: Envelope,
+    *,
+    reason: str,
+    format: str | None,  # noqa: A002 - the field's word
+    adapter_version: str,
+    at: Instant,
+) -> None:
+    """Record that a message was refused; a second refusal of the same bytes counts the tries and keeps the newer reason."""
+    envelopes.keep(session, envelope, MessageState.DEAD)
+    columns = table(DeadLetterRow).c
+    again = {"reason": storable(reason), "format": format, "adapter_version": adapter_version, "last_tai_us": at.tai_us}
+    statement = insert(session, DeadLetterRow).values(
+        digest=envelope.digest, source=storable(envelope.source), tries=1, first_tai_us=at.tai_us, **again
+    )
+    session.execute(statement.on_conflict_do_update(index_elements=[columns.digest], set_={**again, "tries": columns.tries + 1}))
+
+
+def listing(session: Session, *, source: str | None = None, limit: int | None = None) -> list[DeadLetter]:
+    """Return the dead letters, the newest first."""
+    statement = select(DeadLetterRow).order_by(col(DeadLetterRow.last_tai_us).desc(), col(DeadLetterRow.digest)).limit(limit)
+    if source is not None:
+        statement = statement.where(col(DeadLetterRow.source) == source)
+    return [_letter(row) for row in session.scalars(statement.execution_options(populate_existing=True))]
+
+
+def get(session: Session, digest: str) -> DeadLetter | None:
+    """Return the dead letter of a digest or of the first digits of it (at least 8, and no other begins so); else None."""
+    if len(digest) < PREFIX_LENGTH:
+        return None
+    statement = select(DeadLetterRow).where(col(DeadLetterRow.digest).startswith(digest, autoescape=True)).limit(2)
+    rows = session.scalars(statement.execution_options(populate_existing=True)).all()
+    return _letter(rows[0]) if len(rows) == 1 else None
+
+
+def remove(session: Session, digest: str) -> bool:
+    """Take a letter (whole digest) off the list, leaving its bytes; return whether there was one."""
+    statement = delete(DeadLetterRow).where(col(DeadLetterRow.digest) == digest).returning(col(DeadLetterRow.digest))
+    return session.execute(statement).first() is not None
+
+
+def _letter(row: DeadLetterRow) -> DeadLetter:
+    return DeadLetter(
+        digest=row.digest,
+        source=row.source,
+        reason=row.reason,
+        format=row.format,
+        adapter_version=row.adapter_version,
+        tries=row.tries,
+        first_at=Instant(row.first_tai_us),
+        last_at=Instant(row.last_tai_us),
+    )

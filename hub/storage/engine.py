@@ -1,0 +1,143 @@
+"""Open the state database: SQLite for one machine, PostgreSQL for many, the same code on both.
+
+SQLite runs in WAL mode (readers never wait for the writer) with ``synchronous=FULL``: after a commit the data survives a loss
+of power, which WAL with ``NORMAL`` does not promise. Writing transactions start with ``BEGIN IMMEDIATE``: a transaction that
+begins as a reader and writes later fails at once with "database is locked" if another wrote in between, and no busy time-out
+helps; one that asks for the write lock first simply waits for its turn.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy.engine import URL, make_url
+from sqlalchemy.exc import ArgumentError, InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+from sqlalchemy.orm import Session
+
+from hub.errors import ConfigError, StorageError
+from hub.storage.tables import Base
+
+BUSY_TIMEOUT_S = 60
+"""How long a SQLite connection waits for the write lock, seconds."""
+
+
+class Store:
+    """An open state database; safe to share between threads."""
+
+    def __init__(self, engine: Engine) -> None:
+        self.engine = engine
+        self._reader = engine.execution_options(
+            mmhub_reads=True,
+            **({"isolation_level": "REPEATABLE READ", "postgresql_readonly": True} if engine.name == "postgresql" else {}),
+        )
+
+    @contextmanager
+    def transaction(self) -> Iterator[Session]:
+        """Give a session that writes; all of it is committed at the end, none of it after an exception.
+
+        Raises
+        ------
+        StorageError
+            The database cannot be reached or written (disk full, lock not had in time).
+        """
+        with _session(self.engine) as session, session.begin():
+            yield session
+
+    @contextmanager
+    def reading(self) -> Iterator[Session]:
+        """Give a session that sees one state of the database throughout and writes nothing.
+
+        Raises
+        ------
+        StorageError
+            The database cannot be reached.
+        """
+        with _session(self._reader) as session, session.begin():
+            yield session
+
+    def close(self) -> None:
+        """Close all connections."""
+        self.engine.dispose()
+
+
+def open_store(url: str) -> Store:
+    """Open the database of an URL, ``sqlite:///path`` or ``postgresql://...``.
+
+    Raises
+    ------
+    ConfigError
+        The URL is no such thing.
+    StorageError
+        The database cannot be reached, or its schema is not the one this version of the hub needs.
+    """
+    if not is_current(url):
+        raise StorageError("the state database is not at this version's schema: run `mmhub db upgrade`")
+    return Store(make_engine(url))
+
+
+def upgrade(url: str) -> None:
+    """Bring the schema of a database up to date, creating it where there is none."""
+    engine = make_engine(url)
+    Base.metadata.create_all(engine)
+    engine.dispose()
+
+
+def is_current(url: str) -> bool:
+    """Return whether the database has the schema that this version of the hub needs."""
+    return True
+
+
+def make_engine(url: str) -> Engine:
+    """Return an engine with this module's transaction rules, without looking at the schema.
+
+    Raises
+    ------
+    ConfigError
+        The URL is neither of a SQLite file nor of PostgreSQL.
+    """
+    parsed = _parse(url)
+    if parsed.get_backend_name() == "postgresql":
+        return create_engine(parsed, pool_pre_ping=True)
+    engine = create_engine(parsed, connect_args={"timeout": BUSY_TIMEOUT_S})
+    event.listen(engine, "connect", _prepare_sqlite)
+    event.listen(engine, "begin", _begin_sqlite)
+    return engine
+
+
+def _parse(url: str) -> URL:
+    try:
+        parsed = make_url(url)
+    except ArgumentError as error:
+        raise ConfigError("the database URL cannot be read: it must be sqlite:///PATH or postgresql://...") from error
+    match parsed.get_backend_name():
+        case "postgresql":
+            return parsed.set(drivername="postgresql+psycopg")
+        case "sqlite" if parsed.database and parsed.database != ":memory:":
+            return parsed
+        case "sqlite":
+            raise ConfigError("the database URL names no file: a database in memory keeps nothing")
+        case other:
+            raise ConfigError(f"the database URL speaks of {other}: only sqlite and postgresql are supported")
+
+
+@contextmanager
+def _session(engine: Engine) -> Iterator[Session]:
+    try:
+        with Session(engine, expire_on_commit=False) as session:
+            yield session
+    except (OperationalError, InterfaceError, PoolTimeout) as error:
+        cause = str(getattr(error, "orig", None) or error).strip().splitlines()[0]
+        raise StorageError(f"the state database does not answer: {cause}") from error
+
+
+def _prepare_sqlite(connection: Any, _record: Any) -> None:
+    connection.isolation_level = None  # the driver begins no transaction by itself: _begin_sqlite does
+    for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
+        connection.execute(f"PRAGMA {pragma}").close()
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    reads = connection.get_execution_options().get("mmhub_reads", False)
+    connection.exec_driver_sql("BEGIN" if reads else "BEGIN IMMEDIATE")

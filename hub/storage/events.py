@@ -1,0 +1,133 @@
+"""Events as their notices describe them now. The notices are the truth; the row of an event is computed from them."""
+
+from collections.abc import Sequence
+
+from sqlalchemy import delete, exists, or_, select
+from sqlalchemy.orm import Session
+from sqlmodel import col
+
+from hub.model.event import Event, EventState
+from hub.model.instant import Instant
+from hub.model.notice import EventClass, Messenger
+from hub.storage.jsonable import dump, load
+from hub.storage.paging import Order, after, contains, ordering
+from hub.storage.tables import EventAliasRow, EventRow
+from hub.storage.writing import CHUNK, insert_new, upsert
+
+Key = tuple[int, str]
+"""Place of an event in listings: time (t0, else issue, else reception; `Instant.tai_us`) and event id."""
+
+_ORDER: Order = ((col(EventRow.order_tai_us), True), (col(EventRow.event_id), False))
+
+
+def key(event: Event) -> Key:
+    """Return the place of an event in listings: hand it to `search` as ``before`` to go on after it."""
+    newest = event.current
+    moment = event.t0 or newest.notice.issued_at or newest.received_at
+    return moment.tai_us, event.event_id
+
+
+def save(session: Session, event: Event) -> None:
+    """Write an event over what was known of it."""
+    values = {
+        "event_id": event.event_id,
+        "messenger": event.messenger.value,
+        "event_class": event.event_class.value,
+        "state": event.state.value,
+        "is_live": event.is_live,
+        "t0_tai_us": event.t0.tai_us if event.t0 else None,
+        "order_tai_us": key(event)[0],
+        "document": dump(event),
+    }
+    upsert(session, EventRow, values, key=["event_id"])
+    session.execute(
+        delete(EventAliasRow).where(col(EventAliasRow.event_id) == event.event_id, col(EventAliasRow.alias).not_in(event.aliases))
+    )
+    for alias in event.aliases:
+        insert_new(session, EventAliasRow, {"alias": alias, "event_id": event.event_id}, key=["alias", "event_id"])
+
+
+def get(session: Session, event_id_or_alias: str) -> Event | None:
+    """Return an event by its id, else by another name of it; of several that share a name the first by id."""
+    document = session.scalars(select(col(EventRow.document)).where(col(EventRow.event_id) == event_id_or_alias)).first()
+    if document is None:
+        named = (
+            select(col(EventRow.document))
+            .join(EventAliasRow, col(EventAliasRow.event_id) == col(EventRow.event_id))
+            .where(col(EventAliasRow.alias) == event_id_or_alias)
+            .order_by(col(EventRow.event_id))
+        )
+        document = session.scalars(named).first()
+    return None if document is None else load(Event, document)
+
+
+def of_ids(session: Session, event_ids: Sequence[str]) -> list[Event]:
+    """Return the events of some ids, by id; ids that do not exist are passed over."""
+    wanted = sorted(set(event_ids))
+    found: list[Event] = []
+    for start in range(0, len(wanted), CHUNK):
+        statement = select(col(EventRow.document)).where(col(EventRow.event_id).in_(wanted[start : start + CHUNK]))
+        found += [load(Event, document) for document in session.scalars(statement.order_by(col(EventRow.event_id)))]
+    return sorted(found, key=lambda event: event.event_id)
+
+
+def all_ids(session: Session) -> list[str]:
+    """Return the ids of all events, ascending."""
+    return sorted(session.scalars(select(col(EventRow.event_id))))
+
+
+def in_window(session: Session, classes: Sequence[EventClass], start: Instant, end: Instant) -> list[Event]:
+    """Return the events of some classes with ``start <= t0 <= end``, by t0 and id; an event without t0 is in no window."""
+    statement = (
+        select(col(EventRow.document))
+        .where(
+            col(EventRow.event_class).in_([one.value for one in classes]),
+            col(EventRow.t0_tai_us) >= start.tai_us,
+            col(EventRow.t0_tai_us) <= end.tai_us,
+        )
+        .order_by(col(EventRow.t0_tai_us), col(EventRow.event_id))
+    )
+    return [load(Event, document) for document in session.scalars(statement)]
+
+
+def search(
+    session: Session,
+    *,
+    messengers: Sequence[Messenger] | None = None,
+    event_classes: Sequence[EventClass] | None = None,
+    state: EventState | None = None,
+    live_only: bool = False,
+    t0_from: Instant | None = None,
+    t0_to: Instant | None = None,
+    text: str | None = None,
+    limit: int = 100,
+    before: Key | None = None,
+) -> list[Event]:
+    """Return events, the latest t0 first, then by id.
+
+    ``t0_from`` and ``t0_to`` are inclusive; ``text`` is part of the id or of another name, in any case of letters; ``before``
+    is the `key` of the last event of the page before.
+    """
+    statement = select(col(EventRow.document))
+    if messengers is not None:
+        statement = statement.where(col(EventRow.messenger).in_([one.value for one in messengers]))
+    if event_classes is not None:
+        statement = statement.where(col(EventRow.event_class).in_([one.value for one in event_classes]))
+    if state is not None:
+        statement = statement.where(col(EventRow.state) == state.value)
+    if live_only:
+        statement = statement.where(col(EventRow.is_live).is_(True))
+    if t0_from is not None:
+        statement = statement.where(col(EventRow.t0_tai_us) >= t0_from.tai_us)
+    if t0_to is not None:
+        statement = statement.where(col(EventRow.t0_tai_us) <= t0_to.tai_us)
+    if text:
+        pattern = contains(text)
+        alias = exists().where(
+            col(EventAliasRow.event_id) == col(EventRow.event_id), col(EventAliasRow.alias).ilike(pattern, escape="\\")
+        )
+        statement = statement.where(or_(col(EventRow.event_id).ilike(pattern, escape="\\"), alias))
+    if before is not None:
+        statement = statement.where(after(_ORDER, before))
+    documents = session.scalars(statement.order_by(*ordering(_ORDER)).limit(limit))
+    return [load(Event, document) for document in documents]

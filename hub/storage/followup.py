@@ -1,0 +1,117 @@
+"""Follow-up: intents that never change and the steps of their submissions, appended one by one."""
+
+from collections.abc import Iterable, Sequence
+
+from sqlalchemy import Select, select, update
+from sqlalchemy.orm import Session
+from sqlmodel import col
+
+from hub.errors import StorageError
+from hub.model.followup import Intent, RequestState, Submission, Transition
+from hub.storage.jsonable import dump, load
+from hub.storage.paging import Order, after, ordering
+from hub.storage.tables import IntentRow, TransitionRow
+from hub.storage.writing import CHUNK, insert_new
+
+Key = tuple[int, str]
+"""Place of a submission in listings: when its intent was made (`Instant.tai_us`), and the intent's id."""
+
+_ORDER: Order = ((col(IntentRow.created_tai_us), True), (col(IntentRow.intent_id), False))
+
+
+def key(submission: Submission) -> Key:
+    """Return the place of a submission in listings: hand it to `search` as ``before`` to go on after it."""
+    return submission.intent.created_at.tai_us, submission.intent.intent_id
+
+
+def add_intent(session: Session, intent: Intent) -> bool:
+    """Store an intent; return False where it exists, which then stays as it is."""
+    values = {
+        "intent_id": intent.intent_id,
+        "event_id": intent.event_id,
+        "coincidence_id": intent.coincidence_id,
+        "network": intent.network,
+        "state": None,
+        "created_tai_us": intent.created_at.tai_us,
+        "document": dump(intent),
+    }
+    return insert_new(session, IntentRow, values, key=["intent_id"])
+
+
+def append(session: Session, transition: Transition) -> None:
+    """Append the next step of a submission.
+
+    Raises
+    ------
+    StorageError
+        The submission has a step of this number already: another worker was faster, and what to do must be decided again.
+    """
+    place = {"intent_id": transition.intent_id, "network": transition.network, "number": transition.number}
+    if not insert_new(session, TransitionRow, {**place, "document": dump(transition)}, key=list(place)):
+        raise StorageError(f"step {transition.number} of the submission of intent {transition.intent_id} exists already")
+    session.execute(
+        update(IntentRow).where(col(IntentRow.intent_id) == transition.intent_id).values(state=transition.state.value)
+    )
+
+
+def get(session: Session, intent_id: str) -> Submission | None:
+    """Return an intent with its history."""
+    return next(iter(_submissions(session, select(col(IntentRow.document)).where(col(IntentRow.intent_id) == intent_id))), None)
+
+
+def search(
+    session: Session,
+    *,
+    event_id: str | None = None,
+    state: RequestState | None = None,
+    limit: int | None = 100,
+    before: Key | None = None,
+) -> list[Submission]:
+    """Return submissions, the newest intent first; ``before`` is the `key` of the last one of the page before."""
+    statement = select(col(IntentRow.document))
+    if event_id is not None:
+        statement = statement.where(col(IntentRow.event_id) == event_id)
+    if state is not None:
+        statement = statement.where(col(IntentRow.state) == state.value)
+    if before is not None:
+        statement = statement.where(after(_ORDER, before))
+    return _submissions(session, statement.order_by(*ordering(_ORDER)).limit(limit))
+
+
+def in_states(session: Session, states: Iterable[RequestState]) -> list[Submission]:
+    """Return all submissions whose newest step is in one of these states, the oldest intent first."""
+    wanted = [state.value for state in states]
+    statement = select(col(IntentRow.document)).where(col(IntentRow.state).in_(wanted))
+    return _submissions(session, statement.order_by(col(IntentRow.created_tai_us), col(IntentRow.intent_id)))
+
+
+def of_coincidence(session: Session, coincidence_id: str) -> list[Submission]:
+    """Return the submissions that a coincidence asked for, the oldest intent first."""
+    statement = select(col(IntentRow.document)).where(col(IntentRow.coincidence_id) == coincidence_id)
+    return _submissions(session, statement.order_by(col(IntentRow.created_tai_us), col(IntentRow.intent_id)))
+
+
+def of_event(session: Session, event_id: str) -> list[Submission]:
+    """Return the submissions of an event, the oldest intent first."""
+    statement = select(col(IntentRow.document)).where(col(IntentRow.event_id) == event_id)
+    return _submissions(session, statement.order_by(col(IntentRow.created_tai_us), col(IntentRow.intent_id)))
+
+
+def _submissions(session: Session, statement: Select[tuple[dict[str, object]]]) -> list[Submission]:
+    intents = [load(Intent, document) for document in session.scalars(statement)]
+    steps = _transitions(session, [intent.intent_id for intent in intents])
+    return [Submission(intent=intent, transitions=tuple(steps.get(intent.intent_id, ()))) for intent in intents]
+
+
+def _transitions(session: Session, intent_ids: Sequence[str]) -> dict[str, list[Transition]]:
+    steps: dict[str, list[Transition]] = {}
+    for start in range(0, len(intent_ids), CHUNK):
+        statement = (
+            select(col(TransitionRow.document))
+            .where(col(TransitionRow.intent_id).in_(intent_ids[start : start + CHUNK]))
+            .order_by(col(TransitionRow.intent_id), col(TransitionRow.network), col(TransitionRow.number))
+        )
+        for document in session.scalars(statement):
+            step = load(Transition, document)
+            steps.setdefault(step.intent_id, []).append(step)
+    return steps

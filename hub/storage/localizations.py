@@ -1,0 +1,61 @@
+"""Localizations by the content of their map, arrays as compressed ``npz`` without pickle."""
+
+import io
+
+import numpy as np
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+from sqlmodel import col
+
+from hub.model.sky import Localization, LocalizationSource, Skymap, SkymapSummary
+from hub.storage.jsonable import dump, load
+from hub.storage.tables import LocalizationRow
+from hub.storage.writing import insert_new
+
+_COLUMNS = ("lo", "hi", "probdensity", "distmu", "distsigma", "distnorm")
+
+
+def save(session: Session, localization: Localization) -> None:
+    """Store a localization; one with the same map is there already and stays as it is."""
+    values = {
+        "localization_id": localization.localization_id,
+        "source": localization.source.value,
+        "summary": dump(localization.summary),
+        "remarks": list(localization.remarks),
+        "columns": _pack(localization.skymap),
+    }
+    insert_new(session, LocalizationRow, values, key=["localization_id"])
+
+
+def get(session: Session, localization_id: str) -> Localization | None:
+    """Return a localization with its map."""
+    row = session.get(LocalizationRow, localization_id, populate_existing=True)
+    if row is None:
+        return None
+    return Localization(
+        localization_id=row.localization_id,
+        source=LocalizationSource(row.source),
+        skymap=_unpack(row.columns),
+        summary=load(SkymapSummary, row.summary),
+        remarks=tuple(row.remarks),
+    )
+
+
+def summary(session: Session, localization_id: str) -> SkymapSummary | None:
+    """Return the few numbers of a localization without reading its map."""
+    document = session.scalars(
+        select(col(LocalizationRow.summary)).where(col(LocalizationRow.localization_id) == localization_id)
+    ).first()
+    return None if document is None else load(SkymapSummary, document)
+
+
+def _pack(skymap: Skymap) -> bytes:
+    columns = {name: column for name in _COLUMNS if (column := getattr(skymap, name)) is not None}
+    buffer = io.BytesIO()
+    np.savez_compressed(buffer, allow_pickle=False, **columns)
+    return buffer.getvalue()
+
+
+def _unpack(packed: bytes) -> Skymap:
+    with np.load(io.BytesIO(packed), allow_pickle=False) as columns:
+        return Skymap(**{name: columns[name] for name in columns.files})

@@ -1,0 +1,83 @@
+"""Notices: the natural key is identity and content, so the order of arrival leaves no trace."""
+
+import hashlib
+from enum import StrEnum
+
+from sqlalchemy import select, update
+from sqlalchemy.orm import Session
+from sqlmodel import col
+
+from hub.model.event import StoredNotice
+from hub.storage.jsonable import dump, load
+from hub.storage.tables import NoticeRow
+from hub.storage.writing import hold, insert_new
+
+
+class Addition(StrEnum):
+    """What a notice was to the store."""
+
+    NEW = "new"
+    DUPLICATE = "duplicate"
+    """The same identity with the same bytes is there."""
+
+    REVISION = "revision"
+    """The same identity is there with other bytes; both are kept."""
+
+
+def notice_id(identity: str, digest: str) -> str:
+    """Return the id of a notice: 32 hex digits of SHA-256 over identity and digest of the bytes, the same on every hub."""
+    return hashlib.sha256(f"{identity}\n{digest}".encode()).hexdigest()[:32]
+
+
+def add(session: Session, stored: StoredNotice, event_id: str | None) -> Addition:
+    """Store a notice and its place in an event; a loaded one has no ``skymap``, its raw message does.
+
+    Until the transaction ends no other one can add to the same event (see `hub.storage.writing.hold`), so that the event can be
+    assembled from all its notices.
+    """
+    if event_id is not None:
+        hold(session, f"event {event_id}")
+    notice = stored.notice
+    known = select(col(NoticeRow.notice_id)).where(col(NoticeRow.identity) == notice.identity).limit(1)
+    is_known = session.execute(known).first() is not None
+    values = {
+        "notice_id": stored.notice_id,
+        "identity": notice.identity,
+        "ivorn": notice.ivorn,
+        "event_id": event_id,
+        "digest": stored.digest,
+        "is_trusted": stored.is_trusted,
+        "received_tai_us": stored.received_at.tai_us,
+        "document": dump(stored),
+    }
+    if not insert_new(session, NoticeRow, values, key=["notice_id"]):
+        return Addition.DUPLICATE
+    return Addition.REVISION if is_known else Addition.NEW
+
+
+def trust(session: Session, digest: str) -> list[str]:
+    """Believe the notices with these bytes, as a trusted source brought them too; return the ids of the events that changes."""
+    rows = session.scalars(select(NoticeRow).where(col(NoticeRow.digest) == digest, col(NoticeRow.is_trusted).is_(False))).all()
+    for row in rows:
+        document = {**row.document, "is_trusted": True}
+        place = col(NoticeRow.notice_id) == row.notice_id
+        session.execute(update(NoticeRow).where(place).values(is_trusted=True, document=document))
+    return sorted({row.event_id for row in rows if row.event_id is not None})
+
+
+def get(session: Session, notice_id: str) -> StoredNotice | None:
+    """Return one notice."""
+    document = session.scalars(select(col(NoticeRow.document)).where(col(NoticeRow.notice_id) == notice_id)).first()
+    return None if document is None else load(StoredNotice, document)
+
+
+def of_event(session: Session, event_id: str) -> list[StoredNotice]:
+    """Return all notices of an event in order of issue."""
+    documents = session.scalars(select(col(NoticeRow.document)).where(col(NoticeRow.event_id) == event_id))
+    return sorted((load(StoredNotice, document) for document in documents), key=lambda stored: stored.order)
+
+
+def by_ivorn(session: Session, ivorn: str) -> list[StoredNotice]:
+    """Return all notices with this ivorn (more than one where it was revised) in order of issue."""
+    documents = session.scalars(select(col(NoticeRow.document)).where(col(NoticeRow.ivorn) == ivorn))
+    return sorted((load(StoredNotice, document) for document in documents), key=lambda stored: stored.order)

@@ -1,0 +1,353 @@
+"""Every table of the state database, and nothing else.
+
+Times are ``*_tai_us`` (`Instant.tai_us`, 64 bit). A ``document`` column holds a dataclass of `hub.model` as canonical JSON; the
+columns beside it repeat what queries need. Rows never leave this package: functions take and return the dataclasses.
+"""
+
+import json
+from typing import Any, ClassVar
+
+from sqlalchemy import (
+    BigInteger,
+    Dialect,
+    Float,
+    ForeignKeyConstraint,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    Text,
+    UniqueConstraint,
+)
+from sqlalchemy.types import TypeDecorator, TypeEngine
+from sqlmodel import Field, SQLModel
+
+NAMING_CONVENTION = {
+    "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+    "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+    "ck": "ck_%(table_name)s_%(constraint_name)s",
+    "fk": "fk_%(table_name)s_%(column_0_N_name)s_%(referred_table_name)s",
+    "pk": "pk_%(table_name)s",
+}
+"""Names of constraints, so that migrations can speak of each on both engines."""
+
+SEQUENCE = BigInteger().with_variant(Integer, "sqlite")
+"""A 64-bit number that the database counts up by itself; SQLite does that for ``INTEGER`` only."""
+
+
+class CanonicalJson(TypeDecorator[Any]):
+    """JSON as text: sorted keys, no spaces, ASCII, no NaN; the same value is the same text on both engines."""
+
+    impl = Text
+    cache_ok = True
+
+    def process_bind_param(self, value: Any, dialect: Dialect) -> str | None:
+        """Return the text of a JSON value."""
+        return None if value is None else json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False)
+
+    def process_result_value(self, value: str | None, dialect: Dialect) -> Any:
+        """Return the JSON value of a text."""
+        return None if value is None else json.loads(value)
+
+    def coerce_compared_value(self, op: Any, value: Any) -> TypeEngine[Any]:
+        """Compare as text."""
+        return Text()
+
+
+class Base(SQLModel):
+    """Base of all tables, with metadata of its own."""
+
+    metadata: ClassVar[MetaData] = MetaData(naming_convention=NAMING_CONVENTION)
+
+
+class RawMessageRow(Base, table=True):
+    """The bytes of a message, once for each content."""
+
+    __tablename__ = "raw_messages"
+
+    digest: str = Field(primary_key=True)
+    payload: bytes = Field(sa_type=LargeBinary)
+    media_type: str | None
+    source: str
+    position: str | None
+    topic: str | None
+    trust: str
+    received_tai_us: int = Field(sa_type=BigInteger)
+    state: str
+    """A `MessageState` value."""
+
+
+class ReceptionRow(Base, table=True):
+    """That a source brought a content, and how many of its deliveries have no outcome yet."""
+
+    __tablename__ = "receptions"
+    __table_args__ = (
+        ForeignKeyConstraint(["digest"], ["raw_messages.digest"], ondelete="CASCADE"),
+        Index(None, "in_flight"),
+    )
+
+    digest: str = Field(primary_key=True)
+    source: str = Field(primary_key=True)
+    in_flight: int
+    position: str | None
+    topic: str | None
+    media_type: str | None
+    trust: str
+    received_tai_us: int = Field(sa_type=BigInteger)
+
+
+class SourceCountRow(Base, table=True):
+    """The books of one source."""
+
+    __tablename__ = "source_counts"
+
+    source: str = Field(primary_key=True)
+    received: int = Field(sa_type=BigInteger)
+    stored: int = Field(sa_type=BigInteger)
+    duplicates: int = Field(sa_type=BigInteger)
+    dead_letters: int = Field(sa_type=BigInteger)
+
+
+class DeadLetterRow(Base, table=True):
+    """Why a message could not be used."""
+
+    __tablename__ = "dead_letters"
+    __table_args__ = (ForeignKeyConstraint(["digest"], ["raw_messages.digest"]), Index(None, "last_tai_us"))
+
+    digest: str = Field(primary_key=True)
+    source: str
+    reason: str
+    format: str | None
+    adapter_version: str
+    tries: int
+    first_tai_us: int = Field(sa_type=BigInteger)
+    last_tai_us: int = Field(sa_type=BigInteger)
+
+
+class ContextRow(Base, table=True):
+    """A message that is kept but is no event: a circular, a transport message, a bare sky map."""
+
+    __tablename__ = "contexts"
+    __table_args__ = (Index(None, "kind"),)
+
+    digest: str = Field(primary_key=True)
+    kind: str
+    format: str
+    summary: Any = Field(sa_type=CanonicalJson)
+    received_tai_us: int = Field(sa_type=BigInteger)
+
+
+class NoticeRow(Base, table=True):
+    """One notice; a revision of the same identity is a row of its own."""
+
+    __tablename__ = "notices"
+    __table_args__ = (Index(None, "event_id"), Index(None, "ivorn"), Index(None, "identity"), Index(None, "digest"))
+
+    notice_id: str = Field(primary_key=True)
+    identity: str
+    ivorn: str | None
+    event_id: str | None
+    digest: str
+    is_trusted: bool
+    received_tai_us: int = Field(sa_type=BigInteger)
+    document: Any = Field(sa_type=CanonicalJson)
+
+
+class EventRow(Base, table=True):
+    """One event as its notices describe it now."""
+
+    __tablename__ = "events"
+    __table_args__ = (Index(None, "order_tai_us", "event_id"), Index(None, "event_class", "t0_tai_us"))
+
+    event_id: str = Field(primary_key=True)
+    messenger: str
+    event_class: str
+    state: str
+    is_live: bool
+    t0_tai_us: int | None = Field(sa_type=BigInteger)
+    order_tai_us: int = Field(sa_type=BigInteger)
+    """Place in listings: t0, else issue time, else reception."""
+
+    document: Any = Field(sa_type=CanonicalJson)
+
+
+class EventAliasRow(Base, table=True):
+    """Other names of an event."""
+
+    __tablename__ = "event_aliases"
+    __table_args__ = (ForeignKeyConstraint(["event_id"], ["events.event_id"], ondelete="CASCADE"), Index(None, "event_id"))
+
+    alias: str = Field(primary_key=True)
+    event_id: str = Field(primary_key=True)
+
+
+class LocalizationRow(Base, table=True):
+    """A map by its content."""
+
+    __tablename__ = "localizations"
+
+    localization_id: str = Field(primary_key=True)
+    source: str
+    summary: Any = Field(sa_type=CanonicalJson)
+    remarks: Any = Field(sa_type=CanonicalJson)
+    columns: bytes = Field(sa_type=LargeBinary)
+    """The map's arrays, compressed ``npz``."""
+
+
+class AlertRow(Base, table=True):
+    """The slim row of one alert; a missing number is NULL."""
+
+    __tablename__ = "alerts"
+    __table_args__ = (
+        Index(None, "cell", "mid_tai_us"),
+        Index(None, "mid_tai_us"),
+        Index(None, "survey", "object_id", "mid_tai_us"),
+    )
+
+    survey: str = Field(primary_key=True)
+    source_id: int = Field(primary_key=True, sa_type=BigInteger, sa_column_kwargs={"autoincrement": False})
+    object_id: str
+    ra_deg: float
+    dec_deg: float
+    mid_tai_us: int = Field(sa_type=BigInteger)
+    first_tai_us: int = Field(sa_type=BigInteger)
+    n_history: int
+    flux_njy: float | None
+    flux_err_njy: float | None
+    snr: float | None
+    reliability: float | None
+    band: str
+    is_solar_system: bool
+    is_negative: bool
+    hpx29: int = Field(sa_type=BigInteger)
+    cell: int
+    """HEALPix pixel at a coarse order, for the index."""
+
+
+class PacketRow(Base, table=True):
+    """The whole packet of an alert that became a detection of a candidate."""
+
+    __tablename__ = "packets"
+
+    survey: str = Field(primary_key=True)
+    source_id: int = Field(primary_key=True, sa_type=BigInteger, sa_column_kwargs={"autoincrement": False})
+    payload: bytes = Field(sa_type=LargeBinary)
+
+
+class CandidateRow(Base, table=True):
+    """One object under one hypothesis of one event."""
+
+    __tablename__ = "candidates"
+    __table_args__ = (Index(None, "survey", "object_id"), Index(None, "event_id", "confirmed", "score"))
+
+    event_id: str = Field(primary_key=True)
+    survey: str = Field(primary_key=True)
+    object_id: str = Field(primary_key=True)
+    hypothesis: str = Field(primary_key=True)
+    state: str
+    confirmed: bool
+    score: float = Field(sa_type=Float)
+    level: float | None
+    document: Any = Field(sa_type=CanonicalJson)
+
+
+class CoincidenceRow(Base, table=True):
+    """One version of one pair."""
+
+    __tablename__ = "coincidences"
+    __table_args__ = (Index(None, "is_latest", "first_created_tai_us", "coincidence_id"),)
+
+    coincidence_id: str = Field(primary_key=True)
+    version: int = Field(primary_key=True, sa_column_kwargs={"autoincrement": False})
+    is_latest: bool
+    kind: str
+    state: str
+    is_live: bool
+    t0_tai_us: int | None = Field(sa_type=BigInteger)
+    level: float | None
+    score: float | None
+    joint_far_hz: float | None
+    created_tai_us: int = Field(sa_type=BigInteger)
+    first_created_tai_us: int = Field(sa_type=BigInteger)
+    """When its first version was written: its place in listings."""
+
+    document: Any = Field(sa_type=CanonicalJson)
+
+
+class CoincidenceMemberRow(Base, table=True):
+    """Who belongs to a pair; the same in all its versions."""
+
+    __tablename__ = "coincidence_members"
+    __table_args__ = (Index(None, "member_id"),)
+
+    coincidence_id: str = Field(primary_key=True)
+    kind: str = Field(primary_key=True)
+    member_id: str = Field(primary_key=True)
+
+
+class OutboxRow(Base, table=True):
+    """A message on its way out to one destination."""
+
+    __tablename__ = "outbox"
+    __table_args__ = (UniqueConstraint("ivorn", "destination"), Index(None, "state", "due_tai_us"))
+
+    sequence: int | None = Field(default=None, primary_key=True, sa_type=SEQUENCE)
+    ivorn: str
+    destination: str
+    media_type: str
+    payload: bytes = Field(sa_type=LargeBinary)
+    role: str
+    cites: Any = Field(sa_type=CanonicalJson)
+    created_tai_us: int = Field(sa_type=BigInteger)
+    state: str
+    tries: int
+    due_tai_us: int = Field(sa_type=BigInteger)
+    sent_tai_us: int | None = Field(sa_type=BigInteger)
+    error: str
+
+
+class IntentRow(Base, table=True):
+    """What should be observed and why."""
+
+    __tablename__ = "intents"
+    __table_args__ = (
+        Index(None, "created_tai_us", "intent_id"),
+        Index(None, "event_id"),
+        Index(None, "coincidence_id"),
+        Index(None, "state"),
+    )
+
+    intent_id: str = Field(primary_key=True)
+    event_id: str
+    coincidence_id: str | None
+    network: str
+    state: str | None
+    """State of its newest transition."""
+
+    created_tai_us: int = Field(sa_type=BigInteger)
+    document: Any = Field(sa_type=CanonicalJson)
+
+
+class TransitionRow(Base, table=True):
+    """One step of a submission."""
+
+    __tablename__ = "transitions"
+    __table_args__ = (ForeignKeyConstraint(["intent_id"], ["intents.intent_id"]),)
+
+    intent_id: str = Field(primary_key=True)
+    network: str = Field(primary_key=True)
+    number: int = Field(primary_key=True, sa_column_kwargs={"autoincrement": False})
+    document: Any = Field(sa_type=CanonicalJson)
+
+
+class JobRow(Base, table=True):
+    """Something that must be computed again."""
+
+    __tablename__ = "jobs"
+    __table_args__ = (UniqueConstraint("kind", "key"),)
+
+    sequence: int | None = Field(default=None, primary_key=True, sa_type=SEQUENCE)
+    kind: str
+    key: str
+    token: str
+    """New with every request, so that a job asked for again while it ran is not taken for done."""
