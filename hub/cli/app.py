@@ -4,6 +4,7 @@ import os
 import sys
 import tempfile
 import traceback
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -62,14 +63,22 @@ for _verbs in (config, decode, inside, database):
     _verbs.register(app)
 
 
-def main() -> int:
-    """Run the command line and return its exit code; an error is one sentence on standard error, never a traceback."""
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line and return its exit code; an error is one sentence on standard error, never a traceback.
+
+    Parameters
+    ----------
+    arguments
+        The words after ``mmhub``; those of the process where not given.
+    """
+    words = sys.argv[1:] if arguments is None else list(arguments)
+    debug = "--debug" in words or os.environ.get(DEBUG_VARIABLE, "") not in ("", "0", "false")
     try:
-        app()
+        app(words, prog_name="mmhub")
     except SystemExit as stop:
         return stop.code if isinstance(stop.code, int) else EXIT_FAILED * bool(stop.code)
     except HubError as error:
-        if _wants_traceback():
+        if debug:
             traceback.print_exc()
         complain(f"mmhub: {error}")
         return EXIT_NOTHING_FOUND if isinstance(error, NotFound) else EXIT_FAILED
@@ -80,21 +89,17 @@ def main() -> int:
         complain("mmhub: interrupted")
         return EXIT_FAILED
     except Exception as error:  # noqa: BLE001 - the last door: a person gets a sentence, the traceback goes to a file
-        complain(f"mmhub: {_internal_error(error)}")
+        complain(f"mmhub: {_internal_error(error, debug=debug)}")
         return EXIT_FAILED
     return 0
 
 
-def _internal_error(error: Exception) -> str:
+def _internal_error(error: Exception, *, debug: bool) -> str:
     text = "".join(traceback.format_exception(error))
-    if _wants_traceback():
+    if debug:
         sys.stderr.write(text)
         return f"internal error ({type(error).__name__}), the traceback is above"
     descriptor, path = tempfile.mkstemp(prefix="mmhub-error-", suffix=".txt")
     with os.fdopen(descriptor, "w", encoding="utf-8", errors="backslashreplace") as file:
         file.write(text)
     return f"internal error ({type(error).__name__}), the traceback is in {path}; --debug before the verb shows it"
-
-
-def _wants_traceback() -> bool:
-    return "--debug" in sys.argv[1:] or os.environ.get(DEBUG_VARIABLE, "") not in ("", "0", "false")
