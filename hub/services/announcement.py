@@ -97,7 +97,7 @@ class Announcements:
         for version in range(coincidence.version - 1, 0, -1):
             found = outbox.get(session, self.ivorn(coincidence.coincidence_id, version))
             if found is not None:
-                return found
+                return found.outgoing
         return None
 
 

@@ -50,12 +50,12 @@ class Dispatch:
             except Transient as error:
                 pause = min(LONGEST_PAUSE_S, FIRST_PAUSE_S * 2**item.tries)
                 with self._store.transaction() as session:
-                    outbox.mark_failed(session, item.outgoing, reason=str(error), retry_at=self._clock().plus_s(pause))
+                    outbox.mark_failed(session, item.outgoing, str(error), retry_at=self._clock().plus_s(pause))
                 log.warning("message delayed", ivorn=item.outgoing.ivorn, reason=str(error), pause_s=pause)
                 delayed += 1
             except Permanent as error:
                 with self._store.transaction() as session:
-                    outbox.mark_failed(session, item.outgoing, reason=str(error), retry_at=None)
+                    outbox.mark_failed(session, item.outgoing, str(error), retry_at=None)
                 log.error(  # noqa: TRY400 - the sentence says it all, a traceback would not help
                     "message not sent", ivorn=item.outgoing.ivorn, reason=str(error)
                 )

@@ -19,7 +19,8 @@ CAP = 4.0
 def evaluate(context: Context) -> Term | None:
     """Return the log ratio of a uniform fade rate inside the hypothesis' range to a rate around zero, errors included.
 
-    The rate is the slope between the first and the last detection in the band with the longest baseline; None without two.
+    The rate is the slope between the first and the last detection in the band with the longest baseline; None without two whose flux
+    exceeds its error.
     """
     interval = context.hypothesis.fade_rate_mag_per_d
     rate = _rate(context)
@@ -44,7 +45,7 @@ def _rate(context: Context) -> tuple[float, float, str, float] | None:
     alerts = context.detections
     best: tuple[float, float, str, float] | None = None
     for band in np.unique(alerts.band):
-        rows = np.flatnonzero((alerts.band == band) & (alerts.flux_njy > 0) & (alerts.flux_err_njy > 0))
+        rows = np.flatnonzero((alerts.band == band) & (alerts.flux_err_njy > 0) & (alerts.flux_njy > alerts.flux_err_njy))
         if len(rows) < 2:
             continue
         first, last = rows[0], rows[-1]

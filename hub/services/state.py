@@ -1,0 +1,76 @@
+"""The final state in one comparable piece: equal for every order of arrival of the same messages."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from sqlalchemy.orm import Session
+
+from hub.model.coincidence import Candidate, Coincidence, MemberKind, PairState
+from hub.model.event import Event
+from hub.storage import candidates, coincidences, events
+
+
+def final_state(session: Session) -> dict[str, Any]:
+    """Return everything that must not depend on the order of arrival, as JSON values.
+
+    Events with their notices and current localization, candidates with levels and scores, event-event pairs with state and scores, and
+    the open event-object coincidences. Version numbers, times of writing, and withdrawn event-object coincidences are left out: these
+    are records of messages that were sent on the way, and what is sent depends on what was known at the time.
+    """
+    known = [event for event_id in events.all_ids(session) if (event := events.get(session, event_id)) is not None]
+    latest: dict[str, Coincidence] = {}
+    found: dict[str, Any] = {}
+    for event in known:
+        for coincidence in coincidences.of_event(session, event.event_id):
+            latest[coincidence.coincidence_id] = coincidence
+        for candidate in candidates.of_event(session, event.event_id):
+            found["|".join((event.event_id, candidate.survey, candidate.object_id, candidate.hypothesis))] = _candidate(candidate)
+    return {
+        "events": {event.event_id: _event(event) for event in known},
+        "candidates": dict(sorted(found.items())),
+        "coincidences": {
+            one.coincidence_id: _coincidence(one)
+            for one in sorted(latest.values(), key=lambda one: one.coincidence_id)
+            if one.state is PairState.OPEN or all(member.kind is MemberKind.EVENT for member in one.members)
+        },
+    }
+
+
+def _event(event: Event) -> Mapping[str, Any]:
+    return {
+        "state": event.state.value,
+        "class": event.event_class.value,
+        "aliases": list(event.aliases),
+        "t0": event.t0.to_utc_iso() if event.t0 else None,
+        "localization_id": event.localization_id,
+        "notices": [version.stored.notice_id for version in event.versions],
+        "far_hz": event.far_hz,
+        "classification": dict(event.classification),
+        "vetoes": list(event.vetoes),
+        "is_live": event.is_live,
+    }
+
+
+def _candidate(candidate: Candidate) -> Mapping[str, Any]:
+    return {
+        "state": candidate.state.value,
+        "confirmed": candidate.confirmed,
+        "n_detections": candidate.n_detections,
+        "level": candidate.level,
+        "levels": dict(sorted(candidate.levels.items())),
+        "score": candidate.score,
+        "reasons": list(candidate.reasons),
+        "flags": list(candidate.flags),
+    }
+
+
+def _coincidence(coincidence: Coincidence) -> Mapping[str, Any]:
+    return {
+        "kind": coincidence.kind,
+        "hypothesis": coincidence.hypothesis,
+        "members": [member.id for member in coincidence.members],
+        "state": coincidence.state.value,
+        "scores": {score.statistic: score.value for score in coincidence.scores},
+        "reasons": list(coincidence.reasons),
+        "is_live": coincidence.is_live,
+    }
