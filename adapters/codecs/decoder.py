@@ -1,0 +1,145 @@
+"""The front door: looks at the first bytes and hands them to the codec of their format."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from adapters.codecs import alerts, avro_container, circulars, fits_look, gcn_unified, igwn, json_text, snews
+from adapters.codecs.voevent.reader import decode as decode_voevent
+from hub.errors import DecodeError, NotAMessage
+from hub.model.alert import AlertDetail
+from hub.model.envelope import Envelope
+from hub.ports import AlertRows, Decoded, DecodedAlerts, DecodedContext
+
+MAX_BYTES = 256 * 1024 * 1024
+"""Longest message of any kind: sky maps may be that long, the codecs of all else have smaller caps."""
+
+NOT_A_MESSAGE = "not a message"
+"""Reason for bytes of no known format."""
+
+_CONFLUENT_MAGIC = 0
+_CONFLUENT_HEADER = 5
+_SCHEMA_IDS = range(100, 10_000)
+"""Schema ids that an alert packet may have, 100 x major + minor; other bytes behind a zero are no packet."""
+
+_BOMS = (b"\xef\xbb\xbf", b"\xff\xfe", b"\xfe\xff")
+_LOOK = 4096
+"""How far into a text the beginning of an XML document is looked for (mail headers stand before some)."""
+
+_GCN_HEARTBEAT = "gcn.heartbeat"
+
+
+class WireDecoder:
+    """`hub.ports.Decoder` for every wire format that the hub reads. It has no state."""
+
+    def decode(self, envelope: Envelope) -> Decoded:
+        """Return what the bytes say.
+
+        Raises
+        ------
+        DecodeError
+            They cannot be understood, with the reason as one sentence; `NotAMessage` where no format fits.
+        """
+        payload, topic = envelope.payload, envelope.topic
+        if len(payload) > MAX_BYTES:
+            raise NotAMessage(f"{len(payload)} bytes, more than the {MAX_BYTES} that any message may have")
+        if payload.startswith(avro_container.MAGIC):
+            return _container(payload, topic)
+        if _is_packet(payload):
+            return _alerts(payload, f"lsst-{_packet_version(payload)}")
+        if fits_look.is_fits(payload):
+            return fits_look.decode(payload)
+        return _text(payload, topic)
+
+    def decode_alert_batch(self, envelopes: Sequence[Envelope]) -> AlertRows:
+        """Decode many alert messages into columns at once; a bad one does not stop the others."""
+        return alerts.decode_messages([envelope.payload for envelope in envelopes])
+
+    def decode_details(self, payload: bytes) -> list[AlertDetail]:
+        """Decode every alert of a message in full, cutouts and history included.
+
+        Raises
+        ------
+        DecodeError
+            It is no alert or cannot be understood.
+        """
+        return alerts.decode_details(payload)
+
+
+def _container(payload: bytes, topic: str | None) -> Decoded:
+    """Return what an Avro object container holds, told by the name of its record."""
+    if alerts.is_alert_container(payload):
+        return _alerts(payload, None)
+    name = avro_container.read_header(payload).name
+    if igwn.AVRO_NAME.fullmatch(name):
+        return igwn.decode_avro(payload, topic=topic)
+    raise NotAMessage(f"an Avro container of {name[:60] or 'no record'!r}, which is no message that the hub knows")
+
+
+def _alerts(payload: bytes, name: str | None) -> DecodedAlerts:
+    rows = alerts.decode_messages([payload])
+    if not rows.batches:
+        raise DecodeError(rows.refused[0][1] if rows.refused else "the container holds no alert", format=name)
+    return DecodedAlerts(format=name or alerts.decode_details(payload)[0].format, batch=rows.batches[0])
+
+
+def _is_packet(payload: bytes) -> bool:
+    """Return whether bytes are in Confluent framing: a zero, then a schema id, big-endian."""
+    return (
+        len(payload) > _CONFLUENT_HEADER
+        and payload[0] == _CONFLUENT_MAGIC
+        and int.from_bytes(payload[1:_CONFLUENT_HEADER], "big") in _SCHEMA_IDS
+    )
+
+
+def _packet_version(payload: bytes) -> str:
+    major, minor = divmod(int.from_bytes(payload[1:_CONFLUENT_HEADER], "big"), 100)
+    return f"{major}.{minor}"
+
+
+def _text(payload: bytes, topic: str | None) -> Decoded:
+    head = payload[:_LOOK]
+    for bom in _BOMS:
+        head = head.removeprefix(bom)
+    head = head.lstrip()
+    if circulars.is_text_circular(payload):
+        return circulars.decode_text(payload)
+    if head.startswith((b"<", b"<\x00", b"\x00<")) or (b"<?xml" in head and b"VOEvent" in payload):
+        return decode_voevent(payload, topic=topic)
+    if head.startswith((b"{", b"[")):
+        return _json(json_text.read(payload), topic)
+    raise NotAMessage(NOT_A_MESSAGE)
+
+
+def _json(value: Any, topic: str | None) -> Decoded:
+    """Return what a JSON document says, told by the fields that each format cannot be without."""
+    if not isinstance(value, dict):
+        raise NotAMessage("a JSON list, but a message is one object", format="json")
+    if igwn.is_alert(value):
+        return igwn.decode(value, topic=topic)
+    if _is_gracedb_record(value):
+        raise DecodeError("a GraceDB record, not a notice", format="json")
+    if circulars.is_circular(value):
+        return circulars.decode_json(value)
+    if snews.is_message(value):
+        return snews.decode(value, topic=topic)
+    if gcn_unified.is_unified(value):
+        return gcn_unified.decode(value, topic=topic)
+    if topic == _GCN_HEARTBEAT:
+        return DecodedContext(kind="transport", format="gcn-heartbeat")
+    raise NotAMessage(_why_no_notice(value), format="json")
+
+
+def _is_gracedb_record(value: Mapping[str, Any]) -> bool:
+    """Return whether an object is an internal message of GraceDB about one of its events or superevents."""
+    return {"uid", "alert_type"} <= value.keys() and ("object" in value or "data" in value)
+
+
+def _why_no_notice(value: Mapping[str, Any]) -> str:
+    known = "a JSON document, but no notice that the hub knows"
+    if str(value.get("$schema", "")).startswith(("https://json-schema.org/", "http://json-schema.org/")):
+        return f"{known}: a JSON schema"
+    if {"type", "fields", "name"} <= value.keys():
+        return f"{known}: an Avro schema"
+    if "diaSource" in value:
+        return f"{known}: an LSST alert turned into JSON"
+    return known
