@@ -1,0 +1,226 @@
+"""Whether and when sites see a target: astroplan for the chosen few, on a five-minute grid, without the internet.
+
+astroplan's own default grid of 30 minutes misses short windows, `EarthLocation.of_site` needs a download, and astropy refuses to
+work when its Earth-rotation table is more than 30 days old unless it is told otherwise: hence the grid, the table of sites in
+``conf/sites.toml`` and `work_offline`. Altitudes are without refraction.
+"""
+
+import tomllib
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from astroplan import AirmassConstraint, AtNightConstraint, FixedTarget, MoonSeparationConstraint, Observer
+from astropy import units as u
+from astropy.coordinates import EarthLocation, SkyCoord
+from astropy.time import Time
+from astropy.utils import iers
+from astropy.utils.exceptions import AstropyWarning
+from erfa import ErfaWarning  # type: ignore[import-untyped]  # pyerfa has no types
+from numpy.typing import NDArray
+
+from hub.errors import ConfigError
+from hub.model.followup import Visibility
+from hub.model.instant import Instant
+
+GRID_S = 300.0
+"""Step of the time grid in seconds; a 30 minute grid loses up to one target in 17 at a site."""
+
+MAX_WINDOW_S = 40 * 86_400.0
+"""Longest window that is looked at, seconds: some 11500 grid points."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Site:
+    """A place on Earth with telescopes."""
+
+    name: str
+    lon_deg: float
+    """East longitude, WGS84, degrees."""
+
+    lat_deg: float
+    """Geodetic latitude, WGS84, degrees."""
+
+    height_m: float
+    """Height over the ellipsoid, metres."""
+
+    source: str
+    """Where the coordinates come from."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Constraints:
+    """What an observation needs."""
+
+    max_airmass: float = 2.0
+    """Largest secant of the zenith distance, > 1."""
+
+    min_moon_separation_deg: float = 15.0
+    """Smallest distance to the Moon, degrees."""
+
+    max_sun_altitude_deg: float = -18.0
+    """Highest Sun, degrees; -18 is astronomical twilight."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _Night:
+    """What holds when at one site; arrays of shape (n_times,)."""
+
+    high: NDArray[np.bool_]
+    dark: NDArray[np.bool_]
+    moonless: NDArray[np.bool_]
+    airmass: NDArray[np.float64]
+    altitude_deg: NDArray[np.float64]
+
+    @property
+    def all(self) -> NDArray[np.bool_]:
+        return self.high & self.dark & self.moonless
+
+
+def load_sites(text: str) -> tuple[Site, ...]:
+    """Return the sites of a TOML text (``conf/sites.toml``) in its order.
+
+    Raises
+    ------
+    ConfigError
+        The text is no TOML, a key is missing or unknown, a name occurs twice or a coordinate is out of range.
+    """
+    try:
+        rows = tomllib.loads(text).get("site", [])
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(f"the table of sites is no TOML: {error}") from error
+    sites = tuple(_site(row) for row in rows)
+    names = [site.name for site in sites]
+    for name in names:
+        if names.count(name) > 1:
+            raise ConfigError(f"the site {name!r} stands twice in the table of sites")
+    return sites
+
+
+def visibility(  # noqa: PLR0917 - place, sites, window and constraints, in the order one says them
+    ra_deg: float, dec_deg: float, sites: Sequence[Site], start: Instant, end: Instant, constraints: Constraints
+) -> tuple[Visibility, ...]:
+    """Return for each site whether it sees a place during a window, when, and why not.
+
+    Parameters
+    ----------
+    ra_deg, dec_deg
+        Place, ICRS, degrees.
+    sites
+        In any order; the answer has theirs.
+    start, end
+        The window, both ends included; times are good to the grid of `GRID_S`.
+    constraints
+        All must hold at once.
+
+    Returns
+    -------
+    tuple of Visibility
+        The window of each is from the first to the last moment at which all constraints hold; it may have gaps (the days
+        between nights), which the reason tells.
+
+    Raises
+    ------
+    ValueError
+        The window ends before it begins or is longer than `MAX_WINDOW_S`.
+
+    Notes
+    -----
+    Some 0.2 s per site and day of window (two shared cores); the first call in a process takes a second or two more.
+    """
+    duration_s = end.minus(start)
+    if not 0 <= duration_s <= MAX_WINDOW_S:
+        raise ValueError(f"an observing window lasts between 0 s and {MAX_WINDOW_S:.0f} s, not {duration_s:.0f} s")
+    work_offline()
+    offsets_s = np.append(np.arange(0.0, duration_s, GRID_S), duration_s)
+    instants = [start.plus_s(float(offset)) for offset in offsets_s]
+    with warnings.catch_warnings():
+        # Far from the present astropy warns that it does not know the Earth's rotation to the millisecond.
+        warnings.simplefilter("ignore", AstropyWarning)
+        warnings.simplefilter("ignore", ErfaWarning)
+        times = Time([instant.mjd_utc for instant in instants], format="mjd", scale="utc")
+        target = FixedTarget(SkyCoord(ra_deg * u.deg, dec_deg * u.deg, frame="icrs"))
+        nights = [_night(site, target, times, constraints) for site in sites]
+    return tuple(_verdict(site, night, instants, constraints) for site, night in zip(sites, nights, strict=True))
+
+
+def work_offline() -> None:
+    """Tell astropy to use the Earth-rotation table of the installed package, whatever its age, and never to download one."""
+    iers.conf.auto_download = False
+    iers.conf.auto_max_age = None
+    iers.conf.iers_degraded_accuracy = "ignore"
+
+
+def _site(row: dict[str, Any]) -> Site:
+    names = {"name": str, "lon_deg": float, "lat_deg": float, "height_m": float, "source": str}
+    label = row.get("name", "without a name")
+    if missing := sorted(set(names) - set(row)):
+        raise ConfigError(f"the site {label!r} lacks {', '.join(missing)}")
+    if unknown := sorted(set(row) - set(names)):
+        raise ConfigError(f"the site {label!r} has unknown keys: {', '.join(unknown)}")
+    for name, kind in names.items():
+        if not isinstance(row[name], (float, int) if kind is float else kind) or isinstance(row[name], bool):
+            raise ConfigError(f"{name} of the site {label!r} is no {'number' if kind is float else 'text'}")
+    if not (-180 <= row["lon_deg"] <= 360 and -90 <= row["lat_deg"] <= 90 and -500 <= row["height_m"] <= 9000):
+        raise ConfigError(f"the site {label!r} does not lie on Earth")
+    return Site(**row)
+
+
+def _night(site: Site, target: FixedTarget, times: Time, constraints: Constraints) -> _Night:
+    location = EarthLocation.from_geodetic(site.lon_deg * u.deg, site.lat_deg * u.deg, site.height_m * u.m)
+    observer = Observer(location=location, name=site.name)
+    altaz = observer.altaz(times, target)
+    high = AirmassConstraint(max=constraints.max_airmass)
+    dark = AtNightConstraint(max_solar_altitude=constraints.max_sun_altitude_deg * u.deg)
+    moonless = MoonSeparationConstraint(min=constraints.min_moon_separation_deg * u.deg)
+    return _Night(
+        high=_holds(high, observer, target, times),
+        dark=_holds(dark, observer, target, times),
+        moonless=_holds(moonless, observer, target, times),
+        airmass=np.asarray(altaz.secz.value, dtype=np.float64),
+        altitude_deg=np.asarray(altaz.alt.deg, dtype=np.float64),
+    )
+
+
+def _holds(constraint: Any, observer: Observer, target: FixedTarget, times: Time) -> NDArray[np.bool_]:
+    return np.asarray(constraint(observer, target, times=times), dtype=np.bool_).reshape(len(times))
+
+
+def _verdict(site: Site, night: _Night, instants: Sequence[Instant], constraints: Constraints) -> Visibility:
+    good = np.flatnonzero(night.all)
+    if len(good) == 0:
+        reason = _why_not(night, instants, constraints)
+        return Visibility(
+            site=site.name, is_observable=False, window_start=None, window_end=None, best_airmass=None, reason=reason
+        )
+    first, last = instants[good[0]], instants[good[-1]]
+    airmass = float(night.airmass[good].min())
+    n_spans = 1 + int(np.count_nonzero(np.diff(good) > 1))
+    spans = f" in {n_spans} spans" if n_spans > 1 else ""
+    reason = f"observable at {site.name} from {_minute(first)} to {_minute(last)}{spans}, best airmass {airmass:.2f}"
+    return Visibility(
+        site=site.name, is_observable=True, window_start=first, window_end=last, best_airmass=airmass, reason=reason
+    )
+
+
+def _why_not(night: _Night, instants: Sequence[Instant], constraints: Constraints) -> str:
+    """Return the first of the reasons that alone suffices, else which constraints are never met together."""
+    until = f"before {_minute(instants[-1])}"
+    airmass, sun, moon = constraints.max_airmass, constraints.max_sun_altitude_deg, constraints.min_moon_separation_deg
+    if night.altitude_deg.max() < 0:
+        return f"never above the horizon {until}"
+    if not night.high.any():
+        return f"never within airmass {airmass:g} {until}: it culminates at altitude {night.altitude_deg.max():.0f} deg"
+    if not night.dark.any():
+        return f"no darkness {until}: the Sun stays above {sun:g} deg"
+    if not night.moonless.any():
+        return f"always within {moon:g} deg of the Moon {until}"
+    if not (night.high & night.dark).any():
+        return f"within airmass {airmass:g} only while the Sun is above {sun:g} deg, {until}"
+    return f"in the dark and within airmass {airmass:g} only while within {moon:g} deg of the Moon, {until}"
+
+
+def _minute(instant: Instant) -> str:
+    return instant.to_utc_iso()[:16] + "Z"
