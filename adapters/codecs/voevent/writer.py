@@ -1,0 +1,205 @@
+"""Announcements of coincidences as VOEvent 2.0, built with voevent-parse and checked against the schema before they leave.
+
+voevent-parse's own ``add_how``, ``add_why(inferences=)`` and ``add_citations`` use ``collections.Iterable``, which Python 3.10
+removed; its element classes work, so elements are built with those and appended here.
+"""
+
+import json
+import math
+import re
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import voeventparse
+from lxml import etree
+
+from adapters.codecs.voevent.reading import PER_YEAR_S
+from hub.model.coincidence import Coincidence, Score
+from hub.model.notice import CiteKind, Role
+from hub.ports import Announcement
+
+MEDIA_TYPE = "application/xml"
+"""Media type of what is rendered."""
+
+COORD_SYSTEM = "UTC-ICRS-GEO"
+"""Times are UTC, positions ICRS, both for the geocentre."""
+
+_FORBIDDEN = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+# The complement of Char in XML 1.0 (production 2): control characters, surrogates, U+FFFE and U+FFFF.
+_UCD_BY_UNIT = {"Hz": "arith.rate", "deg": "pos.angDistance", "s": "time.duration"}
+_FACT_UNITS = {"ra_deg": ("deg", "pos.eq.ra"), "dec_deg": ("deg", "pos.eq.dec"), "radius_deg": ("deg", "pos.errorEllipse")}
+_FACT_UCDS = {"id": "meta.id", "ivorn": "meta.ref.ivoid", "t0": "time.epoch"}
+
+
+class VoeventRenderer:
+    """Renders announcements as VOEvent 2.0: implements `hub.ports.AnnouncementRenderer`."""
+
+    def render(self, announcement: Announcement) -> bytes:
+        """Return the packet; the same announcement gives the same bytes.
+
+        Raises
+        ------
+        ValueError
+            A retraction cites nothing that it retracts, or the packet would not be valid (an identifier that is no URI).
+        """
+        if announcement.is_retraction and not any(cite.kind is CiteKind.RETRACTION for cite in announcement.cites):
+            raise ValueError("a retraction must cite the packet that it retracts")
+        stream, _, local = _clean(announcement.ivorn).removeprefix("ivo://").partition("#")
+        role = Role.OBSERVATION if announcement.coincidence.is_live else Role.TEST
+        packet = voeventparse.Voevent(stream=stream, stream_id=local, role=str(role))
+        voeventparse.set_who(
+            packet,
+            date=announcement.issued_at.to_datetime(),
+            author_ivorn=_clean(announcement.author_ivorn).removeprefix("ivo://"),
+        )
+        _add_what(packet, announcement)
+        _add_where_when(packet, announcement)
+        _add_how(packet, announcement.coincidence)
+        _add_why(packet, announcement)
+        _add_citations(packet, announcement)
+        try:
+            voeventparse.assert_valid_as_v2_0(packet)
+        except etree.DocumentInvalid as error:
+            raise ValueError(f"the VOEvent would not be valid: {error}") from error
+        return bytes(voeventparse.dumps(packet, pretty_print=True))
+
+
+def importance_of(coincidence: Coincidence) -> float | None:
+    """Return Why/importance: 1 / (1 + n), n the chance coincidences expected per year at the joint false-alarm rate.
+
+    0 for a withdrawn pair; None where no joint rate is known. It orders packets for a reader and is no probability.
+    """
+    if coincidence.state == "withdrawn":
+        return 0.0
+    rate = next((far for name in ("joint_far", "joint_far_time_only") if (far := coincidence.score(name)) is not None), None)
+    if rate is None or not math.isfinite(rate) or rate < 0:
+        return None
+    return round(1.0 / (1.0 + rate * PER_YEAR_S), 6)
+
+
+def _add_what(packet: Any, announcement: Announcement) -> None:
+    pair = announcement.coincidence
+    packet.What.extend(
+        [
+            voeventparse.Param("coincidence_id", _clean(pair.coincidence_id), ucd="meta.id", ac=False),
+            voeventparse.Param("coincidence_version", pair.version, ucd="meta.version"),
+            voeventparse.Param("kind", _clean(pair.kind), ucd="meta.code.class", ac=False),
+            voeventparse.Param("hypothesis", _clean(pair.hypothesis), ucd="meta.code", ac=False),
+            voeventparse.Param("state", str(pair.state), ucd="meta.code.status", ac=False),
+        ]
+    )
+    for index, facts in enumerate(announcement.member_facts, start=1):
+        packet.What.append(voeventparse.Group(_fact_params(facts), name=f"member_{index}"))
+    if pair.scores:
+        packet.What.append(voeventparse.Group(_score_params(pair.scores), name="scores"))
+
+
+def _fact_params(facts: Mapping[str, Any]) -> list[Any]:
+    params = []
+    for name, value in facts.items():
+        if value is None:
+            continue
+        unit, ucd = _FACT_UNITS.get(name, (None, _FACT_UCDS.get(name)))
+        params.append(_param(name, value, unit, ucd))
+    return params or [_param("id", "unknown", None, "meta.id")]  # a group must not be empty
+
+
+def _score_params(scores: Iterable[Score]) -> list[Any]:
+    """Return one Param per score; names must be unique in a group, so versions of one statistic are numbered."""
+    scores = list(scores)
+    times = Counter(score.statistic for score in scores)
+    seen: Counter[str] = Counter()
+    params = []
+    for score in scores:
+        seen[score.statistic] += 1
+        several = times[score.statistic] > 1
+        name = f"{score.statistic}.v{score.version}.{seen[score.statistic]}" if several else score.statistic
+        ucd = "stat.probability" if score.statistic.startswith("level") else _UCD_BY_UNIT.get(score.unit, "stat.value")
+        param = _param(name, score.value, score.unit, ucd)
+        if score.value is None:
+            param.append(_element("Description", "not known"))
+        params.append(param)
+    return params
+
+
+def _param(name: str, value: Any, unit: str | None, ucd: str | None) -> Any:
+    """Return a Param; numbers keep all their digits, other values than text and numbers are written as JSON."""
+    match value:
+        case bool() | dict() | list() | tuple():
+            written, kind = json.dumps(value, sort_keys=True, default=str), "string"
+        case int() | float():
+            written, kind = repr(value), "int" if isinstance(value, int) else "float"
+        case None:
+            written, kind = "", "string"
+        case _:
+            written, kind = str(value), "string"
+    return voeventparse.Param(
+        _clean(name), _clean(written), unit=None if unit is None else _clean(unit), ucd=ucd, dataType=kind, ac=False
+    )
+
+
+def _add_where_when(packet: Any, announcement: Announcement) -> None:
+    """Write time and position where they are known; the schema lets each be absent, so nothing is invented for a missing one."""
+    t0, ra, dec = announcement.coincidence.t0, announcement.ra_deg, announcement.dec_deg
+    has_position = ra is not None and dec is not None and math.isfinite(ra) and math.isfinite(dec)
+    if t0 is None and not has_position:
+        packet.WhereWhen.append(_element("Description", "Neither time nor position is known."))
+        return
+    data = etree.SubElement(packet.WhereWhen, "ObsDataLocation")
+    etree.SubElement(data, "ObservatoryLocation", id="GEOLUN")
+    location = etree.SubElement(data, "ObservationLocation")
+    etree.SubElement(location, "AstroCoordSystem", id=COORD_SYSTEM)
+    coords = etree.SubElement(location, "AstroCoords", coord_system_id=COORD_SYSTEM)
+    if t0 is not None:
+        instant = etree.SubElement(etree.SubElement(coords, "Time", unit="s"), "TimeInstant")
+        instant.append(_element("ISOTime", t0.to_utc_iso().removesuffix("Z")))
+    if has_position:
+        radius = announcement.radius_deg
+        place = etree.SubElement(coords, "Position2D", unit="deg")
+        place.extend([_element("Name1", "RA"), _element("Name2", "Dec")])
+        value = etree.SubElement(place, "Value2")
+        value.extend([_element("C1", repr(ra)), _element("C2", repr(dec))])
+        # The schema demands a radius beside a position; 0 says that none is known.
+        place.append(_element("Error2Radius", repr(radius if radius is not None and math.isfinite(radius) else 0.0)))
+        packet.WhereWhen.append(
+            _element("Description", "Error2Radius is the 90 % radius with systematic errors where they are known.")
+        )
+
+
+def _add_how(packet: Any, pair: Coincidence) -> None:
+    how = etree.SubElement(packet, "How")
+    how.append(_element("Description", f"Found by the multimessenger hub with the rule {pair.hypothesis}."))
+    localizations = ", ".join(pair.localization_ids)
+    if localizations:
+        how.append(_element("Description", f"Localizations: {localizations}"))
+
+
+def _add_why(packet: Any, announcement: Announcement) -> None:
+    pair = announcement.coincidence
+    importance = importance_of(pair)
+    why = etree.SubElement(packet, "Why", {} if importance is None else {"importance": repr(importance)})
+    why.append(_element("Concept", f"coincidence;{pair.kind}"))
+    if announcement.is_retraction:
+        why.append(_element("Description", "This coincidence is withdrawn."))
+    for member in pair.members:
+        why.append(voeventparse.Inference(relation="associated", name=_clean(member.id), concept=_clean(str(member.kind))))
+    why.extend([_element("Description", reason) for reason in pair.reasons])
+
+
+def _add_citations(packet: Any, announcement: Announcement) -> None:
+    cites = dict.fromkeys((_clean(cite.ivorn), str(cite.kind)) for cite in announcement.cites if cite.ivorn)
+    if cites:  # an empty Citations is not valid
+        citations = etree.SubElement(packet, "Citations")
+        citations.extend([voeventparse.EventIvorn(ivorn, kind) for ivorn, kind in cites])
+
+
+def _element(name: str, content: str) -> etree._Element:
+    element = etree.Element(name)
+    element.text = _clean(content)
+    return element
+
+
+def _clean(content: str) -> str:
+    """Return the text with what XML 1.0 cannot hold replaced by U+FFFD; escaping is lxml's work."""
+    return _FORBIDDEN.sub("\ufffd", content)
