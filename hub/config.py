@@ -53,7 +53,7 @@ class StorageSection(Section):
 class IntakeSection(Section):
     """How messages are taken in."""
 
-    max_message_bytes: int = Field(64 * 2**20, ge=1024, le=2**31)
+    max_message_bytes: int = Field(256 * 2**20, ge=1024, le=2**31)
     """Larger messages are refused unread, bytes."""
 
     alert_batch: int = Field(1000, ge=1, le=100_000)

@@ -1,0 +1,83 @@
+import json
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from hub.cli.app import main
+from hub.config import Settings
+
+
+@pytest.fixture(autouse=True)
+def _empty_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+
+
+def shown(capsys: pytest.CaptureFixture[str], *words: str) -> dict[str, tuple[object, str]]:
+    assert main([*words, "config", "show", "--json"]) == 0
+    rows = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    return {row["key"]: (row["value"], row["origin"]) for row in rows}
+
+
+def test_show_prints_every_setting_with_its_origin(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    Path("x.toml").write_text("[api]\nport = 9\n")
+    monkeypatch.setenv("MMHUB_API__HOST", "::1")
+    settings = shown(capsys, "--config", "x.toml", "--data-dir", "here")
+    assert set(settings) == {f"{s}.{k}" for s, table in Settings().model_dump().items() for k in table}
+    assert settings["api.port"] == (9, "x.toml")
+    assert settings["api.host"] == ("::1", "environment MMHUB_API__HOST")
+    assert settings["hub.data_dir"] == ("here", "command line")
+
+
+def test_show_as_a_table_names_origins_on_demand(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["config", "show"]) == 0
+    plain = capsys.readouterr().out
+    assert main(["config", "show", "--origin"]) == 0
+    assert "conf/default.toml" in capsys.readouterr().out
+    assert "conf/default.toml" not in plain
+    assert "api.port" in plain
+
+
+def test_bad_setting_is_one_line_that_names_the_key(capsys: pytest.CaptureFixture[str]) -> None:
+    Path("mmhub.toml").write_text("[api]\nprot = 1\n")
+    for words in (["config", "show"], ["config", "check"], ["decode", "x"], ["db", "upgrade"]):
+        assert main(words) == 1
+        out, err = capsys.readouterr()
+        assert (out, err) == ("", "mmhub: api.prot (mmhub.toml) is no setting of the hub\n")
+
+
+def test_check_tells_where_data_goes(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--data-dir", "deep/folder", "config", "check"]) == 0
+    assert str(Path("deep/folder").resolve()) in capsys.readouterr().out
+    assert list(Path("deep/folder").iterdir()) == []
+
+
+def test_check_refuses_a_folder_that_cannot_be_written(capsys: pytest.CaptureFixture[str]) -> None:
+    Path("file").touch()
+    assert main(["--data-dir", "file/inside", "config", "check"]) == 1
+    assert capsys.readouterr().err.startswith("mmhub: hub.data_dir: the hub cannot write into file/inside")
+
+
+def test_init_writes_a_file_that_changes_nothing_and_lists_everything(capsys: pytest.CaptureFixture[str]) -> None:
+    before = shown(capsys)
+    assert main(["init"]) == 0
+    assert "mmhub.toml" in capsys.readouterr().out
+    written = Path("mmhub.toml").read_text()
+    assert {key: value for key, (value, _) in shown(capsys).items()} == {key: value for key, (value, _) in before.items()}
+    uncommented = "".join(
+        line.removeprefix("#") if "=" in line and line[1:2].isalpha() else line for line in written.splitlines(True)
+    )
+    assert tomllib.loads(uncommented) == Settings().model_dump(mode="json")
+
+
+def test_init_overwrites_only_when_told(capsys: pytest.CaptureFixture[str]) -> None:
+    Path("mmhub.toml").write_text("[api]\nport = 9\n")
+    assert main(["init"]) == 1
+    assert "is there already; --force overwrites it" in capsys.readouterr().err
+    assert main(["init", "--force"]) == 0
+    assert "port = 9\n" not in Path("mmhub.toml").read_text()
+
+
+def test_init_into_a_missing_folder_fails_with_a_sentence(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["init", "none/mmhub.toml"]) == 1
+    assert capsys.readouterr().err == "mmhub: cannot write none/mmhub.toml: No such file or directory\n"
