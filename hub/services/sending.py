@@ -1,0 +1,286 @@
+"""Take each submission to its telescope network, at most once, and watch and cancel it there.
+
+No network has a usable idempotency key, so "never twice" is our work. The step ``sending`` is committed before the network is
+called and its answer is written in a second transaction. Whatever is still ``sending`` after a crash, and every call of unknown
+outcome, becomes ``unknown``: it is never sent again before the network has been searched for our id and, after a pause, does not
+have it. A network that cannot be searched leaves the request unknown until a person looks.
+
+Two senders cannot claim the same submission: each step is written under a lock, and only if no other was written since the look.
+"""
+
+from collections.abc import Callable, Mapping
+
+from sqlalchemy.orm import Session
+from structlog.stdlib import BoundLogger
+
+from hub.errors import NetworkRefused, NotFound, Transient, TransportError
+from hub.model.followup import RequestState, Submission
+from hub.model.instant import Instant
+from hub.ports import Clock, TelescopeNetwork
+from hub.services.followup_policy import FollowupSettings
+from hub.services.submission import (
+    ALIVE_STATES,
+    BY_PERSON,
+    ENDED_STATES,
+    NEXT_STATES,
+    WAITING_STATES,
+    Outcome,
+    n_sendings,
+    next_transition,
+)
+from hub.storage import followup as storage
+from hub.storage.engine import Store
+from hub.storage.writing import hold
+from hub.telemetry import get_logger
+
+Hook = Callable[[str], None]
+"""Is told the name of each point that a crash may hit; tests crash there."""
+
+_RETRY_AT = "retry_at_tai_us"
+_NO_ANSWER = "no_answer"
+_log = get_logger("followup")
+
+
+def no_hook(point: str) -> None:
+    """Do nothing."""
+
+
+class Sender:
+    """The loop body that speaks to telescope networks, outside of any transaction."""
+
+    def __init__(
+        self,
+        store: Store,
+        networks: Mapping[str, TelescopeNetwork],
+        clock: Clock,
+        settings: FollowupSettings,
+        *,
+        hook: Hook = no_hook,
+    ) -> None:
+        self._store = store
+        self._networks = networks
+        self._clock = clock
+        self._settings = settings
+        self._hook = hook
+        self._asked: dict[tuple[str, str], Instant] = {}
+
+    def step(self) -> int:
+        """Take every submission one step further where one is due; return how many transitions were written.
+
+        Cancels come first, then what is unknown, then sending, then questions about the rest. A network that fails stops only its
+        own requests, each until its next pause.
+        """
+        n_written = 0
+        for states, act in (
+            ({RequestState.CANCEL_REQUESTED}, self._cancel_one),
+            ({RequestState.SENDING, RequestState.UNKNOWN}, self._reconcile_one),
+            (WAITING_STATES, self._send_one),
+            (ALIVE_STATES | {RequestState.CANCELLED, RequestState.CANCEL_REFUSED}, self._poll_one),
+        ):
+            with self._store.reading() as session:
+                due = storage.in_states(session, sorted(states))
+            for submission in due:
+                network = self._networks.get(submission.intent.network)
+                if network is None:
+                    _bound(submission).warning("follow-up network is not configured")
+                else:
+                    n_written += act(submission, network)
+        return n_written
+
+    def _send_one(self, submission: Submission, network: TelescopeNetwork) -> int:
+        intent = submission.intent
+        if self._clock() >= intent.window_end:
+            return self._write(submission, Outcome(RequestState.EXPIRED, "its window ended before it was sent"))
+        if submission.state is not RequestState.APPROVED or not self._settings.enabled:
+            return 0
+        if (retry_at := submission.transitions[-1].detail.get(_RETRY_AT)) and self._clock().tai_us < retry_at:
+            return 0
+        if not network.is_simulated and not self._settings.allow_real_networks and not _approved_by_person(submission):
+            return self._write(submission, Outcome(RequestState.AWAITING_APPROVAL, "a real network: a person must approve"))
+        if reasons := network.validate(intent):
+            return self._write(submission, Outcome(RequestState.REJECTED, f"not sent: {'; '.join(reasons)}"))
+        self._hook("before claim")
+        if not self._write(submission, Outcome(RequestState.SENDING)):
+            return 0  # withdrawn, or claimed by another sender, in between
+        self._hook("claimed")
+        outcome = self._submit(submission, network)
+        self._hook("answered")
+        n_written = 1 + self._write_answer(intent.intent_id, outcome)
+        self._hook("recorded")
+        return n_written
+
+    def _submit(self, submission: Submission, network: TelescopeNetwork) -> Outcome:
+        """Call the network once and say what came of it; an unexpected error leaves it ``sending``, which becomes unknown."""
+        try:
+            remote = network.submit(submission.intent)
+        except NetworkRefused as error:
+            return Outcome(RequestState.REJECTED, str(error))
+        except Transient as error:
+            retry_at = self._clock().plus_s(self._settings.retry_s * 2 ** min(n_sendings(submission), 6))
+            return Outcome(RequestState.APPROVED, str(error), detail={_RETRY_AT: retry_at.tai_us})
+        except TransportError as error:
+            return Outcome(RequestState.UNKNOWN, str(error))
+        return Outcome(RequestState(remote.state), remote.reason, remote)
+
+    def _write_answer(self, intent_id: str, outcome: Outcome) -> int:
+        """Write what came of a sending, whatever has happened to the submission meanwhile: an answer is never dropped."""
+        with self._store.transaction() as session:
+            submission = get_submission(session, intent_id)
+            if submission.state is RequestState.CANCEL_REQUESTED:  # retracted while it was being sent
+                outcome = _answer_after_cancel(outcome)
+            if submission.transitions and outcome.state not in NEXT_STATES[submission.state]:
+                _bound(submission).error(
+                    "answer came too late", state=submission.state, answer=outcome.state, remote=str(outcome.remote)
+                )
+                return 0
+            append_step(session, submission, outcome, self._clock())
+        return 1
+
+    def _reconcile_one(self, submission: Submission, network: TelescopeNetwork) -> int:
+        age_s = self._clock().minus(submission.transitions[-1].at)
+        if submission.state is RequestState.SENDING:
+            if age_s < self._settings.sending_timeout_s:
+                return 0
+            return self._write(submission, Outcome(RequestState.UNKNOWN, "the hub stopped before it knew the answer"))
+        if age_s < self._settings.settle_s or not self._is_due(submission, "search"):
+            return 0
+        if not network.can_find:
+            _bound(submission).warning("unknown whether the network has it: a person must look")
+            return 0
+        try:
+            found = network.find_by_marker(submission.intent.intent_id)
+        except TransportError as error:
+            _bound(submission).warning("network does not answer", reason=str(error))
+            return 0
+        self._hook("searched")
+        if found is not None:
+            return self._write(submission, Outcome(RequestState(found.state), "found at the network by our id", found))
+        if self._clock() >= submission.intent.window_end:
+            return self._write(submission, Outcome(RequestState.EXPIRED, "not at the network, and its window has ended"))
+        return self._write(submission, Outcome(RequestState.APPROVED, "not at the network: it can be sent again"))
+
+    def _cancel_one(self, submission: Submission, network: TelescopeNetwork) -> int:
+        if not self._is_due(submission, "cancel"):
+            return 0
+        try:
+            outcome = self._cancelled(submission, network)
+        except (TransportError, NotFound) as error:
+            _bound(submission).warning("cancel is not confirmed yet", reason=str(error))
+            return 0
+        self._hook("cancelled")
+        return 0 if outcome is None else self._write(submission, outcome)
+
+    def _cancelled(self, submission: Submission, network: TelescopeNetwork) -> Outcome | None:
+        """Cancel at the network and read back what it says; None where it is not known yet."""
+        if submission.remote_id is None:
+            return self._find_to_cancel(submission, network)
+        refusal = ""
+        try:
+            network.cancel(submission.remote_id)
+        except NetworkRefused as error:
+            refusal = str(error)
+        remote = network.status(submission.remote_id)
+        state = RequestState(remote.state)
+        if state in ENDED_STATES:
+            return Outcome(state, refusal or "confirmed by the network", remote)
+        return Outcome(RequestState.CANCEL_REFUSED, refusal, remote) if refusal else None
+
+    def _find_to_cancel(self, submission: Submission, network: TelescopeNetwork) -> Outcome | None:
+        """Look for a request that may or may not have reached the network before it was withdrawn."""
+        call_has_ended = any(step.state is RequestState.UNKNOWN or _NO_ANSWER in step.detail for step in submission.transitions)
+        pause_s = self._settings.settle_s if call_has_ended else self._settings.sending_timeout_s
+        if self._clock().minus(submission.transitions[-1].at) < pause_s:
+            return None  # the call may still be under way
+        if not network.can_find:
+            _bound(submission).warning("withdrawn, but unknown whether the network has it: a person must look")
+            return None
+        found = network.find_by_marker(submission.intent.intent_id)
+        if found is None:
+            return Outcome(RequestState.CANCELLED, "it never reached the network")
+        return Outcome(RequestState.CANCEL_REQUESTED, "found at the network by our id", found)
+
+    def _poll_one(self, submission: Submission, network: TelescopeNetwork) -> int:
+        is_over = submission.state not in ALIVE_STATES and self._clock() >= submission.intent.window_end
+        if submission.remote_id is None or is_over or not self._is_due(submission, "poll"):
+            return 0
+        try:
+            remote = network.status(submission.remote_id)
+        except (TransportError, NotFound) as error:
+            _bound(submission).warning("network does not tell the state", reason=str(error))
+            return 0
+        state = RequestState(remote.state)
+        last = submission.transitions[-1]
+        if (state, remote.remote_state) == (last.state, last.remote_state):
+            return 0
+        if state not in NEXT_STATES[submission.state]:
+            if submission.state in ALIVE_STATES:
+                _bound(submission).error("network reports an impossible state", present=submission.state, reported=state)
+            return 0
+        return self._write(submission, Outcome(state, remote.reason, remote))
+
+    def _write(self, seen: Submission, outcome: Outcome) -> int:
+        """Append a step in a transaction of its own unless the submission has moved on since it was read; return 1 or 0."""
+        with self._store.transaction() as session:
+            present = get_submission(session, seen.intent.intent_id)
+            if len(present.transitions) != len(seen.transitions):
+                return 0
+            append_step(session, present, outcome, self._clock())
+        return 1
+
+    def _is_due(self, submission: Submission, question: str) -> bool:
+        """Return whether the network may be asked a question about a request again, and remember that it is."""
+        key, now = (submission.intent.intent_id, question), self._clock()
+        before = self._asked.get(key)
+        if before is not None and 0 <= now.minus(before) < self._settings.poll_s:
+            return False
+        self._asked[key] = now
+        return True
+
+
+def get_submission(session: Session, intent_id: str) -> Submission:
+    """Return a submission for writing: no other transaction that does the same with it runs until this one ends.
+
+    Raises
+    ------
+    NotFound
+        There is none of this id.
+    """
+    hold(session, f"follow-up {intent_id}")
+    submission = storage.get(session, intent_id)
+    if submission is None:
+        raise NotFound(f"there is no follow-up request {intent_id}")
+    return submission
+
+
+def append_step(session: Session, submission: Submission, outcome: Outcome, at: Instant) -> Submission:
+    """Write the next step of a submission and return the submission with it.
+
+    Raises
+    ------
+    IllegalTransition
+        The state may not follow the present one.
+    """
+    step = next_transition(submission, outcome, at)
+    storage.append(session, step)
+    _bound(submission).info("follow-up", state=step.state.value, reason=step.reason, remote_id=step.remote_id)
+    return Submission(intent=submission.intent, transitions=(*submission.transitions, step))
+
+
+def _answer_after_cancel(outcome: Outcome) -> Outcome:
+    """Return what an answer means for a submission that was withdrawn while it was being sent."""
+    if outcome.state is RequestState.APPROVED:
+        return Outcome(RequestState.CANCELLED, f"nothing was sent: {outcome.reason}")
+    if outcome.state is RequestState.UNKNOWN:
+        return Outcome(RequestState.CANCEL_REQUESTED, outcome.reason, detail={_NO_ANSWER: True})
+    if outcome.state in ENDED_STATES:
+        return outcome
+    return Outcome(RequestState.CANCEL_REQUESTED, "booked while it was being withdrawn", outcome.remote)
+
+
+def _approved_by_person(submission: Submission) -> bool:
+    return any(step.state is RequestState.APPROVED and BY_PERSON in step.detail for step in submission.transitions)
+
+
+def _bound(submission: Submission) -> BoundLogger:
+    intent = submission.intent
+    return _log.bind(intent=intent.intent_id, network=intent.network, target=intent.target)

@@ -1,0 +1,454 @@
+"""Follow-up from the coincidence to the telescope: once, never for a test, cancelled on retraction, whatever crashes in between."""
+
+import itertools
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from adapters.networks.simulated import Fault, SimulatedNetwork, SimulatedOptions
+from hub.errors import ConfigError, InvalidRequest, NotFound, TransportError
+from hub.model.coincidence import PairState
+from hub.model.followup import RequestState
+from hub.model.notice import Stage
+from hub.resources import read_text
+from hub.science.visibility import load_sites
+from hub.services.followup import FollowupService
+from hub.services.followup_policy import FollowupSettings, RequestPolicy
+from hub.storage import followup as storage
+from hub.storage.engine import open_store, upgrade
+from tests.support.followup import TurnedClock, make_candidate, make_coincidence, make_event, make_hypothesis
+
+ROOT = Path(__file__).parents[3]
+SITES = load_sites(read_text("conf/sites.toml"))
+POLICY = RequestPolicy(sites=("CTIO",))
+
+
+class RealNetwork(SimulatedNetwork):
+    """The same network under the claim of real telescopes."""
+
+    is_simulated = False
+
+
+class Hub:
+    """A store, a network, a clock and the service, as a night has them."""
+
+    def __init__(self, folder, *, network=SimulatedNetwork, options=None, settings=None, hook=None):
+        self.clock = TurnedClock()
+        url = f"sqlite:///{folder / 'state.sqlite'}"
+        upgrade(url)
+        self.store = open_store(url)
+        quiet = {"ledger": folder / "ledger.sqlite", "refuse_fraction": 0.0, "cloud_fraction": 0.0}
+        self.network = network(SimulatedOptions(**{**quiet, **(options or {})}), self.clock, 1)
+        policy = {"requests": (POLICY,), "poll_s": 0.0, **(settings or {})}
+        hooks = {"hook": hook} if hook else {}
+        self.service = FollowupService(
+            self.store, {"simulated": self.network}, SITES, self.clock, FollowupSettings(**policy), **hooks
+        )
+
+    def plan(self, *, coincidence=None, event=None, candidate=None, hypothesis=None):
+        with self.store.transaction() as session:
+            return self.service.plan(
+                session,
+                coincidence or make_coincidence(),
+                event or make_event(),
+                candidate or make_candidate(),
+                hypothesis or make_hypothesis(),
+            )
+
+    def withdraw(self):
+        with self.store.transaction() as session:
+            return self.service.withdraw(session, make_coincidence())
+
+    def run(self, n=1, seconds=60.0):
+        for _ in range(n):
+            self.service.step()
+            self.clock.forward(seconds)
+
+    @property
+    def submissions(self):
+        with self.store.reading() as session:
+            return storage.of_event(session, "G298048")
+
+    @property
+    def submission(self):
+        (one,) = self.submissions
+        return one
+
+    @property
+    def states(self):
+        return [step.state.value for step in self.submission.transitions]
+
+    @property
+    def n_booked(self):
+        return len(self.network.ledger())
+
+
+@pytest.fixture
+def hub(tmp_path):
+    opened = []
+
+    def build(**parts):
+        opened.append(Hub(tmp_path, **parts))
+        return opened[-1]
+
+    yield build
+    for one in opened:
+        one.store.close()
+
+
+def test_a_request_goes_from_draft_to_completed(hub):
+    night = hub()
+    intent = night.plan()
+    assert intent.target == "LSST:170000000000000001"
+    assert [site.site for site in intent.visibility if site.is_observable] == ["CTIO"]
+    night.run(20)
+    assert night.states == ["draft", "approved", "sending", "accepted", "scheduled", "in_progress", "completed"]
+    assert night.submission.transitions[-1].remote_state == "COMPLETED"
+    assert night.n_booked == 1
+
+
+def test_the_same_need_is_planned_and_sent_once_however_often_it_comes(hub):
+    night = hub()
+    first = night.plan()
+    night.run(2)
+    again = night.plan(coincidence=make_coincidence(version=2))
+    night.run(2)
+    assert again.intent_id == first.intent_id
+    assert len(night.submissions) == 1
+    assert night.n_booked == 1
+
+
+@pytest.mark.parametrize(
+    "parts",
+    [
+        {"coincidence": make_coincidence(is_live=False)},
+        {"event": make_event(is_live=False)},
+        {"event": make_event(is_trusted=False)},
+        {"event": make_event(stage=Stage.RETRACTION)},
+        {"coincidence": make_coincidence(state=PairState.WITHDRAWN)},
+        {"candidate": make_candidate(state=PairState.WITHDRAWN)},
+        {"hypothesis": make_hypothesis(followup=False)},
+    ],
+    ids=["not live", "test event", "untrusted", "retracted", "withdrawn", "candidate withdrawn", "no follow-up"],
+)
+def test_nothing_is_planned_for_what_must_never_reach_a_telescope(hub, parts):
+    night = hub()
+    assert night.plan(**parts) is None
+    night.run(3)
+    assert night.submissions == []
+    assert night.n_booked == 0
+
+
+def test_the_kill_switch_stops_planning_and_sending_but_not_cancelling(hub):
+    night = hub()
+    night.plan()
+    stopped = hub(settings={"enabled": False})
+    assert stopped.plan(candidate=make_candidate(object_id="2")) is None
+    stopped.run(3)
+    assert stopped.n_booked == 0
+    stopped.withdraw()
+    assert stopped.states[-1] == "cancelled"
+
+
+def test_an_event_gets_no_more_requests_than_the_policy_allows(hub):
+    night = hub(settings={"max_per_event": 1})
+    assert night.plan() is not None
+    assert night.plan(candidate=make_candidate(object_id="2")) is None
+
+
+def test_a_target_that_no_site_sees_is_a_result_with_the_reason_and_is_never_sent(hub):
+    night = hub()
+    night.plan(candidate=make_candidate(place=(10.0, 80.0)))
+    night.run(3)
+    assert night.states == ["draft", "rejected"]
+    assert night.submission.transitions[-1].reason.startswith("not observable: CTIO: never above the horizon")
+    assert night.n_booked == 0
+
+
+def test_the_second_network_gets_the_target_that_the_first_cannot_see(hub):
+    night = hub(
+        settings={
+            "requests": (
+                RequestPolicy(sites=("Tenerife",), window_h=5.0),
+                RequestPolicy(sites=("SAAO", "CTIO"), instrument="2M0", window_h=5.0),
+            )
+        }
+    )
+    assert night.plan().instrument == "2M0"
+
+
+def test_a_site_that_nobody_knows_is_refused_at_the_start(hub):
+    with pytest.raises(ConfigError, match="Atlantis"):
+        hub(settings={"requests": (RequestPolicy(sites=("Atlantis",)),)})
+
+
+def test_a_request_that_waits_past_its_window_is_not_sent(hub):
+    night = hub()
+    night.plan()
+    night.clock.forward(25 * 3600)
+    night.run()
+    assert night.states == ["draft", "approved", "expired"]
+    assert night.n_booked == 0
+
+
+def test_what_the_network_declines_is_rejected_with_its_words(hub):
+    night = hub(options={"refuse_fraction": 1.0})
+    night.plan()
+    night.run(3)
+    assert night.states == ["draft", "approved", "sending", "rejected"]
+    assert "declined" in night.submission.transitions[-1].reason
+
+
+def test_what_the_network_cannot_do_is_rejected_without_being_sent(hub):
+    night = hub(options={"filters": ("z",)})
+    night.plan()
+    night.run()
+    assert night.states == ["draft", "approved", "rejected"]
+    assert "no filter g" in night.submission.transitions[-1].reason
+
+
+@pytest.mark.parametrize("fault", [Fault.DROP_REPLY, Fault.ERROR_AFTER_BOOKING])
+def test_a_lost_answer_is_found_again_by_our_id_and_never_sent_twice(hub, fault):
+    night = hub(options={"faults": (fault,)})
+    night.plan()
+    night.run(20)
+    assert night.states[:5] == ["draft", "approved", "sending", "unknown", "scheduled"]
+    assert night.states[-1] == "completed"
+    assert night.n_booked == 1
+
+
+def test_what_never_arrived_is_sent_again_only_after_the_pause(hub):
+    night = hub(options={"faults": (Fault.LOST_ON_THE_WAY,)}, settings={"settle_s": 200.0})
+    night.plan()
+    night.run(3)
+    assert night.states[-1] == "unknown"
+    night.run(20)
+    assert night.states[:6] == ["draft", "approved", "sending", "unknown", "approved", "sending"]
+    assert night.n_booked == 1
+
+
+def test_a_network_that_cannot_be_searched_is_never_asked_again(hub):
+    night = hub(options={"faults": (Fault.LOST_ON_THE_WAY,), "can_find": False})
+    night.plan()
+    night.run(60, seconds=3600)
+    assert night.states[-1] == "unknown"
+    assert night.n_booked == 0
+
+
+@pytest.mark.parametrize("fault", [Fault.UNREACHABLE, Fault.TOO_MANY])
+def test_a_refused_connection_is_tried_again_with_growing_pauses(hub, fault):
+    night = hub(options={"faults": (fault,) * 3})
+    night.plan()
+    for _ in range(60):
+        night.service.step()
+        night.clock.forward(10)
+    sendings = [step.at for step in night.submission.transitions if step.state is RequestState.SENDING]
+    pauses = [later.minus(earlier) for earlier, later in itertools.pairwise(sendings)]
+    assert len(sendings) == 4
+    assert pauses == sorted(pauses)
+    assert pauses[0] < pauses[-1]
+    assert night.n_booked == 1
+
+
+def test_a_request_that_was_not_sent_is_cancelled_at_once_by_a_retraction(hub):
+    night = hub()
+    night.plan()
+    (stopped,) = night.withdraw()
+    assert stopped.state is RequestState.CANCELLED
+    night.run(3)
+    assert night.states == ["draft", "approved", "cancelled"]
+    assert night.n_booked == 0
+
+
+def test_a_booked_request_is_cancelled_at_the_network_and_confirmed(hub):
+    night = hub()
+    night.plan()
+    night.run(1)
+    night.withdraw()
+    night.run(1)
+    assert night.states == ["draft", "approved", "sending", "accepted", "cancel_requested", "cancelled"]
+    assert [entry.is_cancelled for entry in night.network.ledger()] == [True]
+    assert night.withdraw() == ()
+
+
+def test_a_retraction_during_the_call_cancels_what_was_booked(hub):
+    def retract(point):
+        if point == "answered" and night.submission.state is RequestState.SENDING:
+            night.withdraw()
+
+    night = hub(hook=retract)
+    night.plan()
+    night.run(3)
+    assert night.states == ["draft", "approved", "sending", "cancel_requested", "cancel_requested", "cancelled"]
+    assert [entry.is_cancelled for entry in night.network.ledger()] == [True]
+
+
+def test_a_retraction_just_before_the_claim_stops_the_sending(hub):
+    def retract(point):
+        if point == "before claim":
+            night.withdraw()
+
+    night = hub(hook=retract)
+    night.plan()
+    night.run(3)
+    assert night.states == ["draft", "approved", "cancelled"]
+    assert night.n_booked == 0
+
+
+@pytest.mark.parametrize(("fault", "n_booked"), [(Fault.DROP_REPLY, 1), (Fault.LOST_ON_THE_WAY, 0)])
+def test_a_retraction_of_what_is_unknown_searches_and_cancels(hub, fault, n_booked):
+    night = hub(options={"faults": (fault,)}, settings={"settle_s": 90.0})
+    night.plan()
+    night.run(1)
+    assert night.states[-1] == "unknown"
+    night.withdraw()
+    night.run(6)
+    assert night.states[-1] == "cancelled"
+    assert [entry.is_cancelled for entry in night.network.ledger()] == [True] * n_booked
+
+
+def test_a_cancel_that_comes_too_late_says_what_happened(hub):
+    night = hub()
+    night.plan()
+    night.run(1)
+    night.clock.forward(7200)
+    night.withdraw()
+    night.run(1)
+    assert night.states[-2:] == ["cancel_requested", "completed"]
+    assert "cannot be cancelled" in night.submission.transitions[-1].reason
+
+
+def test_a_cancel_is_repeated_until_the_network_answers(hub):
+    class Deaf(SimulatedNetwork):
+        n_calls = 0
+
+        def cancel(self, remote_id):
+            self.n_calls += 1
+            if self.n_calls < 4:
+                raise TransportError("no answer")
+            return super().cancel(remote_id)
+
+    night = hub(network=Deaf)
+    night.plan()
+    night.run(1)
+    night.withdraw()
+    night.run(6)
+    assert night.states[-2:] == ["cancel_requested", "cancelled"]
+    assert night.network.n_calls == 4
+
+
+def test_a_network_that_reports_an_impossible_state_is_not_believed(hub):
+    class Confused(SimulatedNetwork):
+        def status(self, remote_id):
+            told = super().status(remote_id)
+            return (
+                type(told)(remote_id=remote_id, remote_state="??", state="draft")
+                if self.ledger() and night.states[-1] == "accepted"
+                else told
+            )
+
+    night = hub(network=Confused)
+    night.plan()
+    night.run(5)
+    assert night.states[-1] == "accepted"
+
+
+def test_a_real_network_waits_for_a_person_unless_it_is_allowed(hub):
+    night = hub(network=RealNetwork)
+    intent = night.plan()
+    night.run(3)
+    assert night.states == ["draft", "awaiting_approval"]
+    night.service.approve(intent.intent_id, actor="duty astronomer")
+    night.run(1)
+    assert night.states[-2:] == ["sending", "accepted"]
+    with pytest.raises(InvalidRequest):
+        night.service.approve(intent.intent_id, actor="duty astronomer")
+
+
+def test_an_approval_by_policy_alone_never_reaches_a_real_network(hub):
+    careless = hub(network=RealNetwork, settings={"allow_real_networks": True})
+    careless.plan()
+    assert careless.states[-1] == "approved"
+    careful = hub(network=RealNetwork)  # the setting was taken back before the sending
+    careful.run(3)
+    assert careful.states[-1] == "awaiting_approval"
+    assert careful.n_booked == 0
+
+
+def test_a_person_can_cancel_one_request_once(hub):
+    night = hub()
+    intent = night.plan()
+    night.service.cancel(intent.intent_id, actor="duty astronomer")
+    assert night.states[-1] == "cancelled"
+    with pytest.raises(InvalidRequest):
+        night.service.cancel(intent.intent_id, actor="duty astronomer")
+    with pytest.raises(NotFound):
+        night.service.cancel("0" * 32, actor="duty astronomer")
+
+
+def test_two_senders_with_the_same_view_book_once(hub):
+    def race(point):
+        if point == "before claim" and night.submission.state is RequestState.APPROVED:
+            rival.service.step()
+
+    rival = hub()
+    night = hub(hook=race)
+    night.plan()
+    night.run(2)
+    assert night.states.count("sending") == 1
+    assert night.n_booked == 1
+
+
+def crash(folder, point, *, seconds=0.0, fate="keep"):
+    """Run the hub in a process of its own; return its exit code and the state that it ended in."""
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    command = [sys.executable, "-m", "tests.support.followup_crash", str(folder), point, str(seconds), fate]
+    ended = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=120, check=False)
+    return ended.returncode, ended.stdout.strip().splitlines()[-1:] or [ended.stderr[-2000:]]
+
+
+def plan_one(folder):
+    """Write an approved request, as the correlation does before anything is sent."""
+    night = Hub(folder)
+    night.plan()
+    night.store.close()
+
+
+def ledger(folder):
+    return SimulatedNetwork(SimulatedOptions(ledger=folder / "ledger.sqlite"), TurnedClock(), 1).ledger()
+
+
+@pytest.mark.parametrize("point", ["before claim", "claimed", "booked", "answered", "recorded"])
+def test_a_kill_at_any_point_of_sending_leaves_exactly_one_request_at_the_network(tmp_path, point):
+    plan_one(tmp_path)
+    assert crash(tmp_path, point)[0] == -signal.SIGKILL
+    n_before = len(ledger(tmp_path))
+    assert n_before == (point in ("booked", "answered", "recorded"))
+    assert crash(tmp_path, "none", seconds=60) == (0, ["completed"])
+    assert len(ledger(tmp_path)) == 1
+
+
+def test_a_kill_while_searching_and_again_while_resending_leaves_exactly_one_request(tmp_path):
+    plan_one(tmp_path)
+    assert crash(tmp_path, "claimed")[0] == -signal.SIGKILL
+    assert crash(tmp_path, "searched", seconds=60)[0] == -signal.SIGKILL
+    assert crash(tmp_path, "booked", seconds=1000)[0] == -signal.SIGKILL
+    assert crash(tmp_path, "searched", seconds=2000)[0] == -signal.SIGKILL
+    assert crash(tmp_path, "none", seconds=3000)[0] == 0
+    assert len(ledger(tmp_path)) == 1
+
+
+@pytest.mark.parametrize(
+    ("sending", "withdrawing"), [("claimed", "withdrawn"), ("booked", "cancelled"), ("recorded", "cancelled")]
+)
+def test_a_kill_while_sending_and_another_while_cancelling_leaves_nothing_booked(tmp_path, sending, withdrawing):
+    plan_one(tmp_path)
+    assert crash(tmp_path, sending)[0] == -signal.SIGKILL
+    assert crash(tmp_path, withdrawing, seconds=30, fate="withdraw")[0] == -signal.SIGKILL
+    assert crash(tmp_path, "none", seconds=60, fate="withdraw") == (0, ["cancelled"])
+    assert all(entry.is_cancelled for entry in ledger(tmp_path))
+    assert len(ledger(tmp_path)) == (sending != "claimed")
