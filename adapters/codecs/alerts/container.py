@@ -133,10 +133,10 @@ def _schema(text: bytes) -> tuple[str, str | None, Any]:
         if not isinstance(stated, dict) or stated.get("type") != "record":
             raise DecodeError("the container's schema is no record")
         schema = parse_schema(json.loads(to_parsing_canonical_form(parse_schema(stated))))
-    except (ValueError, TypeError, KeyError, AttributeError, RecursionError, fastavro.schema.SchemaParseException) as error:
-        raise DecodeError("the container's schema is no valid Avro schema") from error
     except fastavro.schema.UnknownType as error:
         raise DecodeError(f"the container's schema names a type that it does not define: {str(error.name)[:60]}") from error
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError, fastavro.schema.SchemaParseException) as error:
+        raise DecodeError("the container's schema is no valid Avro schema") from error
     check_schema(schema)
     version = stated.get("version")
     return str(schema["name"]), str(version)[:20] if version is not None else None, schema

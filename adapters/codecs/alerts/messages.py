@@ -38,8 +38,8 @@ def decode_messages(payloads: Sequence[bytes]) -> AlertRows:
     """Decode messages into columns; a bad one does not stop the others.
 
     LSST packets are walked to their last byte without building records, so that cut-off and over-long ones are noticed here too.
-    A message that cannot be read at all has one entry in ``refused``; of a container, each alert that breaks a rule has one, which
-    begins with its number, while its other alerts have rows.
+    A message that cannot be read at all has one entry in ``refused``; of a container, each alert that breaks a rule has one,
+    which begins with its number, while its other alerts have rows.
 
     Returns
     -------

@@ -9,29 +9,29 @@ from typing import Any
 
 from hub.errors import DecodeError
 
-MAX_JSON_DEPTH = 32
-"""Deepest nesting of the JSON text of a schema; the survey's own reach about 12."""
+MAX_DEPTH = 32
+"""Deepest nesting of a schema, as JSON text and with its references followed; the surveys' own reach about 12."""
 
 
 def check_json_depth(node: Any) -> None:
     """Refuse JSON that is nested too deeply to be walked; raises `DecodeError`."""
     level = [node]
-    for _ in range(MAX_JSON_DEPTH):
+    for _ in range(MAX_DEPTH):
         level = [child for item in level for child in _children(item)]
         if not level:
             return
-    raise DecodeError(f"the schema is nested more than {MAX_JSON_DEPTH} levels deep")
+    raise DecodeError(f"the schema is nested more than {MAX_DEPTH} levels deep")
 
 
 def check_schema(schema: Any) -> None:
-    """Refuse a parsed schema that is recursive or has values without bytes.
+    """Refuse a parsed schema that is recursive, nests too deeply or has values without bytes.
 
     Raises
     ------
     DecodeError
         With the rule that it breaks.
     """
-    _check(schema, ())
+    _depth(schema, (), {})
 
 
 def _children(node: Any) -> list[Any]:
@@ -40,27 +40,39 @@ def _children(node: Any) -> list[Any]:
     return node if isinstance(node, list) else []
 
 
-def _check(node: Any, inside: tuple[str, ...]) -> None:
-    """Check one node; ``inside`` are the records that it stands in. A type is defined once and named afterwards, so this ends."""
+def _depth(node: Any, inside: tuple[str, ...], depths: dict[str, int]) -> int:
+    """Return how deep the values of a node nest.
+
+    ``inside`` are the records that it stands in, ``depths`` those of the types defined so far: a chain of references makes a deep
+    value out of a flat text.
+    """
     if isinstance(node, list):
-        for branch in node:
-            if branch != "null":  # as a branch it takes the byte of the index
-                _check(branch, inside)
-        return
+        return max((_depth(branch, inside, depths) for branch in node if branch != "null"), default=1)
     kind = node if isinstance(node, str) else node["type"]
     if kind in inside:
         raise DecodeError(f"the schema is recursive: {kind[:60]} contains itself")
+    if kind in depths:
+        return depths[kind]
+    parts = _parts(kind, node)
+    if kind == "null" or (kind in ("record", "error") and not parts) or (kind == "fixed" and node["size"] < 1):
+        raise DecodeError("the schema has values that take no bytes")
+    within = (*inside, node["name"]) if kind in ("record", "error") else inside
+    depth = 1 + max((_depth(part, within, depths) for part in parts), default=0)
+    if depth > MAX_DEPTH:
+        raise DecodeError(f"the schema is nested more than {MAX_DEPTH} levels deep")
+    if isinstance(node, dict) and "name" in node:
+        depths[node["name"]] = depth
+    return depth
+
+
+def _parts(kind: str, node: Any) -> list[Any]:
+    """Return the schemas that a value of this kind is made of."""
     match kind:
-        case "record" | "error" if node["fields"]:
-            for field in node["fields"]:
-                _check(field["type"], (*inside, node["name"]))
+        case "record" | "error":
+            return [field["type"] for field in node["fields"]]
         case "array":
-            _check(node["items"], inside)
+            return [node["items"]]
         case "map":
-            _check(node["values"], inside)
-        case "null" | "record" | "error":
-            raise DecodeError("the schema has values that take no bytes")
-        case "fixed" if node["size"] < 1:
-            raise DecodeError("the schema has values that take no bytes")
+            return [node["values"]]
         case _:
-            return
+            return []
