@@ -29,8 +29,12 @@ fuzz: $(VENV)/installed-test
 serve: $(VENV)/installed
 	$(BIN)/mmhub serve
 
+docs: $(VENV)/installed-docs
+	$(BIN)/python -m sphinx --quiet -b html docs docs/_build/html
+	@echo "docs/_build/html/index.html"
+
 clean:
-	rm -rf $(VENV) build dist *.egg-info
+	rm -rf $(VENV) build dist docs/_build *.egg-info
 
 $(VENV)/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed, this is " + sys.version.split()[0] + ": call make with PYTHON=python3.12 or the like")'
@@ -48,4 +52,8 @@ $(VENV)/installed-test: $(VENV)/installed
 
 $(VENV)/installed-check: $(VENV)/installed-test
 	$(BIN)/python -m pip install --quiet --group check
+	@touch $@
+
+$(VENV)/installed-docs: $(VENV)/installed
+	$(BIN)/python -m pip install --quiet --group docs
 	@touch $@

@@ -120,8 +120,7 @@ def _bare_map(form: str, data: bytes, reader: SkymapReader) -> dict[str, Any]:
     try:
         return {"kind": "skymap", "format": form} | _map_numbers(data, reader)
     except SkymapRefused as error:
-        reason = f"{_NOT_A_MESSAGE}: no sky map can be read from this FITS file: {error}"
-        return {"kind": "rejected", "format": form, "reason": reason}
+        return {"kind": "rejected", "format": form, "reason": f"the sky map is refused: {error}"}
 
 
 def _map_numbers(data: bytes, reader: SkymapReader) -> dict[str, Any]:
