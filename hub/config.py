@@ -102,9 +102,6 @@ class FollowupSection(Section):
 class SkymapSection(Section):
     """Limits of the child process that reads sky maps."""
 
-    max_memory_bytes: int = Field(4 * 2**30, ge=2**29, le=2**40)
-    """Address space, bytes."""
-
     timeout_s: float = Field(60.0, gt=0, le=3600)
     """Longest time for one map, seconds."""
 
