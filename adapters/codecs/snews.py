@@ -18,6 +18,12 @@ HEARTBEAT_FORMAT = "snews2-heartbeat"
 STREAM = "snews.alert"
 """Stream name where the transport did not say."""
 
+MAX_DETECTORS = 100
+"""Most detectors in one message; there are about 20."""
+
+MAX_NAME = 60
+"""Longest name of a detector, characters."""
+
 _NEUTRINO_TIMES = ("neutrino_time_utc", "neutrino_time", "neutrino_times")
 _SENT_TIMES = ("machine_time", "machine_time_utc", "sent_time", "sent_time_utc")
 _TIERS = {"timing_series": "timing", "p_values": "significance", "p_val": "coincidence", "detector_names": "alert"}
@@ -43,8 +49,10 @@ def decode(message: Mapping[str, Any], *, topic: str | None) -> DecodedNotice | 
     """
     fields = Fields(message)
     detectors = fields.texts("detector_names") or fields.texts("detector_name")
-    if not detectors:
-        raise DecodeError("the SNEWS message names no detector", format=FORMAT)
+    if not detectors or len(detectors) > MAX_DETECTORS:
+        raise DecodeError(f"the SNEWS message names {len(detectors)} detectors", format=FORMAT)
+    if any(len(name) > MAX_NAME or not name.isprintable() for name in detectors):
+        raise DecodeError("the SNEWS message names a detector that has no printable name", format=FORMAT)
     if not any(name in message for name in _NEUTRINO_TIMES):
         return _heartbeat(fields, detectors)
     return DecodedNotice(notice=_notice(fields, detectors, topic))

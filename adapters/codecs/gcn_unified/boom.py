@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from adapters.codecs.gcn_unified.event_names import reference_key
+from adapters.codecs.gcn_unified.event_names import check_name, reference_key
 from adapters.codecs.json_fields import finite, instant_of
 from hub.errors import DecodeError
 from hub.model.instant import Instant
@@ -32,6 +32,8 @@ def references(message: Mapping[str, Any]) -> tuple[str, ...]:
         for match in (crossmatches if isinstance(crossmatches, list) else [])
         if isinstance(match, dict) and isinstance(match.get("ref_ID"), str) and match["ref_ID"].strip()
     ]
+    for key in keys:
+        check_name(key)
     return tuple(dict.fromkeys(keys))
 
 

@@ -3,6 +3,11 @@
 import re
 from collections.abc import Sequence
 
+from hub.errors import DecodeError
+
+MAX_NAME = 120
+"""Longest name of an event, mission or instrument, characters; real ones have at most 40."""
+
 MISSION_SPELLING = {
     "fermi": "Fermi",
     "swift": "Swift",
@@ -20,6 +25,18 @@ MOCK_SUPEREVENT = re.compile(r"[MT]S\d{6}[a-z]+")
 
 _ICECUBE_ID = re.compile(r"(\d+)_(\d+)(?:_(\d+))?")
 _MISSION_AND_ID = re.compile(r"(fermi|swift|integral|maxi|svom)[-_/ ]*(?:[a-z]+[-_/ ]+)?(\d{5,})", re.IGNORECASE)
+
+
+def check_name(name: str) -> None:
+    """Refuse what no event, mission or instrument is called: names become keys, links and lines of a listing.
+
+    Raises
+    ------
+    DecodeError
+        The name is too long, or not printable.
+    """
+    if len(name) > MAX_NAME or not name.isprintable():
+        raise DecodeError(f"a name of {len(name)} characters is too long or not printable: {name[:30]!r}")
 
 
 def mission_name(stated: str) -> str:

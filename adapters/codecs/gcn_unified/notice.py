@@ -7,7 +7,15 @@ from typing import Any
 from adapters.codecs.embedded_map import embedded_map
 from adapters.codecs.gcn_unified import boom
 from adapters.codecs.gcn_unified.dialects import Dialect, dialect_of, schema_path
-from adapters.codecs.gcn_unified.event_names import MOCK_SUPEREVENT, event_key, main_id, mission_name, reference_key
+from adapters.codecs.gcn_unified.event_names import (
+    MAX_NAME,
+    MOCK_SUPEREVENT,
+    check_name,
+    event_key,
+    main_id,
+    mission_name,
+    reference_key,
+)
 from adapters.codecs.gcn_unified.facts import classification, facts, false_alarm_rate, vetoes
 from adapters.codecs.gcn_unified.place import stated_position
 from adapters.codecs.json_fields import Fields, instant_of, probability
@@ -64,9 +72,11 @@ def _notice(message: Mapping[str, Any], dialect: Dialect, topic: str | None) -> 
     is_boom = dialect.path == "boom/"
     fields = Fields(boom.flattened(message) if is_boom else message)
     fields.take("$schema")
-    mission = mission_name(fields.text("mission") or dialect.mission or "unknown")
     instrument = fields.text("instrument") or dialect.instrument
+    mission = mission_name(fields.text("mission") or dialect.mission or _folder(message) or instrument or "unknown")
     ids, names = fields.texts("id"), fields.texts("event_name")
+    for name in (mission, instrument or "", *ids, *names):
+        check_name(name)
     references = boom.references(message) if is_boom else _references(fields)
     key = _key(dialect, mission, (*ids, *_trigger_number(fields, ids)), names, references)
     role, is_current = _role(fields, dialect, topic, references)
@@ -158,10 +168,13 @@ def _aliases(mission: str, ids: Sequence[str], names: Sequence[str], key: str | 
 def _references(fields: Fields) -> tuple[str, ...]:
     """Return the events that made this search or observation happen."""
     reporter = fields.peek("ref_instrument")
-    found = [reference_key(name, reporter if isinstance(reporter, str) else "") for name in fields.texts("ref_ID")]
+    names = fields.texts("ref_ID")
+    found = [reference_key(name, reporter if isinstance(reporter, str) else "") for name in names]
     follow_up = fields.peek("follow_up_event")
     if isinstance(follow_up, str) and follow_up.strip() and instant_of(follow_up) is None:  # else a trigger time, no name
         found.append(reference_key(follow_up.strip()))
+    for name in found:
+        check_name(name)
     return tuple(dict.fromkeys(found))
 
 
@@ -226,12 +239,18 @@ def _identity(*parts: object) -> str:
             case float():
                 words.append(f"{part:g}")
             case str():
-                words.append(part)
+                words.append(part[:MAX_NAME])
             case _:
                 words.append("")
     return "|".join(words)
 
 
+def _folder(message: Mapping[str, Any]) -> str | None:
+    """Return the first folder of the schema's path, which is a mission's name in small letters."""
+    path = schema_path(message)
+    return path.partition("/")[0] if path else None
+
+
 def _stream(message: Mapping[str, Any], mission: str) -> str:
     path = schema_path(message) or mission
-    return "gcn.notices." + re.sub(r"[\s/]+", ".", path.lower())
+    return "gcn.notices." + re.sub(r"[\s/]+", ".", path.lower())[:MAX_NAME]
