@@ -26,7 +26,7 @@ class Param:
     unit: str | None
     ucd: str | None
     group: str | None
-    """Name of the Group around it; None at the top level."""
+    """Name of the Group or Table around it; None at the top level."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,7 +101,7 @@ class Packet:
     date: str | None
     description: str | None
     params: tuple[Param, ...]
-    """In document order, those of groups included, those of tables not."""
+    """In document order, those of groups and tables included."""
 
     wherewhen: WhereWhen | None
     """The first observation location; an observatory's own place is not one."""
@@ -207,7 +207,7 @@ def _params(what: etree._Element | None) -> tuple[Param, ...]:
     for element in what if what is not None else ():
         if xml.local_name(element) == "Param":
             found.append(_param(element, None))
-        elif xml.local_name(element) == "Group":
+        elif xml.local_name(element) in ("Group", "Table"):  # a table may have Params beside its columns
             found.extend(_param(inner, element.get("name") or element.get("type") or "") for inner in children(element, "Param"))
     return tuple(found)
 

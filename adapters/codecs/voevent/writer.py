@@ -156,15 +156,15 @@ def _add_where_when(packet: Any, announcement: Announcement) -> None:
         instant.append(_element("ISOTime", t0.to_utc_iso().removesuffix("Z")))
     if has_position:
         radius = announcement.radius_deg
+        is_known = radius is not None and math.isfinite(radius) and radius > 0
         place = etree.SubElement(coords, "Position2D", unit="deg")
         place.extend([_element("Name1", "RA"), _element("Name2", "Dec")])
         value = etree.SubElement(place, "Value2")
         value.extend([_element("C1", repr(ra)), _element("C2", repr(dec))])
         # The schema demands a radius beside a position; 0 says that none is known.
-        place.append(_element("Error2Radius", repr(radius if radius is not None and math.isfinite(radius) else 0.0)))
-        packet.WhereWhen.append(
-            _element("Description", "Error2Radius is the 90 % radius with systematic errors where they are known.")
-        )
+        place.append(_element("Error2Radius", repr(radius) if is_known else "0.0"))
+        if is_known:
+            packet.WhereWhen.append(_element("Description", "Error2Radius is the 90 % radius."))
 
 
 def _add_how(packet: Any, pair: Coincidence) -> None:

@@ -92,7 +92,7 @@ def _as_ascii_compatible(payload: bytes) -> bytes:
             decoded = payload.decode("utf-16")
         except UnicodeDecodeError as error:
             raise DecodeError("the document starts as UTF-16 but is none", format=FORMAT) from error
-        document = _DECLARATION.sub(b"", decoded.encode("utf-8", "replace").strip(), count=1)
+        document = _DECLARATION.sub(b"", decoded.encode("utf-8", "replace").strip(), count=1).strip()
     else:
         document = payload.removeprefix(b"\xef\xbb\xbf").strip(b" \t\r\n\0")
     if not document:
@@ -113,9 +113,9 @@ def _check_before_parsing(document: bytes) -> None:
         raise DecodeError(f"the encoding {encoding[1].decode('ascii')} is not accepted", format=FORMAT)
     if b"<!DOCTYPE" in document or b"<!ENTITY" in document:
         raise DecodeError("the document declares a DOCTYPE or entities, which are refused", format=FORMAT)
-    tags = document.count(b"<")
-    if tags > 2 * MAX_ELEMENTS + 100:  # start and end tags, and the few of the prologue
-        raise DecodeError(f"the document has {tags} tags, more than {MAX_ELEMENTS} elements need", format=FORMAT)
+    tags = document.count(b"<") - document.count(b"</")
+    if tags > MAX_ELEMENTS + 10:  # some for the declaration and comments
+        raise DecodeError(f"the document has {tags} elements, more than the {MAX_ELEMENTS} allowed", format=FORMAT)
     for tag in _START_TAG.finditer(document):
         if len(_ATTRIBUTE.findall(tag[0])) > MAX_ATTRIBUTES:
             raise DecodeError(f"an element has more than {MAX_ATTRIBUTES} attributes", format=FORMAT)
