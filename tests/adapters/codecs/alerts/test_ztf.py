@@ -149,10 +149,19 @@ def test_a_number_of_another_type_is_refused(kind: str):
     value = {"string": "2460000.5", "bytes": b"1", "boolean": True}[kind]
     payload = ztf_packets.container([{"objectId": "ZTF26a", "candid": 5, "candidate": {"jd": value}}], schema=schema)
     ((_, sentence),) = decode_messages([payload]).refused
-    assert sentence == "jd is no number"
+    assert sentence == "alert 1 of the container: jd is no number"
 
 
 def test_a_packet_without_a_candidate_is_refused():
     schema = {"type": "record", "name": "ztf.alert", "fields": ztf_packets.SCHEMA["fields"][1:3]}
     payload = ztf_packets.container([{"objectId": "ZTF26a", "candid": 5}], schema=schema)
-    assert decode_messages([payload]).refused == ((0, "the packet has no candidate or no objectId"),)
+    assert decode_messages([payload]).refused == ((0, "alert 1 of the container: the packet has no candidate or no objectId"),)
+
+
+def test_one_bad_alert_of_a_container_does_not_stop_the_others():
+    packets = [ztf_packets.record(candid=1), ztf_packets.record(candid=2, fid=9), ztf_packets.record(candid=3, ra=-1.0)]
+    payload = ztf_packets.container(packets)
+    rows = decode_messages([payload])
+    assert rows.batches[0].source_id.tolist() == [1]
+    assert [sentence[:24] for _, sentence in rows.refused] == ["alert 2 of the container", "alert 3 of the container"]
+    assert [detail.source_id for detail in decode_details(payload)] == ["1"]
