@@ -1,6 +1,7 @@
 """``mmhub decode``: what each file says, one line a message."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -28,10 +29,9 @@ def decode(
     any_rejected = False
     with open_skymap_reader(settings) as reader:
         decoder = open_decoder(settings)
+        read = partial(describe, decoder=decoder, reader=reader)
         for path in walk(files):
-            for record in _records(
-                path, lambda data, name: describe(data, name, decoder, reader), settings.intake.max_message_bytes
-            ):
+            for record in _records(path, read, settings.intake.max_message_bytes):
                 any_rejected |= record["kind"] == "rejected"
                 emit(record) if as_json else say(headline(record))
     if any_rejected:
@@ -39,30 +39,34 @@ def decode(
 
 
 def walk(paths: list[Path]) -> Iterator[Path]:
-    """Yield the named files; for a folder every file below it but hidden ones, sorted. A missing path is yielded too."""
+    """Yield the named files; for a folder every file below it but hidden ones, sorted. A missing path or empty folder stays."""
     for path in paths:
-        if path.is_dir():
-            inside = sorted(entry for entry in path.rglob("*") if entry.is_file())
-            yield from (entry for entry in inside if not any(part.startswith(".") for part in entry.relative_to(path).parts))
-        else:
-            yield path
+        inside = sorted(entry for entry in path.rglob("*") if entry.is_file() and not _is_hidden(entry.relative_to(path)))
+        yield from inside or [path]
 
 
-def _records(path: Path, describe: Any, max_bytes: int) -> Iterator[dict[str, Any]]:
+def _is_hidden(path: Path) -> bool:
+    return any(part.startswith(".") for part in path.parts)
+
+
+def _records(path: Path, describe: "Describe", max_bytes: int) -> Iterator[dict[str, Any]]:
     try:
         with path.open("rb") as file:
             data = file.read(max_bytes + 1)
+    except IsADirectoryError:
+        yield _unread(path, "a folder without files")
     except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or str(error)
-        yield {"path": str(path), "index": 0, "kind": "rejected", "format": None, "reason": f"cannot be read: {reason}"}
-        return
-    if len(data) > max_bytes:
-        yield {
-            "path": str(path),
-            "index": 0,
-            "kind": "rejected",
-            "format": None,
-            "reason": f"larger than intake.max_message_bytes, {max_bytes} bytes",
-        }
-        return
-    yield from describe(data, str(path))
+        yield _unread(path, f"cannot be read: {getattr(error, 'strerror', None) or error}")
+    else:
+        if len(data) > max_bytes:
+            yield _unread(path, f"larger than intake.max_message_bytes, {max_bytes} bytes")
+        else:
+            yield from describe(data, str(path))
+
+
+def _unread(path: Path, reason: str) -> dict[str, Any]:
+    return {"path": str(path), "index": 0, "kind": "rejected", "format": None, "reason": reason}
+
+
+Describe = Callable[[bytes, str], Iterator[dict[str, Any]]]
+"""Bytes and the name of their file to records."""
