@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from adapters.codecs import alerts, avro_container, circulars, fits_look, gcn_unified, igwn, json_text, snews
+from adapters.codecs import alerts, avro_record, circulars, fits_look, gcn_unified, igwn, json_text, snews
 from adapters.codecs.voevent.reader import decode as decode_voevent
 from hub.errors import DecodeError, NotAMessage
 from hub.model.alert import AlertDetail
@@ -16,6 +16,7 @@ MAX_BYTES = 256 * 1024 * 1024
 NOT_A_MESSAGE = "not a message"
 """Reason for bytes of no known format."""
 
+_CONTAINER_MAGIC = b"Obj\x01"
 _CONFLUENT_MAGIC = 0
 _CONFLUENT_HEADER = 5
 _SCHEMA_IDS = range(100, 10_000)
@@ -42,7 +43,7 @@ class WireDecoder:
         payload, topic = envelope.payload, envelope.topic
         if len(payload) > MAX_BYTES:
             raise NotAMessage(f"{len(payload)} bytes, more than the {MAX_BYTES} that any message may have")
-        if payload.startswith(avro_container.MAGIC):
+        if payload.startswith(_CONTAINER_MAGIC):
             return _container(payload, topic)
         if _is_packet(payload):
             return _alerts(payload, f"lsst-{_packet_version(payload)}")
@@ -69,7 +70,7 @@ def _container(payload: bytes, topic: str | None) -> Decoded:
     """Return what an Avro object container holds, told by the name of its record."""
     if alerts.is_alert_container(payload):
         return _alerts(payload, None)
-    name = avro_container.read_header(payload).name
+    name = avro_record.container_name(payload)
     if igwn.AVRO_NAME.fullmatch(name):
         return igwn.decode_avro(payload, topic=topic)
     raise NotAMessage(f"an Avro container of {name[:60] or 'no record'!r}, which is no message that the hub knows")

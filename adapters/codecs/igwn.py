@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from adapters.codecs.avro_container import read_single_record
+from adapters.codecs.avro_record import read_single_record
 from adapters.codecs.embedded_map import embedded_map
 from adapters.codecs.json_fields import Fields, finite, json_value, probability
 from hub.errors import DecodeError
@@ -51,7 +51,7 @@ def decode_avro(payload: bytes, *, topic: str | None) -> DecodedNotice:
     Raises
     ------
     DecodeError
-        The container is refused (see `adapters.codecs.avro_container`), or as for `decode`.
+        The container is refused (see `adapters.codecs.avro_record`), or as for `decode`.
     """
     return _decoded(read_single_record(payload, AVRO_NAME), FORMAT_AVRO, topic)
 

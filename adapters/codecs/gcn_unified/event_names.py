@@ -51,12 +51,14 @@ def event_key(mission: str, ids: Sequence[str], names: Sequence[str]) -> str | N
     'Fermi-745121685'
     >>> event_key("IceCube", ["137840_57034692_0"], ["IceCube-230416A"])
     'IceCube-137840-57034692'
+    >>> event_key("IceCube", ["136918_045252263_0"], [])
+    'IceCube-136918-45252263'
     """
     chosen = main_id(mission, ids, names)
     if chosen is None:
         return None
     icecube = _ICECUBE_ID.fullmatch(chosen) if mission == "IceCube" else None
-    local = f"{icecube[1]}-{icecube[2]}" if icecube else re.sub(r"\s+", "", chosen)
+    local = f"{int(icecube[1])}-{int(icecube[2])}" if icecube else re.sub(r"\s+", "", chosen)
     prefix = re.sub(r"\s+", "", mission)
     return local if local.lower().startswith(f"{prefix.lower()}-") else f"{prefix}-{local}"
 

@@ -78,7 +78,7 @@ def _notice(message: Mapping[str, Any], dialect: Dialect, topic: str | None) -> 
     for name in (mission, instrument or "", *ids, *names):
         check_name(name)
     references = boom.references(message) if is_boom else _references(fields)
-    key = _key(dialect, mission, (*ids, *_trigger_number(fields, ids)), names, references)
+    key = _key(dialect, mission, ids, names, references)
     role, is_current = _role(fields, dialect, topic, references)
     t0, t0_facts = _times(fields)
     if t0 is None and key is None and dialect.is_event:
@@ -106,7 +106,7 @@ def _notice(message: Mapping[str, Any], dialect: Dialect, topic: str | None) -> 
         stage=_stage(fields),
         event_class=event_class,
         event_key=key,
-        aliases=_aliases(mission, ids, names, key),
+        aliases=(*_aliases(mission, ids, names, key), *_classic_name(fields, dialect)),
         t0=t0,
         issued_at=issued_at,
         sequence=_sequence(record_number),
@@ -153,9 +153,10 @@ def _key(dialect: Dialect, mission: str, ids: Sequence[str], names: Sequence[str
     return event_key(mission, ids, names or references)
 
 
-def _trigger_number(fields: Fields, ids: Sequence[str]) -> tuple[str, ...]:
-    """Return Super-Kamiokande's number of the event in classic notices, where the message has no id of its own."""
-    return () if ids else fields.texts("trigger_number") if "trigger_number" in fields else ()
+def _classic_name(fields: Fields, dialect: Dialect) -> tuple[str, ...]:
+    """Return the key that Super-Kamiokande's classic notices give the same event."""
+    number = fields.texts("trigger_number") if dialect.path == "superk/" and "trigger_number" in fields else ()
+    return tuple(f"Super-K-{name}" for name in number)
 
 
 def _aliases(mission: str, ids: Sequence[str], names: Sequence[str], key: str | None) -> tuple[str, ...]:

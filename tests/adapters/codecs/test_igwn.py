@@ -153,7 +153,7 @@ def test_a_schema_with_an_array_of_nothing_is_refused_before_it_is_read():
         "name": "igwn.alerts.Alert",
         "fields": [{"name": "x", "type": {"type": "array", "items": "null"}}],
     }
-    with pytest.raises(DecodeError, match="array of items without bytes"):
+    with pytest.raises(DecodeError, match="values that take no bytes"):
         igwn.decode_avro(container(schema, body=zigzag(10**9) + b"\0"), topic=None)
 
 
@@ -167,7 +167,7 @@ def test_a_deflate_bomb_is_refused():
     schema = {"type": "record", "name": "igwn.alerts.Alert", "fields": [{"name": "x", "type": "bytes"}]}
     packer = zlib.compressobj(9, zlib.DEFLATED, -15)
     bomb = packer.compress(bytes(200 * 1024 * 1024)) + packer.flush()
-    with pytest.raises(DecodeError, match="grows beyond"):
+    with pytest.raises(DecodeError, match="inflates to more"):
         igwn.decode_avro(container(schema, codec="deflate", body=bomb), topic=None)
 
 

@@ -1,8 +1,9 @@
+import doctest
 import json
 
 import pytest
 
-from adapters.codecs.gcn_unified import decode
+from adapters.codecs.gcn_unified import decode, event_names
 from hub.errors import DecodeError
 from hub.model.instant import Instant
 from hub.model.notice import EventClass, Messenger, Role, Stage
@@ -289,3 +290,23 @@ def test_a_resend_has_the_same_identity_and_a_test_twin_another():
         made.gbm(instrument="LAT"),
     )
     assert len({notice(made.gbm()).identity, *(notice(other).identity for other in others)}) == 6
+
+
+def test_the_examples_of_event_names_hold():
+    assert doctest.testmod(event_names).failed == 0
+    assert doctest.testmod(event_names).attempted > 4
+
+
+def test_a_supernova_burst_carries_the_name_of_its_classic_notice():
+    schema = "https://gcn.nasa.gov/schema/main/gcn/notices/superk/sn_alert.schema.json"
+    burst = {
+        "$schema": schema,
+        "mission": "Super-Kamiokande",
+        "id": "SN.1.2",
+        "trigger_number": 77,
+        "trigger_time": "2026-03-01T00:00:00Z",
+    }
+    read = notice(burst)
+    assert (read.event_key, read.aliases) == ("Super-Kamiokande-SN.1.2", ("Super-K-77",))
+    assert read.messenger is Messenger.NEUTRINO
+    assert notice(burst | {"trigger_number": {"a": 1}}).aliases == ()
