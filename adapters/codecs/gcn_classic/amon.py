@@ -21,7 +21,7 @@ def read(packet: Packet, kind: Kind) -> Reading:
         messenger=Messenger.NEUTRINO,
         stage=Stage.UPDATE if revision > 0 else None,
         sequence=revision or serial(packet, "Pkt_Ser_Num"),
-        far_hz=far_hz(packet.param("FAR")),
+        far_hz=far_hz(packet.param("FAR"), "yr^-1"),
         properties={"pvalue": number(packet.get("pvalue"))},
         used=("FAR", "pvalue", "Rev"),
     )

@@ -14,10 +14,17 @@ from adapters.codecs.voevent.reading import (
     position_of,
     role_of,
 )
+from hub.errors import DecodeError
 from hub.model.notice import CiteKind, EventClass, Notice, Role, Stage
 
 TOPIC_PREFIX = "gcn.classic.voevent."
 """Topics of GCN's classic notices in VOEvent form begin so."""
+
+MAX_SERIAL = 2**31
+"""Serial numbers from here on are taken for garbage."""
+
+MAX_ID_CHARS = 200
+"""Longest event id that is accepted; real ones have some ten to forty characters."""
 
 _VETO_FLAGS = {
     "Def_NOT_a_GRB": "flagged as definitely not a GRB",
@@ -88,8 +95,13 @@ def trigger_class(packet: Packet, kind: Kind) -> EventClass:
 
 def serial(packet: Packet, *names: str) -> int:
     """Return the first whole number among some Params, 0 where there is none."""
-    found = (number(packet.get(name)) for name in names)
-    return int(next((value for value in found if value is not None), 0))
+    return next((whole(value) for name in names if (value := packet.get(name)) is not None), 0)
+
+
+def whole(written: str) -> int:
+    """Return a whole number that a database can hold, 0 where the text is none."""
+    value = number(written)
+    return int(value) if value is not None and abs(value) < MAX_SERIAL else 0
 
 
 def _flag_vetoes(packet: Packet) -> list[str]:
@@ -99,4 +111,6 @@ def _flag_vetoes(packet: Packet) -> list[str]:
 def _event_key(role: Role, kind: Kind, reading: Reading, mission: str) -> str | None:
     if role is Role.UTILITY or not kind.is_event or not reading.event_id:
         return None
+    if len(reading.event_id) > MAX_ID_CHARS:
+        raise DecodeError(f"the event id has {len(reading.event_id)} characters", format="voevent")
     return f"{mission}-{reading.event_id}" if reading.has_prefix else reading.event_id

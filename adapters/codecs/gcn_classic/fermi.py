@@ -22,7 +22,7 @@ MIN_GRB_PERCENT = 50.0
 MIN_RELIABILITY = 5.0
 """Sub-threshold transients below this reliability (0 to 10) are vetoed (as RAVEN does)."""
 
-CLASS_NAMES = {
+CLASS_NAMES: dict[float, str] = {
     0: "ERROR",
     1: "UNRELIABLE_LOCATION",
     2: "LOCAL_PARTICLES",
@@ -195,7 +195,7 @@ def _classified(packet: Packet) -> tuple[dict[str, float | None], tuple[str, ...
     for which in ("Most_Likely", "Sec_Most_Likely"):
         index, percent = number(packet.get(f"{which}_Index")), number(packet.get(f"{which}_Prob"))
         if index is not None and not (index == 0 and not percent):
-            classes.setdefault(_class_name(index), None if percent is None else percent / 100)
+            classes.setdefault(_class_name(index), percent / 100 if percent is not None and 0 <= percent <= 100 else None)
     index, percent = number(packet.get("Most_Likely_Index")), number(packet.get("Most_Likely_Prob"))
     if index is None:
         return classes, ()
@@ -207,7 +207,7 @@ def _classified(packet: Packet) -> tuple[dict[str, float | None], tuple[str, ...
 
 
 def _class_name(index: float) -> str:
-    return CLASS_NAMES.get(int(index), f"CLASS_{int(index)}")
+    return CLASS_NAMES.get(index, f"CLASS_{index:g}")
 
 
 def _unless_unknown(word: str | None) -> str | None:

@@ -15,7 +15,7 @@ def read(packet: Packet, kind: Kind) -> Reading:
     return Reading(
         event_id=packet.get("event_id") or packet.get("AMON_ID") or packet.get("TrigID") or packet.local_id,
         sequence=serial(packet, "Pkt_Ser_Num"),
-        far_hz=far_hz(packet.param("FAR")),
+        far_hz=far_hz(packet.param("FAR"), "yr^-1"),
         properties={"pvalue": number(packet.get("pvalue"))},
         used=("Pkt_Ser_Num", "FAR"),
     )

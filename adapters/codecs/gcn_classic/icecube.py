@@ -2,10 +2,10 @@
 
 import re
 
-from adapters.codecs.gcn_classic.assemble import serial
+from adapters.codecs.gcn_classic.assemble import serial, whole
 from adapters.codecs.gcn_classic.kinds import STATISTICAL_90, UNKNOWN_RADIUS, Kind, Mission, Reading
 from adapters.codecs.voevent.packet import Packet
-from adapters.codecs.voevent.reading import RadiusMeaning, far_hz, number
+from adapters.codecs.voevent.reading import RadiusMeaning, far_hz, number, probability
 from hub.model.notice import EventClass, Messenger, Stage
 
 _RUN_EVENT_REVISION = re.compile(r"_(\d+)_(\d+)_(\d+)$")
@@ -51,7 +51,7 @@ def read(packet: Packet, kind: Kind) -> Reading:
     found = _RUN_EVENT_REVISION.search(packet.local_id)
     run = packet.get("run_id") or (found[1] if found else None)
     event = packet.get("event_id") or (found[2] if found else None)
-    revision = serial(packet, "Rev", "rev") or (int(found[3]) if found else 0)
+    revision = serial(packet, "Rev", "rev") or (whole(found[3]) if found else 0)
     name = packet.get("event_name")
     return Reading(
         event_id=f"{_digits(run)}-{_digits(event)}" if run and event else packet.get("AMON_ID") or packet.local_id,
@@ -59,8 +59,8 @@ def read(packet: Packet, kind: Kind) -> Reading:
         messenger=Messenger.NEUTRINO,
         stage=Stage.UPDATE if revision > 0 else None,
         sequence=revision,
-        far_hz=far_hz(packet.param("FAR")),
-        p_astro=number(packet.get("signalness")),
+        far_hz=far_hz(packet.param("FAR"), "yr^-1"),
+        p_astro=probability(packet.get("signalness")),
         properties={
             "selection": _SELECTIONS[kind.number],
             "energy_tev": number(packet.get("energy")),
@@ -85,7 +85,7 @@ def read(packet: Packet, kind: Kind) -> Reading:
 
 def _digits(written: str) -> str:
     """Return a number without leading zeros, other text as it is."""
-    return str(int(written)) if written.isascii() and written.isdigit() else written
+    return (written.lstrip("0") or "0") if written.isascii() and written.isdigit() else written
 
 
 MISSION = Mission(name="IceCube", kinds=KINDS, read=read)

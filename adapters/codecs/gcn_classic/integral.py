@@ -2,7 +2,7 @@
 
 import re
 
-from adapters.codecs.gcn_classic.assemble import serial
+from adapters.codecs.gcn_classic.assemble import serial, whole
 from adapters.codecs.gcn_classic.kinds import STATISTICAL_90, Kind, Mission, Reading
 from adapters.codecs.voevent.packet import Packet
 from adapters.codecs.voevent.reading import number
@@ -67,8 +67,8 @@ def read(packet: Packet, kind: Kind) -> Reading:
     found = _ALERT_IN_IVORN.search(packet.local_id)
     trigger = packet.get("TrigID")
     return Reading(
-        event_id=str(int(found[1])) if found else trigger or packet.local_id,
-        sequence=int(found[2]) if found else serial(packet, "Pkt_Ser_Num"),
+        event_id=(found[1].lstrip("0") or "0") if found else trigger or packet.local_id,
+        sequence=whole(found[2]) if found else serial(packet, "Pkt_Ser_Num"),
         properties={
             "significance_sigma": number(packet.get("Inten_Sigma")),
             "timescale_s": number(packet.get("Time_Scale")),

@@ -5,7 +5,7 @@ import re
 from adapters.codecs.gcn_classic.assemble import serial
 from adapters.codecs.gcn_classic.kinds import Kind, Mission, Reading
 from adapters.codecs.voevent.packet import Packet
-from adapters.codecs.voevent.reading import far_hz, number
+from adapters.codecs.voevent.reading import far_hz, number, probability
 from hub.model.notice import EventClass, Messenger, Stage
 
 CLASSES = ("BNS", "NSBH", "BBH", "MassGap", "Terrestrial")
@@ -56,7 +56,7 @@ def read(packet: Packet, kind: Kind) -> Reading:
     grace_id = packet.get("GraceID") or packet.local_id.partition("-")[0]
     if kind.number == 154:
         return _read_counterpart(packet, grace_id)
-    stated = {name: number(packet.get(name)) for name in CLASSES}
+    stated = {name: probability(packet.get(name)) for name in CLASSES}
     classes = {name: value for name, value in stated.items() if value is not None}
     terrestrial = classes.get("Terrestrial")
     group = packet.get("Group")
@@ -74,7 +74,7 @@ def read(packet: Packet, kind: Kind) -> Reading:
         messenger=Messenger.GW,
         event_class=_event_class(group),
         sequence=serial(packet, "Pkt_Ser_Num"),
-        far_hz=far_hz(packet.param("FAR")),
+        far_hz=far_hz(packet.param("FAR"), "Hz"),
         p_astro=None if terrestrial is None else max(0.0, 1.0 - terrestrial),
         classification=classes,
         properties=properties,

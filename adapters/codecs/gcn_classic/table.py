@@ -54,6 +54,8 @@ MISSIONS: tuple[Mission, ...] = (
 _AUTHORITIES = frozenset({"nasa.gsfc.gcn", "nasa.gsfc.tan", "gwnet", "org.svom", "lvk.internal"})
 # A Packet_Type means GCN's table only in packets of these; anybody may use the word for something else.
 
+_MAX_DIGITS = 8
+
 
 def read_classic(packet: Packet, topic: str | None) -> Notice | None:
     """Return the notice of a GCN classic packet, None where the packet is none."""
@@ -71,7 +73,7 @@ def _mission_of(packet: Packet) -> tuple[Mission, Kind] | None:
     if packet.resource == "antares_alert":
         return antares.MISSION, antares.ALERT
     written = packet.get("Packet_Type") or ""
-    number = int(written) if written.isascii() and written.isdigit() else 0
+    number = int(written) if written.isascii() and written.isdigit() and len(written) < _MAX_DIGITS else 0
     found = next(((mission, kind) for mission in MISSIONS for kind in mission.kinds if number and kind.number == number), None)
     if found is None and (packet.authority == "org.svom" or packet.resource == "svom"):
         return svom.MISSION, svom.OTHER_KIND

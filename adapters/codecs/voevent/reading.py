@@ -18,16 +18,26 @@ PER_YEAR_S = 365.25 * 86_400
 """Seconds of the year that yearly rates refer to."""
 
 _DEGREES_PER_UNIT = {"deg": 1.0, "degrees": 1.0, "degree": 1.0, "rad": math.degrees(1.0), "arcsec": 1 / 3600}
+_UNIT_SECONDS = ((("yr", "year"), PER_YEAR_S), (("day",), 86_400.0))
+_PER_SECOND = frozenset({"hz", "s-1", "/s", "1/s", "sec-1", "/sec", "1/sec"})
 _TEST_FLAGS = ("Test_Submission", "Test_Notice", "Test", "InternalTest")
 
 
 def number(written: str | None) -> float | None:
     """Return a finite number, None where the text is none."""
+    if written is None or not written.isascii() or "_" in written:  # Python would read 1_000 and other scripts' digits
+        return None
     try:
-        value = float(written) if written is not None else math.nan
+        value = float(written)
     except ValueError:
         return None
     return value if math.isfinite(value) else None
+
+
+def probability(written: str | None) -> float | None:
+    """Return a number between 0 and 1, None where the text is none."""
+    value = number(written)
+    return value if value is not None and 0 <= value <= 1 else None
 
 
 def flag(packet: Packet, *names: str) -> bool:
@@ -125,17 +135,16 @@ def _region(radius_deg: float | None, errors: tuple[str, str] | None, scale: flo
     return Circle(radius_deg=radius_deg) if radius_deg is not None and radius_deg > 0 else None
 
 
-def far_hz(param: Param | None) -> float | None:
-    """Return a false-alarm rate in Hz from a Param and its unit (per year, day or second; Hz where it names none)."""
+def far_hz(param: Param | None, default_unit: str) -> float | None:
+    """Return a false-alarm rate in Hz from a Param by its unit: per year, day or second; None for any other unit."""
     rate = number(param.value) if param else None
     if param is None or rate is None or rate < 0:
         return None
-    unit = (param.unit or "Hz").lower().replace(" ", "").replace("^", "")
-    if unit.startswith(("yr", "/yr", "year", "1/yr", "peryear")):
-        return rate / PER_YEAR_S
-    if unit.startswith(("day", "d-1", "/d", "1/d")):
-        return rate / 86_400
-    return rate
+    unit = (param.unit or default_unit).lower().replace(" ", "").replace("^", "")
+    seconds = next((length for words, length in _UNIT_SECONDS if any(word in unit for word in words)), None)
+    if seconds is None:
+        seconds = 1.0 if unit in _PER_SECOND else None
+    return None if seconds is None else rate / seconds
 
 
 def extra_of(packet: Packet, used: Collection[str], remarks: Collection[str] = ()) -> Mapping[str, Any]:

@@ -4,6 +4,7 @@ import pytest
 
 from adapters.codecs.gcn_classic.table import MISSIONS
 from adapters.codecs.voevent.reader import decode
+from hub.errors import DecodeError
 from hub.model.notice import EventClass, Messenger, Role, Stage
 from tests.support.voevents import voevent
 
@@ -95,7 +96,8 @@ def test_icecube_ids_from_the_ivorn_alone():
 
 
 @pytest.mark.parametrize(
-    ("unit", "seconds"), [("yr^-1", 365.25 * 86_400), ("/yr", 365.25 * 86_400), ("Hz", 1), ("day^-1", 86_400)]
+    ("unit", "seconds"),
+    [("yr^-1", 365.25 * 86_400), ("/yr", 365.25 * 86_400), ("Hz", 1), ("day^-1", 86_400), ("", 365.25 * 86_400), ("s^-1", 1)],
 )
 def test_rates_become_hz_by_their_unit(unit, seconds):
     assert read(173, params={"FAR": ("2.0", unit)}).far_hz == pytest.approx(2.0 / seconds)
@@ -104,6 +106,46 @@ def test_rates_become_hz_by_their_unit(unit, seconds):
 @pytest.mark.parametrize("far", ["nan", "-1", "", "many"])
 def test_a_rate_that_is_none_is_none(far):
     assert read(173, params={"FAR": (far, "yr^-1")}).far_hz is None
+
+
+def test_a_rate_in_a_unit_that_is_not_known_is_none():
+    assert read(173, params={"FAR": ("2.0", "fortnight^-1")}).far_hz is None
+
+
+def test_a_gravitational_wave_rate_without_a_unit_is_in_hz():
+    assert read(150, params={"GraceID": "S1a", "FAR": "1e-9"}).far_hz == 1e-9
+
+
+@pytest.mark.parametrize("garbage", ["9" * 5_000, "1e300", "-1e300", "nan", "1_0", "\u0661", "x", ""])
+@pytest.mark.parametrize("number", [31, 52, 54, 111, 61, 112, 131, 135, 149, 150, 171, 172, 174, 202])
+def test_garbage_in_every_number_is_refused_or_read_without_it(number, garbage):
+    names = [
+        "Pkt_Ser_Num",
+        "Sequence_Num",
+        "Rev",
+        "FAR",
+        "signalness",
+        "energy",
+        "Most_Likely_Index",
+        "Most_Likely_Prob",
+        "BNS",
+        "Terrestrial",
+    ]
+    for keys in ({}, dict.fromkeys(["TrigID", "run_id", "event_id", "GraceID", "Burst_Id"], garbage)):
+        try:
+            notice = read(number, params=dict.fromkeys(names, garbage) | keys, position=(garbage, garbage, garbage))
+        except DecodeError as refusal:
+            assert "characters" in refusal.reason  # noqa: PT017 - both outcomes are allowed
+            continue
+        assert notice.far_hz is None or garbage == "1e300"
+        assert notice.p_astro is None
+        assert notice.position is None
+        assert notice.sequence == 0
+
+
+def test_probabilities_outside_0_and_1_are_none():
+    assert read(173, params={"signalness": "1.5"}).p_astro is None
+    assert read(111, params={"Most_Likely_Index": 4, "Most_Likely_Prob": 250}).classification == {"GRB": None}
 
 
 @pytest.mark.parametrize(
