@@ -41,7 +41,7 @@ def page():
         ]
         lines.append(
             f"| {kind.number or '-'} | {kind.name} | {mission.name} | {kind.instrument or ''} | {kind.stage} | {kind.event_class} "
-            f"| {position(kind)} | {'; '.join(remarks)} |"
+            f"| {'a sky map by its address' if kind.name.startswith('LVC_') and kind.number != 154 else position(kind)} | {'; '.join(remarks)} |"
         )
     return "\n".join(lines) + "\n"
 
