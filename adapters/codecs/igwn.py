@@ -6,7 +6,7 @@ from typing import Any
 
 from adapters.codecs.avro_record import read_single_record
 from adapters.codecs.embedded_map import embedded_map
-from adapters.codecs.json_fields import Fields, finite, json_value, probability
+from adapters.codecs.json_fields import Fields, finite, json_value
 from hub.errors import DecodeError
 from hub.model.notice import EventClass, Messenger, Notice, Role, Stage
 from hub.ports import DecodedNotice
@@ -19,6 +19,7 @@ STREAM = "igwn.gwalert"
 AVRO_NAME = re.compile(r"igwn\.alerts\.(?:v\d+_\d+\.)?Alert")
 """Full name of the record in the container's schema."""
 
+_INSTRUMENT = re.compile(r"[A-Za-z0-9_-]{1,16}")
 _REAL = re.compile(r"S\d{6}[a-z]+")
 _STAGES = {
     "EARLYWARNING": Stage.EARLY_WARNING,
@@ -79,9 +80,9 @@ def _notice(message: Mapping[str, Any], name: str, topic: str | None) -> Notice:
     if t0 is None and stage is not Stage.RETRACTION:
         raise DecodeError("the event has no time")
     group, search = event.text("group"), event.text("search")
-    classes = {key: probability(value) for key, value in (event.object("classification") or {}).items()}
+    classes = event.probabilities("classification")
     terrestrial = classes.get("Terrestrial")
-    instruments = event.texts("instruments")
+    instruments = tuple(name for name in event.texts("instruments") if _INSTRUMENT.fullmatch(name))[:16]
     skymap, refusal = embedded_map(event.take("skymap"))
     is_real = _REAL.fullmatch(superevent_id) is not None and (search or "").upper() != "MDC"
     far = finite(event.peek("far"))
@@ -139,7 +140,7 @@ def _properties(event: Fields, group: str | None, search: str | None, instrument
         "central_frequency_hz": event.number("central_frequency"),
         "mchirp_source": json_value(event.object("mchirp_source")),
     }
-    found |= {key: probability(value) for key, value in (event.object("properties") or {}).items() if key not in found}
+    found |= {key: value for key, value in event.probabilities("properties").items() if key not in found}
     return {key: value for key, value in sorted(found.items()) if value is not None}
 
 

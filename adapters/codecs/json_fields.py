@@ -7,6 +7,12 @@ from typing import Any
 from hub.errors import DecodeError
 from hub.model.instant import Instant
 
+MAX_TEXT = 2_000
+"""Longest text that a field may have to be read as one, characters; longer ones stay in the rest."""
+
+MAX_MEMBERS = 100
+"""Most members that a table of probabilities may have to be read as one."""
+
 LATEST = Instant.from_utc_iso("2200-01-01")
 """Times from here on are taken as unreadable; they could not be written out again at the end of the calendar."""
 
@@ -37,7 +43,7 @@ class Fields:
     def text(self, name: str) -> str | None:
         """Return a text that is not blank, stripped."""
         value = self._members.get(name)
-        if not isinstance(value, str):
+        if not isinstance(value, str) or len(value) > MAX_TEXT:
             return None
         self._taken.add(name)
         return value.strip() or None
@@ -75,6 +81,14 @@ class Fields:
             return None
         self._taken.add(name)
         return value
+
+    def probabilities(self, name: str) -> dict[str, float | None]:
+        """Return a nested object's members as probabilities, None for one that is none; empty where it is no small object."""
+        value = self._members.get(name)
+        if not isinstance(value, dict) or len(value) > MAX_MEMBERS or any(len(key) > MAX_TEXT for key in value):
+            return {}
+        self._taken.add(name)
+        return {key: probability(item) for key, item in value.items() if key}
 
     def object(self, name: str) -> Mapping[str, Any] | None:
         """Return a nested object."""

@@ -18,10 +18,10 @@ HEARTBEAT_FORMAT = "snews2-heartbeat"
 STREAM = "snews.alert"
 """Stream name where the transport did not say."""
 
-MAX_DETECTORS = 100
+MAX_DETECTORS = 40
 """Most detectors in one message; there are about 20."""
 
-MAX_NAME = 60
+MAX_NAME = 40
 """Longest name of a detector, characters."""
 
 _NEUTRINO_TIMES = ("neutrino_time_utc", "neutrino_time", "neutrino_times")

@@ -3,7 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
-from adapters.codecs.gcn_unified.event_names import check_name, reference_key
+from adapters.codecs.gcn_unified.dialects import is_boom_alert
+from adapters.codecs.gcn_unified.event_names import check_names, reference_key
 from adapters.codecs.json_fields import finite, instant_of
 from hub.errors import DecodeError
 from hub.model.instant import Instant
@@ -20,7 +21,7 @@ def flattened(message: Mapping[str, Any]) -> dict[str, Any]:
     DecodeError
         There is no target in it.
     """
-    return _single_alert(message) if "candid" in message else _targets(message)
+    return _single_alert(message) if is_boom_alert(message) else _targets(message)
 
 
 def references(message: Mapping[str, Any]) -> tuple[str, ...]:
@@ -32,8 +33,7 @@ def references(message: Mapping[str, Any]) -> tuple[str, ...]:
         for match in (crossmatches if isinstance(crossmatches, list) else [])
         if isinstance(match, dict) and isinstance(match.get("ref_ID"), str) and match["ref_ID"].strip()
     ]
-    for key in keys:
-        check_name(key)
+    check_names(*keys)
     return tuple(dict.fromkeys(keys))
 
 
@@ -47,7 +47,7 @@ def _targets(message: Mapping[str, Any]) -> dict[str, Any]:
         moved["trigger_time"] = min(detected)
     if "classification_scores" in target:
         moved["classification"] = target["classification_scores"]
-    return {**message, **moved, "properties": {"n_targets": len(message["data"]["targets"])}}
+    return {**message, **moved, "n_targets": len(message["data"]["targets"])}
 
 
 def _first_target(message: Mapping[str, Any]) -> Mapping[str, Any] | None:

@@ -20,6 +20,9 @@ MISSION_SPELLING = {
 }
 """Missions that notices spell in several ways, and the spelling of event keys."""
 
+MAX_NAMES = 64
+"""Most names in one notice."""
+
 MOCK_SUPEREVENT = re.compile(r"[MT]S\d{6}[a-z]+")
 """Ids of gravitational-wave events that are mocks or tests."""
 
@@ -27,16 +30,19 @@ _ICECUBE_ID = re.compile(r"(\d+)_(\d+)(?:_(\d+))?")
 _MISSION_AND_ID = re.compile(r"(fermi|swift|integral|maxi|svom)[-_/ ]*(?:[a-z]+[-_/ ]+)?(\d{5,})", re.IGNORECASE)
 
 
-def check_name(name: str) -> None:
+def check_names(*names: str) -> None:
     """Refuse what no event, mission or instrument is called: names become keys, links and lines of a listing.
 
     Raises
     ------
     DecodeError
-        The name is too long, or not printable.
+        There are too many names, or one is too long or not printable.
     """
-    if len(name) > MAX_NAME or not name.isprintable():
-        raise DecodeError(f"a name of {len(name)} characters is too long or not printable: {name[:30]!r}")
+    if len(names) > MAX_NAMES:
+        raise DecodeError(f"the notice gives {len(names)} names, more than the {MAX_NAMES} allowed")
+    for name in names:
+        if len(name) > MAX_NAME or not name.isprintable():
+            raise DecodeError(f"a name of {len(name)} characters is too long or not printable: {name[:30]!r}")
 
 
 def mission_name(stated: str) -> str:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from adapters.codecs.json_fields import Fields, finite, json_value, probability
+from adapters.codecs.json_fields import Fields, finite
 from hub.model.notice import EventClass
 
 YEAR_S = 365.25 * 86_400
@@ -26,6 +26,7 @@ FACTS: Mapping[str, str] = {
     "n_events": "n_events",
     "n_events_coincident": "n_events_coincident",
     "nu_energy": "energy_tev",
+    "n_targets": "n_targets",
     "number_of_events": "n_events",
     "observation_livetime": "observation_livetime_s",
     "p_value": "p_value",
@@ -56,8 +57,8 @@ def facts(fields: Fields) -> dict[str, Any]:
         usable = fields.text(name) if isinstance(value, str) else fields.number(name)
         if usable is not None:
             found[fact] = usable
-    own = fields.object("properties") or {}
-    found.update({name: json_value(value) for name, value in own.items() if name not in found and value is not None})
+    own = fields.probabilities("properties")
+    found.update({name: value for name, value in own.items() if name not in found and value is not None})
     return dict(sorted(found.items()))
 
 
@@ -78,10 +79,10 @@ def false_alarm_rate(fields: Fields) -> float | None:
 def classification(fields: Fields) -> dict[str, float | None]:
     """Return class names with their probabilities, None for a class without a usable one."""
     value = fields.peek("classification")
-    if isinstance(value, str) and value.strip():
-        return {str(fields.text("classification")): None}
-    named = fields.object("classification") or {}
-    return {name: probability(likelihood) for name, likelihood in named.items() if name}
+    if isinstance(value, str):
+        named = fields.text("classification")
+        return {named: None} if named else {}
+    return fields.probabilities("classification")
 
 
 def vetoes(mission: str, event_class: EventClass, classes: Mapping[str, float | None], known_source: object) -> tuple[str, ...]:

@@ -10,7 +10,7 @@ from adapters.codecs.gcn_unified.dialects import Dialect, dialect_of, schema_pat
 from adapters.codecs.gcn_unified.event_names import (
     MAX_NAME,
     MOCK_SUPEREVENT,
-    check_name,
+    check_names,
     event_key,
     main_id,
     mission_name,
@@ -75,8 +75,7 @@ def _notice(message: Mapping[str, Any], dialect: Dialect, topic: str | None) -> 
     instrument = fields.text("instrument") or dialect.instrument
     mission = mission_name(fields.text("mission") or dialect.mission or _folder(message) or instrument or "unknown")
     ids, names = fields.texts("id"), fields.texts("event_name")
-    for name in (mission, instrument or "", *ids, *names):
-        check_name(name)
+    check_names(mission, instrument or "", *ids, *names)
     references = boom.references(message) if is_boom else _references(fields)
     key = _key(dialect, mission, ids, names, references)
     role, is_current = _role(fields, dialect, topic, references)
@@ -174,8 +173,7 @@ def _references(fields: Fields) -> tuple[str, ...]:
     follow_up = fields.peek("follow_up_event")
     if isinstance(follow_up, str) and follow_up.strip() and instant_of(follow_up) is None:  # else a trigger time, no name
         found.append(reference_key(follow_up.strip()))
-    for name in found:
-        check_name(name)
+    check_names(*found)
     return tuple(dict.fromkeys(found))
 
 

@@ -310,3 +310,13 @@ def test_a_supernova_burst_carries_the_name_of_its_classic_notice():
     assert (read.event_key, read.aliases) == ("Super-Kamiokande-SN.1.2", ("Super-K-77",))
     assert read.messenger is Messenger.NEUTRINO
     assert notice(burst | {"trigger_number": {"a": 1}}).aliases == ()
+
+
+def test_floods_of_names_are_refused_and_floods_of_words_stay_in_the_rest():
+    for flood in ({"id": [str(n) for n in range(100)]}, {"ref_ID": [f"S{n}" for n in range(100)]}):
+        with pytest.raises(DecodeError, match=r"gives .* names"):
+            notice(made.gbm(**flood))
+    read = notice(made.gbm(classification={str(n): 0.0 for n in range(1000)}, subtype="x" * 10_000))
+    assert read.classification == {}
+    assert len(read.extra["classification"]) == 1000
+    assert "subtype" not in read.properties
