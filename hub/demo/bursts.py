@@ -8,7 +8,7 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
-from hub.demo.classic import Classic, Param, tjd_and_sod, voevent
+from hub.demo.classic import MADE_UP, Classic, Param, tjd_and_sod, voevent
 from hub.demo.messages import Message
 from hub.demo.published import GRB_FINAL, GRB_FLIGHT, GRB_GROUND, GRB_T0, GRB_TRIGGER
 from hub.model.instant import Instant
@@ -23,6 +23,9 @@ FALSE_T0 = Instant.from_utc_iso("2017-08-18T01:52:33.18Z")
 
 FALSE_TRIGGER = 524713958
 """Its trigger number: Fermi mission elapsed time, as Fermi numbers its triggers."""
+
+RETRACTION_DELAY_S = 65.0
+"""From the final position of the false burst to its retraction, seconds."""
 
 _ALERT = (110, "GBM_Alert", "INITIAL_ALERT", "FERMI_GBM_ALERT")
 _FLIGHT = (111, "GBM_Flt_Pos", "FLIGHT_POSITION", "FERMI_GBM_FLT_POS")
@@ -85,11 +88,11 @@ def messages() -> list[Message]:
 def _classic(burst: _Burst, step: _Step) -> Message:
     number, word, _, topic = step.kind
     ra, dec, error = step.position or (0.0, 0.0, 0.0)
-    first = f"ivo://nasa.gsfc.gcn/Fermi#GBM_Alert_{burst.t0.to_utc_iso()[:22]}_{burst.trigger}_1-429"
+    first = f"ivo://nasa.gsfc.gcn/Fermi#GBM_Alert_{burst.t0.to_utc_iso()[:22]}_{burst.trigger}_1-429{MADE_UP}"
     separator = "" if step.kind is _FINAL else "_"  # GCN writes final positions without the underscore
     serial = 428 + (110, 111, 112, 115).index(number) + 1
     notice = Classic(
-        ivorn=f"ivo://nasa.gsfc.gcn/Fermi#{word}{separator}{burst.t0.to_utc_iso()[:22]}_{burst.trigger}_{step.sequence}-{serial}",
+        ivorn=f"ivo://nasa.gsfc.gcn/Fermi#{word}{separator}{burst.t0.to_utc_iso()[:22]}_{burst.trigger}_{step.sequence}-{serial}{MADE_UP}",
         author="Fermi (via VO-GCN)",
         date=step.issued,
         params=[*_common_params(burst, step), *_own_params(burst, step)],
@@ -171,13 +174,14 @@ def _groups(step: _Step) -> dict[str, dict[str, str]]:
 
 
 def _unified(burst: _Burst, step: _Step) -> Message:
+    issued = step.issued.plus_s(RETRACTION_DELAY_S) if step.is_retraction else step.issued
     notice: dict[str, Any] = {
         "$schema": SCHEMA,
         "mission": "Fermi",
         "instrument": "GBM",
         "messenger": "EM",
         "id": [str(burst.trigger), burst.name],
-        "alert_datetime": step.issued.to_utc_iso()[:19] + "Z",
+        "alert_datetime": issued.to_utc_iso()[:19] + "Z",
         "alert_tense": "current",
         "alert_type": "retraction" if step.is_retraction else "initial" if step.kind is _ALERT else "update",
         "subtype": step.kind[2],
@@ -206,5 +210,5 @@ def _unified(burst: _Burst, step: _Step) -> Message:
         payload=json.dumps(notice).encode(),
         topic=TOPIC_UNIFIED,
         media_type="application/json",
-        arrives=step.issued.plus_s(step.delay_s + 1.0),
+        arrives=issued.plus_s(step.delay_s + 1.0),
     )

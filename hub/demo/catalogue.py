@@ -165,8 +165,7 @@ def _visit_columns(
 
 
 def _visit_numbers(mjd: NDArray[np.float64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Return LSST's visit numbers (day of observation, which begins at noon UTC, times 10^5 plus a counter) and the rank in
-    time."""
+    """Return visit numbers as LSST's (day of observation, from noon UTC on, times 10^5 plus a counter) and ranks in time."""
     order = np.argsort(mjd, kind="stable")
     rank = np.empty(len(mjd), dtype=np.int64)
     rank[order] = np.arange(len(mjd))

@@ -10,6 +10,9 @@ from hub.model.instant import Instant
 NAMESPACE = "http://www.ivoa.net/xml/VOEvent/v2.0"
 """XML namespace of VOEvent 2.0 (IVOA Recommendation 2011-07-11)."""
 
+MADE_UP = "-demo"
+"""Ends every identifier of the demo, so that none is that of a real notice."""
+
 Param = tuple[str, str, str | None]
 """Name, value, unit."""
 

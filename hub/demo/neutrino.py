@@ -6,7 +6,7 @@ after the field was observed, so that past alerts are searched with it.
 
 import json
 
-from hub.demo.classic import Classic, tjd_and_sod, voevent
+from hub.demo.classic import MADE_UP, Classic, tjd_and_sod, voevent
 from hub.demo.messages import Message
 from hub.model.instant import Instant
 
@@ -58,7 +58,7 @@ def _classic(revision: int, date: Instant, position: tuple[float, float], error9
     stem = f"ivo://nasa.gsfc.gcn/AMON#ICECUBE_GOLD_Event{T0.to_utc_iso()[:22]}_24_{RUN_ID}_{EVENT_ID:09d}_"
     return voevent(
         Classic(
-            ivorn=f"{stem}{revision}",
+            ivorn=f"{stem}{revision}{MADE_UP}",
             author="IceCube (via VO-GCN)",
             date=date,
             params=[
@@ -83,7 +83,7 @@ def _classic(revision: int, date: Instant, position: tuple[float, float], error9
             dec_deg=position[1],
             error_deg=error90,
             importance=1.0,
-            cites=f"{stem}0" if revision else None,
+            cites=f"{stem}0{MADE_UP}" if revision else None,
             summary="An IceCube gold track alert.",
         )
     )

@@ -13,7 +13,7 @@ from hub.demo.catalogue import Catalogue, build_catalogue
 from hub.demo.messages import Message
 from hub.demo.packets import PacketWriter, packet_writer
 from hub.demo.population import COUNTERPART, KIND_NAMES, Detections, Sky, concatenate, detect, detect_object
-from hub.demo.published import GRB_TRIGGER, GW_T0, KILONOVA_DEC_DEG, KILONOVA_RA_DEG, kilonova_flux_njy
+from hub.demo.published import GRB_T0, GRB_TRIGGER, GW_T0, KILONOVA_DEC_DEG, KILONOVA_RA_DEG, kilonova_flux_njy
 from hub.demo.skymap import Banana, unit_vector
 from hub.demo.stamps import make_stamps
 from hub.demo.visits import ALERTS_PER_DEG2, TOO, WFD, Place, survey_places, target_evenings, visits_of
@@ -48,6 +48,12 @@ class Truth:
 
     counterpart_levels: tuple[float, ...]
     """Credible level of AT2017gfo in each of the gravitational wave's maps, by construction."""
+
+    areas90_deg2: tuple[float, ...]
+    """90 % credible area that each of those maps was made with."""
+
+    burst_delay_s: float
+    """From the merger to the trigger of GRB 170817A, as the notices state them."""
 
     superevent_id: str
     burst_event_id: str
@@ -214,6 +220,8 @@ def _truth(catalogue: Catalogue, skies: list[Sky], n_notices: int, maps: tuple[B
         counterpart_object_id=str(catalogue.object_id[counterpart][0]),
         counterpart_source_ids=tuple(str(item) for item in catalogue.source_id[counterpart].tolist()),
         counterpart_levels=tuple(banana.level_at(KILONOVA_RA_DEG, KILONOVA_DEC_DEG) for banana in maps),
+        areas90_deg2=tuple(area for _, _, area, _, _, _ in gravitational_wave.STAGES),
+        burst_delay_s=GRB_T0.minus(GW_T0),
         superevent_id=gravitational_wave.SUPEREVENT,
         burst_event_id=f"Fermi-{GRB_TRIGGER}",
         retracted_event_id=f"Fermi-{bursts.FALSE_TRIGGER}",

@@ -68,8 +68,7 @@ class Banana:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Distance:
-    """Distance posterior, the same conditional ansatz along each line of sight (Singer et al. 2016, ApJL 829, L15, equation
-    1)."""
+    """Distance posterior: one conditional ansatz for all lines of sight (Singer et al. 2016, ApJL 829, L15, equation 1)."""
 
     mu_mpc: float
     sigma_mpc: float

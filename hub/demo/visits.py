@@ -88,8 +88,7 @@ def visits_of(place: Place, rng: np.random.Generator) -> Visits:
 
 
 def survey_places() -> tuple[Place, ...]:
-    """Return the three places of the wide survey, far from the gravitational wave: the burst's, the neutrino's and one of no
-    event."""
+    """Return the three places of the wide survey: one under the false burst, one under the neutrino, one under nothing."""
     return (
         _survey("lowdust burst", 350.0, -35.0, "T03:10:00Z"),
         _survey("lowdust neutrino", 312.0, -16.0, "T02:00:00Z"),
