@@ -4,7 +4,7 @@ import json
 import random
 
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 from adapters.codecs.decoder import WireDecoder
@@ -14,6 +14,9 @@ from hub.model.instant import Instant
 from hub.ports import DecodedAlerts, DecodedContext, DecodedNotice
 from tests.support import json_notices as made
 from tests.support import lsst_packets, ztf_packets
+
+calm = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+"""No wall clock in tests: the machine may be busy."""
 
 NOW = Instant.from_utc_iso("2026-03-01T03:00:00Z")
 VOEVENT = b"""<?xml version="1.0"?>
@@ -277,22 +280,25 @@ json_values = st.recursive(
 known_fields = st.sampled_from(sorted({str(step) for build in made.ALL for path in places(build()) for step in path}))
 
 
+@calm
 @given(json_values)
 def test_arbitrary_json_is_decoded_or_refused(value):
     decoded_or_refused(json.dumps(value).encode())
 
 
-@settings(max_examples=300)
+@calm
 @given(st.sampled_from(made.ALL), st.dictionaries(known_fields, json_values, max_size=4))
 def test_known_fields_with_arbitrary_values_are_decoded_or_refused(build, changes):
     decoded_or_refused(json.dumps(build() | changes).encode())
 
 
+@calm
 @given(st.binary(max_size=300))
 def test_arbitrary_bytes_are_decoded_or_refused(payload):
     decoded_or_refused(payload)
 
 
+@calm
 @given(st.dictionaries(st.text("xyz", min_size=1, max_size=6), json_values, max_size=5))
 def test_unknown_fields_survive(fields):
     assume("\\u0000" not in json.dumps(fields))

@@ -2,11 +2,14 @@ import json
 import math
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from adapters.codecs import json_text
 from hub.errors import DecodeError
+
+calm = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+"""No wall clock in tests: the machine may be busy."""
 
 values = st.recursive(
     st.none()
@@ -19,11 +22,13 @@ values = st.recursive(
 )
 
 
+@calm
 @given(values)
 def test_what_is_written_is_read_back(value):
     assert json_text.read(json.dumps(value).encode()) == value
 
 
+@calm
 @given(st.binary(max_size=200))
 def test_arbitrary_bytes_are_read_or_refused(payload):
     try:
