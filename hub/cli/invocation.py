@@ -1,5 +1,7 @@
 """What every verb knows: the options before the verb, and how to get the settings from them."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -7,6 +9,8 @@ from typing import TYPE_CHECKING
 import typer
 
 if TYPE_CHECKING:
+    from sqlalchemy.orm import Session
+
     from hub.config import Loaded, Settings
 
 EXIT_FAILED = 1
@@ -73,3 +77,19 @@ def start(context: typer.Context, **overrides: object) -> "Settings":
     settings = load_settings(context, **overrides).settings
     telemetry.configure(settings.logging.level, json=settings.logging.format == "json")
     return settings
+
+
+@contextmanager
+def reading(context: typer.Context) -> "Iterator[Session]":
+    """Give one state of the database to read from; parameters as `start`.
+
+    Raises
+    ------
+    ConfigError, StorageError
+        The settings are wrong, or there is no usable database.
+    """
+    settings = start(context)
+    from hub.bootstrap import open_database
+
+    with open_database(settings) as store, store.reading() as session:
+        yield session
