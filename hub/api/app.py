@@ -1,0 +1,111 @@
+"""The HTTP API as an ASGI application: read only, one router for each subject, every error a problem."""
+
+from collections.abc import AsyncIterator, MutableMapping
+from contextlib import asynccontextmanager
+from typing import Any
+
+from fastapi import Depends, FastAPI
+from fastapi.openapi.utils import get_openapi
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from hub.api import coincidences, events, localizations, operations, outgoing, problems, wire
+from hub.api.paging import PREFIX
+from hub.api.parameters import only_known_parameters
+from hub.storage.engine import Store
+from hub.telemetry import get_logger
+from hub.version import VERSION
+
+_log = get_logger("api")
+_DESCRIPTION = (
+    "Coincidences between gravitational waves, neutrinos, gamma rays and survey alerts. Times are UTC, positions ICRS degrees, "
+    "units stand in the names. Listings have cursors: follow links.next. Every error is application/problem+json."
+)
+
+
+def create_app(store: Store, *, closes_store: bool = False) -> FastAPI:
+    """Return the application on an open state database.
+
+    Parameters
+    ----------
+    store
+        Read, never written.
+    closes_store
+        Whether to close it when the server stops.
+    """
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        _log.info("API is up", version=VERSION)
+        yield
+        if closes_store:
+            store.close()
+
+    app = FastAPI(
+        title="Multimessenger hub",
+        version=VERSION,
+        description=_DESCRIPTION,
+        openapi_url=f"{PREFIX}/openapi.json",
+        docs_url=None,  # its pages load scripts from elsewhere
+        redoc_url=None,
+        redirect_slashes=False,  # a redirect would repeat the Host header
+        lifespan=lifespan,
+    )
+    app.state.store = store
+    problems.install(app)
+    for subject in (operations, events, localizations, coincidences, outgoing):
+        app.include_router(
+            subject.router,
+            prefix=PREFIX,
+            dependencies=[Depends(only_known_parameters)],
+            responses=problems.PROBLEM_RESPONSES,
+        )
+    app.openapi = lambda: _openapi(app)  # type: ignore[method-assign]  # the framework's documented way to extend the document
+    app.add_middleware(_Courtesy)
+    return app
+
+
+class _Courtesy:
+    """Answers HEAD like GET without the body, and tells browsers to take nothing for what it is not."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        is_head = scope["method"] == "HEAD"
+
+        async def send_courteously(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                message = _with_headers(message)
+            elif is_head and message["type"] == "http.response.body":
+                message = {**message, "body": b""}
+            await send(message)
+
+        await self._app({**scope, "method": "GET"} if is_head else scope, receive, send_courteously)
+
+
+def _with_headers(message: Message) -> MutableMapping[str, Any]:
+    extra = [(b"x-content-type-options", b"nosniff"), (b"referrer-policy", b"no-referrer")]
+    return {**message, "headers": [*message["headers"], *extra]}
+
+
+def _openapi(app: FastAPI) -> dict[str, Any]:
+    """Return the OpenAPI document with the shape of problems instead of the framework's own errors."""
+    if app.openapi_schema is None:
+        document = get_openapi(
+            title=app.title,
+            version=app.version,
+            description=app.description,
+            routes=app.routes,
+            openapi_version=app.openapi_version,
+        )
+        shapes = document["components"]["schemas"]
+        for name in ("HTTPValidationError", "ValidationError"):
+            shapes.pop(name, None)
+        problem = wire.Problem.model_json_schema(ref_template="#/components/schemas/{model}")
+        shapes |= problem.pop("$defs", {})
+        shapes["Problem"] = problem
+        app.openapi_schema = document
+    return app.openapi_schema

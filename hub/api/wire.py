@@ -1,0 +1,392 @@
+"""The shapes of the API's answers, for the OpenAPI document and the tests that hold `hub.services.bodies` to them."""
+
+from typing import Any, Generic, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field
+
+T = TypeVar("T")
+
+Time = str
+"""UTC, ISO 8601 with six decimals and ``Z``."""
+
+
+class Wire(BaseModel):
+    """Base of all shapes: nothing that is not declared, no NaN."""
+
+    model_config = ConfigDict(extra="forbid", allow_inf_nan=False, strict=True)
+
+
+class Links(BaseModel):
+    """Paths of related resources, on this server."""
+
+    model_config = ConfigDict(extra="allow")
+
+    self: str
+
+
+class PageLinks(Wire):
+    """Where a page stands in its listing."""
+
+    self: str
+    next: str | None = Field(description="Path of the next page, null on the last one")
+
+
+class Page(Wire, Generic[T]):
+    """A page of a listing."""
+
+    data: list[T]
+    links: PageLinks
+
+
+class One(Wire, Generic[T]):
+    """One resource."""
+
+    data: T
+    links: dict[str, str]
+
+
+class Whole(Wire, Generic[T]):
+    """A short listing that comes whole."""
+
+    data: list[T]
+    links: dict[str, str]
+
+
+class SkymapNumbers(Wire):
+    """The few numbers of a sky map."""
+
+    n_tiles: int
+    area50_deg2: float = Field(description="Smallest area that holds 50 % of the probability, square degrees")
+    area90_deg2: float = Field(description="Smallest area that holds 90 % of the probability, square degrees")
+    peak_ra_deg: float
+    peak_dec_deg: float
+    covered_fraction: float = Field(description="Fraction of the sphere inside the map's pixels")
+    dist_mean_mpc: float | None = None
+    dist_std_mpc: float | None = None
+
+
+class Position(Wire):
+    """A position as stated; null where there is none."""
+
+    ra_deg: float | None = Field(description="Right ascension, ICRS, degrees")
+    dec_deg: float | None = Field(description="Declination, ICRS, degrees")
+    radius_deg: float | None
+    containment: float | None = Field(description="Probability inside the radius, null where unknown")
+    systematic_included: bool | None
+
+
+class Event(Position):
+    """One event as one observatory sees it now."""
+
+    event_id: str
+    aliases: list[str]
+    messenger: str
+    mission: str
+    event_class: str
+    role: str
+    stage: str
+    state: str
+    is_live: bool = Field(description="False for tests, mocks and whatever came from an untrusted source")
+    t0: Time | None
+    far_hz: float | None = Field(description="False-alarm rate, 1/s")
+    p_astro: float | None
+    classification: dict[str, float | None]
+    properties: dict[str, Any]
+    vetoes: list[str]
+    depends_on: list[str]
+    n_versions: int
+    localization_id: str | None
+    skymap: SkymapNumbers | None
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "event_id": "S170817a",
+                    "aliases": ["GW170817"],
+                    "messenger": "gw",
+                    "mission": "LVK",
+                    "event_class": "cbc",
+                    "role": "observation",
+                    "stage": "update",
+                    "state": "active",
+                    "is_live": True,
+                    "t0": "2017-08-17T12:41:04.400000Z",
+                    "ra_deg": None,
+                    "dec_deg": None,
+                    "radius_deg": None,
+                    "containment": None,
+                    "systematic_included": None,
+                    "far_hz": 3.5e-13,
+                    "p_astro": None,
+                    "classification": {"BNS": 1.0, "Terrestrial": 0.0},
+                    "properties": {"significant": True},
+                    "vetoes": [],
+                    "depends_on": [],
+                    "n_versions": 3,
+                    "localization_id": "00000000000000000000000000000000",
+                    "skymap": None,
+                }
+            ]
+        }
+    )
+
+
+class Citation(Wire):
+    """A reference to another VOEvent."""
+
+    ivorn: str
+    kind: str
+
+
+class Version(Position):
+    """One notice of an event, in order of issue."""
+
+    event_id: str
+    version: int
+    notice_id: str
+    ivorn: str | None
+    format: str
+    stream: str
+    mission: str
+    instrument: str | None
+    role: str
+    stage: str
+    event_class: str
+    t0: Time | None
+    issued_at: Time | None
+    received_at: Time
+    far_hz: float | None
+    p_astro: float | None
+    classification: dict[str, float | None]
+    properties: dict[str, Any]
+    vetoes: list[str]
+    cites: list[Citation]
+    is_live: bool
+    is_trusted: bool
+    raw_sha256: str
+    skymap_url: str | None = Field(description="As the notice names it; the hub has not followed it")
+    localization_id: str | None
+    remarks: list[str]
+
+
+class Localization(SkymapNumbers):
+    """A localization without its map; the map is at ``.fits`` and ``.moc.json``."""
+
+    localization_id: str
+    source: str
+    has_distance: bool
+    remarks: list[str]
+
+
+class Member(Wire):
+    """A member of a coincidence."""
+
+    kind: str
+    id: str
+
+
+class Score(Wire):
+    """One number with what it was computed from."""
+
+    statistic: str
+    version: int
+    value: float | None
+    unit: str
+    inputs: dict[str, Any]
+
+
+class Coincidence(Wire):
+    """One version of a pair that belongs together."""
+
+    coincidence_id: str
+    kind: str
+    hypothesis: str
+    members: list[Member]
+    state: str
+    version: int
+    is_live: bool
+    t0: Time | None
+    created_at: Time
+    joint_far_hz: float | None
+    joint_far_time_only_hz: float | None
+    level: float | None = Field(description="Probability level of the object in the localization, 0 at its peak")
+    score: float | None = Field(description="Rank statistic, larger is better")
+    scores: list[Score]
+    reasons: list[str]
+    localization_ids: list[str]
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "coincidence_id": "0123456789abcdef0123",
+                    "kind": "gw-grb",
+                    "hypothesis": "gw-grb",
+                    "members": [{"kind": "event", "id": "Fermi-524666471"}, {"kind": "event", "id": "S170817a"}],
+                    "state": "open",
+                    "version": 2,
+                    "is_live": True,
+                    "t0": "2017-08-17T12:41:04.400000Z",
+                    "created_at": "2017-08-17T13:21:00.000000Z",
+                    "joint_far_hz": 2.1e-17,
+                    "joint_far_time_only_hz": 1.5e-16,
+                    "level": None,
+                    "score": None,
+                    "scores": [{"statistic": "overlap", "version": 1, "value": 7.1, "unit": "1", "inputs": {}}],
+                    "reasons": ["the burst came 1.7 s after the merger"],
+                    "localization_ids": [],
+                }
+            ]
+        }
+    )
+
+
+class Candidate(Wire):
+    """A survey's object inside an event's localization and window."""
+
+    event_id: str
+    survey: str
+    object_id: str = Field(description="Text: ids of surveys do not fit a JSON number")
+    hypothesis: str
+    rank: int | None = Field(description="Place among the open candidates of its event, where it is listed with them")
+    state: str
+    confirmed: bool = Field(description="At least two detections")
+    n_detections: int
+    ra_deg: float
+    dec_deg: float
+    first_detection: Time
+    last_detection: Time
+    level: float | None
+    levels: dict[str, float | None]
+    score: float | None
+    scores: list[Score]
+    reasons: list[str]
+    flags: list[str]
+
+
+class Exposure(Wire):
+    """One kind of exposure."""
+
+    filter: str
+    seconds: float
+    count: int = 1
+
+
+class Visibility(Wire):
+    """Whether and when a site sees the target."""
+
+    site: str
+    is_observable: bool
+    window_start: Time | None
+    window_end: Time | None
+    best_airmass: float | None
+    reason: str
+
+
+class Transition(Wire):
+    """One step of a request."""
+
+    number: int
+    state: str
+    at: Time
+    remote_id: str | None
+    remote_state: str | None = Field(description="The network's own word")
+    reason: str
+    detail: dict[str, Any]
+
+
+class Followup(Wire):
+    """A request to a telescope network."""
+
+    intent_id: str
+    event_id: str
+    coincidence_id: str | None
+    target: str
+    ra_deg: float
+    dec_deg: float
+    network: str
+    instrument: str
+    purpose: str
+    policy_version: int
+    window_start: Time
+    window_end: Time
+    exposures: list[dict[str, Any]]
+    max_airmass: float
+    why: str
+    created_at: Time
+    state: str | None
+    reason: str
+    remote_id: str | None
+    remote_state: str | None
+    updated_at: Time
+    n_transitions: int
+
+
+class FollowupWithHistory(Followup):
+    """A request to a telescope network with everything that happened to it."""
+
+    visibility: list[Visibility]
+    transitions: list[Transition]
+
+
+class VOEvent(Wire):
+    """A VOEvent that the hub has issued; its XML is at ``.xml``."""
+
+    voevent_id: str
+    ivorn: str
+    role: str
+    media_type: str
+    destination: str
+    cites: list[Citation]
+    created_at: Time
+    state: str
+    tries: int
+    sent_at: Time | None
+    error: str
+
+
+class Source(Wire):
+    """The books of one source, in messages: received = stored + duplicates + dead_letters + in_flight."""
+
+    source: str
+    received: int
+    stored: int
+    duplicates: int
+    dead_letters: int
+    in_flight: int
+    law_holds: bool
+
+
+class Health(Wire):
+    """How the hub is."""
+
+    status: str
+    law_holds: bool
+    sources: list[Source]
+    counts: dict[str, int]
+
+
+class Ready(Wire):
+    """That the hub can answer."""
+
+    status: str
+
+
+class ProblemField(Wire):
+    """A wrong field of a request."""
+
+    field: str
+    reason: str
+
+
+class Problem(Wire):
+    """Any error (RFC 9457)."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    instance: str
+    errors: list[ProblemField] | None = None
+    error_id: str | None = Field(default=None, description="Stands in the hub's log beside the reason")
