@@ -44,8 +44,11 @@ FLARES_PER_DEG2_NIGHT = 1.0
 """Stellar flares and dwarf novae without earlier detection: our choice, after fast-transient surveys (Berger et al. 2013, ApJ
 779, 18)."""
 
-ARTEFACTS_PER_DEG2 = 300.0
+ARTEFACTS_PER_DEG2 = 280.0
 """Single false detections of a visit: our choice; about a third of the alerts."""
+
+GHOSTS_PER_DEG2_NIGHT = 12.0
+"""Reflections of bright stars that stay in place for both visits of one night and so look like a new object: our choice."""
 
 BAD_SITES_PER_DEG2 = 180.0
 """Places beside bright stars that give a false detection in a part of the visits."""
@@ -134,7 +137,7 @@ def detect(sky: Sky, rng: np.random.Generator) -> Detections:
             _asteroids(sky, UNKNOWN_ASTEROID, rng),
         )
     ]
-    return concatenate([*blocks, _artefacts(sky, rng), _bad_sites(sky, rng)])
+    return concatenate([*blocks, _artefacts(sky, rng), _ghosts(sky, rng), _bad_sites(sky, rng)])
 
 
 def detect_object(
@@ -192,7 +195,7 @@ def _observe(sky: Sky, fluxes: _Fluxes, rng: np.random.Generator) -> Detections:
 
 
 def _true_reliability(snr: NDArray[np.float64], rng: np.random.Generator) -> NDArray[np.float64]:
-    """Return scores of real sources: near 0.55 at the detection limit, near 1 from a signal to noise of 20 on."""
+    """Return scores of real sources: near 0.6 at the detection limit, near 1 from a signal to noise of 20 on."""
     mean = 1.0 - 0.5 * np.exp(-(snr - 4.0) / 6.0)
     return rng.beta(8.0 * mean, 8.0 * (1.0 - mean) + 0.02)
 
@@ -300,6 +303,15 @@ def _artefacts(sky: Sky, rng: np.random.Generator) -> Detections:
     visit = np.repeat(visits, counts)
     east, north = rng.uniform(-sky.side_deg / 2, sky.side_deg / 2, (2, len(visit)))
     return _false_detections(sky, np.arange(len(visit)), visit, np.stack([east, north]), rng)
+
+
+def _ghosts(sky: Sky, rng: np.random.Generator) -> Detections:
+    """Reflections of bright stars: in both visits of one night at the same place, never again."""
+    nights = int(sky.visits.night.max()) + 1
+    offsets = _scatter(sky, GHOSTS_PER_DEG2_NIGHT * nights, rng)[:, :, 0]
+    night = rng.integers(0, nights, (offsets.shape[1],))
+    thing, visit = np.nonzero(sky.visits.night[None, :] == night[:, None])
+    return _false_detections(sky, thing, visit, offsets[:, thing], rng)
 
 
 def _bad_sites(sky: Sky, rng: np.random.Generator) -> Detections:

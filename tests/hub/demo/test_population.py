@@ -44,7 +44,7 @@ def test_the_density_of_alerts_is_the_design_number(per_visit):
     [
         ("variable star", 350, 500),
         ("active galaxy", 80, 140),
-        ("supernova", 4, 14),
+        ("supernova", 2, 14),
         ("flare", 0.3, 1.5),
         ("artefact", 320, 400),
         ("known asteroid", 40, 70),
