@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+
 from hub.demo.population import KNOWN_ASTEROID, UNKNOWN_ASTEROID, VARIABLE_STAR
 from hub.model.instant import Instant
 
