@@ -41,6 +41,12 @@ class Dialect:
     is_event: bool = True
     """Whether messages are about an event (false: news about data)."""
 
+    is_independent: bool = True
+    """Whether the stated place is the mission's own finding (false: the place of another event went into it)."""
+
+    is_untested: bool = False
+    """Whether no recorded message of this kind is at hand: untested against real bytes."""
+
 
 DIALECTS: tuple[Dialect, ...] = (
     Dialect(path="boom/", mission="Boom", event_class=EventClass.OPTICAL_TRANSIENT, stream="gcn.notices.boom.alert"),
@@ -57,13 +63,14 @@ DIALECTS: tuple[Dialect, ...] = (
     Dialect(path="fermi/gbm/", mission="Fermi", instrument="GBM", event_class=EventClass.GRB, stream="gcn.notices.fermi.gbm"),
     Dialect(path="fermi/lat/", mission="Fermi", instrument="LAT", event_class=EventClass.OTHER, is_known_source=True),
     Dialect(path="glowbug/", mission="GLOWBUG", event_class=EventClass.GRB),
-    Dialect(path="heasarc/", mission="HEASARC", event_class=EventClass.OTHER, is_event=False),
+    Dialect(path="heasarc/", mission="HEASARC", event_class=EventClass.OTHER, is_event=False, is_untested=True),
     Dialect(
         path="icecube/lvk",
         mission="IceCube",
         event_class=EventClass.HIGH_ENERGY_NEUTRINO,
         messenger=Messenger.NEUTRINO,
         stream="gcn.notices.icecube.lvk_nu_track_search",
+        is_independent=False,
     ),
     Dialect(
         path="icecube/",
@@ -94,7 +101,13 @@ DIALECTS: tuple[Dialect, ...] = (
         event_class=EventClass.XRAY_TRANSIENT,
         stream="gcn.notices.maxi.gsc.unknown",
     ),
-    Dialect(path="neutrino/", mission=None, event_class=EventClass.HIGH_ENERGY_NEUTRINO, messenger=Messenger.NEUTRINO),
+    Dialect(
+        path="neutrino/",
+        mission=None,
+        event_class=EventClass.HIGH_ENERGY_NEUTRINO,
+        messenger=Messenger.NEUTRINO,
+        is_untested=True,
+    ),
     Dialect(
         path="superk/",
         mission="Super-Kamiokande",
@@ -110,7 +123,7 @@ DIALECTS: tuple[Dialect, ...] = (
         event_class=EventClass.SUB_GRB_TARGETED,
         stream="gcn.notices.swift.bat.guano",
     ),
-    Dialect(path="swift/", mission="Swift", event_class=EventClass.GRB),
+    Dialect(path="swift/", mission="Swift", event_class=EventClass.GRB, is_untested=True),
 )
 """The first whose path fits is taken, so the special ones stand before the general ones."""
 

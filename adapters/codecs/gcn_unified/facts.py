@@ -11,6 +11,7 @@ YEAR_S = 365.25 * 86_400
 
 FACTS: Mapping[str, str] = {
     "TS": "test_statistic",
+    "alert_tense": "tense",
     "alert_topology": "topology",
     "association_probability": "association_probability",
     "dm": "dm_pc_cm3",

@@ -110,7 +110,7 @@ def _notice(message: Mapping[str, Any], dialect: Dialect, topic: str | None) -> 
         issued_at=issued_at,
         sequence=_sequence(record_number),
         position=position,
-        localizes=dialect.is_event,
+        localizes=dialect.is_event and dialect.is_independent,
         systematic_model=_systematic_model(dialect, properties, position),
         skymap=skymap,
         skymap_url=fields.text("healpix_url"),

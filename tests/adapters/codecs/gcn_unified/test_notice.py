@@ -242,6 +242,7 @@ def test_a_neutrino_search_names_the_event_it_was_made_for():
     assert read.depends_on == ("S260301b",)
     assert read.event_class is EventClass.HIGH_ENERGY_NEUTRINO
     assert (read.position.ra_deg, read.position.region) == (100.1, None)
+    assert not read.localizes  # the map of the other event went into that direction
     assert read.properties["pval_generic"] == 0.02
     assert read.properties["observation_window_s"] == 1000.0
     assert read.extra["coincident_events"][0]["event_dt"] == 12.5
