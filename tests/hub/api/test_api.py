@@ -3,6 +3,7 @@
 import io
 import json
 import re
+from pathlib import Path
 
 import pytest
 from astropy.io import fits
@@ -436,3 +437,19 @@ def test_bytes_have_no_json_form():
     with pytest.raises(TypeError):
         jsonable({"x": b"bytes"})
     assert jsonable("a\ud800") == "a\\ud800"
+
+
+def test_the_reference_lists_exactly_the_routes_with_their_parameters(client):
+    page = (Path(__file__).parents[3] / "docs" / "reference" / "http-api.md").read_text()
+    documented = dict(re.findall(r"^\| `GET (/api/v1\S*)` \| (.*) \|$", page, re.MULTILINE))
+    document = get(client, "/api/v1/openapi.json").json()
+    assert set(documented) == set(document["paths"])
+    for path, operations in document["paths"].items():
+        named = {one["name"] for one in operations["get"].get("parameters", []) if one["in"] == "query"} - {"limit", "cursor"}
+        assert named == {name for name in named if f"`{name}`" in documented[path]}, path
+
+
+@pytest.mark.parametrize("example", range(3))
+def test_the_examples_of_the_reference_work(client, example):
+    page = (Path(__file__).parents[3] / "docs" / "reference" / "http-api.md").read_text()
+    assert get(client, re.findall(r"curl 'http://127.0.0.1:8765(\S+)'", page)[example]).json()["data"]
