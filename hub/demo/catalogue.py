@@ -10,6 +10,7 @@ from hub.demo.population import (
     ACTIVE_GALAXY,
     ARTEFACT,
     COUNTERPART,
+    DECOY,
     FLARE,
     KNOWN_ASTEROID,
     SUPERNOVA,
@@ -40,6 +41,7 @@ _TEMPLATE_LOG_NJY = {
     KNOWN_ASTEROID: (0.0, 1.8),
     UNKNOWN_ASTEROID: (0.0, 1.8),
     COUNTERPART: (4.7, 4.9),
+    DECOY: (2.0, 2.5),
 }
 """Range of the logarithm of the template's flux at the place of a source: host or star, nJy."""
 

@@ -12,8 +12,8 @@ from hub.demo import bursts, gravitational_wave, neutrino
 from hub.demo.catalogue import Catalogue, build_catalogue
 from hub.demo.messages import Message
 from hub.demo.packets import PacketWriter, packet_writer
-from hub.demo.population import COUNTERPART, KIND_NAMES, Detections, Sky, concatenate, detect, detect_object
-from hub.demo.published import GRB_T0, GRB_TRIGGER, GW_T0, KILONOVA_DEC_DEG, KILONOVA_RA_DEG, kilonova_flux_njy
+from hub.demo.population import COUNTERPART, DECOY, KIND_NAMES, Detections, Sky, concatenate, detect, detect_object
+from hub.demo.published import GRB_T0, GRB_TRIGGER, GW_T0, KILONOVA_DEC_DEG, KILONOVA_RA_DEG, flux_njy, kilonova_flux_njy
 from hub.demo.skymap import Banana, unit_vector
 from hub.demo.stamps import make_stamps
 from hub.demo.visits import ALERTS_PER_DEG2, TOO, WFD, Place, survey_places, target_evenings, visits_of
@@ -36,6 +36,13 @@ SPARE = 1.04
 """More sky than the mean density asks for, so that chance does not leave too few alerts."""
 
 
+DECOY_MAGNITUDE = 19.6
+"""Brightness of the dwarf nova in the false burst's field when it is first seen, AB."""
+
+DECOY_FADE_MAG_PER_DAY = 0.8
+"""How fast it fades: a dwarf nova at the end of its outburst, so that the false burst has a candidate worth withdrawing; ours."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Truth:
     """What was put into the night, for judging what comes out."""
@@ -54,6 +61,9 @@ class Truth:
 
     burst_delay_s: float
     """From the merger to the trigger of GRB 170817A, as the notices state them."""
+
+    decoy_object_id: str
+    """``diaObjectId`` of the dwarf nova in the false burst's field."""
 
     superevent_id: str
     burst_event_id: str
@@ -167,6 +177,7 @@ def _observe(seed: int, n_alerts: float, maps: tuple[Banana, ...]) -> tuple[list
     skies = [Sky(place=place, visits=visits_of(place, rng), side_deg=side) for place in places]
     found = [detect(sky, rng) for sky in skies]
     found[0] = concatenate([found[0], _counterpart(skies[0], rng)])
+    found[TARGET_PLACES] = concatenate([found[TARGET_PLACES], _decoy(skies[TARGET_PLACES], rng)])
     return skies, build_catalogue(list(zip(skies, found, strict=True)), rng)
 
 
@@ -202,6 +213,13 @@ def _counterpart(sky: Sky, rng: np.random.Generator) -> Detections:
     return detect_object(sky, COUNTERPART, ra_deg=KILONOVA_RA_DEG, dec_deg=KILONOVA_DEC_DEG, flux=flux, rng=rng)
 
 
+def _decoy(sky: Sky, rng: np.random.Generator) -> Detections:
+    days = sky.visits.mjd_tai - bursts.FALSE_T0.mjd_tai
+    flux = np.where(days > 0, flux_njy(DECOY_MAGNITUDE + DECOY_FADE_MAG_PER_DAY * days), 0.0)
+    east, north = rng.uniform(-0.4, 0.4, 2) * sky.side_deg
+    return detect_object(sky, DECOY, ra_deg=sky.place.ra_deg + east, dec_deg=sky.place.dec_deg + north, flux=flux, rng=rng)
+
+
 def _arrivals(catalogue: Catalogue, rng: np.random.Generator) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Return the rows that are sent and when they arrive: within 60 to 95 s after the middle of the exposure."""
     rows = np.flatnonzero(catalogue.night >= 0)
@@ -220,6 +238,7 @@ def _truth(catalogue: Catalogue, skies: list[Sky], n_notices: int, maps: tuple[B
         counterpart_object_id=str(catalogue.object_id[counterpart][0]),
         counterpart_source_ids=tuple(str(item) for item in catalogue.source_id[counterpart].tolist()),
         counterpart_levels=tuple(banana.level_at(KILONOVA_RA_DEG, KILONOVA_DEC_DEG) for banana in maps),
+        decoy_object_id=str(catalogue.object_id[sent & (catalogue.kind == DECOY)][0]),
         areas90_deg2=tuple(area for _, _, area, _, _, _ in gravitational_wave.STAGES),
         burst_delay_s=GRB_T0.minus(GW_T0),
         superevent_id=gravitational_wave.SUPEREVENT,

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from hub.demo.published import flux_njy
 from hub.demo.visits import Place, Visits
 
-VARIABLE_STAR, ACTIVE_GALAXY, SUPERNOVA, FLARE, ARTEFACT, KNOWN_ASTEROID, UNKNOWN_ASTEROID, COUNTERPART = range(8)
+VARIABLE_STAR, ACTIVE_GALAXY, SUPERNOVA, FLARE, ARTEFACT, KNOWN_ASTEROID, UNKNOWN_ASTEROID, COUNTERPART, DECOY = range(9)
 """Kinds of source."""
 
 KIND_NAMES = (
@@ -24,6 +24,7 @@ KIND_NAMES = (
     "known asteroid",
     "unknown asteroid",
     "counterpart",
+    "dwarf nova",
 )
 """Names of the kinds, by number."""
 

@@ -3,7 +3,7 @@ import hashlib
 import numpy as np
 import pytest
 
-from hub.demo import gravitational_wave
+from hub.demo import bursts, gravitational_wave
 from hub.demo.night import build_night
 from hub.demo.published import GW_T0, KILONOVA_DEC_DEG, KILONOVA_RA_DEG, kilonova_flux_njy
 from hub.demo.visits import ALERTS_PER_DEG2, DEPTH_5SIGMA_AB
@@ -122,3 +122,13 @@ def test_fields_elsewhere_have_nothing_to_do_with_the_gravitational_wave(records
         "S170817ht 1",
         "S170817ht 8",
     }
+
+
+def test_the_false_burst_has_a_candidate_seen_again_that_begins_after_it(night, records):
+    seen = [r for r in records if str(r["diaSource"]["diaObjectId"]) == night.truth.decoy_object_id]
+    assert len(seen) == 4
+    first = Instant.from_mjd_tai(seen[0]["diaSource"]["midpointMjdTai"])
+    assert 0 < first.minus(bursts.FALSE_T0) < 2 * 3600
+    fluxes = [r["diaSource"]["psfFlux"] for r in seen]
+    assert fluxes[0] > 1.5 * fluxes[2]
+    assert night.truth.kind_of_object[night.truth.decoy_object_id] == "dwarf nova"
