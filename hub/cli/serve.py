@@ -1,0 +1,101 @@
+"""``mmhub serve``: the HTTP API on a database that is there."""
+
+import asyncio
+import socket
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from hub.cli.invocation import EXIT_FAILED, start
+from hub.cli.output import complain
+from hub.errors import ConfigError
+
+if TYPE_CHECKING:
+    from hub.config import ApiSection
+    from hub.storage.engine import Store
+
+GRACE_S = 10
+"""Time that open requests have to end once the server is asked to stop, seconds."""
+
+MAX_CONNECTIONS = 512
+"""More at once are answered 503."""
+
+
+def register(app: typer.Typer) -> None:
+    """Add the verbs of this file."""
+    app.command()(serve)
+
+
+def serve(
+    context: typer.Context,
+    host: Annotated[str | None, typer.Option(help="Address to listen at; overrides api.host.")] = None,
+    port: Annotated[int | None, typer.Option(min=0, max=65535, help="TCP port, 0 for a free one; overrides api.port.")] = None,
+) -> None:
+    """Answer the HTTP API from the database until SIGTERM or Ctrl-C; nothing is taken in or sent."""
+    settings = start(context, api__host=host, api__port=port)
+    from hub.bootstrap import open_database
+    from hub.runtime.supervisor import Loop, Supervisor
+
+    with open_database(settings) as store, listening(settings.api) as door:
+        supervisor = Supervisor([Loop(name="api", body=api_loop(store, door))])
+        asyncio.run(supervisor.run())
+    if supervisor.has_failed:
+        raise typer.Exit(EXIT_FAILED)
+
+
+@contextmanager
+def listening(api: "ApiSection") -> "Iterator[socket.socket]":
+    """Give a listening socket, and say where it is.
+
+    Raises
+    ------
+    ConfigError
+        The address cannot be had.
+    """
+    family = socket.AF_INET6 if ":" in api.host else socket.AF_INET
+    try:
+        door = socket.create_server((api.host, api.port), family=family, backlog=128)
+    except (OSError, UnicodeError) as error:
+        reason = (getattr(error, "strerror", None) or str(error)).partition(" (while")[0]
+        raise ConfigError(f"api.host and api.port: cannot listen at {api.host} port {api.port}: {reason}") from error
+    with door:
+        shown = f"[{api.host}]" if ":" in api.host else api.host
+        complain(f"the API answers at http://{shown}:{door.getsockname()[1]}/api/v1")
+        yield door
+
+
+def api_loop(store: "Store", door: socket.socket) -> Callable[[asyncio.Event], Awaitable[None]]:
+    """Return the body of a loop that serves the API on a listening socket until it is told to stop."""
+    import uvicorn
+
+    from hub.api.app import create_app
+
+    class Server(uvicorn.Server):
+        """A server that leaves signals to the supervisor."""
+
+        @contextmanager
+        def capture_signals(self) -> Iterator[None]:
+            yield
+
+    async def body(stop: asyncio.Event) -> None:
+        server = Server(
+            uvicorn.Config(
+                create_app(store),
+                lifespan="on",
+                log_config=None,
+                access_log=False,
+                server_header=False,
+                limit_concurrency=MAX_CONNECTIONS,
+                timeout_graceful_shutdown=GRACE_S,
+            )
+        )
+        async with asyncio.TaskGroup() as group:
+            serving = group.create_task(server.serve(sockets=[door]))
+            stopping = group.create_task(stop.wait())
+            await asyncio.wait({serving, stopping}, return_when=asyncio.FIRST_COMPLETED)
+            server.should_exit = True
+            stopping.cancel()
+
+    return body
