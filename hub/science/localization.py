@@ -63,7 +63,7 @@ _START_ORDER = 3
 _REACH_SIGMA = 6.0
 """Pixels are refined out to this many standard deviations, where the density is 1e-8 of the peak."""
 
-_PIXEL_OVER_SIGMA = 0.25
+_PIXEL_OVER_SIGMA = 0.18
 """Radius of a refined pixel in standard deviations."""
 
 _RADIUS_OVER_SIDE = 1.1
