@@ -172,7 +172,7 @@ def _source_rows(
     blur = 0.9 / 3600 / snr
     dipole = catalogue.is_dipole[rows]
     artefact = catalogue.kind[rows] == ARTEFACT
-    shapeless = rng.random(n) < 0.2 / (1 + np.exp(snr - 6))
+    shapeless = rng.random(n) < 0.2 / (1 + np.exp(np.minimum(snr - 6, 50.0)))
     columns: dict[str, NDArray[Any]] = {
         "diaSourceId": catalogue.source_id[rows],
         "visit": catalogue.visit[rows],

@@ -132,3 +132,9 @@ def test_the_false_burst_has_a_candidate_seen_again_that_begins_after_it(night, 
     fluxes = [r["diaSource"]["psfFlux"] for r in seen]
     assert fluxes[0] > 1.5 * fluxes[2]
     assert night.truth.kind_of_object[night.truth.decoy_object_id] == "dwarf nova"
+
+
+def test_the_brightest_artefact_of_many_seeds_overflows_nothing():
+    night = build_night(19)  # holds a false detection with a signal to noise over 700; warnings are errors
+    catalogue = night.writer.catalogue
+    assert np.max(np.abs(catalogue.flux_njy) / catalogue.error_njy) > 700
