@@ -69,14 +69,19 @@ class _Night:
     """What holds when at one site; arrays of shape (n_times,)."""
 
     high: NDArray[np.bool_]
-    dark: NDArray[np.bool_]
-    moonless: NDArray[np.bool_]
-    airmass: NDArray[np.float64]
-    altitude_deg: NDArray[np.float64]
+    """Within the airmass."""
 
-    @property
-    def all(self) -> NDArray[np.bool_]:
-        return self.high & self.dark & self.moonless
+    dark: NDArray[np.bool_]
+    """High and the Sun down."""
+
+    good: NDArray[np.bool_]
+    """High, dark and away from the Moon."""
+
+    best_airmass: float
+    """At the good times; of no use where there are none."""
+
+    best_altitude_deg: float
+    """At the good times, at all times where there are none."""
 
 
 def load_sites(text: str) -> tuple[Site, ...]:
@@ -128,7 +133,7 @@ def visibility(  # noqa: PLR0917 - place, sites, window and constraints, in the 
 
     Notes
     -----
-    Some 0.2 s per site and day of window (two shared cores); the first call in a process takes a second or two more.
+    Some 0.1 s per site and day of window (two shared cores); the first call in a process takes a second or two more.
     """
     duration_s = end.minus(start)
     if not 0 <= duration_s <= MAX_WINDOW_S:
@@ -171,53 +176,56 @@ def _site(row: dict[str, Any]) -> Site:
 def _night(site: Site, target: FixedTarget, times: Time, constraints: Constraints) -> _Night:
     location = EarthLocation.from_geodetic(site.lon_deg * u.deg, site.lat_deg * u.deg, site.height_m * u.m)
     observer = Observer(location=location, name=site.name)
-    altaz = observer.altaz(times, target)
     high = AirmassConstraint(max=constraints.max_airmass)
     dark = AtNightConstraint(max_solar_altitude=constraints.max_sun_altitude_deg * u.deg)
     moonless = MoonSeparationConstraint(min=constraints.min_moon_separation_deg * u.deg)
+    is_high = _holds(high, observer, target, times, np.ones(len(times), dtype=np.bool_))
+    is_dark = _holds(dark, observer, target, times, is_high)
+    is_good = _holds(moonless, observer, target, times, is_dark)
+    # What the verdict tells: the airmass where all is well, else the altitude that was not enough.
+    altaz = observer.altaz(times[is_good] if is_good.any() else times, target)
     return _Night(
-        high=_holds(high, observer, target, times),
-        dark=_holds(dark, observer, target, times),
-        moonless=_holds(moonless, observer, target, times),
-        airmass=np.asarray(altaz.secz.value, dtype=np.float64),
-        altitude_deg=np.asarray(altaz.alt.deg, dtype=np.float64),
+        high=is_high,
+        dark=is_dark,
+        good=is_good,
+        best_airmass=float(altaz.secz.min()),
+        best_altitude_deg=float(altaz.alt.deg.max()),
     )
 
 
-def _holds(constraint: Any, observer: Observer, target: FixedTarget, times: Time) -> NDArray[np.bool_]:
-    return np.asarray(constraint(observer, target, times=times), dtype=np.bool_).reshape(len(times))
+def _holds(constraint: Any, observer: Observer, target: FixedTarget, times: Time, where: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Return where a constraint holds, looking only where the ones before it do: the Sun and above all the Moon are dear."""
+    holds = where.copy()
+    if where.any():
+        holds[where] = np.asarray(constraint(observer, target, times=times[where]), dtype=np.bool_).reshape(-1)
+    return holds
 
 
 def _verdict(site: Site, night: _Night, instants: Sequence[Instant], constraints: Constraints) -> Visibility:
-    good = np.flatnonzero(night.all)
+    good = np.flatnonzero(night.good)
     if len(good) == 0:
         reason = _why_not(night, instants, constraints)
         return Visibility(
             site=site.name, is_observable=False, window_start=None, window_end=None, best_airmass=None, reason=reason
         )
     first, last = instants[good[0]], instants[good[-1]]
-    airmass = float(night.airmass[good].min())
     n_spans = 1 + int(np.count_nonzero(np.diff(good) > 1))
     spans = f" in {n_spans} spans" if n_spans > 1 else ""
-    reason = f"observable at {site.name} from {_minute(first)} to {_minute(last)}{spans}, best airmass {airmass:.2f}"
+    reason = f"observable at {site.name} from {_minute(first)} to {_minute(last)}{spans}, best airmass {night.best_airmass:.2f}"
     return Visibility(
-        site=site.name, is_observable=True, window_start=first, window_end=last, best_airmass=airmass, reason=reason
+        site=site.name, is_observable=True, window_start=first, window_end=last, best_airmass=night.best_airmass, reason=reason
     )
 
 
 def _why_not(night: _Night, instants: Sequence[Instant], constraints: Constraints) -> str:
-    """Return the first of the reasons that alone suffices, else which constraints are never met together."""
+    """Return what is never met, or never together with what is before it."""
     until = f"before {_minute(instants[-1])}"
     airmass, sun, moon = constraints.max_airmass, constraints.max_sun_altitude_deg, constraints.min_moon_separation_deg
-    if night.altitude_deg.max() < 0:
+    if night.best_altitude_deg < 0:
         return f"never above the horizon {until}"
     if not night.high.any():
-        return f"never within airmass {airmass:g} {until}: it culminates at altitude {night.altitude_deg.max():.0f} deg"
+        return f"never within airmass {airmass:g} {until}: it culminates at altitude {night.best_altitude_deg:.0f} deg"
     if not night.dark.any():
-        return f"no darkness {until}: the Sun stays above {sun:g} deg"
-    if not night.moonless.any():
-        return f"always within {moon:g} deg of the Moon {until}"
-    if not (night.high & night.dark).any():
         return f"within airmass {airmass:g} only while the Sun is above {sun:g} deg, {until}"
     return f"in the dark and within airmass {airmass:g} only while within {moon:g} deg of the Moon, {until}"
 

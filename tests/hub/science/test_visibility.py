@@ -109,7 +109,7 @@ def test_a_target_beside_the_full_moon_is_refused_for_that_reason(sites):
 def test_daylight_is_named_as_the_reason(sites):
     window = utc("2026-12-17T13:00Z"), utc("2026-12-17T18:00Z")
     (day,) = visibility(230.0, -30.0, [sites["CTIO"]], *window, Constraints())
-    assert day.reason == "no darkness before 2026-12-17T18:00Z: the Sun stays above -18 deg"
+    assert day.reason == "within airmass 2 only while the Sun is above -18 deg, before 2026-12-17T18:00Z"
 
 
 def test_several_nights_are_counted(sites):
