@@ -127,3 +127,10 @@ def test_wheel_installs_with_all_its_dependencies_in_an_empty_environment(wheel:
     run(python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", wheel, cwd=tmp_path, timeout=800)
     run(tmp_path / "env" / "bin" / "mmhub", "config", "check", cwd=tmp_path)
     run(python, "-m", "pip", "check", cwd=tmp_path)
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not (REPOSITORY / "hub" / "cli" / "demo.py").exists(), reason="there is no demo yet")
+def test_installed_demo_runs_to_its_end(environment: Path, tmp_path: Path) -> None:
+    run(environment / "bin" / "mmhub", "demo", "--alerts", "2000", "--report", "report.json", cwd=tmp_path, timeout=240)
+    assert json.loads((tmp_path / "report.json").read_text())["n_notices"] > 0
