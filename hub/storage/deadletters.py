@@ -45,15 +45,19 @@ def add(
     format: str | None,  # noqa: A002 - the field's word
     adapter_version: str,
     at: Instant,
-) -> None:
-    """Record that a message was refused; a second refusal of the same bytes counts the tries and keeps the newer reason."""
-    envelopes.keep(session, envelope, MessageState.DEAD)
+) -> bool:
+    """Record that a message was refused, bytes included; return whether these bytes were not kept before.
+
+    A second refusal of the same bytes counts the tries and keeps the newer reason.
+    """
+    is_new = envelopes.keep(session, envelope, MessageState.DEAD)
     columns = table(DeadLetterRow).c
     again = {"reason": storable(reason), "format": format, "adapter_version": adapter_version, "last_tai_us": at.tai_us}
     statement = insert(session, DeadLetterRow).values(
         digest=envelope.digest, source=storable(envelope.source), tries=1, first_tai_us=at.tai_us, **again
     )
     session.execute(statement.on_conflict_do_update(index_elements=[columns.digest], set_={**again, "tries": columns.tries + 1}))
+    return is_new
 
 
 def listing(session: Session, *, source: str | None = None, limit: int | None = None) -> list[DeadLetter]:

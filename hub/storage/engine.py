@@ -8,6 +8,7 @@ helps; one that asks for the write lock first simply waits for its turn.
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 from sqlalchemy import Connection, Engine, create_engine, event
@@ -17,7 +18,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm import Session
 
 from hub.errors import ConfigError, StorageError
-from hub.storage.tables import Base
+from hub.storage import schema
 
 BUSY_TIMEOUT_S = 60
 """How long a SQLite connection waits for the write lock, seconds."""
@@ -78,18 +79,37 @@ def open_store(url: str) -> Store:
 
 
 def upgrade(url: str) -> None:
-    """Bring the schema of a database up to date, creating it where there is none."""
-    engine = make_engine(url)
-    Base.metadata.create_all(engine)
-    engine.dispose()
+    """Bring the schema of a database up to date, creating it where there is none.
+
+    Raises
+    ------
+    ConfigError
+        The URL is of no database that is supported.
+    StorageError
+        The database cannot be reached.
+    """
+    with _schema_engine(url) as engine:
+        schema.upgrade(engine)
 
 
 def is_current(url: str) -> bool:
-    """Return whether the database has the schema that this version of the hub needs."""
-    return True
+    """Return whether the database has the schema that this version of the hub needs; errors as `upgrade`."""
+    with _schema_engine(url) as engine:
+        return schema.current(engine) == schema.head()
 
 
-def make_engine(url: str) -> Engine:
+@contextmanager
+def _schema_engine(url: str) -> Iterator[Engine]:
+    # A batch migration drops and copies a table: with foreign keys enforced, SQLite would delete the rows that point to it.
+    engine = make_engine(url, enforce_foreign_keys=False)
+    try:
+        with _translated():
+            yield engine
+    finally:
+        engine.dispose()
+
+
+def make_engine(url: str, *, enforce_foreign_keys: bool = True) -> Engine:
     """Return an engine with this module's transaction rules, without looking at the schema.
 
     Raises
@@ -101,7 +121,7 @@ def make_engine(url: str) -> Engine:
     if parsed.get_backend_name() == "postgresql":
         return create_engine(parsed, pool_pre_ping=True)
     engine = create_engine(parsed, connect_args={"timeout": BUSY_TIMEOUT_S})
-    event.listen(engine, "connect", _prepare_sqlite)
+    event.listen(engine, "connect", partial(_prepare_sqlite, "ON" if enforce_foreign_keys else "OFF"))
     event.listen(engine, "begin", _begin_sqlite)
     return engine
 
@@ -124,17 +144,23 @@ def _parse(url: str) -> URL:
 
 @contextmanager
 def _session(engine: Engine) -> Iterator[Session]:
+    with _translated(), Session(engine, expire_on_commit=False) as session:
+        yield session
+
+
+@contextmanager
+def _translated() -> Iterator[None]:
+    """Turn the driver's "it does not work now" into ours; errors that a value causes go through as they are."""
     try:
-        with Session(engine, expire_on_commit=False) as session:
-            yield session
+        yield
     except (OperationalError, InterfaceError, PoolTimeout) as error:
         cause = str(getattr(error, "orig", None) or error).strip().splitlines()[0]
         raise StorageError(f"the state database does not answer: {cause}") from error
 
 
-def _prepare_sqlite(connection: Any, _record: Any) -> None:
+def _prepare_sqlite(foreign_keys: str, connection: Any, _record: Any) -> None:
     connection.isolation_level = None  # the driver begins no transaction by itself: _begin_sqlite does
-    for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
+    for pragma in ("journal_mode=WAL", "synchronous=FULL", f"foreign_keys={foreign_keys}"):
         connection.execute(f"PRAGMA {pragma}").close()
 
 

@@ -8,14 +8,14 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
-from sqlalchemy import func, select, update
+from sqlalchemy import delete, func, select, update
 from sqlalchemy.orm import Session
-from sqlmodel import col, delete
+from sqlmodel import col
 
 from hub.model.envelope import Envelope, Trust
 from hub.model.instant import Instant
 from hub.storage.tables import RawMessageRow, ReceptionRow, SourceCountRow
-from hub.storage.writing import insert, insert_new, storable, table, upsert
+from hub.storage.writing import insert, insert_new, storable, table
 
 
 class MessageState(StrEnum):
@@ -154,7 +154,6 @@ def release(session: Session, digest: str, source: str) -> int:
     sources stay in flight, and so do the bytes until the last of them is released.
     """
     deliveries = _take_in_flight(session, digest, source)
-    session.execute(delete(ReceptionRow).where(col(ReceptionRow.digest) == digest, col(ReceptionRow.source) == source))
     others = select(col(ReceptionRow.source)).where(col(ReceptionRow.digest) == digest, col(ReceptionRow.in_flight) > 0)
     if session.execute(others.limit(1)).first() is None:
         session.execute(delete(ReceptionRow).where(col(ReceptionRow.digest) == digest))
@@ -162,8 +161,11 @@ def release(session: Session, digest: str, source: str) -> int:
     return deliveries
 
 
-def reopen(session: Session, digest: str, source: str) -> bool:
-    """Take a refused message back into flight, off the books of the dead; return False where these bytes are not refused ones."""
+def reopen(session: Session, digest: str) -> Envelope | None:
+    """Take a refused message back into flight, off the books of the dead; return it, None where these bytes are not refused ones.
+
+    It is booked for the source that its bytes came from first.
+    """
     statement = (
         update(RawMessageRow)
         .where(col(RawMessageRow.digest) == digest, col(RawMessageRow.state) == MessageState.DEAD.value)
@@ -171,26 +173,35 @@ def reopen(session: Session, digest: str, source: str) -> bool:
         .returning(col(RawMessageRow.digest))
     )
     if session.execute(statement).first() is None:
-        return False
+        return None
     message = raw(session, digest)
     assert message is not None
-    upsert(
-        session,
-        ReceptionRow,
-        {
-            "digest": digest,
-            "source": source,
-            "in_flight": 1,
-            "position": message.position,
-            "topic": message.topic,
-            "media_type": message.media_type,
-            "trust": message.trust.value,
-            "received_tai_us": message.received_at.tai_us,
-        },
-        key=["digest", "source"],
+    values = {
+        "digest": digest,
+        "source": message.source,
+        "in_flight": 1,
+        "position": message.position,
+        "topic": message.topic,
+        "media_type": message.media_type,
+        "trust": message.trust.value,
+        "received_tai_us": message.received_at.tai_us,
+    }
+    columns = table(ReceptionRow).c
+    session.execute(
+        insert(session, ReceptionRow)
+        .values(values)
+        .on_conflict_do_update(index_elements=[columns.digest, columns.source], set_={"in_flight": columns.in_flight + 1})
     )
-    count_alerts(session, source, received=0, stored=0, duplicates=0, dead_letters=-1)
-    return True
+    count_alerts(session, message.source, received=0, stored=0, duplicates=0, dead_letters=-1)
+    return Envelope(
+        payload=message.payload,
+        source=message.source,
+        received_at=message.received_at,
+        position=message.position,
+        media_type=message.media_type,
+        topic=message.topic,
+        trust=message.trust,
+    )
 
 
 def pending(session: Session) -> list[Envelope]:

@@ -59,6 +59,7 @@ def trust(session: Session, digest: str) -> list[str]:
     """Believe the notices with these bytes, as a trusted source brought them too; return the ids of the events that changes."""
     rows = session.scalars(select(NoticeRow).where(col(NoticeRow.digest) == digest, col(NoticeRow.is_trusted).is_(False))).all()
     for row in rows:
+        hold(session, f"event {row.event_id}")
         document = {**row.document, "is_trusted": True}
         place = col(NoticeRow.notice_id) == row.notice_id
         session.execute(update(NoticeRow).where(place).values(is_trusted=True, document=document))

@@ -1,0 +1,399 @@
+"""Envelopes to stored notices and alert rows: raw bytes first, then what they mean, and only then an acknowledgement.
+
+Notices, circulars and containers are kept as raw bytes and counted as received before anyone looks inside; a crash from there on
+is made good by `Intake.resume`. Packets in Confluent framing (first byte 0) are not kept one by one: their rows go to the alert
+history, and an interrupted batch comes again from its source, which was not acknowledged.
+
+The hub's own messages come back from whoever relays them. One that stands in the outbox is an echo and counts as a duplicate; one
+that bears the hub's authority and was never written here is refused.
+"""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from sqlalchemy.orm import Session
+
+from hub.errors import DecodeError, SkymapRefused, StorageError
+from hub.model.alert import AlertBatch
+from hub.model.envelope import Envelope, Trust
+from hub.model.event import StoredNotice, assemble
+from hub.model.notice import Notice, Role
+from hub.model.sky import Localization
+from hub.ports import AlertHistory, AlertRows, Clock, DecodedAlerts, DecodedContext, DecodedNotice, Decoder, SkymapReader
+from hub.science.localization import localization_from_skymap, localize
+from hub.science.skymap_rules import peak_disagrees
+from hub.services.correlation import EVENT_JOB
+from hub.storage import contexts, deadletters, envelopes, events, jobs, localizations, notices, outbox
+from hub.storage.engine import Store
+from hub.storage.envelopes import MessageState
+from hub.storage.notices import Addition
+from hub.telemetry import get_logger
+from hub.version import VERSION
+
+log = get_logger(__name__)
+
+_FRAMED = b"\x00"
+"""First byte of a packet in Confluent framing."""
+
+_MOCK_ID = re.compile(r"(MS|TS)\d{6}[a-z]+|M\d+")
+"""Event ids that only mock events have: LVK's ``MS230518a`` and ``TS...``, trigger numbers with an M before them."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IntakeSettings:
+    """What intake must know of its hub."""
+
+    authority: str
+    """IVOA authority of this hub; its own messages are not taken in again."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """What became of one envelope."""
+
+    state: MessageState
+    kind: str
+    """``notice``, ``alert``, ``rejected``, ``known`` (bytes settled before), or the kind of a context: ``circular`` ..."""
+
+    event_id: str | None = None
+    notice_id: str | None = None
+    is_revision: bool = False
+    reason: str = ""
+    """Why it was refused, or why it is a duplicate."""
+
+    n_alerts: int = 0
+    """Alerts read from it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class AppendedAlerts:
+    """Rows that are in the alert history now, known ones included: matching them again does no harm, and missing them would."""
+
+    batch: AlertBatch
+    payloads: tuple[bytes, ...]
+    """The message of each row."""
+
+    n_new: int
+    """Rows that the history did not have before."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class IntakeReport:
+    """What one call took in. Everything in it is durable: the caller may acknowledge, then match."""
+
+    outcomes: tuple[Outcome, ...]
+    """One for each envelope, in their order."""
+
+    event_ids: frozenset[str]
+    """Events whose notices changed; each has an open job."""
+
+    alerts: tuple[AppendedAlerts, ...]
+
+
+class Intake:
+    """Takes messages in. Several may run at once on one database."""
+
+    def __init__(
+        self,
+        *,
+        store: Store,
+        decoder: Decoder,
+        skymaps: SkymapReader,
+        history: AlertHistory,
+        clock: Clock,
+        settings: IntakeSettings,
+    ) -> None:
+        self._store = store
+        self._decoder = decoder
+        self._skymaps = skymaps
+        self._history = history
+        self._clock = clock
+        self._own = f"ivo://{settings.authority}/"
+
+    def accept(self, arrived: Sequence[Envelope]) -> IntakeReport:
+        """Take in some envelopes; when this returns, all of them may be acknowledged.
+
+        A message that cannot be used becomes a dead letter and stops no other.
+
+        Raises
+        ------
+        StorageError
+            The database does not take it: none may be acknowledged.
+        """
+        run = _Run(len(arrived))
+        framed: dict[str, list[int]] = {}
+        others: list[int] = []
+        for index, envelope in enumerate(arrived):
+            place = framed.setdefault(envelope.source, []) if envelope.payload[:1] == _FRAMED else others
+            place.append(index)
+        with self._store.transaction() as session:
+            states = {index: envelopes.receive(session, arrived[index]).state for index in others}
+        for index in others:
+            run.outcomes[index] = self._settle(arrived[index], states[index], run)
+        for places in framed.values():
+            self._accept_framed(arrived, places, run)
+        return run.report()
+
+    def retry(self, digest: str) -> Outcome | None:
+        """Take a dead letter (whole digest) in again; return None where there is no such letter.
+
+        Its alerts and events are in no report: the event's job does the rest, and alerts are found by every later event.
+        """
+        run = _Run(1)
+        with self._store.transaction() as session:
+            envelope = envelopes.reopen(session, digest)
+        return None if envelope is None else self._settle(envelope, MessageState.RECEIVED, run)
+
+    def resume(self) -> IntakeReport:
+        """Finish what was in flight when the hub stopped; to be called once after each start, before anything new is accepted."""
+        with self._store.reading() as session:
+            waiting = envelopes.pending(session)
+        run = _Run(len(waiting))
+        for index, envelope in enumerate(waiting):
+            run.outcomes[index] = self._settle(envelope, MessageState.RECEIVED, run)
+        return run.report()
+
+    # ------------------------------------------------------------------------------------------------------- one message
+
+    def _settle(self, envelope: Envelope, state: MessageState, run: "_Run") -> Outcome:
+        """Understand a received message and store what it says, or why it says nothing."""
+        try:
+            if state in (MessageState.STORED, MessageState.DUPLICATE):
+                return self._known(envelope, run)
+            match self._decoder.decode(envelope):
+                case DecodedNotice(notice=notice):
+                    return self._notice(envelope, notice, run)
+                case DecodedAlerts():
+                    return self._container(envelope, run)
+                case DecodedContext() as context:
+                    return self._context(envelope, context)
+        except DecodeError as error:
+            return self._refuse(envelope, error.reason, error.format)
+        except StorageError:
+            raise
+        except Exception as error:  # one bad message must not stop the others
+            log.exception("message broke intake", source=envelope.source, digest=envelope.digest)
+            return self._refuse(envelope, f"internal error: {type(error).__name__}", None)
+
+    def _known(self, envelope: Envelope, run: "_Run") -> Outcome:
+        """Count bytes that are settled; a trusted source makes notices trusted that only untrusted ones had brought."""
+        with self._store.transaction() as session:
+            if envelope.trust is Trust.TRUSTED:
+                self._trust(session, envelope.digest, run)
+            envelopes.finish(session, envelope.digest, envelope.source, MessageState.DUPLICATE)
+        return Outcome(state=MessageState.DUPLICATE, kind="known", reason="the same bytes are stored already")
+
+    def _trust(self, session: Session, digest: str, run: "_Run") -> None:
+        for event_id in notices.trust(session, digest):
+            self._event_changed(session, event_id, run)
+
+    def _context(self, envelope: Envelope, context: DecodedContext) -> Outcome:
+        with self._store.transaction() as session:
+            contexts.add(session, envelope.digest, context, envelope.received_at)
+            deadletters.remove(session, envelope.digest)
+            envelopes.finish(session, envelope.digest, envelope.source, MessageState.STORED)
+        return Outcome(state=MessageState.STORED, kind=context.kind)
+
+    def _refuse(self, envelope: Envelope, reason: str, wire_format: str | None) -> Outcome:
+        """Keep the bytes with the reason."""
+        with self._store.transaction() as session:
+            self._dead_letter(session, envelope, reason, wire_format)
+            envelopes.finish(session, envelope.digest, envelope.source, MessageState.DEAD)
+        return Outcome(state=MessageState.DEAD, kind="rejected", reason=reason)
+
+    def _dead_letter(self, session: Session, envelope: Envelope, reason: str, wire_format: str | None) -> bool:
+        log.warning("message refused", source=envelope.source, digest=envelope.digest, reason=reason)
+        return deadletters.add(session, envelope, reason=reason, format=wire_format, adapter_version=VERSION, at=self._clock())
+
+    # ------------------------------------------------------------------------------------------------------------ notices
+
+    def _notice(self, envelope: Envelope, notice: Notice, run: "_Run") -> Outcome:
+        """Store a notice with its event, its map, its outcome and the job that follows from it, in one transaction."""
+        if notice.ivorn is not None and notice.ivorn.startswith(self._own):
+            return self._echo(envelope, notice.ivorn)
+        localization, remarks = self._localize(notice)
+        event_id = event_id_of(notice)
+        stored = StoredNotice(
+            notice_id=notices.notice_id(notice.identity, envelope.digest),
+            notice=notice,
+            received_at=envelope.received_at,
+            is_trusted=envelope.trust is Trust.TRUSTED,
+            digest=envelope.digest,
+            localization_id=localization.localization_id if localization else None,
+            remarks=remarks,
+        )
+        with self._store.transaction() as session:
+            addition = notices.add(session, stored, event_id)
+            if addition is not Addition.DUPLICATE:
+                if localization is not None:
+                    localizations.save(session, localization)
+                if event_id is not None:
+                    self._event_changed(session, event_id, run)
+            elif stored.is_trusted:
+                self._trust(session, envelope.digest, run)
+            state = MessageState.DUPLICATE if addition is Addition.DUPLICATE else MessageState.STORED
+            deadletters.remove(session, envelope.digest)
+            envelopes.finish(session, envelope.digest, envelope.source, state)
+        log.info("notice " + addition.value, stream=notice.stream, event_id=event_id, ivorn=notice.ivorn)  # noqa: G003 - four constants
+        return Outcome(
+            state=state,
+            kind="notice",
+            event_id=event_id,
+            notice_id=stored.notice_id,
+            is_revision=addition is Addition.REVISION,
+        )
+
+    def _echo(self, envelope: Envelope, ivorn: str) -> Outcome:
+        """Count our own message that came back; refuse one that only claims to be ours."""
+        with self._store.transaction() as session:
+            if outbox.get(session, ivorn) is not None:
+                envelopes.finish(session, envelope.digest, envelope.source, MessageState.DUPLICATE)
+                return Outcome(state=MessageState.DUPLICATE, kind="notice", reason=f"an echo of this hub's own {ivorn}")
+        return self._refuse(envelope, f"{ivorn} bears this hub's authority, but this hub never wrote it", None)
+
+    def _event_changed(self, session: Session, event_id: str, run: "_Run") -> None:
+        events.save(session, assemble(event_id, notices.of_event(session, event_id)))
+        jobs.put(session, EVENT_JOB, event_id)
+        run.event_ids.add(event_id)
+
+    def _localize(self, notice: Notice) -> tuple[Localization | None, tuple[str, ...]]:
+        """Return where the notice says its event lies, by its map or else by its position, and what was wrong with the map."""
+        if not notice.localizes:
+            return None, ()
+        remarks: tuple[str, ...] = ()
+        if notice.skymap is not None:
+            try:
+                skymap, remarks = self._skymaps.read(notice.skymap)
+            except SkymapRefused as error:
+                remarks = (f"The sky map is not usable: {error}",)
+            else:
+                if notice.position is not None and peak_disagrees(skymap, notice.position):
+                    remarks += ("The densest place of the sky map lies outside the stated error region.",)
+                return localization_from_skymap(skymap, remarks), remarks
+        if notice.position is None:
+            return None, remarks
+        return localize(notice.position, notice.systematic_model), remarks
+
+    # ------------------------------------------------------------------------------------------------------------- alerts
+
+    def _accept_framed(self, arrived: Sequence[Envelope], places: Sequence[int], run: "_Run") -> None:
+        """Take in Confluent packets from one source: all at once, or one by one where one of them breaks the decoder."""
+        batch = [arrived[place] for place in places]
+        try:
+            rows = self._decoder.decode_alert_batch(batch)
+        except Exception as error:  # one bad message must not stop the others
+            log.exception("alerts broke intake", n_messages=len(batch))
+            if len(batch) > 1:
+                for place in places:
+                    self._accept_framed(arrived, [place], run)
+                return
+            rows = AlertRows(batches=(), message_index=(), refused=((0, f"internal error: {type(error).__name__}"),))
+        n_rows, n_new = self._append(rows, batch, run)
+        refused = _reasons(rows)
+        with self._store.transaction() as session:
+            letters = sum(self._dead_letter(session, batch[index], reason, None) for index, reason in refused.items())
+            envelopes.count_alerts(
+                session,
+                batch[0].source,
+                received=n_rows + len(refused),
+                stored=n_new,
+                duplicates=n_rows - n_new + len(refused) - letters,
+                dead_letters=letters,
+            )
+        for index, place in enumerate(places):
+            run.outcomes[place] = _alert_outcome(rows, index, refused.get(index))
+
+    def _container(self, envelope: Envelope, run: "_Run") -> Outcome:
+        """Open a container: its alerts count one by one, those that were refused together as one dead letter that keeps it.
+
+        A container without a refused alert is not kept: its source has it.
+        """
+        rows = self._decoder.decode_alert_batch([envelope])
+        n_rows, n_new = self._append(rows, [envelope], run)
+        reason = _reasons(rows).get(0)
+        with self._store.transaction() as session:
+            if reason is None:
+                deadletters.remove(session, envelope.digest)
+                deliveries = envelopes.release(session, envelope.digest, envelope.source)
+                added, repeats = n_rows - 1, deliveries - 1
+            else:
+                self._dead_letter(session, envelope, reason, None)
+                envelopes.finish(session, envelope.digest, envelope.source, MessageState.DEAD)
+                deliveries, added, repeats = 1, n_rows, 0
+            if deliveries:  # else another worker has booked it
+                envelopes.count_alerts(
+                    session,
+                    envelope.source,
+                    received=added,
+                    stored=n_new,
+                    duplicates=n_rows - n_new + repeats,
+                    dead_letters=0,
+                )
+        return _alert_outcome(rows, 0, reason)
+
+    def _append(self, rows: AlertRows, batch: Sequence[Envelope], run: "_Run") -> tuple[int, int]:
+        """Append rows to the history, each alert once; return how many rows there were and how many were new to it."""
+        n_rows = n_new = 0
+        for alerts, message in zip(rows.batches, rows.message_index, strict=True):
+            first = _first_of_each(alerts.source_id)
+            unique = alerts.take(first)
+            new = self._history.append(unique)
+            payloads = tuple(batch[index].payload for index in message[first].tolist())
+            run.alerts.append(AppendedAlerts(batch=unique, payloads=payloads, n_new=new))
+            n_rows += len(alerts)
+            n_new += new
+        return n_rows, n_new
+
+
+class _Run:
+    """What one call has done so far."""
+
+    def __init__(self, n_envelopes: int) -> None:
+        self.outcomes: dict[int, Outcome] = {}
+        self.event_ids: set[str] = set()
+        self.alerts: list[AppendedAlerts] = []
+        self._n_envelopes = n_envelopes
+
+    def report(self) -> IntakeReport:
+        """Return it, with an outcome for each envelope."""
+        return IntakeReport(
+            outcomes=tuple(self.outcomes[index] for index in range(self._n_envelopes)),
+            event_ids=frozenset(self.event_ids),
+            alerts=tuple(self.alerts),
+        )
+
+
+def event_id_of(notice: Notice) -> str | None:
+    """Return the id of the event that a notice belongs to; a test message never joins a real event.
+
+    ``ID-test`` for a test message, unless the id itself is a mock's (`MS...`, `TS...`, M and digits): then all of it is a test.
+    """
+    if notice.event_key is None or notice.role is not Role.TEST or _MOCK_ID.fullmatch(notice.event_key):
+        return notice.event_key
+    return f"{notice.event_key}-test"
+
+
+def _reasons(rows: AlertRows) -> dict[int, str]:
+    """Return for each refused message one sentence; of a container with several refused alerts the first, and how many more."""
+    found: dict[int, list[str]] = {}
+    for index, reason in rows.refused:
+        found.setdefault(index, []).append(reason)
+    return {
+        index: reasons[0] if len(reasons) == 1 else f"{reasons[0]} (and {len(reasons) - 1} more of its alerts)"
+        for index, reasons in sorted(found.items())
+    }
+
+
+def _alert_outcome(rows: AlertRows, index: int, reason: str | None) -> Outcome:
+    n_alerts = sum(int(np.count_nonzero(message == index)) for message in rows.message_index)
+    if reason is None:
+        return Outcome(state=MessageState.STORED, kind="alert", n_alerts=n_alerts)
+    return Outcome(state=MessageState.DEAD, kind="rejected", reason=reason, n_alerts=n_alerts)
+
+
+def _first_of_each(source_ids: NDArray[np.int64]) -> NDArray[np.intp]:
+    """Return the index of the first row of each alert, ascending."""
+    return np.sort(np.unique(source_ids, return_index=True)[1])
