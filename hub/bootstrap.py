@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 
 from sqlalchemy.engine import make_url
@@ -9,8 +10,11 @@ from sqlalchemy.engine import make_url
 from adapters.codecs.decoder import WireDecoder
 from hub.config import Settings
 from hub.errors import StorageError
-from hub.ports import Decoder, SkymapReader
+from hub.model.instant import Instant
+from hub.ports import AlertHistory, Decoder, SkymapReader
 from hub.science.skymap_fits import SkymapWorker
+from hub.services.intake import Intake, IntakeSettings
+from hub.storage.alert_history import SqlAlertHistory
 from hub.storage.engine import Store, open_store
 
 
@@ -43,3 +47,27 @@ def open_skymap_reader(settings: Settings) -> Iterator[SkymapReader]:
     """Give the reader of sky maps; its child process starts with the first map and ends with the context."""
     with SkymapWorker(maps_per_child=settings.skymap.maps_per_child, map_s=settings.skymap.timeout_s) as worker:
         yield worker
+
+
+def open_history(store: Store) -> AlertHistory:
+    """Return the memory of past alerts on an open database."""
+    return SqlAlertHistory(store)
+
+
+@contextmanager
+def open_intake(settings: Settings, store: Store) -> Iterator[Intake]:
+    """Give what takes messages into an open database, with the child process that reads their maps."""
+    with open_skymap_reader(settings) as skymaps:
+        yield Intake(
+            store=store,
+            decoder=open_decoder(settings),
+            skymaps=skymaps,
+            history=open_history(store),
+            clock=now,
+            settings=IntakeSettings(authority=settings.hub.authority),
+        )
+
+
+def now() -> Instant:
+    """Return the present moment by this machine's clock."""
+    return Instant.from_datetime(datetime.now(UTC))
