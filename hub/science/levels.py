@@ -217,7 +217,9 @@ class Levels3D:
             )
         log_density = np.where(np.isnan(log_density) | (distance >= step * N_SHELLS), -np.inf, log_density)
         return VolumeHits(
-            searched_prob_vol=np.where(known, np.interp(log_density, self.log_density_edges, self.prob_above), np.nan),
+            searched_prob_vol=np.where(
+                known, np.minimum(np.interp(log_density, self.log_density_edges, self.prob_above), 1.0), np.nan
+            ),
             searched_vol_mpc3=np.where(known, np.interp(log_density, self.log_density_edges, self.volume_above_mpc3), np.nan),
             probdensity_vol=np.where(known, np.exp(log_density), np.nan),
         )

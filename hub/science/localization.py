@@ -59,9 +59,15 @@ maps)."""
 _SIGMA_OF_R68 = 0.66
 """Standard deviation over radius of 68 % containment, so that kappa = 1 / (0.66 r68)^2 (Briggs et al. 1999, ApJS 122, 503)."""
 
+_DOUBTFUL_COARSENESS = 5.0
+"""Beyond this factor a pixel's side is about one standard deviation."""
+
 _START_ORDER = 3
 _REACH_SIGMA = 6.0
 """Pixels are refined out to this many standard deviations, where the density is 1e-8 of the peak."""
+
+_LEAST_REACH_SIGMA = 2.5
+"""The same for regions so long and narrow that their pixels are scarce."""
 
 _PIXEL_OVER_SIGMA = 0.18
 """Radius of a refined pixel in standard deviations."""
@@ -121,7 +127,9 @@ def localize(position: StatedPosition, systematic_model: str | None = None) -> L
         components, source = drawn
         if position.systematic_included is False:
             remarks.append("The region holds statistical errors only.")
-    skymap = _skymap(components)
+    skymap, coarseness = _skymap(components)
+    if coarseness > _DOUBTFUL_COARSENESS:
+        remarks.append("The region is so long and narrow that the pixels of its map are wider than its error.")
     return localization_from_skymap(skymap, tuple(remarks), source=source)
 
 
@@ -240,7 +248,9 @@ def _gaussian_in(z: Callable[[Floats], Floats], scale: float, weight: float) -> 
 
     def split(vectors: Floats, radii: Floats, coarseness: float) -> NDArray[np.bool_]:
         nearest = z(vectors) - radii / scale
-        return np.asarray((radii > coarseness * _PIXEL_OVER_SIGMA * scale) & (nearest < _REACH_SIGMA))
+        # Where pixels are scarce the far tail gives way first.
+        reach = max(_REACH_SIGMA / coarseness, _LEAST_REACH_SIGMA)
+        return np.asarray((radii > coarseness * _PIXEL_OVER_SIGMA * scale) & (nearest < reach))
 
     return _Component(weight=weight, density=lambda vectors: np.exp(-0.5 * np.square(z(vectors))), split=split)
 
@@ -297,8 +307,8 @@ def _polygon(corners: tuple[tuple[float, float], ...], weight: float) -> _Compon
     return _Component(weight=weight, density=density, split=split)
 
 
-def _skymap(components: list[_Component]) -> Skymap:
-    """Return the normalised map of a sum of densities on pixels that resolve them."""
+def _skymap(components: list[_Component]) -> tuple[Skymap, float]:
+    """Return the normalised map of a sum of densities on pixels that resolve them, and how much coarser than wanted they are."""
     coarseness = 1.0
     pixels = _refined(components, coarseness)
     while pixels is None:
@@ -312,7 +322,7 @@ def _skymap(components: list[_Component]) -> Skymap:
         total = float((share * area).sum())
         if total > 0.0:
             density += component.weight / total * share
-    return Skymap(lo=lo, hi=hi, probdensity=density / float((density * area).sum()))
+    return Skymap(lo=lo, hi=hi, probdensity=density / float((density * area).sum())), coarseness
 
 
 def _refined(components: list[_Component], coarseness: float) -> tuple[Int64s, Int64s] | None:

@@ -163,6 +163,7 @@ def test_a_long_narrow_ring_stays_within_the_limit_of_pixels():
     localization = drawn(Annulus(radius_deg=80.0, half_width_deg=0.02))
     assert localization.summary.n_tiles <= 25_000
     assert total_probability(localization.skymap) == pytest.approx(1.0, abs=1e-9)
+    assert "wider than its error" in localization.remarks[0]
 
 
 @pytest.mark.parametrize("centre", [(15.0, 15.0), (0.0, 0.0), (123.0, 88.0)])

@@ -118,6 +118,22 @@ def test_a_flat_map_is_read_in_every_dialect(worker, ordering, per_row, names):
     np.testing.assert_allclose(found, flat.probdensity, rtol=1e-12)
 
 
+@pytest.mark.parametrize("kind", ["f4", "f8"])
+@pytest.mark.parametrize("n_values", [1, 2, 10**6])
+def test_equal_neighbours_of_a_flat_map_are_joined_as_ligo_skymap_does(worker, kind, n_values):
+    rng = np.random.default_rng(3)
+    values = np.repeat(rng.integers(1, n_values + 1, 192), 16) + np.where(np.arange(3072) < 100, rng.random(3072), 0)
+    layers = {"PROB": values / values.sum(), "DISTMU": np.round(values), "DISTSIGMA": np.ones(3072), "DISTNORM": np.ones(3072)}
+    data = fits_bytes({name: layer.astype(kind) for name, layer in layers.items()}, (("ORDERING", "NESTED"), ("COORDSYS", "C")))
+    expected = read_sky_map(io.BytesIO(data), moc=True)
+    skymap, _ = worker.read(data)
+    uniq = healpix.uniq_of_ranges(skymap.lo, skymap.hi)
+    by_uniq = np.argsort(uniq)
+    np.testing.assert_array_equal(uniq[by_uniq], expected["UNIQ"])
+    np.testing.assert_array_equal(skymap.probdensity[by_uniq], expected["PROBDENSITY"])
+    np.testing.assert_array_equal(skymap.distmu[by_uniq], expected["DISTMU"])
+
+
 @pytest.mark.parametrize(
     "card",
     [
