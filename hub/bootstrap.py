@@ -6,16 +6,33 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from sqlalchemy.engine import make_url
+from sqlalchemy.exc import DatabaseError
 
 from adapters.codecs.decoder import WireDecoder
 from hub.config import Settings
-from hub.errors import StorageError
+from hub.errors import ConfigError, StorageError
 from hub.model.instant import Instant
 from hub.ports import AlertHistory, Decoder, SkymapReader
 from hub.science.skymap_fits import SkymapWorker
 from hub.services.intake import Intake, IntakeSettings
 from hub.storage.alert_history import SqlAlertHistory
 from hub.storage.engine import Store, open_store
+
+
+def make_data_dir(settings: Settings) -> Path:
+    """Return the folder that the hub keeps everything in, made where it was missing.
+
+    Raises
+    ------
+    ConfigError
+        It cannot be made.
+    """
+    folder = settings.hub.data_dir
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ConfigError(f"hub.data_dir: the hub cannot make the folder {folder}: {error.strerror}") from error
+    return folder
 
 
 @contextmanager
@@ -30,7 +47,10 @@ def open_database(settings: Settings) -> Iterator[Store]:
     file = make_url(settings.storage_url).database if settings.storage_url.startswith("sqlite") else None
     if file and not Path(file).exists():
         raise StorageError(f"there is no database {file} yet: `mmhub ingest`, `mmhub demo` or `mmhub db upgrade` makes one")
-    store = open_store(settings.storage_url)
+    try:
+        store = open_store(settings.storage_url)
+    except DatabaseError as error:  # a file of another kind under the database's name
+        raise StorageError(f"the state database cannot be read: {error.orig}") from error
     try:
         yield store
     finally:

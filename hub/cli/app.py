@@ -99,7 +99,10 @@ def _internal_error(error: Exception, *, debug: bool) -> str:
     if debug:
         sys.stderr.write(text)
         return f"internal error ({type(error).__name__}), the traceback is above"
-    descriptor, path = tempfile.mkstemp(prefix="mmhub-error-", suffix=".txt")
+    try:
+        descriptor, path = tempfile.mkstemp(prefix="mmhub-error-", suffix=".txt")
+    except OSError:
+        return f"internal error ({type(error).__name__}); --debug before the verb shows the traceback"
     with os.fdopen(descriptor, "w", encoding="utf-8", errors="backslashreplace") as file:
         file.write(text)
     return f"internal error ({type(error).__name__}), the traceback is in {path}; --debug before the verb shows it"

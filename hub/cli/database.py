@@ -24,8 +24,9 @@ def _group() -> None:
 def upgrade(context: typer.Context) -> None:
     """Bring the database's tables to the form that this version needs; a new database is made."""
     settings = start(context)
+    from hub.bootstrap import make_data_dir
     from hub.storage.engine import upgrade as upgrade_database
 
-    settings.hub.data_dir.mkdir(parents=True, exist_ok=True)
+    make_data_dir(settings)
     upgrade_database(settings.storage_url)
     say(f"the database {redacted_url(settings.storage_url)} is up to date")

@@ -112,3 +112,27 @@ def test_database_is_made_and_made_again_without_harm(tmp_path: Path, capsys: py
         assert main(["--data-dir", str(tmp_path / "new"), "db", "upgrade"]) == 0
         assert "is up to date" in capsys.readouterr().out
     assert main(["--data-dir", str(tmp_path / "new"), "events"]) == 3
+
+
+def test_file_that_is_no_database_is_one_sentence(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "hub.sqlite").write_bytes(b"no database at all" * 100)
+    for words in (["events"], ["deadletter", "list"], ["what", "1", "2"]):
+        assert main(["--data-dir", str(tmp_path), *words]) == 1
+        assert capsys.readouterr().err == "mmhub: the state database cannot be read: file is not a database\n"
+
+
+def test_folder_that_cannot_be_made_is_one_sentence(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "file").touch()
+    assert main(["--data-dir", str(tmp_path / "file" / "data"), "db", "upgrade"]) == 1
+    assert capsys.readouterr().err.startswith("mmhub: hub.data_dir: the hub cannot make the folder ")
+
+
+def test_password_of_the_database_is_never_said(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MMHUB_STORAGE__URL", "postgresql://hub:geheim@127.0.0.1:1/hub")
+    for words in (["events"], ["db", "upgrade"], ["--debug", "events"]):
+        assert main(["--data-dir", str(tmp_path), *words]) == 1
+        out, err = capsys.readouterr()
+        assert "geheim" not in out + err
+        assert "mmhub: " in err
