@@ -12,7 +12,7 @@ from typing import assert_never
 import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial import cKDTree
-from scipy.stats import norm
+from scipy.special import ndtri
 
 from hub.model.sky import (
     Annulus,
@@ -157,7 +157,7 @@ def _components(
             sides = (errors.dec_plus_deg, errors.dec_minus_deg, errors.ra_plus_deg, errors.ra_minus_deg)
             return [_two_piece(position, [_floored(s, remarks) / sigmas for s in sides], 0.0)], LocalizationSource.ASYMMETRIC
         case Annulus(radius_deg=radius, half_width_deg=half_width):
-            sigma = _floored(half_width, remarks) / float(norm.ppf(0.5 * (1.0 + containment)))
+            sigma = _floored(half_width, remarks) / float(ndtri(0.5 * (1.0 + containment)))
             return [_ring(position, radius, sigma)], LocalizationSource.ANNULUS
         case Polygon(corners=corners):
             inside = _polygon(corners, containment)
