@@ -1,6 +1,8 @@
 """The state machine: every pair of states is either known or refused."""
 
 import itertools
+import re
+from pathlib import Path
 
 import pytest
 
@@ -62,3 +64,12 @@ def test_what_has_been_sent_is_approved_again_only_from_sending_or_unknown():
 def test_whatever_a_network_may_have_can_be_cancelled():
     for state in ALIVE_STATES | {RequestState.SENDING, RequestState.UNKNOWN}:
         assert RequestState.CANCEL_REQUESTED in NEXT_STATES[state]
+
+
+def test_the_reference_shows_the_table():
+    page = (Path(__file__).parents[3] / "docs" / "reference" / "followup.md").read_text()
+    rows = dict(re.findall(r"^\| (\w+) \| ([\w, ]+) \|$", page, re.MULTILINE))
+    del rows["state"]
+    assert rows == {
+        state.value: ", ".join(sorted(one.value for one in after)) or "nothing" for state, after in NEXT_STATES.items()
+    }
