@@ -21,10 +21,10 @@ check: $(VENV)/installed-check
 	$(BIN)/lint-imports
 
 bench: $(VENV)/installed-test
-	$(BIN)/python -m pytest tests/benchmarks -m benchmark $(PYTEST_FLAGS)
+	$(BIN)/python -m pytest tests/benchmarks $(PYTEST_FLAGS)
 
 fuzz: $(VENV)/installed-test
-	MMHUB_TEST_FUZZ=full $(BIN)/python -m pytest -m fuzz $(PYTEST_FLAGS)
+	MMHUB_TEST_FUZZ=full $(BIN)/python -m pytest tests -m fuzz $(PYTEST_FLAGS)
 
 serve: $(VENV)/installed
 	$(BIN)/mmhub serve
