@@ -16,14 +16,6 @@ class Wire(BaseModel):
     model_config = ConfigDict(extra="forbid", allow_inf_nan=False, strict=True)
 
 
-class Links(BaseModel):
-    """Paths of related resources, on this server."""
-
-    model_config = ConfigDict(extra="allow")
-
-    self: str
-
-
 class PageLinks(Wire):
     """Where a page stands in its listing."""
 
@@ -178,6 +170,27 @@ class Localization(SkymapNumbers):
     has_distance: bool
     remarks: list[str]
 
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "localization_id": "00000000000000000000000000000000",
+                    "source": "skymap",
+                    "n_tiles": 19968,
+                    "area50_deg2": 4.1,
+                    "area90_deg2": 16.2,
+                    "peak_ra_deg": 197.4,
+                    "peak_dec_deg": -23.4,
+                    "covered_fraction": 1.0,
+                    "dist_mean_mpc": 40.0,
+                    "dist_std_mpc": 8.0,
+                    "has_distance": True,
+                    "remarks": [],
+                }
+            ]
+        }
+    )
+
 
 class Member(Wire):
     """A member of a coincidence."""
@@ -264,6 +277,33 @@ class Candidate(Wire):
     reasons: list[str]
     flags: list[str]
 
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "event_id": "S170817a",
+                    "survey": "LSST",
+                    "object_id": "170123456789012345",
+                    "hypothesis": "kilonova",
+                    "rank": 1,
+                    "state": "open",
+                    "confirmed": True,
+                    "n_detections": 3,
+                    "ra_deg": 197.45,
+                    "dec_deg": -23.38,
+                    "first_detection": "2017-08-17T23:33:00.000000Z",
+                    "last_detection": "2017-08-18T01:05:00.000000Z",
+                    "level": 0.41,
+                    "levels": {"00000000000000000000000000000000": 0.41},
+                    "score": 7.9,
+                    "scores": [],
+                    "reasons": ["it fades by 0.9 mag/d"],
+                    "flags": [],
+                }
+            ]
+        }
+    )
+
 
 class Exposure(Wire):
     """One kind of exposure."""
@@ -311,7 +351,7 @@ class Followup(Wire):
     policy_version: int
     window_start: Time
     window_end: Time
-    exposures: list[dict[str, Any]]
+    exposures: list[Exposure]
     max_airmass: float
     why: str
     created_at: Time
@@ -322,9 +362,42 @@ class Followup(Wire):
     updated_at: Time
     n_transitions: int
 
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "intent_id": "0123456789abcdef0123456789abcdef",
+                    "event_id": "S170817a",
+                    "coincidence_id": "0123456789abcdef0123",
+                    "target": "LSST:170123456789012345",
+                    "ra_deg": 197.45,
+                    "dec_deg": -23.38,
+                    "network": "simulated",
+                    "instrument": "1M0-SIMCAM",
+                    "purpose": "kilonova",
+                    "policy_version": 1,
+                    "window_start": "2017-08-18T01:10:00.000000Z",
+                    "window_end": "2017-08-19T01:10:00.000000Z",
+                    "exposures": [{"filter": "g", "seconds": 120.0, "count": 1}],
+                    "max_airmass": 2.0,
+                    "why": "kilonova candidate of S170817a, score 7.90",
+                    "created_at": "2017-08-18T01:10:00.000000Z",
+                    "state": "accepted",
+                    "reason": "",
+                    "remote_id": "17",
+                    "remote_state": "PENDING",
+                    "updated_at": "2017-08-18T01:10:05.000000Z",
+                    "n_transitions": 4,
+                }
+            ]
+        }
+    )
+
 
 class FollowupWithHistory(Followup):
     """A request to a telescope network with everything that happened to it."""
+
+    model_config = ConfigDict(json_schema_extra={})  # the example of a request has no history
 
     visibility: list[Visibility]
     transitions: list[Transition]
@@ -345,6 +418,26 @@ class VOEvent(Wire):
     sent_at: Time | None
     error: str
 
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "voevent_id": "12",
+                    "ivorn": "ivo://example.org/mmhub/coincidence#0123456789abcdef0123.v2",
+                    "role": "observation",
+                    "media_type": "application/xml",
+                    "destination": "file",
+                    "cites": [{"ivorn": "ivo://example.org/mmhub/coincidence#0123456789abcdef0123.v1", "kind": "supersedes"}],
+                    "created_at": "2017-08-18T01:10:00.000000Z",
+                    "state": "sent",
+                    "tries": 1,
+                    "sent_at": "2017-08-18T01:10:01.000000Z",
+                    "error": "",
+                }
+            ]
+        }
+    )
+
 
 class Source(Wire):
     """The books of one source, in messages: received = stored + duplicates + dead_letters + in_flight."""
@@ -356,6 +449,22 @@ class Source(Wire):
     dead_letters: int
     in_flight: int
     law_holds: bool
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "source": "gcn",
+                    "received": 5,
+                    "stored": 3,
+                    "duplicates": 1,
+                    "dead_letters": 1,
+                    "in_flight": 0,
+                    "law_holds": True,
+                }
+            ]
+        }
+    )
 
 
 class Health(Wire):

@@ -83,7 +83,7 @@ def routes(client):
     return found
 
 
-@settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=250, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_junk_never_makes_the_hub_fail(client, routes, data):
     path, names = data.draw(st.sampled_from(routes))

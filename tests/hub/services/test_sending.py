@@ -36,7 +36,7 @@ def state_when_stopped(submission):
     return RequestState.CANCELLED if submission.state in waiting else RequestState.CANCEL_REQUESTED
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(faults=st.lists(st.sampled_from(Fault), max_size=4), actions=st.lists(ACTIONS, min_size=1, max_size=14))
 def test_no_order_of_faults_crashes_and_retractions_books_twice_or_leaves_a_withdrawn_request(faults, actions):
     with tempfile.TemporaryDirectory() as folder:
