@@ -21,6 +21,7 @@ from hub.services.sending import Hook, Sender, append_step, get_submission, no_h
 from hub.services.submission import ALIVE_STATES, BY_PERSON, WAITING_STATES, Outcome
 from hub.storage import followup as storage
 from hub.storage.engine import Store
+from hub.storage.tally import intents_since
 from hub.storage.writing import hold
 from hub.telemetry import get_logger
 
@@ -65,14 +66,15 @@ class FollowupService:
         """
         log = _log.bind(coincidence=coincidence.coincidence_id, event=event.event_id, object=candidate.object_id)
         target = f"{candidate.survey}:{candidate.object_id}"
-        hold(session, f"follow-up of {event.event_id}")
+        hold(session, "follow-up planning")  # the budget counts all events
         for_event = storage.of_event(session, event.event_id)
         for submission in for_event:
             intent = submission.intent
             same = (target, hypothesis.name, self._settings.policy_version)
             if (intent.target, intent.purpose, intent.policy_version) == same:
                 return intent
-        if reason := self._why_not(coincidence, event, candidate, hypothesis, n_planned=len(for_event)):
+        reason = self._why_not(coincidence, event, candidate, hypothesis) or self._over_budget(session, len(for_event))
+        if reason:
             log.info("no follow-up", reason=reason)
             return None
         intent = self._best_intent(coincidence, event, candidate, hypothesis, target)
@@ -141,9 +143,13 @@ class FollowupService:
 
     # ---------------------------------------------------------------------------------------------------------------- planning
 
-    def _why_not(
-        self, coincidence: Coincidence, event: Event, candidate: Candidate, hypothesis: Hypothesis, *, n_planned: int
-    ) -> str:
+    def _over_budget(self, session: Session, n_for_event: int) -> str:
+        if n_for_event >= self._settings.max_per_event:
+            return f"the event has {n_for_event} requests already, the most that the policy allows"
+        n_today = intents_since(session, self._clock().plus_s(-86_400.0))
+        return f"{n_today} requests were planned in 24 h, the budget" if n_today >= self._settings.max_per_day else ""
+
+    def _why_not(self, coincidence: Coincidence, event: Event, candidate: Candidate, hypothesis: Hypothesis) -> str:
         if not self._settings.enabled or not self._settings.requests:
             return "follow-up is switched off"
         if not hypothesis.followup:
@@ -156,8 +162,6 @@ class FollowupService:
             return "the event is retracted"
         if missing := [policy.network for policy in self._settings.requests if policy.network not in self._networks]:
             return f"the network {missing[0]} is not configured"
-        if n_planned >= self._settings.max_per_event:
-            return f"the event has {n_planned} requests already, the most that the policy allows"
         return ""
 
     def _best_intent(

@@ -40,6 +40,7 @@ class FollowupSettings(BaseModel):
     policy_version: int = Field(1, ge=1, description="Raised when a changed policy shall make new requests for old targets")
     requests: tuple[RequestPolicy, ...] = Field((RequestPolicy(),), description="In order of preference")
     max_per_event: int = Field(5, ge=0, description="Most requests for one event")
+    max_per_day: int = Field(50, ge=0, description="Most requests planned in 24 h, for all networks together")
     settle_s: float = Field(30.0, ge=0, description="Age of an unanswered sending before the network is searched for it, seconds")
     sending_timeout_s: float = Field(
         300.0,

@@ -160,6 +160,15 @@ def test_an_event_gets_no_more_requests_than_the_policy_allows(hub):
     assert night.plan(candidate=make_candidate(object_id="2")) is None
 
 
+def test_no_more_is_planned_in_a_day_than_the_budget(hub):
+    night = hub(settings={"max_per_day": 1})
+    assert night.plan() is not None
+    other = {"coincidence": make_coincidence("S2"), "event": make_event("S2"), "candidate": make_candidate("S2")}
+    assert night.plan(**other) is None
+    night.clock.forward(86_401)
+    assert night.plan(**other) is not None
+
+
 def test_a_target_that_no_site_sees_is_a_result_with_the_reason_and_is_never_sent(hub):
     night = hub()
     night.plan(candidate=make_candidate(place=(10.0, 80.0)))
