@@ -1,0 +1,128 @@
+"""A throw-away PostgreSQL server: a temporary folder, a Unix socket and nothing else."""
+
+import os
+import pwd
+import shutil
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from sqlalchemy import create_engine, text
+from sqlalchemy.exc import OperationalError
+
+from hub.errors import HubError
+
+FOLDERS = (Path("/usr/lib/postgresql/15/bin"),)
+"""Where Debian puts the server of version 15, outside PATH."""
+
+START_S = 60
+"""How long a server may take to answer."""
+
+
+class ServerMissing(HubError):
+    """No PostgreSQL server can be started here."""
+
+
+@contextmanager
+def server() -> Iterator[str]:
+    """Give the URL of a fresh server's first database; try twice to start one.
+
+    Raises
+    ------
+    ServerMissing
+        There are no binaries, no unprivileged user to run them, or they do not start.
+    """
+    initdb, postgres = _binary("initdb"), _binary("postgres")
+    folder = Path(tempfile.mkdtemp(prefix="mmhub-pg-"))
+    try:
+        process = None
+        error = ""
+        for attempt in ("first", "second"):
+            home = folder / attempt
+            home.mkdir()
+            try:
+                process = _start(initdb, postgres, home)
+                break
+            except ServerMissing as reason:
+                error = str(reason)
+        if process is None:
+            raise ServerMissing(error)
+        try:
+            yield _url(home)
+        finally:
+            process.terminate()  # SIGTERM lets open sessions end, of which there are none
+            try:
+                process.wait(timeout=20)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _start(initdb: str, postgres: str, home: Path) -> "subprocess.Popen[bytes]":
+    runner = _as_unprivileged(home)
+    data = home / "data"
+    made = subprocess.run(
+        [*runner, initdb, "-D", str(data), "-U", "hub", "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync"],
+        capture_output=True,
+        cwd="/",
+        check=False,
+    )
+    if made.returncode != 0:
+        raise ServerMissing(f"initdb failed: {made.stderr.decode(errors='replace')[-200:]}")
+    log = (home / "log").open("wb")
+    options = ["-c", "listen_addresses=", "-c", f"unix_socket_directories={home}", "-c", "fsync=off"]
+    with log:
+        process = subprocess.Popen([*runner, postgres, "-D", str(data), *options], stdout=log, stderr=log, cwd="/")
+    engine = create_engine(_url(home))
+    deadline = time.monotonic() + START_S
+    try:
+        while True:
+            try:
+                with engine.connect() as connection:
+                    connection.execute(text("SELECT 1"))
+                return process
+            except OperationalError as error:
+                if process.poll() is not None or time.monotonic() > deadline:
+                    process.kill()
+                    process.wait()
+                    raise ServerMissing("the PostgreSQL server does not start") from error
+                time.sleep(0.05)  # between two looks at a condition, not in place of one
+    finally:
+        engine.dispose()
+
+
+def _url(home: Path) -> str:
+    return f"postgresql+psycopg://hub@/postgres?host={home}"
+
+
+def _binary(name: str) -> str:
+    for folder in FOLDERS:
+        if (folder / name).is_file():
+            return str(folder / name)
+    found = shutil.which(name)
+    if found is None:
+        raise ServerMissing(f"no PostgreSQL server binary {name}")
+    return found
+
+
+def _as_unprivileged(home: Path) -> list[str]:
+    """Return the command prefix that runs a program as a user without rights (the server refuses root), who then owns the folder."""
+    if os.geteuid() != 0:
+        return []
+    for name in ("postgres", "nobody"):
+        try:
+            user = pwd.getpwnam(name)
+        except KeyError:
+            continue
+        for folder in (home.parent, home):
+            os.chown(folder, user.pw_uid, user.pw_gid)
+        if shutil.which("setpriv"):
+            return ["setpriv", f"--reuid={user.pw_uid}", f"--regid={user.pw_gid}", "--clear-groups"]
+        if shutil.which("runuser"):
+            return ["runuser", "-u", name, "--"]
+    raise ServerMissing("PostgreSQL does not run as root and there is no other user")
