@@ -85,7 +85,7 @@ def _start(initdb: str, postgres: str, home: Path) -> "subprocess.Popen[bytes]":
             try:
                 with engine.connect() as connection:
                     connection.execute(text("SELECT 1"))
-                return process
+                return process  # noqa: TRY300 - the end of the loop
             except OperationalError as error:
                 if process.poll() is not None or time.monotonic() > deadline:
                     process.kill()
