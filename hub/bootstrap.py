@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -9,14 +10,27 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DatabaseError
 
 from adapters.codecs.decoder import WireDecoder
+from adapters.codecs.voevent.writer import VoeventRenderer
+from adapters.networks.simulated import SimulatedNetwork, SimulatedOptions
+from adapters.transports.files import FolderSink
 from hub.config import Settings
 from hub.errors import ConfigError, StorageError
 from hub.model.instant import Instant
-from hub.ports import AlertHistory, Decoder, SkymapReader
+from hub.ports import AlertHistory, Clock, Decoder, SkymapReader
+from hub.resources import read_text
+from hub.science.rules import load_rules
 from hub.science.skymap_fits import SkymapWorker
+from hub.science.visibility import load_sites
+from hub.services.announcement import Announcements, AnnouncementSettings
+from hub.services.correlation import Correlation
+from hub.services.dispatch import Dispatch
+from hub.services.flow import Flow
+from hub.services.followup import FollowupService
+from hub.services.followup_policy import FollowupSettings, RequestPolicy
 from hub.services.intake import Intake, IntakeSettings
+from hub.services.maps import MapCache
 from hub.storage.alert_history import SqlAlertHistory
-from hub.storage.engine import Store, open_store
+from hub.storage.engine import Store, open_store, upgrade
 
 
 def make_data_dir(settings: Settings) -> Path:
@@ -74,18 +88,94 @@ def open_history(store: Store) -> AlertHistory:
     return SqlAlertHistory(store)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hub:
+    """The opened parts that verbs work with."""
+
+    store: Store
+    history: AlertHistory
+    flow: Flow
+    followups: FollowupService
+    maps: MapCache
+
+
 @contextmanager
-def open_intake(settings: Settings, store: Store) -> Iterator[Intake]:
-    """Give what takes messages into an open database, with the child process that reads their maps."""
+def open_hub(settings: Settings, store: Store, *, clock: Clock | None = None, seed: int = 0) -> Iterator[Hub]:
+    """Give the whole flow on an open database; the child process that reads sky maps ends with the context.
+
+    Parameters
+    ----------
+    settings
+        All of them.
+    store
+        From `open_database` or `create_database`.
+    clock
+        What tells the time; this machine's clock where not given.
+    seed
+        Of the simulated telescope network.
+    """
+    tells = clock or now
+    history = open_history(store)
+    maps = MapCache()
+    rules = load_rules(read_text("conf/coincidence.toml"))
+    followups = _followups(settings, store, tells, seed)
     with open_skymap_reader(settings) as skymaps:
-        yield Intake(
+        intake = Intake(
             store=store,
             decoder=open_decoder(settings),
             skymaps=skymaps,
-            history=open_history(store),
-            clock=now,
+            history=history,
+            clock=tells,
             settings=IntakeSettings(authority=settings.hub.authority),
         )
+        correlation = Correlation(
+            store=store,
+            history=history,
+            rules=rules,
+            maps=maps,
+            announcements=Announcements(
+                renderer=VoeventRenderer(),
+                settings=AnnouncementSettings(authority=settings.hub.authority, enabled=settings.announce.enabled),
+            ),
+            followups=followups,
+            clock=tells,
+        )
+        dispatch = Dispatch(store=store, sinks={"file": FolderSink(settings.announce_folder)}, clock=tells)
+        flow = Flow(intake=intake, correlation=correlation, dispatch=dispatch, followups=followups)
+        yield Hub(store=store, history=history, flow=flow, followups=followups, maps=maps)
+
+
+def _followups(settings: Settings, store: Store, clock: Clock, seed: int) -> FollowupService:
+    ledger = settings.hub.data_dir / "simulated-network.sqlite"
+    network = SimulatedNetwork(SimulatedOptions(ledger=ledger), clock, seed)
+    return FollowupService(
+        store,
+        {"simulated": network},
+        load_sites(read_text("conf/sites.toml")),
+        clock,
+        FollowupSettings(
+            enabled=settings.followup.enabled,
+            requests=(RequestPolicy(network=settings.followup.network, needs_approval=settings.followup.dry_run),),
+        ),
+    )
+
+
+@contextmanager
+def create_database(settings: Settings) -> Iterator[Store]:
+    """Give the state database, made or brought up to date where needed.
+
+    Raises
+    ------
+    ConfigError, StorageError
+        It cannot be made or reached.
+    """
+    make_data_dir(settings)
+    try:
+        upgrade(settings.storage_url)
+    except DatabaseError as error:
+        raise StorageError(f"the state database cannot be used: {error.orig}") from error
+    with open_database(settings) as store:
+        yield store
 
 
 def now() -> Instant:

@@ -86,13 +86,13 @@ def show(
 def replay(context: typer.Context, digests: Digests = None, every_one: EveryOne = False, as_json: AsJson = False) -> None:
     """Take messages in again, after a fix. Exit code 1 if any is refused again."""
     settings = start(context)
-    from hub.bootstrap import open_database, open_intake
+    from hub.bootstrap import open_database, open_hub
     from hub.services import deadletters
 
     any_refused = False
-    with open_database(settings) as store, open_intake(settings, store) as intake:
+    with open_database(settings) as store, open_hub(settings, store) as hub:
         for letter in _chosen(store, digests, every_one=every_one):
-            outcome = deadletters.replay(store, intake, letter.digest)
+            outcome = deadletters.replay(store, hub.flow, letter.digest)
             any_refused |= outcome.kind == "rejected"
             said = {"digest": letter.digest, "state": outcome.state.value, "kind": outcome.kind, "reason": outcome.reason}
             emit(said) if as_json else say(" ".join([letter.digest[:12], outcome.kind, outcome.reason]).rstrip())

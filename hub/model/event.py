@@ -93,6 +93,22 @@ class Event:
         return self.versions[-1].stored
 
     @property
+    def content(self) -> tuple[Notice, ...]:
+        """What the observatory said of it, in issue order, retractions left out."""
+        said = (version.stored.notice for version in self.versions)
+        return tuple(notice for notice in said if notice.stage is not Stage.RETRACTION)
+
+    @property
+    def t0s(self) -> tuple[Instant, ...]:
+        """Times of the event in all its versions, ascending, each once."""
+        return tuple(sorted({notice.t0 for notice in self.content if notice.t0 is not None}))
+
+    @property
+    def classes(self) -> frozenset[EventClass]:
+        """Classes of the event in all its versions."""
+        return frozenset(notice.event_class for notice in self.content)
+
+    @property
     def localization_ids(self) -> tuple[str, ...]:
         """Localizations of all versions that localize, in issue order, each once."""
         found = [v.stored.localization_id for v in self.versions if v.stored.notice.localizes]

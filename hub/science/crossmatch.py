@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from hub.model.alert import NO_TIME, AlertBatch
 from hub.model.event import Event
 from hub.model.instant import Instant
-from hub.model.notice import Notice, Stage
+from hub.model.notice import Notice
 from hub.science.healpix import area_sr, find
 from hub.science.levels import Levels2D
 from hub.science.rules import DAY_S, Hypothesis, PriorActivity
@@ -39,14 +39,12 @@ class Target:
 
 def targets_of(event: Event, hypotheses: Sequence[Hypothesis], maps: Mapping[str, Levels2D]) -> list[Target]:
     """Return the targets that an event gives: one per hypothesis that any of its notices admits; none without time or map."""
-    said = [v.stored.notice for v in event.versions if v.stored.notice.stage is not Stage.RETRACTION]
-    t0s = tuple(sorted({notice.t0 for notice in said if notice.t0 is not None}))
-    if not t0s or not maps:
+    if not event.t0s or not maps:
         return []
     return [
-        Target(event=event, hypothesis=hypothesis, t0s=t0s, maps=maps)
+        Target(event=event, hypothesis=hypothesis, t0s=event.t0s, maps=maps)
         for hypothesis in hypotheses
-        if any(admits(hypothesis, notice) for notice in said)
+        if any(admits(hypothesis, notice) for notice in event.content)
     ]
 
 

@@ -1,7 +1,7 @@
 """Two events as one occurrence: a pure function of both, of the rules, and of their maps."""
 
 import itertools
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from hub.model.coincidence import PairState, Score
@@ -66,7 +66,7 @@ def evaluate(a: Event, b: Event, rules: Rules, sky: Sky) -> PairResult | None:
 
 def partners(rules: Rules, event: Event) -> list[tuple[PairRule, bool]]:
     """Return the rules that any notice of an event can enter, each with whether it enters as the first member."""
-    classes = {notice.event_class for notice in _content(event)}
+    classes = event.classes
     found = []
     for rule in rules.pairs:
         if classes & set(rule.first):
@@ -74,10 +74,6 @@ def partners(rules: Rules, event: Event) -> list[tuple[PairRule, bool]]:
         if classes & set(rule.second) and _mission_fits(rule, event):
             found.append((rule, False))
     return found
-
-
-def _content(event: Event) -> list[Notice]:
-    return [v.stored.notice for v in event.versions if v.stored.notice.stage is not Stage.RETRACTION]
 
 
 def _mission_fits(rule: PairRule, second: Event) -> bool:
@@ -88,11 +84,9 @@ def _ever(rule: PairRule, first: Event, second: Event, sky: Sky) -> bool:
     """Tell whether any version of one fits any version of the other; more versions can only make this true."""
     if first.event_id == second.event_id or not _mission_fits(rule, second):
         return False
-    if not {n.event_class for n in _content(first)} & set(rule.first):
+    if first.classes.isdisjoint(rule.first) or second.classes.isdisjoint(rule.second):
         return False
-    if not {n.event_class for n in _content(second)} & set(rule.second):
-        return False
-    times = itertools.product(_times(_content(first)), _times(_content(second)))
+    times = itertools.product({central_time(n) for n in first.content}, {central_time(n) for n in second.content})
     if not any(_in_window(rule, t_first, t_second) for t_first, t_second in times):
         return False
     if _without_map(first) or _without_map(second):
@@ -106,14 +100,10 @@ def _now(rule: PairRule, first: Event, second: Event, sky: Sky) -> bool:
         return False
     if first.event_class not in rule.first or second.event_class not in rule.second:
         return False
-    if first.t0 is None or second.t0 is None or not _in_window(rule, first.t0, second.t0):
+    if not _in_window(rule, _current_time(first), _current_time(second)):
         return False
     shared = sky.shared(first, second)
     return shared is None or shared >= sky.min_overlap
-
-
-def _times(notices: Sequence[Notice]) -> list[Instant]:
-    return sorted({notice.t0 for notice in notices if notice.t0 is not None})
 
 
 def _without_map(event: Event) -> bool:
@@ -122,7 +112,22 @@ def _without_map(event: Event) -> bool:
     return any(one.localization_id is None or not one.notice.localizes for one in stored)
 
 
-def _in_window(rule: PairRule, first: Instant, second: Instant) -> bool:
+def central_time(notice: Notice) -> Instant | None:
+    """Return the time that windows are about: the middle of a targeted search's interval, else the time of the event."""
+    offset = notice.properties.get("central_offset_s")
+    if notice.t0 is None or not isinstance(offset, int | float):
+        return notice.t0
+    return notice.t0.plus_s(offset)
+
+
+def _current_time(event: Event) -> Instant | None:
+    timed = [notice for notice in event.content if notice.t0 is not None]
+    return central_time(timed[-1]) if timed else event.t0
+
+
+def _in_window(rule: PairRule, first: Instant | None, second: Instant | None) -> bool:
+    if first is None or second is None:
+        return False
     low, high = rule.window_s
     return low <= second.minus(first) <= high
 
@@ -131,7 +136,8 @@ def _result(rule: PairRule, first: Event, second: Event, state: PairState, sky: 
     shared = sky.shared(first, second)
     time_only = _time_only(rule, first, second)
     joint = with_sky(time_only, shared)
-    delay = second.t0.minus(first.t0) if first.t0 and second.t0 else None
+    times = (_current_time(first), _current_time(second))
+    delay = times[1].minus(times[0]) if times[0] and times[1] else None
     window = {"window_s": list(rule.window_s), "rule": rule.name}
     rates = {
         "rate_hz": rule.rate_hz,

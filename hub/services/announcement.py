@@ -26,6 +26,9 @@ class AnnouncementSettings:
     authority: str
     """IVOA authority under which the hub publishes, e.g. ``example.org/mmhub``."""
 
+    enabled: bool = True
+    """Whether anything leaves at all."""
+
     destination: str = "file"
     """Name of the sink."""
 
@@ -57,6 +60,8 @@ class Announcements:
         """
         former = self._former(session, coincidence)
         is_retraction = coincidence.state is PairState.WITHDRAWN or not coincidence.is_live
+        if not self._settings.enabled:
+            return None
         if is_retraction and (former is None or _retracts(former)):
             return None
         ivorn = self.ivorn(coincidence.coincidence_id, coincidence.version)

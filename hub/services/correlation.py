@@ -21,13 +21,20 @@ from hub.services.maps import MapCache
 from hub.services.matching import Matching, ObjectKey
 from hub.storage import candidates, coincidences, events, jobs, packets
 from hub.storage.engine import Store
+from hub.storage.writing import hold
 from hub.telemetry import get_logger
 
 EVENT_JOB = "event"
 """Kind of the job that intake leaves for each event whose notices changed."""
 
+LOCK = "correlation"
+"""One evaluation at a time over all workers: two at once could each miss what the other writes."""
+
 JOBS_AT_ONCE = 100
 """Jobs taken in one go."""
+
+CENTRAL_MARGIN_S = 60.0
+"""Partners are looked up this much beyond the window, because targeted searches count from the middle of their interval."""
 
 log = get_logger(__name__)
 
@@ -90,6 +97,7 @@ class Correlation:
     def on_event(self, event_id: str, job: jobs.Job | None = None) -> CorrelationReport:
         """Re-evaluate everything that has to do with an event, in both directions of time."""
         with self._store.transaction() as session:
+            hold(session, LOCK)
             event = events.get(session, event_id)
             report = CorrelationReport()
             if event is not None:
@@ -115,6 +123,7 @@ class Correlation:
         if not touched and not matched.any():
             return report
         with self._store.transaction() as session:
+            hold(session, LOCK)
             if payloads is not None:
                 for row in np.flatnonzero(matched):
                     packets.save(session, batch.survey, int(batch.source_id[row]), payloads[int(row)])
@@ -155,12 +164,12 @@ class Correlation:
         return CorrelationReport(versions=written)
 
     def _partners(self, session: Session, event: Event) -> Iterable[Event]:
-        times = sorted({v.stored.notice.t0 for v in event.versions if v.stored.notice.t0 is not None})
         for rule, is_first in pair_science.partners(self._rules, event):
             low, high = rule.window_s if is_first else (-rule.window_s[1], -rule.window_s[0])
             classes = rule.second if is_first else rule.first
-            for t0 in times:
-                for other in events.in_window(session, classes, t0.plus_s(low), t0.plus_s(high + 1e-6)):
+            for t0 in event.t0s:
+                start, end = t0.plus_s(low - CENTRAL_MARGIN_S), t0.plus_s(high + CENTRAL_MARGIN_S)
+                for other in events.in_window(session, classes, start, end):
                     if other.event_id != event.event_id:
                         yield other
 

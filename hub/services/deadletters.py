@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 
 from hub.errors import NotFound
-from hub.services.intake import Intake, Outcome
+from hub.services.flow import Flow
+from hub.services.intake import Outcome
 from hub.storage import deadletters, envelopes
 from hub.storage.deadletters import DeadLetter
 from hub.storage.engine import Store
@@ -42,7 +43,7 @@ def show(store: Store, digest: str) -> ShownLetter:
     return ShownLetter(letter=letter, message=message)
 
 
-def replay(store: Store, intake: Intake, digest: str) -> Outcome:
+def replay(store: Store, flow: Flow, digest: str) -> Outcome:
     """Take a dead letter in again: it is stored now, or stays a dead letter with one more try.
 
     Raises
@@ -51,7 +52,7 @@ def replay(store: Store, intake: Intake, digest: str) -> Outcome:
         There is no such letter, or somebody else is replaying it.
     """
     letter = show(store, digest).letter
-    outcome = intake.retry(letter.digest)
+    outcome = flow.replay(letter.digest)
     if outcome is None:
         raise NotFound(f"the dead letter {letter.digest} is being replayed already")
     return outcome

@@ -137,15 +137,15 @@ class Intake:
             self._accept_framed(arrived, places, run)
         return run.report()
 
-    def retry(self, digest: str) -> Outcome | None:
-        """Take a dead letter (whole digest) in again; return None where there is no such letter.
-
-        Its alerts and events are in no report: the event's job does the rest, and alerts are found by every later event.
-        """
+    def retry(self, digest: str) -> IntakeReport | None:
+        """Take a dead letter (whole digest) in again; return None where there is no such letter."""
         run = _Run(1)
         with self._store.transaction() as session:
             envelope = envelopes.reopen(session, digest)
-        return None if envelope is None else self._settle(envelope, MessageState.RECEIVED, run)
+        if envelope is None:
+            return None
+        run.outcomes[0] = self._settle(envelope, MessageState.RECEIVED, run)
+        return run.report()
 
     def resume(self) -> IntakeReport:
         """Finish what was in flight when the hub stopped; to be called once after each start, before anything new is accepted."""

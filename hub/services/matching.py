@@ -36,8 +36,7 @@ class Matching:
 
     def targets(self, session: Session, event: Event) -> list[Target]:
         """Return what an event can be matched with, all its versions included."""
-        classes = {version.stored.notice.event_class for version in event.versions}
-        hypotheses = self._rules.hypotheses_for(tuple(classes))
+        hypotheses = self._rules.hypotheses_for(tuple(event.classes))
         if not hypotheses or not event.localization_ids:
             return []
         return targets_of(event, hypotheses, self._maps.levels(session, event.localization_ids))

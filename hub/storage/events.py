@@ -29,6 +29,7 @@ def key(event: Event) -> Key:
 
 def save(session: Session, event: Event) -> None:
     """Write an event over what was known of it."""
+    times = [t0.tai_us for t0 in event.t0s]
     values = {
         "event_id": event.event_id,
         "messenger": event.messenger.value,
@@ -36,6 +37,8 @@ def save(session: Session, event: Event) -> None:
         "state": event.state.value,
         "is_live": event.is_live,
         "t0_tai_us": event.t0.tai_us if event.t0 else None,
+        "first_t0_tai_us": min(times, default=None),
+        "last_t0_tai_us": max(times, default=None),
         "order_tai_us": key(event)[0],
         "document": dump(event),
     }
@@ -77,17 +80,18 @@ def all_ids(session: Session) -> list[str]:
 
 
 def in_window(session: Session, classes: Sequence[EventClass], start: Instant, end: Instant) -> list[Event]:
-    """Return the events of some classes with ``start <= t0 <= end``, by t0 and id; an event without t0 is in no window."""
+    """Return the events of some classes with a time in ``[start, end]``, by t0 and id; an event without t0 is in no window.
+
+    What any of its notices says counts, of class as of time: whether an event belongs to a window never depends on the order in
+    which its notices arrived.
+    """
     statement = (
         select(col(EventRow.document))
-        .where(
-            col(EventRow.event_class).in_([one.value for one in classes]),
-            col(EventRow.t0_tai_us) >= start.tai_us,
-            col(EventRow.t0_tai_us) <= end.tai_us,
-        )
+        .where(col(EventRow.last_t0_tai_us) >= start.tai_us, col(EventRow.first_t0_tai_us) <= end.tai_us)
         .order_by(col(EventRow.t0_tai_us), col(EventRow.event_id))
     )
-    return [load(Event, document) for document in session.scalars(statement)]
+    found = [load(Event, document) for document in session.scalars(statement)]
+    return [event for event in found if not event.classes.isdisjoint(classes)]
 
 
 def search(

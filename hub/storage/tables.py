@@ -157,7 +157,7 @@ class EventRow(Base, table=True):
     """One event as its notices describe it now."""
 
     __tablename__ = "events"
-    __table_args__ = (Index(None, "order_tai_us", "event_id"), Index(None, "event_class", "t0_tai_us"))
+    __table_args__ = (Index(None, "order_tai_us", "event_id"), Index(None, "first_t0_tai_us", "last_t0_tai_us"))
 
     event_id: str = Field(primary_key=True)
     messenger: str
@@ -165,6 +165,12 @@ class EventRow(Base, table=True):
     state: str
     is_live: bool
     t0_tai_us: int | None = Field(sa_type=BigInteger)
+    first_t0_tai_us: int | None = Field(sa_type=BigInteger)
+    """Earliest time that any of its notices gives the event."""
+
+    last_t0_tai_us: int | None = Field(sa_type=BigInteger)
+    """Latest such time."""
+
     order_tai_us: int = Field(sa_type=BigInteger)
     """Place in listings: t0, else issue time, else reception."""
 

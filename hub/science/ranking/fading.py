@@ -19,8 +19,8 @@ CAP = 4.0
 def evaluate(context: Context) -> Term | None:
     """Return the log ratio of a uniform fade rate inside the hypothesis' range to a rate around zero, errors included.
 
-    The rate is the slope between the first and the last detection in the band with the longest baseline; None without two whose flux
-    exceeds its error.
+    The rate is the slope between the first and the last detection in the band with the longest baseline; None without two whose
+    flux exceeds its error.
     """
     interval = context.hypothesis.fade_rate_mag_per_d
     rate = _rate(context)

@@ -1,4 +1,6 @@
 import pytest
+from astropy.time import Time
+from astropy.utils.iers import LeapSeconds
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -46,7 +48,7 @@ def test_iso_dialects(text: str, expected: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["", "yesterday", "2018-13-01", "2018-01-01T25:00:00", "2018-01-01T12:00:60", "1969-01-01", "１２"]
+    "text", ["", "yesterday", "2018-13-01", "2018-01-01T25:00:00", "2018-01-01T12:00:60", "1969-01-01", "\uff11\uff12"]
 )
 def test_what_is_no_time_is_refused(text: str) -> None:
     with pytest.raises(ValueError):
@@ -61,8 +63,6 @@ def test_text_and_back_is_exact(tai_us: int) -> None:
 
 @given(st.floats(min_value=41318, max_value=62000))
 def test_agrees_with_astropy(mjd: float) -> None:
-    from astropy.time import Time
-
     ours = Instant.from_mjd_tai(mjd)
     theirs = Time(mjd, format="mjd", scale="tai")
     assert ours.gps_s == pytest.approx(theirs.gps, abs=2e-6)
@@ -70,7 +70,5 @@ def test_agrees_with_astropy(mjd: float) -> None:
 
 
 def test_the_leap_second_table_is_astropys() -> None:
-    from astropy.utils.iers import LeapSeconds
-
     theirs = [(f"{row['year']}-{row['month']:02d}-01", int(row["tai_utc"])) for row in LeapSeconds.from_iers_leap_seconds()]
     assert [(day, offset) for day, offset in LEAP_SECONDS] == theirs

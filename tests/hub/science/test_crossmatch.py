@@ -74,7 +74,7 @@ def test_every_row_is_judged_by_itself_as_brute_force_judges_it(rows) -> None:
     alone = [bool(match(batch.take(np.array([i])), target)[0]) for i in range(len(batch))]
     assert together.tolist() == alone
     levels = LEVELS.lookup(pixels29(batch.ra_deg, batch.dec_deg))
-    for i, (_, _, days, score, moving, negative) in enumerate(rows):
+    for i, (_, _, _, score, moving, negative) in enumerate(rows):
         in_time = -0.02 * DAY_S <= Instant(int(batch.mid_tai_us[i])).minus(T0) <= 10 * DAY_S
         passes = in_time and score >= 0.5 and not moving and not negative
         if passes and levels.searched_prob[i] <= 0.999:

@@ -111,12 +111,16 @@ def upgrade() -> None:  # noqa: PLR0915 - one statement for each table and index
         sa.Column("state", sa.String(), nullable=False),
         sa.Column("is_live", sa.Boolean(), nullable=False),
         sa.Column("t0_tai_us", sa.BigInteger(), nullable=True),
+        sa.Column("first_t0_tai_us", sa.BigInteger(), nullable=True),
+        sa.Column("last_t0_tai_us", sa.BigInteger(), nullable=True),
         sa.Column("order_tai_us", sa.BigInteger(), nullable=False),
         sa.Column("document", sa.Text(), nullable=False),
         sa.PrimaryKeyConstraint("event_id", name=op.f("pk_events")),
     )
     with op.batch_alter_table("events", schema=None) as batch_op:
-        batch_op.create_index(batch_op.f("ix_events_event_class_t0_tai_us"), ["event_class", "t0_tai_us"], unique=False)
+        batch_op.create_index(
+            batch_op.f("ix_events_first_t0_tai_us_last_t0_tai_us"), ["first_t0_tai_us", "last_t0_tai_us"], unique=False
+        )
         batch_op.create_index(batch_op.f("ix_events_order_tai_us_event_id"), ["order_tai_us", "event_id"], unique=False)
 
     op.create_table(
@@ -318,7 +322,7 @@ def downgrade() -> None:  # noqa: PLR0915 - one statement for each table and ind
     op.drop_table("intents")
     with op.batch_alter_table("events", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_events_order_tai_us_event_id"))
-        batch_op.drop_index(batch_op.f("ix_events_event_class_t0_tai_us"))
+        batch_op.drop_index(batch_op.f("ix_events_first_t0_tai_us_last_t0_tai_us"))
 
     op.drop_table("events")
     with op.batch_alter_table("contexts", schema=None) as batch_op:

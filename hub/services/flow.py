@@ -1,0 +1,83 @@
+"""The whole flow in one place: take in, correlate, dispatch. What every entrance to the hub calls, whatever brings the bytes."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+
+from hub.model.envelope import Envelope
+from hub.services.correlation import Correlation, CorrelationReport
+from hub.services.dispatch import Dispatch
+from hub.services.followup import FollowupService
+from hub.services.intake import Intake, IntakeReport, Outcome
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FlowReport:
+    """What one batch of messages led to."""
+
+    outcomes: tuple[Outcome, ...]
+    """One for each envelope, in their order."""
+
+    event_ids: frozenset[str] = frozenset()
+    """Events whose notices changed."""
+
+    correlation: CorrelationReport = field(default_factory=CorrelationReport)
+
+
+class Flow:
+    """Bytes in, coincidences, VOEvents and follow-up requests out."""
+
+    def __init__(
+        self, *, intake: Intake, correlation: Correlation, dispatch: Dispatch, followups: FollowupService | None
+    ) -> None:
+        self._intake = intake
+        self._correlation = correlation
+        self._dispatch = dispatch
+        self._followups = followups
+
+    def take(self, envelopes: Sequence[Envelope]) -> FlowReport:
+        """Take in some messages and everything that follows from them inside the hub; when this returns they may be acknowledged.
+
+        Raises
+        ------
+        StorageError
+            The database does not take it: nothing may be acknowledged.
+        """
+        return self._correlate(self._intake.accept(envelopes))
+
+    def resume(self) -> FlowReport:
+        """Finish what a crash interrupted; to be called once after each start, before anything new is taken in."""
+        return self._correlate(self._intake.resume())
+
+    def replay(self, digest: str) -> Outcome | None:
+        """Take a dead letter in again, with everything that follows; None where there is no such letter."""
+        report = self._intake.retry(digest)
+        return None if report is None else self._correlate(report).outcomes[0]
+
+    def step(self) -> int:
+        """Send what is due and take each follow-up request a step further; return how many things moved."""
+        report = self._dispatch.step()
+        moved = report.sent + report.failed
+        return moved + (self._followups.step() if self._followups is not None else 0)
+
+    def _correlate(self, report: IntakeReport) -> FlowReport:
+        done = CorrelationReport()
+        for appended in report.alerts:
+            done += self._correlation.on_alerts(appended.batch, appended.payloads)
+        done += self._correlation.run_jobs()
+        return FlowReport(outcomes=report.outcomes, event_ids=report.event_ids, correlation=done)
+
+
+def in_batches(envelopes: Iterable[Envelope], size: int) -> Iterator[list[Envelope]]:
+    """Yield runs of alert packets together, at most ``size`` of them, and every other message by itself, in the same order."""
+    batch: list[Envelope] = []
+    for envelope in envelopes:
+        is_packet = envelope.payload[:1] == b"\x00"
+        if batch and (not is_packet or len(batch) >= size):
+            yield batch
+            batch = []
+        if is_packet:
+            batch.append(envelope)
+        else:
+            yield [envelope]
+    if batch:
+        yield batch
