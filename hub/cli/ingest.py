@@ -42,7 +42,7 @@ def ingest(
     with (
         create_database(settings) as store,
         open_hub(settings, store) as hub,
-        Progress("taking in", total=len(paths)) as progress,
+        Progress("files", total=len(paths)) as progress,
     ):
         hub.flow.resume()
         arriving = _envelopes(paths, settings.intake.max_message_bytes, unreadable)

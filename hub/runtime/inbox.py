@@ -1,4 +1,4 @@
-"""A folder that messages are dropped into: each file is taken in, then moved to ``done`` beside it, which is the acknowledgement."""
+"""A folder that messages are dropped into: each file is taken in, then moved to ``done``, which is the acknowledgement."""
 
 from datetime import UTC, datetime
 from pathlib import Path

@@ -66,9 +66,7 @@ class Announcements:
             return None
         ivorn = self.ivorn(coincidence.coincidence_id, coincidence.version)
         cites = tuple(
-            Citation(ivorn=name, kind=CiteKind.FOLLOWUP)
-            for name in dict.fromkeys(event.current.notice.ivorn for event in events)
-            if name
+            Citation(ivorn=name, kind=CiteKind.FOLLOWUP) for name in dict.fromkeys(self._notice_ivorn(event) for event in events)
         )
         if former is not None:
             kind = CiteKind.RETRACTION if is_retraction else CiteKind.SUPERSEDES
@@ -98,6 +96,10 @@ class Announcements:
         outbox.put(session, outgoing)
         return outgoing
 
+    def _notice_ivorn(self, event: Event) -> str:
+        """Return the ivorn that a member is cited by: its newest, or this hub's own name for its newest notice where it has none."""
+        return _ivorn(event) or f"ivo://{self._settings.authority}/notice#{event.current.notice_id}"
+
     def _former(self, session: Session, coincidence: Coincidence) -> Outgoing | None:
         for version in range(coincidence.version - 1, 0, -1):
             found = outbox.get(session, self.ivorn(coincidence.coincidence_id, version))
@@ -125,6 +127,11 @@ def _place(
     return best.summary.peak_ra_deg, best.summary.peak_dec_deg, radius
 
 
+def _ivorn(event: Event) -> str | None:
+    """Return the ivorn of the newest notice that has one; notices in JSON have none."""
+    return next((v.stored.notice.ivorn for v in reversed(event.versions) if v.stored.notice.ivorn), None)
+
+
 def _event_facts(event: Event) -> dict[str, Any]:
     position = event.position
     return {
@@ -133,7 +140,7 @@ def _event_facts(event: Event) -> dict[str, Any]:
         "messenger": event.messenger.value,
         "mission": event.mission,
         "t0": _text(event.t0),
-        "ivorn": event.current.notice.ivorn,
+        "ivorn": _ivorn(event),
         "ra_deg": position.ra_deg if position else None,
         "dec_deg": position.dec_deg if position else None,
         "far_hz": event.far_hz,

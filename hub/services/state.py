@@ -13,9 +13,9 @@ from hub.storage import candidates, coincidences, events
 def final_state(session: Session) -> dict[str, Any]:
     """Return everything that must not depend on the order of arrival, as JSON values.
 
-    Events with their notices and current localization, candidates with levels and scores, event-event pairs with state and scores,
-    and the open event-object coincidences. Version numbers, times of writing, and withdrawn event-object coincidences are left
-    out: these are records of messages that were sent on the way, and what is sent depends on what was known at the time.
+    Events with their notices and current localization, candidates with levels and scores, event-event pairs with state and
+    scores, and the open event-object coincidences. Version numbers, times of writing, and withdrawn event-object coincidences are
+    left out: these are records of messages that were sent on the way, and what is sent depends on what was known at the time.
     """
     known = [event for event_id in events.all_ids(session) if (event := events.get(session, event_id)) is not None]
     latest: dict[str, Coincidence] = {}
