@@ -75,9 +75,8 @@ def _clear(folder: Path) -> None:
 
 def _tell(told: dict[str, Any]) -> None:
     truth = told["truth"]
-    say(
-        f"{told['n_alerts']} alerts, {truth['n_unrelated_alerts']} of them unrelated, {told['n_notices']} notices, seed {told['seed']}"
-    )
+    unrelated = truth["n_unrelated_alerts"]
+    say(f"{told['n_alerts']} alerts, {unrelated} of them unrelated, and {told['n_notices']} notices, seed {told['seed']}")
     say("numbers of GW170817, GRB 170817A and AT2017gfo as published; maps, packets and all else synthesised")
     say("")
     say(f"{truth['superevent_id']} with {truth['burst_event_id']}:")

@@ -97,7 +97,7 @@ class Announcements:
         return outgoing
 
     def _notice_ivorn(self, event: Event) -> str:
-        """Return the ivorn that a member is cited by: its newest, or this hub's own name for its newest notice where it has none."""
+        """Return what a member is cited by: its newest ivorn, or this hub's own name of its newest notice."""
         return _ivorn(event) or f"ivo://{self._settings.authority}/notice#{event.current.notice_id}"
 
     def _former(self, session: Session, coincidence: Coincidence) -> Outgoing | None:
