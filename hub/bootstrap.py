@@ -88,6 +88,10 @@ def open_history(store: Store) -> AlertHistory:
     return SqlAlertHistory(store)
 
 
+DEMO_MARK = "demo-database"
+"""File that marks a data folder as a demo's; taken away once anything else writes into the database."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Hub:
     """The opened parts that verbs work with."""

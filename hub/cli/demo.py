@@ -7,14 +7,11 @@ from typing import Annotated, Any
 
 import typer
 
-from hub.cli.invocation import invocation, start
+from hub.cli.invocation import start
 from hub.cli.output import complain, finite, say, table
 
 SHOWN = 10
 """Candidates and messages that are printed; all are in the report and the database."""
-
-DEFAULT_DIR = Path("mmhub-data") / "demo"
-"""Folder of the demo's database, beside that of a real hub."""
 
 
 class Scene(StrEnum):
@@ -35,21 +32,23 @@ def demo(
     seed: Annotated[int, typer.Option(min=0, help="Another seed is another night.")] = 170817,
     alerts: Annotated[int, typer.Option(min=1, max=200_000, help="At least so many unrelated alerts.")] = 20_000,
     report: Annotated[Path | None, typer.Option(metavar="FILE", help="Write the report as JSON.")] = None,
-    data_dir: Annotated[Path | None, typer.Option(metavar="DIR", help="Folder of the demo's database.")] = None,
+    data_dir: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Folder of the demo's database, as the option before the verb.")
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the report as one JSON line instead of tables.")] = False,
 ) -> None:
     """Play the night of GW170817, rebuilt from published numbers, through intake, matching, announcement and follow-up.
 
     The sky maps, packets and notices are synthesised; the database is left for `mmhub serve`.
     """
-    folder = data_dir or invocation(context).data_dir or DEFAULT_DIR
-    settings = start(context, hub__data_dir=str(folder), logging__level="warning")
+    settings = start(context, hub__data_dir=str(data_dir) if data_dir else None, logging__level="warning")
     from hub.bootstrap import create_database
     from hub.cli.progress import Progress
     from hub.demo.night import build_night
+    from hub.demo.stage import clear
     from hub.demo.story import play
 
-    _clear(folder)
+    clear(settings)
     complain(f"building a night with {alerts} unrelated alerts, seed {seed}")
     night = build_night(seed, alerts)
     complain(f"playing {len(night)} messages through the hub")
@@ -62,15 +61,7 @@ def demo(
         return
     _tell(told)
     say("")
-    say(f"the database is in {folder}: mmhub --data-dir {folder} serve")
-
-
-def _clear(folder: Path) -> None:
-    """Remove what a former demo left in its own folder, and nothing else."""
-    for name in ("hub.sqlite", "hub.sqlite-wal", "hub.sqlite-shm", "simulated-network.sqlite"):
-        (folder / name).unlink(missing_ok=True)
-    for old in (folder / "voevents").glob("*.xml"):
-        old.unlink()
+    say(f"the database is in {settings.hub.data_dir}: `mmhub serve` answers from it (with the same --data-dir, if one was given)")
 
 
 def _tell(told: dict[str, Any]) -> None:

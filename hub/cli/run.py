@@ -41,13 +41,14 @@ def run(
 ) -> None:
     """Take in what appears in the inbox folder, send what is due, answer the API, until SIGTERM or Ctrl-C."""
     settings = start(context, api__port=port)
-    from hub.bootstrap import create_database, open_hub
+    from hub.bootstrap import DEMO_MARK, create_database, open_hub
     from hub.cli.serve import api_loop, listening
     from hub.errors import ConfigError
     from hub.runtime.supervisor import Loop, Supervisor
 
     if role is Part.INGEST and not settings.intake.inbox:
         raise ConfigError("intake.inbox names no folder, so there is nothing to take in")
+    (settings.hub.data_dir / DEMO_MARK).unlink(missing_ok=True)
     with ExitStack() as stack:
         store = stack.enter_context(create_database(settings))
         loops = []
