@@ -14,10 +14,13 @@ import structlog
 from hub.text import REDACTED, printable, redacted_url
 
 _SECRET_KEY = re.compile(r"passw|secret|token|api_?key|authorization|credential|cookie", re.IGNORECASE)
+_LONGEST = 8_000  # characters of one field
 
 
 def get_logger(name: str = "hub", **fields: Any) -> structlog.stdlib.BoundLogger:
-    """Return a logger with fields bound; works before and after `configure`."""
+    """Return a logger with fields bound; works before `configure` (as text, from ``info`` on) and after."""
+    if not structlog.is_configured():  # the library's own defaults print the locals of every frame: payloads, secrets
+        _set_up("info", json=False)
     return cast("structlog.stdlib.BoundLogger", structlog.get_logger(component=name, **fields))
 
 
@@ -31,8 +34,15 @@ def configure(level: str = "info", *, json: bool = False) -> None:
     json
         One JSON object a line, for machines, instead of text for people.
     """
+    _set_up(level, json=json)
+    logging.basicConfig(level=max(logging.WARNING, logging.getLevelNamesMapping()[level.upper()]), stream=sys.stderr, force=True)
+
+
+def _set_up(level: str, *, json: bool) -> None:
     renderer: structlog.typing.Processor = (
-        structlog.processors.JSONRenderer(default=str) if json else structlog.dev.ConsoleRenderer(colors=False)
+        structlog.processors.JSONRenderer(default=str)
+        if json
+        else structlog.dev.ConsoleRenderer(colors=False, exception_formatter=structlog.dev.plain_traceback)
     )
     structlog.configure(
         processors=[
@@ -46,10 +56,14 @@ def configure(level: str = "info", *, json: bool = False) -> None:
             renderer,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[level.upper()]),
-        logger_factory=structlog.PrintLoggerFactory(file=sys.stderr),
+        logger_factory=_print_logger,
         cache_logger_on_first_use=False,
     )
-    logging.basicConfig(level=max(logging.WARNING, logging.getLevelNamesMapping()[level.upper()]), stream=sys.stderr, force=True)
+
+
+def _print_logger(*_: Any) -> structlog.PrintLogger:
+    """Return what writes to standard error as it is now: the stream of the set-up may be closed."""
+    return structlog.PrintLogger(sys.stderr)
 
 
 def redact(logger: Any, method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
@@ -58,7 +72,10 @@ def redact(logger: Any, method: str, event: MutableMapping[str, Any]) -> Mutable
 
 
 def escape(logger: Any, method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
-    r"""Write control characters of foreign text as ``\xNN``, so that a message can forge no line (a structlog processor)."""
+    r"""Write control characters of foreign text as ``\xNN``, so that a message can forge no line, and cut what is long.
+
+    A structlog processor.
+    """
     return {key: _escaped(key, value) for key, value in event.items()}
 
 
@@ -79,6 +96,8 @@ def _redacted(key: str, value: Any) -> Any:
 def _escaped(key: str, value: Any) -> Any:
     if not isinstance(value, str):
         return value
+    if len(value) > _LONGEST:
+        value = f"{value[: _LONGEST // 2]} [...] {value[-_LONGEST // 2 :]}"
     if key == "exception":  # a traceback keeps its lines
         return "\n".join(printable(line) for line in value.split("\n"))
     return printable(value)

@@ -1,3 +1,4 @@
+import io
 import json
 from collections.abc import Iterator
 
@@ -10,9 +11,11 @@ CANARY = "hunter2-canary"
 
 
 @pytest.fixture(autouse=True)
-def _restore_logging() -> Iterator[None]:
-    yield
+def _unconfigured() -> Iterator[None]:
+    before = structlog.get_config()
     structlog.reset_defaults()
+    yield
+    structlog.configure(**before)
 
 
 @pytest.mark.parametrize("as_json", [True, False])
@@ -63,3 +66,47 @@ def test_a_logger_made_before_the_setup_follows_it(capsys: pytest.CaptureFixture
     early.warning("quiet")
     early.error("loud")
     assert "loud" in capsys.readouterr().err
+
+
+def fail_with(secret: str, payload: bytes) -> None:
+    """Fail with locals that must not be seen."""
+    raise ValueError("cannot be decoded")
+
+
+@pytest.mark.parametrize("setup", ["none", "text", "json"])
+def test_a_traceback_shows_lines_of_code_but_never_values(capsys: pytest.CaptureFixture[str], setup: str) -> None:
+    if setup != "none":
+        telemetry.configure("info", json=setup == "json")
+    log = telemetry.get_logger("test")
+    secret, payload = CANARY, b"stranger"
+    try:
+        fail_with(secret, payload)
+    except ValueError as error:
+        log.exception("went wrong")
+        log.warning("went wrong again", exc_info=error)
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.count("ValueError: cannot be decoded") == 2
+    assert CANARY not in err
+    assert "stranger" not in err
+
+
+def test_a_logger_outlives_the_stream_it_first_wrote_to(monkeypatch: pytest.MonkeyPatch) -> None:
+    telemetry.configure("info")
+    log = telemetry.get_logger("test")
+    for _ in range(2):
+        stream = io.StringIO()
+        monkeypatch.setattr("sys.stderr", stream)
+        log.info("still here")
+        assert "still here" in stream.getvalue()
+        stream.close()
+
+
+def test_a_line_has_no_room_for_a_payload(capsys: pytest.CaptureFixture[str]) -> None:
+    telemetry.configure("info")
+    log = telemetry.get_logger("test")
+    try:
+        raise ValueError("x" * 1_000_000)  # noqa: TRY301 - to have a traceback
+    except ValueError:
+        log.exception("went wrong", reason="y" * 1_000_000)
+    assert len(capsys.readouterr().err) < 20_000
