@@ -64,7 +64,7 @@ def get_event(store: StoreDep, event_id: str) -> Response:
         "versions": f"{own}/versions",
         "candidates": f"{own}/candidates",
         "coincidences": f"{path('coincidences')}?event={own.rsplit('/', 1)[1]}",
-        "followups": f"{path('followups')}?event={own.rsplit('/', 1)[1]}",
+        "followup": f"{path('followup')}?event={own.rsplit('/', 1)[1]}",
     }
     if body["localization_id"]:
         links["localization"] = path("localizations", body["localization_id"])

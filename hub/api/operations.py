@@ -14,7 +14,7 @@ router = APIRouter(tags=["operations"])
 @router.get("", response_model=dict[str, dict[str, str]])
 def get_root() -> Response:
     """Return where everything is."""
-    names = ("events", "coincidences", "candidates", "followups", "voevents", "sources", "health", "ready", "openapi.json")
+    names = ("events", "coincidences", "candidates", "followup", "voevents", "sources", "health", "ready", "openapi.json")
     return JSONResponse({"links": {"self": path(), **{name.removesuffix(".json"): path(name) for name in names}}})
 
 

@@ -20,7 +20,7 @@ router = APIRouter()
 VOEventId = Annotated[int, PathParameter(ge=1, lt=2**63 - 1)]
 
 
-@router.get("/followups", response_model=wire.Page[wire.Followup], tags=["follow-up"])
+@router.get("/followup", response_model=wire.Page[wire.Followup], tags=["follow-up"])
 def list_followups(
     request: Request,
     store: StoreDep,
@@ -38,12 +38,12 @@ def list_followups(
     return page_response(request, page)
 
 
-@router.get("/followups/{intent_id}", response_model=wire.One[wire.FollowupWithHistory], tags=["follow-up"])
+@router.get("/followup/{intent_id}", response_model=wire.One[wire.FollowupWithHistory], tags=["follow-up"])
 def get_followup(store: StoreDep, intent_id: str) -> Response:
     """Return one follow-up request with the visibility of its target and every step."""
     with store.reading() as session:
         body = queries.followup_request(session, intent_id)
-    links = {"self": path("followups", intent_id), "event": path("events", body["event_id"])}
+    links = {"self": path("followup", intent_id), "event": path("events", body["event_id"])}
     if body["coincidence_id"]:
         links["coincidence"] = path("coincidences", body["coincidence_id"])
     return one_response(body, links)

@@ -22,7 +22,7 @@ LISTINGS = {
     "/api/v1/events": wire.Event,
     "/api/v1/coincidences": wire.Coincidence,
     "/api/v1/candidates": wire.Candidate,
-    "/api/v1/followups": wire.Followup,
+    "/api/v1/followup": wire.Followup,
     "/api/v1/voevents": wire.VOEvent,
 }
 ISO = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z")
@@ -50,7 +50,7 @@ def everything(client):
         "/api/v1/events/S170817a/versions/1": wire.Version,
         f"/api/v1/localizations/{localization().localization_id}": wire.Localization,
         f"/api/v1/coincidences/{coincidence(1).coincidence_id}": wire.Coincidence,
-        f"/api/v1/followups/{get(client, '/api/v1/followups').json()['data'][0]['intent_id']}": wire.FollowupWithHistory,
+        f"/api/v1/followup/{get(client, '/api/v1/followup').json()['data'][0]['intent_id']}": wire.FollowupWithHistory,
         "/api/v1/voevents/1": wire.VOEvent,
         "/api/v1/health": wire.Health,
     }.items():
@@ -269,13 +269,13 @@ def test_a_cursor_that_was_not_given_is_refused(client, url):
 
 
 def test_a_follow_up_request_shows_visibility_and_every_step(client):
-    listed = get(client, "/api/v1/followups?event=GW170817&state=approved").json()["data"]
+    listed = get(client, "/api/v1/followup?event=GW170817&state=approved").json()["data"]
     assert [one["state"] for one in listed] == ["approved"]
     assert "transitions" not in listed[0]
-    one = get(client, f"/api/v1/followups/{listed[0]['intent_id']}").json()["data"]
+    one = get(client, f"/api/v1/followup/{listed[0]['intent_id']}").json()["data"]
     assert [step["state"] for step in one["transitions"]] == ["draft", "approved"]
     assert [site["is_observable"] for site in one["visibility"]] == [True, False]
-    assert get(client, "/api/v1/followups?state=completed").json()["data"] == []
+    assert get(client, "/api/v1/followup?state=completed").json()["data"] == []
 
 
 def test_a_voevent_is_served_byte_for_byte(client):
@@ -323,7 +323,7 @@ PROBLEMS = [
     ("GET", "/api/v1/notices/none/raw", 404),
     ("GET", "/api/v1/localizations/none.fits", 404),
     ("GET", "/api/v1/coincidences/none/history", 404),
-    ("GET", "/api/v1/followups/none", 404),
+    ("GET", "/api/v1/followup/none", 404),
     ("GET", "/api/v1/voevents/99", 404),
     ("GET", "/api/v1/voevents/none", 422),
     ("GET", "/api/v1/events?limit=0", 422),

@@ -38,7 +38,7 @@ def test_every_resource_has_the_shape_and_the_content_that_it_has_on_sqlite(clie
         "coincidences?max_far_hz=1e-16",
         "coincidences?event=GW170817&live=true",
         "candidates?min_score=4&confirmed=true",
-        "followups?state=approved",
+        "followup?state=approved",
     ],
 )
 def test_a_filter_chooses_the_same_on_both(clients, query):
