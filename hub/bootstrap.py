@@ -1,7 +1,7 @@
 """The composition root: settings to opened parts. Only this module knows who plugs into what."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,6 +13,7 @@ from adapters.codecs.decoder import WireDecoder
 from adapters.codecs.voevent.writer import VoeventRenderer
 from adapters.networks.simulated import SimulatedNetwork, SimulatedOptions
 from adapters.transports.files import FolderSink
+from adapters.transports.gcn_kafka import GcnOptions, GcnSource, open_source
 from hub.config import Settings
 from hub.errors import ConfigError, StorageError
 from hub.model.instant import Instant
@@ -104,7 +105,9 @@ class Hub:
 
 
 @contextmanager
-def open_hub(settings: Settings, store: Store, *, clock: Clock | None = None, seed: int = 0) -> Iterator[Hub]:
+def open_hub(
+    settings: Settings, store: Store, *, clock: Clock | None = None, seed: int = 0, skymaps: SkymapReader | None = None
+) -> Iterator[Hub]:
     """Give the whole flow on an open database; the child process that reads sky maps ends with the context.
 
     Parameters
@@ -117,17 +120,19 @@ def open_hub(settings: Settings, store: Store, *, clock: Clock | None = None, se
         What tells the time; this machine's clock where not given.
     seed
         Of the simulated telescope network.
+    skymaps
+        Reads sky maps, and is closed by whoever opened it; a reader of the hub's own where not given.
     """
     tells = clock or now
     history = open_history(store)
     maps = MapCache()
     rules = load_rules(read_text("conf/coincidence.toml"))
     followups = _followups(settings, store, tells, seed)
-    with open_skymap_reader(settings) as skymaps:
+    with nullcontext(skymaps) if skymaps is not None else open_skymap_reader(settings) as reader:
         intake = Intake(
             store=store,
             decoder=open_decoder(settings),
-            skymaps=skymaps,
+            skymaps=reader,
             history=history,
             clock=tells,
             settings=IntakeSettings(authority=settings.hub.authority),
@@ -180,6 +185,28 @@ def create_database(settings: Settings) -> Iterator[Store]:
         raise StorageError(f"the state database cannot be used: {error.orig}") from error
     with open_database(settings) as store:
         yield store
+
+
+@contextmanager
+def open_gcn(settings: Settings) -> Iterator[GcnSource]:
+    """Give the subscription to GCN.
+
+    Raises
+    ------
+    ConfigError
+        A setting of the section ``[gcn]`` is missing.
+    """
+    section = settings.gcn
+    options = GcnOptions(
+        topics=section.topics,
+        group_id=section.group_id,
+        domain=section.domain,
+        client_id=section.client_id,
+        client_secret=section.client_secret,
+        bootstrap_servers=section.bootstrap_servers,
+    )
+    with open_source(options, clock=now) as source:
+        yield source
 
 
 def now() -> Instant:

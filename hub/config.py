@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, EnvSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
 from pydantic_settings.exceptions import SettingsError
 
@@ -64,6 +64,28 @@ class IntakeSection(Section):
 
     poll_s: float = Field(2.0, gt=0, le=3600)
     """Pause between two looks into the inbox, seconds."""
+
+
+class GcnSection(Section):
+    """NASA GCN over Kafka; nothing is listened to while no topic is named."""
+
+    topics: tuple[str, ...] = ()
+    """Topics, e.g. ``igwn.gwalert``."""
+
+    group_id: str = ""
+    """Consumer group: keeps the place in the stream over restarts; needed."""
+
+    domain: Literal["gcn.nasa.gov", "test.gcn.nasa.gov", "dev.gcn.nasa.gov"] = "gcn.nasa.gov"
+    """Which GCN."""
+
+    client_id: str = ""
+    """From the quick start of GCN."""
+
+    client_secret: SecretStr = SecretStr("")
+    """From the quick start of GCN; in the environment only."""
+
+    bootstrap_servers: str = ""
+    """Another broker on this machine, spoken to without encryption and never trusted; for trials."""
 
 
 class ApiSection(Section):
@@ -127,6 +149,7 @@ class Settings(BaseSettings):
     hub: HubSection = HubSection()
     storage: StorageSection = StorageSection()
     intake: IntakeSection = IntakeSection()
+    gcn: GcnSection = GcnSection()
     api: ApiSection = ApiSection()
     announce: AnnounceSection = AnnounceSection()
     followup: FollowupSection = FollowupSection()
@@ -212,7 +235,7 @@ def _read(path: Path) -> _Layer:
         raise ConfigError(f"cannot read the settings file {path}: {_sentence(error)}") from error
     layer = _parse(text, str(path))
     for key, (value, _) in layer.items():
-        if isinstance(value, str) and redacted_url(value) != value:
+        if isinstance(value, str) and (redacted_url(value) != value or (value and key.endswith("secret"))):
             variable = ENV_PREFIX + key.upper().replace(".", "__")
             raise ConfigError(f"{key} in {path} holds a password, which belongs into the environment: set {variable} instead")
     return layer

@@ -7,6 +7,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from hub.errors import DecodeError
 from hub.model.alert import AlertBatch, AlertDetail
 from hub.model.coincidence import Coincidence
 from hub.model.envelope import Envelope
@@ -29,10 +30,9 @@ class DecodedNotice:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class DecodedAlerts:
-    """The bytes were one or more survey alerts (a container may hold many)."""
+    """The bytes were one or more survey alerts (a container may hold many); which of them may go on, `decode_alert_batch` says."""
 
     format: str
-    batch: AlertBatch
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,13 +70,13 @@ class Decoder(Protocol):
         """Decode many alert messages into columns at once; a bad one does not stop the others."""
         ...
 
-    def decode_details(self, payload: bytes) -> list[AlertDetail]:
-        """Decode every alert of a message in full, cutouts and history included.
+    def decode_details(self, payload: bytes) -> list[AlertDetail | DecodeError]:
+        """Decode every alert of a message in full, cutouts and history included; of a container, say of each bad one what is wrong.
 
         Raises
         ------
         DecodeError
-            It is no alert or cannot be understood.
+            It is no alert or cannot be understood as a whole.
         """
         ...
 
@@ -159,6 +159,24 @@ class AnnouncementRenderer(Protocol):
 
     def render(self, announcement: Announcement) -> bytes:
         """Return a schema-valid VOEvent 2.0; the same announcement gives the same bytes."""
+        ...
+
+
+class MessageSource(Protocol):
+    """A subscription that remembers its place; used from one thread."""
+
+    def take(self, limit: int, timeout_s: float) -> list[Envelope]:
+        """Return what has arrived, waiting at most the time-out for the first message.
+
+        Raises
+        ------
+        Transient, Permanent
+            Nothing can be had now, or ever without a person.
+        """
+        ...
+
+    def acknowledge(self) -> None:
+        """Commit the place behind everything that `take` has returned."""
         ...
 
 

@@ -1,19 +1,15 @@
 """``mmhub run``: the hub itself, all roles or one of them."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
 from contextlib import ExitStack
 from enum import StrEnum
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from hub.cli.invocation import EXIT_FAILED, start
-
-if TYPE_CHECKING:
-    from hub.bootstrap import Hub
-    from hub.config import Settings
 
 
 class Part(StrEnum):
@@ -23,10 +19,6 @@ class Part(StrEnum):
     INGEST = "ingest"
     DISPATCH = "dispatch"
     API = "api"
-
-
-STEP_S = 1.0
-"""Pause between two looks at the outbox, seconds."""
 
 
 def register(app: typer.Typer) -> None:
@@ -39,59 +31,37 @@ def run(
     role: Annotated[Part, typer.Argument(help="One role, or all in one process.")] = Part.ALL,
     port: Annotated[int | None, typer.Option(min=0, max=65535, help="TCP port of the API; overrides api.port.")] = None,
 ) -> None:
-    """Take in what appears in the inbox folder, send what is due, answer the API, until SIGTERM or Ctrl-C."""
+    """Take in what GCN and the inbox folder bring, send what is due, answer the API, until SIGTERM or Ctrl-C."""
     settings = start(context, api__port=port)
-    from hub.bootstrap import DEMO_MARK, create_database, open_hub
+    from hub.bootstrap import DEMO_MARK, create_database, open_gcn, open_hub
     from hub.cli.serve import api_loop, listening
     from hub.errors import ConfigError
+    from hub.runtime.inbox import Inbox
+    from hub.runtime.loops import dispatch_loop, inbox_loop, source_loop
     from hub.runtime.supervisor import Loop, Supervisor
 
-    if role is Part.INGEST and not settings.intake.inbox:
-        raise ConfigError("intake.inbox names no folder, so there is nothing to take in")
+    intake = settings.intake
+    if role is Part.INGEST and not (intake.inbox or settings.gcn.topics):
+        raise ConfigError("neither intake.inbox nor gcn.topics names anything, so there is nothing to take in")
     (settings.hub.data_dir / DEMO_MARK).unlink(missing_ok=True)
     with ExitStack() as stack:
         store = stack.enter_context(create_database(settings))
         loops = []
         if role is not Part.API:
             hub = stack.enter_context(open_hub(settings, store))
-            if role in (Part.ALL, Part.INGEST) and settings.intake.inbox:
-                loops.append(Loop(name="ingest", body=_ingest_loop(hub, settings)))
+            if role in (Part.ALL, Part.INGEST):
+                hub.flow.resume()
+            if role in (Part.ALL, Part.INGEST) and intake.inbox:
+                inbox = Inbox(Path(intake.inbox), max_bytes=intake.max_message_bytes, batch=intake.alert_batch)
+                loops.append(Loop(name="inbox", body=inbox_loop(inbox, hub.flow, pause_s=intake.poll_s)))
+            if role in (Part.ALL, Part.INGEST) and settings.gcn.topics:
+                source = source_loop(partial(open_gcn, settings), hub.flow, batch=intake.alert_batch)
+                loops.append(Loop(name="gcn", body=source))
             if role in (Part.ALL, Part.DISPATCH):
-                loops.append(Loop(name="dispatch", body=_dispatch_loop(hub)))
+                loops.append(Loop(name="dispatch", body=dispatch_loop(hub.flow)))
         if role in (Part.ALL, Part.API):
             loops.append(Loop(name="api", body=api_loop(store, stack.enter_context(listening(settings.api)))))
         supervisor = Supervisor(loops)
         asyncio.run(supervisor.run())
     if supervisor.has_failed:
         raise typer.Exit(EXIT_FAILED)
-
-
-def _ingest_loop(hub: "Hub", settings: "Settings") -> Callable[[asyncio.Event], Awaitable[None]]:
-    from hub.runtime.inbox import Inbox
-
-    inbox = Inbox(Path(settings.intake.inbox), max_bytes=settings.intake.max_message_bytes, batch=settings.intake.alert_batch)
-
-    async def body(stop: asyncio.Event) -> None:
-        await asyncio.to_thread(hub.flow.resume)
-        while not stop.is_set():
-            taken = await asyncio.to_thread(inbox.take, hub.flow)
-            if not taken:
-                await _pause(stop, settings.intake.poll_s)
-
-    return body
-
-
-def _dispatch_loop(hub: "Hub") -> Callable[[asyncio.Event], Awaitable[None]]:
-    async def body(stop: asyncio.Event) -> None:
-        while not stop.is_set():
-            if not await asyncio.to_thread(hub.flow.step):
-                await _pause(stop, STEP_S)
-
-    return body
-
-
-async def _pause(stop: asyncio.Event, seconds: float) -> None:
-    try:
-        await asyncio.wait_for(stop.wait(), seconds)
-    except TimeoutError:
-        return

@@ -1,5 +1,6 @@
 """The whole flow in one place: take in, correlate, dispatch. What every entrance to the hub calls, whatever brings the bytes."""
 
+import threading
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
@@ -24,7 +25,7 @@ class FlowReport:
 
 
 class Flow:
-    """Bytes in, coincidences, VOEvents and follow-up requests out."""
+    """Bytes in, coincidences, VOEvents and follow-up requests out. Safe to share between threads: one takes in at a time."""
 
     def __init__(
         self, *, intake: Intake, correlation: Correlation, dispatch: Dispatch, followups: FollowupService | None
@@ -33,6 +34,7 @@ class Flow:
         self._correlation = correlation
         self._dispatch = dispatch
         self._followups = followups
+        self._turn = threading.Lock()
 
     def take(self, envelopes: Sequence[Envelope]) -> FlowReport:
         """Take in some messages and everything that follows from them inside the hub; when this returns they may be acknowledged.
@@ -42,16 +44,19 @@ class Flow:
         StorageError
             The database does not take it: nothing may be acknowledged.
         """
-        return self._correlate(self._intake.accept(envelopes))
+        with self._turn:
+            return self._correlate(self._intake.accept(envelopes))
 
     def resume(self) -> FlowReport:
         """Finish what a crash interrupted; to be called once after each start, before anything new is taken in."""
-        return self._correlate(self._intake.resume())
+        with self._turn:
+            return self._correlate(self._intake.resume())
 
     def replay(self, digest: str) -> Outcome | None:
         """Take a dead letter in again, with everything that follows; None where there is no such letter."""
-        report = self._intake.retry(digest)
-        return None if report is None else self._correlate(report).outcomes[0]
+        with self._turn:
+            report = self._intake.retry(digest)
+            return None if report is None else self._correlate(report).outcomes[0]
 
     def step(self) -> int:
         """Send what is due and take each follow-up request a step further; return how many things moved."""

@@ -130,3 +130,15 @@ def test_derived_paths_lie_in_the_data_folder() -> None:
     settings = load(overrides={"hub.data_dir": "d"}).settings
     assert settings.storage_url == "sqlite:///d/hub.sqlite"
     assert settings.announce_folder == Path("d/voevents")
+
+
+def test_a_secret_in_a_file_is_refused_and_one_in_the_environment_is_never_shown(tmp_path, monkeypatch) -> None:
+    file = tmp_path / "mmhub.toml"
+    file.write_text('[gcn]\nclient_secret = "canary"\n')
+    with pytest.raises(ConfigError, match="MMHUB_GCN__CLIENT_SECRET"):
+        load([file])
+    monkeypatch.setenv("MMHUB_GCN__CLIENT_SECRET", "canary")
+    loaded = load()
+    assert loaded.settings.gcn.client_secret.get_secret_value() == "canary"
+    assert "canary" not in str(loaded.show_origin())
+    assert "canary" not in repr(loaded.settings)
