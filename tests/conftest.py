@@ -2,8 +2,12 @@
 
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
+
+if TYPE_CHECKING:
+    from tests.support.demo import Played
 
 REPOSITORY = Path(__file__).parent.parent
 
@@ -30,3 +34,11 @@ def recorded() -> Path:
         missing("no recorded messages: set MMHUB_RECORDED to their folder")
         raise AssertionError
     return folder
+
+
+@pytest.fixture(scope="session")
+def demo_night(tmp_path_factory: pytest.TempPathFactory) -> "Played":
+    """A small demo, played once for all tests that look at what it leaves; none of them may write into its data folder."""
+    from tests.support.demo import play  # noqa: PLC0415 - it imports this file
+
+    return play(tmp_path_factory.mktemp("demo"))
