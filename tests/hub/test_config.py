@@ -133,7 +133,7 @@ def test_derived_paths_lie_in_the_data_folder() -> None:
 
 
 def test_a_secret_in_a_file_is_refused_and_one_in_the_environment_is_never_shown(tmp_path, monkeypatch) -> None:
-    file = tmp_path / "mmhub.toml"
+    file = tmp_path / "mine.toml"
     file.write_text('[gcn]\nclient_secret = "canary"\n')
     with pytest.raises(ConfigError, match="MMHUB_GCN__CLIENT_SECRET"):
         load([file])
