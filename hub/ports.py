@@ -30,7 +30,7 @@ class DecodedNotice:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class DecodedAlerts:
-    """The bytes were one or more survey alerts (a container may hold many); which of them may go on, `decode_alert_batch` says."""
+    """The bytes were survey alerts (a container may hold many); which of them may go on, `decode_alert_batch` says."""
 
     format: str
 
@@ -71,7 +71,7 @@ class Decoder(Protocol):
         ...
 
     def decode_details(self, payload: bytes) -> list[AlertDetail | DecodeError]:
-        """Decode every alert of a message in full, cutouts and history included; of a container, say of each bad one what is wrong.
+        """Decode every alert of a message in full, cutouts and history included; a bad one of a container gives its fault.
 
         Raises
         ------

@@ -46,7 +46,7 @@ class WireDecoder:
         if payload.startswith(_CONTAINER_MAGIC):
             return _container(payload, topic)
         if _is_packet(payload):
-            return _alerts(payload, f"lsst-{_packet_version(payload)}")
+            return _packet(payload)
         if fits_look.is_fits(payload):
             return fits_look.decode(payload)
         return _text(payload, topic)
@@ -55,13 +55,13 @@ class WireDecoder:
         """Decode many alert messages into columns at once; a bad one does not stop the others."""
         return alerts.decode_messages([envelope.payload for envelope in envelopes])
 
-    def decode_details(self, payload: bytes) -> list[AlertDetail]:
-        """Decode every alert of a message in full, cutouts and history included.
+    def decode_details(self, payload: bytes) -> list[AlertDetail | DecodeError]:
+        """Decode every alert of a message in full, cutouts and history included; a bad one of a container gives its fault.
 
         Raises
         ------
         DecodeError
-            It is no alert or cannot be understood.
+            It is no alert or cannot be understood as a whole.
         """
         return alerts.decode_details(payload)
 
@@ -69,18 +69,25 @@ class WireDecoder:
 def _container(payload: bytes, topic: str | None) -> Decoded:
     """Return what an Avro object container holds, told by the name of its record."""
     if alerts.is_alert_container(payload):
-        return _alerts(payload, None)
+        return _alerts(payload)
     name = avro_record.container_name(payload)
     if igwn.AVRO_NAME.fullmatch(name):
         return igwn.decode_avro(payload, topic=topic)
     raise NotAMessage(f"an Avro container of {name[:60] or 'no record'!r}, which is no message that the hub knows")
 
 
-def _alerts(payload: bytes, name: str | None) -> DecodedAlerts:
-    rows = alerts.decode_messages([payload])
-    if not rows.batches:
-        raise DecodeError(rows.refused[0][1] if rows.refused else "the container holds no alert", format=name)
-    return DecodedAlerts(format=name or alerts.decode_details(payload)[0].format, batch=rows.batches[0])
+def _alerts(payload: bytes) -> DecodedAlerts:
+    details = alerts.decode_details(payload)
+    if not details:
+        raise DecodeError("the container holds no alert")
+    return DecodedAlerts(format=details[0].format or "alert")
+
+
+def _packet(payload: bytes) -> DecodedAlerts:
+    try:
+        return _alerts(payload)
+    except DecodeError as error:
+        raise DecodeError(error.reason, format=f"lsst-{_packet_version(payload)}") from error
 
 
 def _is_packet(payload: bytes) -> bool:

@@ -44,6 +44,7 @@ def headline(record: Mapping[str, Any]) -> str:
             return (
                 f"{start} {record['format']} {record['source_id']} of {record['object_id'] or '-'} {_place(record)} "
                 f"{record['band'] or '-'} {cell_text(record['flux_njy'])} nJy"
+                + (f" (intake refuses it: {record['refused_by_intake']})" if "refused_by_intake" in record else "")
             )
         case "skymap":
             return f"{start} {record['format']} {record['n_tiles']} tiles, 90 % in {cell_text(record['area90_deg2'])} deg2"
@@ -57,7 +58,7 @@ def _of_decoded(decoded: Decoded, data: bytes, decoder: Decoder, reader: SkymapR
             yield _notice(notice, reader)
         case DecodedAlerts():
             for detail in decoder.decode_details(data):
-                yield _alert(detail)
+                yield _rejected(detail) if isinstance(detail, DecodeError) else _alert(detail)
         case DecodedContext(kind="skymap"):
             yield _bare_map(decoded.format, data, reader)
         case DecodedContext():
@@ -99,7 +100,7 @@ def _notice(notice: Notice, reader: SkymapReader) -> dict[str, Any]:
 
 
 def _alert(detail: AlertDetail) -> dict[str, Any]:
-    return {
+    record = {
         "kind": "alert",
         "format": detail.format,
         "source_id": detail.source_id,
@@ -114,6 +115,7 @@ def _alert(detail: AlertDetail) -> dict[str, Any]:
         "is_solar_system": detail.is_solar_system,
         "n_history": detail.n_history,
     }
+    return record if detail.refusal is None else record | {"refused_by_intake": detail.refusal}
 
 
 def _bare_map(form: str, data: bytes, reader: SkymapReader) -> dict[str, Any]:

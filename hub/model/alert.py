@@ -139,3 +139,6 @@ class AlertDetail:
 
     record: dict[str, Any]
     """The whole packet by the survey's own names, cutouts as bytes."""
+
+    refusal: str | None = None
+    """Why intake would refuse an alert that can be read all the same: its time is no time of an exposure."""

@@ -10,7 +10,7 @@ import numpy as np
 from adapters.codecs.alerts import lsst, ztf
 from adapters.codecs.alerts.container import MAGIC, Container, blocks, open_container
 from adapters.codecs.alerts.lsst_schemas import LsstSchema, by_content, by_id, known_ids
-from adapters.codecs.alerts.reading import Reading, problem, to_batch
+from adapters.codecs.alerts.reading import Reading, problem, to_batch, unreadable, untimely
 from hub.errors import DecodeError, NotAMessage
 from hub.model.alert import AlertDetail
 from hub.model.instant import Instant
@@ -71,13 +71,16 @@ def decode_messages(payloads: Sequence[bytes]) -> AlertRows:
     )
 
 
-def decode_details(payload: bytes) -> list[AlertDetail]:
-    """Decode every alert of a message in full; of a container, those that break a rule are left out.
+def decode_details(payload: bytes) -> list[AlertDetail | DecodeError]:
+    """Decode every alert of a message in full; of a container, what is wrong stands in the place of an alert that breaks a rule.
+
+    An LSST alert whose time alone is not believable is given with that as its ``refusal``: `decode_messages` leaves it out, but a
+    person may want to see it.
 
     Raises
     ------
     DecodeError
-        It is no alert, cannot be understood, or no alert in it passes the checks.
+        It is no alert or cannot be understood as a whole.
     """
     try:
         survey, found = _full(payload)
@@ -85,10 +88,12 @@ def decode_details(payload: bytes) -> list[AlertDetail]:
         raise
     except Exception as error:  # fastavro has no base error: IndexError, EOFError, UnicodeDecodeError ... come out of it
         raise DecodeError(_unforeseen(error)) from error
-    faults = [reading for _, reading, _ in found if isinstance(reading, str)]
-    if found and len(faults) == len(found):
-        raise DecodeError(faults[0])
-    return [_detail(label, survey, reading, record) for label, reading, record in found if not isinstance(reading, str)]
+    if payload[:1] == b"\0" and isinstance(fault := found[0][1], str):
+        raise DecodeError(fault, format=found[0][0])
+    return [
+        DecodeError(reading, format=label) if isinstance(reading, str) else _detail(label, survey, reading, record)
+        for label, reading, record in found
+    ]
 
 
 def _slim(payload: bytes) -> tuple[str, list[Reading], list[str]]:
@@ -121,16 +126,20 @@ def _full(payload: bytes) -> tuple[str, list[tuple[str, Reading | str, dict[str,
             return ztf.SURVEY, [(_ztf_format(container, each), _checked(ztf.from_record, each), each) for each in records]
         schema, bodies = pinned, [body for body, _ in _walked(payload, container, pinned)]
     records = [_lsst_record(body, schema) for body in bodies]
-    return lsst.SURVEY, [(f"lsst-{schema.version}", _checked(lsst.from_record, each), each) for each in records]
+    return lsst.SURVEY, [(f"lsst-{schema.version}", _checked(lsst.from_record, each, unreadable), each) for each in records]
 
 
-def _checked(read: Callable[[Mapping[str, Any]], Reading], values: Mapping[str, Any]) -> Reading | str:
+def _checked(
+    read: Callable[[Mapping[str, Any]], Reading],
+    values: Mapping[str, Any],
+    fault_of: Callable[[Reading], str | None] = problem,
+) -> Reading | str:
     """Return the reading, or the sentence why the alert must not go on."""
     try:
         reading = read(values)
     except DecodeError as error:
         return error.reason
-    return problem(reading) or reading
+    return fault_of(reading) or reading
 
 
 def _unforeseen(error: Exception) -> str:
@@ -235,6 +244,7 @@ def _detail(label: str, survey: str, reading: Reading, record: dict[str, Any]) -
         is_solar_system=reading.is_solar_system,
         n_history=reading.n_history,
         record=record,
+        refusal=untimely(reading),
     )
 
 

@@ -52,12 +52,24 @@ def is_plausible_mjd(mjd: float | None) -> bool:
 
 def problem(reading: Reading) -> str | None:
     """Return why an alert must not reach the crossmatch, as a sentence; None for a good one."""
+    return unreadable(reading) or untimely(reading)
+
+
+def untimely(reading: Reading) -> str | None:
+    """Return why the stated time cannot be that of an alert, as a sentence; None for a believable one."""
+    if is_plausible_mjd(reading.mid_mjd):
+        return None
+    return f"MJD {reading.mid_mjd} is no believable time of an exposure ({EARLIEST_MJD:.0f} to {LATEST_MJD:.0f})"
+
+
+def unreadable(reading: Reading) -> str | None:
+    """Return what makes an alert meaningless even for a person, as a sentence; None for one that can be shown."""
     if not 0.0 <= reading.ra_deg < 360.0:
         return f"right ascension {reading.ra_deg} deg is outside [0, 360)"
     if not -90.0 <= reading.dec_deg <= 90.0:
         return f"declination {reading.dec_deg} deg is outside [-90, 90]"
-    if not is_plausible_mjd(reading.mid_mjd):
-        return f"MJD {reading.mid_mjd} is no believable time of an exposure ({EARLIEST_MJD:.0f} to {LATEST_MJD:.0f})"
+    if not math.isfinite(reading.mid_mjd):
+        return untimely(reading)
     for name in ("flux_njy", "flux_err_njy", "snr", "reliability"):
         if math.isinf(getattr(reading, name)):
             return f"{name} is infinite"

@@ -109,6 +109,28 @@ def test_each_alert_of_a_container_has_its_line(capsys: pytest.CaptureFixture[st
     assert {record["format"] for record in records} == {"lsst-10.0"}
 
 
+def test_bad_alert_of_a_container_is_rejected_by_itself(capsys: pytest.CaptureFixture[str]) -> None:
+    packets = [lsst_packets.record("10.0", ra=ra) for ra in (10.0, 400.0, 20.0)]
+    Path("alerts.avro").write_bytes(lsst_packets.container("10.0", packets))
+    first, second, third = decode(capsys, "alerts.avro", code=1)
+    assert (first["ra_deg"], third["ra_deg"], third["index"]) == (10.0, 20.0, 2)
+    assert second == {
+        "path": "alerts.avro",
+        "index": 1,
+        "kind": "rejected",
+        "format": "lsst-10.0",
+        "reason": "right ascension 400.0 deg is outside [0, 360)",
+    }
+
+
+def test_alert_of_no_believable_time_is_shown_with_a_remark(capsys: pytest.CaptureFixture[str]) -> None:
+    Path("alert.bin").write_bytes(lsst_packets.framed("7.1", midpointMjdTai=1480360995.0))
+    (record,) = decode(capsys, "alert.bin")
+    assert list(record) == [*ALERT_KEYS, "refused_by_intake"]
+    assert record["mjd_tai"] == 1480360995.0
+    assert "no believable time" in record["refused_by_intake"]
+
+
 def test_framed_alert_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
     Path("alert.bin").write_bytes(lsst_packets.framed("7.1"))
     (record,) = decode(capsys, "alert.bin")
@@ -199,6 +221,6 @@ def test_recorded_messages_each_have_a_line(recorded: Path, capsys: pytest.Captu
         if record["kind"] == "notice":
             assert [key for key in record if key != "skymap_refused"] == NOTICE_KEYS
         if record["kind"] == "alert":
-            assert list(record) == ALERT_KEYS
+            assert [key for key in record if key != "refused_by_intake"] == ALERT_KEYS
         if record["kind"] == "rejected":
             assert record["reason"]

@@ -37,7 +37,7 @@ class ToyDecoder:
             case "notice":
                 return DecodedNotice(notice=self._notice(rest))
             case "alerts" | "\x00":
-                return DecodedAlerts(format="toy", batch=self.decode_alert_batch([envelope]).batches[0])
+                return DecodedAlerts(format="toy")
             case "context":
                 return DecodedContext(kind="circular", format="toy")
             case "crash" if not self.is_fixed:
@@ -79,7 +79,7 @@ class ToyDecoder:
             return AlertRows(batches=(), message_index=(), refused=tuple(refused))
         return AlertRows(batches=(alerts(*rows),), message_index=(np.array(index),), refused=tuple(refused))
 
-    def decode_details(self, payload: bytes) -> list[AlertDetail]:
+    def decode_details(self, payload: bytes) -> list[AlertDetail | DecodeError]:
         raise NotImplementedError
 
 

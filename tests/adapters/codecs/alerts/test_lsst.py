@@ -144,7 +144,6 @@ def test_without_the_flag_a_negative_flux_tells_a_negative_source():
         ({"dec": 90.0001}, "declination"),
         ({"dec": math.inf}, "declination"),
         ({"midpointMjdTai": math.nan}, "believable time"),
-        ({"midpointMjdTai": 2461041.5}, "believable time"),
         ({"midpointMjdTai": -math.inf}, "believable time"),
         ({"psfFlux": math.inf}, "flux_njy is infinite"),
         ({"snr": -math.inf}, "snr is infinite"),
@@ -243,7 +242,22 @@ def test_one_bad_alert_of_a_container_does_not_stop_the_others():
     rows = decode_messages([payload])
     assert rows.batches[0].source_id.tolist() == [1]
     assert rows.refused == ((0, "alert 2 of the container: right ascension 400.0 deg is outside [0, 360)"),)
-    assert [detail.source_id for detail in decode_details(payload)] == ["1"]
+    good, bad = decode_details(payload)
+    assert (good.source_id, good.refusal) == ("1", None)
+    assert isinstance(bad, DecodeError)
+    assert (bad.reason, bad.format) == ("right ascension 400.0 deg is outside [0, 360)", "lsst-10.0")
+
+
+@pytest.mark.parametrize("mjd", [1480360995.0, 2461041.5, -1.0])
+def test_an_alert_of_no_believable_time_is_shown_but_gives_no_row(mjd: float):
+    sentence = f"MJD {mjd} is no believable time of an exposure (40000 to 80000)"
+    framed, record = lsst_packets.framed("7.1", midpointMjdTai=mjd), lsst_packets.record("7.1", midpointMjdTai=mjd)
+    for payload in (framed, lsst_packets.container("7.1", [record])):
+        rows = decode_messages([payload])
+        assert rows.batches == ()
+        assert [found.rpartition(": ")[2] for _, found in rows.refused] == [sentence]
+        (detail,) = decode_details(payload)
+        assert (detail.mjd_tai, detail.refusal) == (mjd, sentence)
 
 
 def test_one_bad_message_does_not_stop_the_others():

@@ -21,8 +21,9 @@ def only_row(**candidate: object) -> dict:
 def refusal(**candidate: object) -> str:
     payload = ztf_packets.container([ztf_packets.record(**candidate)])
     ((_, sentence),) = decode_messages([payload]).refused
-    with pytest.raises(DecodeError):
-        decode_details(payload)
+    (fault,) = decode_details(payload)
+    assert isinstance(fault, DecodeError)
+    assert sentence == f"alert 1 of the container: {fault.reason}"
     return sentence
 
 
@@ -164,4 +165,6 @@ def test_one_bad_alert_of_a_container_does_not_stop_the_others():
     rows = decode_messages([payload])
     assert rows.batches[0].source_id.tolist() == [1]
     assert [sentence[:24] for _, sentence in rows.refused] == ["alert 2 of the container", "alert 3 of the container"]
-    assert [detail.source_id for detail in decode_details(payload)] == ["1"]
+    good, *bad = decode_details(payload)
+    assert good.source_id == "1"
+    assert [type(one) for one in bad] == [DecodeError, DecodeError]
