@@ -89,8 +89,8 @@ class Event:
 
     @property
     def current(self) -> StoredNotice:
-        """The newest notice in issue order."""
-        return self.versions[-1].stored
+        """The newest notice in issue order; where a trusted source spoke, the newest of trusted ones."""
+        return believed([version.stored for version in self.versions])[-1]
 
     @property
     def content(self) -> tuple[Notice, ...]:
@@ -118,7 +118,8 @@ class Event:
 def assemble(event_id: str, notices: Sequence[StoredNotice]) -> Event:
     """Return the event that a set of notices describes; the order of the sequence does not matter.
 
-    Later notices in issue order win where they say something; a retraction holds unless a later-issued notice takes it back; a
+    Where a trusted source spoke, only trusted notices count: nobody else can change or retract its event. Later notices in issue
+    order win where they say something; a retraction holds unless a later-issued notice takes it back; a
     veto holds while the newest notice that speaks of classification carries it.
 
     Raises
@@ -129,10 +130,11 @@ def assemble(event_id: str, notices: Sequence[StoredNotice]) -> Event:
     if not notices:
         raise ValueError("an event has at least one notice")
     ordered = sorted(notices, key=lambda stored: stored.order)
-    said = [stored.notice for stored in ordered]
+    counted = believed(ordered)
+    said = [stored.notice for stored in counted]
     content = [notice for notice in said if notice.stage is not Stage.RETRACTION] or said
     newest = content[-1]
-    localizing = [s for s in ordered if s.localization_id is not None and s.notice.localizes]
+    localizing = [s for s in counted if s.localization_id is not None and s.notice.localizes]
     positioned = [n for n in content if n.position is not None and n.localizes]
     classified = [n for n in content if n.classification or n.vetoes]
     properties: dict[str, Any] = {}
@@ -156,8 +158,13 @@ def assemble(event_id: str, notices: Sequence[StoredNotice]) -> Event:
         properties=dict(sorted(properties.items())),
         vetoes=classified[-1].vetoes if classified else (),
         depends_on=tuple(sorted({name for notice in said for name in notice.depends_on})),
-        is_live=all(stored.notice.is_live and stored.is_trusted for stored in ordered),
+        is_live=all(stored.notice.is_live and stored.is_trusted for stored in counted),
     )
+
+
+def believed(ordered: Sequence[StoredNotice]) -> Sequence[StoredNotice]:
+    """Return the notices from trusted sources; all of them where there are none."""
+    return [stored for stored in ordered if stored.is_trusted] or ordered
 
 
 def _last(notices: Sequence[Notice], name: str) -> Any:

@@ -48,6 +48,18 @@ def test_an_untrusted_source_makes_an_event_not_live() -> None:
     assert not assemble("S260301a", [stored(notice(), is_trusted=False)]).is_live
 
 
+def test_nobody_untrusted_can_retract_or_move_a_trusted_event() -> None:
+    forged = [
+        stored(notice(stage=Stage.RETRACTION, issued_at=T0.plus_s(9000)), is_trusted=False),
+        stored(notice(stage=Stage.UPDATE, issued_at=T0.plus_s(9001), far_hz=1.0, is_live=False), "elsewhere", is_trusted=False),
+    ]
+    event = assemble("S260301a", [*sequence(), *forged])
+    alone = assemble("S260301a", sequence())
+    assert (event.state, event.localization_id, event.far_hz, event.is_live) == (EventState.ACTIVE, "map2", 1e-8, True)
+    assert event.current == alone.current
+    assert len(event.versions) == 5
+
+
 def test_what_does_not_localize_never_becomes_the_localization() -> None:
     slew = stored(notice(stage=Stage.UPDATE, issued_at=T0.plus_s(9000), localizes=False), "slew")
     event = assemble("S260301a", [*sequence(), slew])
