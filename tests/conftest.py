@@ -5,9 +5,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 if TYPE_CHECKING:
     from tests.support.demo import Played
+
+# The same examples on every machine, and no wall clock: a slow machine is no defect of the code.
+settings.register_profile("mmhub", derandomize=True, deadline=None, suppress_health_check=[HealthCheck.too_slow], print_blob=True)
+settings.load_profile("mmhub")
 
 REPOSITORY = Path(__file__).parent.parent
 

@@ -1,9 +1,9 @@
 """What a person does with messages that could not be used: look, try again after a fix, or drop."""
 
 from dataclasses import dataclass
+from typing import Protocol
 
 from hub.errors import NotFound
-from hub.services.flow import Flow
 from hub.services.intake import Outcome
 from hub.storage import deadletters, envelopes
 from hub.storage.deadletters import DeadLetter
@@ -43,7 +43,15 @@ def show(store: Store, digest: str) -> ShownLetter:
     return ShownLetter(letter=letter, message=message)
 
 
-def replay(store: Store, flow: Flow, digest: str) -> Outcome:
+class Replays(Protocol):
+    """What can take a dead letter in again: `hub.services.flow.Flow`."""
+
+    def replay(self, digest: str) -> Outcome | None:
+        """Take the letter with this digest in again; None where there is none."""
+        ...
+
+
+def replay(store: Store, flow: Replays, digest: str) -> Outcome:
     """Take a dead letter in again: it is stored now, or stays a dead letter with one more try.
 
     Raises

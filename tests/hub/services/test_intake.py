@@ -56,6 +56,9 @@ class ToyDecoder:
             changes["ivorn"] = "ivo://me/coincidence#1.v1"
         if "map" in words:
             changes["skymap"] = b"map"
+        if "page" in words:
+            changes["skymap_refused"] = "the embedded map is neither FITS nor gzip"
+        if "map" in words or "page" in words:
             changes["position"] = StatedPosition(ra_deg=10.0, dec_deg=20.0, region=Circle(radius_deg=2.0), containment=0.9)
         return notice(key, **changes)
 
@@ -173,17 +176,28 @@ def test_a_refused_map_falls_back_to_the_cone_and_says_so(store: Store, intake: 
     assert stored.remarks == ("The sky map is not usable: one pixel is NaN",)
 
 
+class Replayed:
+    """Takes letters in again without anything that follows."""
+
+    def __init__(self, intake: Intake) -> None:
+        self._intake = intake
+
+    def replay(self, digest: str):
+        report = self._intake.retry(digest)
+        return report and report.outcomes[0]
+
+
 def test_one_bad_message_stops_no_other_and_can_be_replayed_or_dropped(store: Store, intake: Intake, decoder: ToyDecoder) -> None:
     report = intake.accept([env("junk"), env("crash"), env("context"), env("notice S1")])
     assert [one.state.value for one in report.outcomes] == ["dead", "dead", "stored", "stored"]
     assert [one.reason for one in report.outcomes[:2]] == ["not a message", "internal error: RuntimeError"]
     assert books(store) == (4, 2, 0, 2, 0)
     junk, crash = env("junk").digest, env("crash").digest
-    assert deadletters.replay(store, intake, crash).state is MessageState.DEAD
+    assert deadletters.replay(store, Replayed(intake), crash).state is MessageState.DEAD
     assert deadletters.show(store, crash[:12]).letter.tries == 2
     assert books(store) == (4, 2, 0, 2, 0)
     decoder.is_fixed = True
-    assert deadletters.replay(store, intake, crash).state is MessageState.STORED
+    assert deadletters.replay(store, Replayed(intake), crash).state is MessageState.STORED
     assert books(store) == (4, 3, 0, 1, 0)
     deadletters.drop(store, junk)
     assert deadletters.listing(store) == []
