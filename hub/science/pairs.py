@@ -1,7 +1,7 @@
 """Two events as one occurrence: a pure function of both, of the rules, and of their maps."""
 
 import itertools
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from hub.model.coincidence import PairState, Score
@@ -47,16 +47,21 @@ class PairResult:
     localization_ids: tuple[str, ...]
 
 
-def evaluate(a: Event, b: Event, rules: Rules, sky: Sky) -> PairResult | None:
-    """Return the pair that two events make, whichever comes first; None where no version of one ever fitted one of the other.
+def evaluate(a: Event, b: Event, rules: Rules, sky: Sky) -> tuple[PairResult, ...]:
+    """Return the pairs that two events make, one of each kind, whichever comes first; none where no versions ever fitted.
 
-    The first rule in the file's order that the current versions satisfy describes the pair, else the first that any versions do.
+    Of a kind's rules, the first in the file's order that the current versions satisfy describes the pair, else the first that any
+    versions do. There is more than one kind where an event was first called a burst and then an X-ray transient, say.
     """
-    fitting = [
-        (rule, first, second) for rule in rules.pairs for first, second in ((a, b), (b, a)) if _ever(rule, first, second, sky)
-    ]
-    if not fitting:
-        return None
+    by_kind: dict[str, list[tuple[PairRule, Event, Event]]] = {}
+    for rule in rules.pairs:
+        for first, second in ((a, b), (b, a)):
+            if _ever(rule, first, second, sky):
+                by_kind.setdefault(rule.kind, []).append((rule, first, second))
+    return tuple(_of_kind(fitting, sky) for fitting in by_kind.values())
+
+
+def _of_kind(fitting: Sequence[tuple[PairRule, Event, Event]], sky: Sky) -> PairResult:
     for rule, first, second in fitting:
         if _now(rule, first, second, sky):
             return _result(rule, first, second, PairState.OPEN, sky)

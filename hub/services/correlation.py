@@ -141,27 +141,23 @@ class Correlation:
         for other in sorted(partners.values(), key=lambda partner: partner.event_id):
             maps = self._maps.localizations(session, (*event.localization_ids, *other.localization_ids))
             sky = pair_science.Sky(maps=maps, overlap=self._maps.overlap, min_overlap=self._rules.min_overlap)
-            result = pair_science.evaluate(event, other, self._rules, sky)
-            if result is None:
-                continue
-            events_of_pair = (result.first, result.second)
-            written += self._write(
-                session,
-                self._version(
-                    kind=result.rule.kind,
-                    hypothesis=result.rule.name,
-                    members=tuple(Member(kind=MemberKind.EVENT, id=one.event_id) for one in events_of_pair),
-                    state=result.state,
-                    scores=result.scores,
-                    reasons=result.reasons,
-                    localization_ids=result.localization_ids,
-                    events_of_pair=events_of_pair,
-                ),
-                events_of_pair=events_of_pair,
-                candidate=None,
-                hypothesis=None,
-            )
+            for result in pair_science.evaluate(event, other, self._rules, sky):
+                written += self._write_pair(session, result)
         return CorrelationReport(versions=written)
+
+    def _write_pair(self, session: Session, result: pair_science.PairResult) -> int:
+        events_of_pair = (result.first, result.second)
+        version = self._version(
+            kind=result.rule.kind,
+            hypothesis=result.rule.name,
+            members=tuple(Member(kind=MemberKind.EVENT, id=one.event_id) for one in events_of_pair),
+            state=result.state,
+            scores=result.scores,
+            reasons=result.reasons,
+            localization_ids=result.localization_ids,
+            events_of_pair=events_of_pair,
+        )
+        return self._write(session, version, events_of_pair=events_of_pair, candidate=None, hypothesis=None)
 
     def _partners(self, session: Session, event: Event) -> Iterable[Event]:
         for rule, is_first in pair_science.partners(self._rules, event):

@@ -6,8 +6,9 @@ from hub.model.coincidence import PairState
 from hub.model.event import assemble
 from hub.model.notice import EventClass, Messenger, Stage
 from hub.resources import read_text
+from hub.science import pairs
 from hub.science.overlap import overlap_integral
-from hub.science.pairs import Sky, evaluate, partners
+from hub.science.pairs import Sky, partners
 from hub.science.rules import YEAR_S, load_rules
 from tests.support.words import T0, gaussian_map, grb, localization, notice, stored
 
@@ -29,6 +30,13 @@ def gw_event(*more, place=GW, **changes):
 
 def grb_event(*more, place=NEAR, **changes):
     return assemble("Fermi-1", [stored(grb(**changes), place.localization_id if place else None), *more])
+
+
+def evaluate(one, other, rules, sky):
+    """Return the only pair of two events, None where there is none."""
+    found = pairs.evaluate(one, other, rules, sky)
+    assert len(found) <= 1
+    return found[0] if found else None
 
 
 def value(result, statistic):
@@ -113,3 +121,17 @@ def test_partners_are_asked_for_both_roles_of_an_event() -> None:
     assert ("gw-grb", False) in names
     assert ("grb-neutrino", True) in names
     assert not any(name.startswith("gw-sub") for name, _ in names)
+
+
+@pytest.mark.parametrize("now", [EventClass.GRB, EventClass.XRAY_TRANSIENT])
+def test_a_pair_of_a_kind_that_no_longer_holds_is_withdrawn_beside_the_one_that_does(now: EventClass) -> None:
+    former = EventClass.XRAY_TRANSIENT if now is EventClass.GRB else EventClass.GRB
+    neutrino = assemble(
+        "IceCube-1",
+        [stored(notice("IceCube-1", messenger=Messenger.NEUTRINO, event_class=EventClass.HIGH_ENERGY_NEUTRINO))],
+    )
+    later = stored(grb(t0=T0, event_class=now, issued_at=T0.plus_s(900)))
+    event = grb_event(later, t0=T0, event_class=former, place=None)
+    found = {one.rule.kind: one.state for one in pairs.evaluate(event, neutrino, RULES, SKY)}
+    kinds = {EventClass.GRB: "grb-neutrino", EventClass.XRAY_TRANSIENT: "xray-neutrino"}
+    assert found == {kinds[now]: PairState.OPEN, kinds[former]: PairState.WITHDRAWN}
