@@ -25,6 +25,7 @@ COLUMN_DTYPES: dict[str, str] = {
     "band": "S4",
     "is_solar_system": "?",
     "is_negative": "?",
+    "is_saturated": "?",
     "hpx29": "i8",
 }
 """Column name to numpy type of an `AlertBatch`."""
@@ -72,6 +73,9 @@ class AlertBatch:
 
     is_negative: NDArray[np.bool_]
     """Detected as a negative source on the difference image."""
+
+    is_saturated: NDArray[np.bool_]
+    """A saturated pixel lies in its centre (LSST ``pixelFlags_saturatedCenter``); False where the survey does not say."""
 
     hpx29: NDArray[np.int64]
     """HEALPix pixel at order 29, NESTED."""

@@ -14,6 +14,12 @@ from hub.science.crossmatch import Target, contains, first_detection_us, match, 
 from hub.science.ranking import Context, rank
 from hub.science.rules import DAY_S, Hypothesis, PriorActivity
 
+VARIABLE_AGE_D = 100.0
+"""An object first detected longer before the event, days, ..."""
+
+VARIABLE_DETECTIONS = 10
+"""... and detected at least so often, is recorded as a known variable: a star or an active nucleus, no recent supernova."""
+
 
 def evaluate(target: Target, alerts: AlertBatch, localizations: Mapping[str, Localization]) -> Candidate | None:
     """Return the candidate that all alerts of one object make for a target; None where none of them ever fitted.
@@ -91,6 +97,8 @@ def _state(target: Target, pixel: NDArray[np.int64], alerts: AlertBatch, first: 
         begins = begins and first >= low
     if hypothesis.prior_activity is PriorActivity.REQUIRE:
         begins = begins and first < event.t0
+    if set(hypothesis.exclude_flags) & set(_flags(target, alerts, first)):
+        return PairState.WITHDRAWN
     timely = bool(usable(alerts, hypothesis, (event.t0,)).any())
     return PairState.OPEN if begins and timely else PairState.WITHDRAWN
 
@@ -132,6 +140,8 @@ def _flags(target: Target, alerts: AlertBatch, first: Instant) -> tuple[str, ...
         flags.append("negative detections")
     if alerts.is_solar_system.any():
         flags.append("solar-system association")
-    if int(alerts.n_history.max()) >= 20:
-        flags.append("long history")
+    if alerts.is_saturated.any():
+        flags.append("saturated")
+    if first < t0.plus_s(-VARIABLE_AGE_D * DAY_S) and int(alerts.n_history.max()) >= VARIABLE_DETECTIONS:
+        flags.append("known variable")
     return tuple(flags)

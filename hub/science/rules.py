@@ -16,6 +16,10 @@ DAY_S = 86_400.0
 """Seconds in a day."""
 
 
+FLAGS = ("prior activity", "known variable", "saturated", "negative detections", "solar-system association")
+"""Facts that are recorded with a candidate; a hypothesis may use them, nothing else does."""
+
+
 class FarMethod(StrEnum):
     """How a pair's joint false-alarm rate is computed."""
 
@@ -103,6 +107,9 @@ class Hypothesis:
 
     followup: bool
     """Whether an announced coincidence asks for observations."""
+
+    exclude_flags: tuple[str, ...] = ()
+    """Recorded flags with which an object does not count: of `FLAGS`."""
 
     require_any_class: Mapping[str, float] = field(default_factory=dict)
     """Class or property name to least probability; one of them must be reached, where any is stated."""
@@ -207,10 +214,19 @@ def _hypothesis(row: Mapping[str, Any]) -> Hypothesis:
         background_per_deg2=_between(row, "background_per_deg2", 1e-9, 1e6),
         min_announce_score=float(row["min_announce_score"]),
         followup=bool(row["followup"]),
+        exclude_flags=_flags(row),
         require_any_class={name: float(value) for name, value in row.get("require_any_class", {}).items()},
         fade_rate_mag_per_d=_interval(row, "fade_rate_mag_per_d") if "fade_rate_mag_per_d" in row else None,
         abs_mag=(float(row["abs_mag"][0]), float(row["abs_mag"][1])) if "abs_mag" in row else None,
     )
+
+
+def _flags(row: Mapping[str, Any]) -> tuple[str, ...]:
+    named = tuple(row.get("exclude_flags", ()))
+    for flag in named:
+        if flag not in FLAGS:
+            raise ValueError(f"exclude_flags of rule {row.get('name')!r}: {flag!r} is none of {', '.join(FLAGS)}")
+    return named
 
 
 def _names(kind: type[Any]) -> set[str]:

@@ -225,6 +225,7 @@ class AlertRow(Base, table=True):
     band: str
     is_solar_system: bool
     is_negative: bool
+    is_saturated: bool
     hpx29: int = Field(sa_type=BigInteger)
     cell: int
     """HEALPix pixel at a coarse order, for the index."""

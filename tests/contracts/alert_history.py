@@ -30,6 +30,7 @@ def night(n: int = 3000, *, survey: str = "LSST", seed: int = 1) -> AlertBatch:
         band=rng.choice([b"g", b"r", b""], n),
         is_solar_system=rng.random(n) < 0.2,
         is_negative=rng.random(n) < 0.2,
+        is_saturated=rng.random(n) < 0.2,
         hpx29=rng.integers(0, N_PIXELS, n),
     )
 

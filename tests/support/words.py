@@ -122,6 +122,7 @@ def alerts(*rows: dict[str, Any], survey: str = "LSST") -> AlertBatch:
             "band": b"r",
             "is_solar_system": False,
             "is_negative": False,
+            "is_saturated": False,
         }
         values.update({key: value for key, value in row.items() if key in values})
         full.append(values)

@@ -65,6 +65,7 @@ def _reading(source: Mapping[str, Any], history: Any, first_mjd: float | None) -
         is_solar_system=bool(source.get("ssObjectId")),
         # Versions before 7.3 have no flag, later ones may hold null: the sign of the flux then says the same.
         is_negative=flux < 0 if negative is None else bool(negative),
+        is_saturated=bool(source.get("pixelFlags_saturatedCenter")),  # from 7.0 on
     )
 
 

@@ -31,6 +31,7 @@ WANTED = frozenset(
                 "filterName",
             ),
             *("psfFlux", "psfFluxErr", "psFlux", "psFluxErr", "snr", "reliability", "isNegative", "is_negative"),
+            "pixelFlags_saturatedCenter",
         )
     }
 ) | {"prvDiaSources.midpointMjdTai", "prvDiaSources.midPointTai", "diaObject.firstDiaSourceMjdTai"}

@@ -43,6 +43,7 @@ class Reading(NamedTuple):
     band: str
     is_solar_system: bool
     is_negative: bool
+    is_saturated: bool
 
 
 def is_plausible_mjd(mjd: float | None) -> bool:
@@ -73,11 +74,15 @@ def unreadable(reading: Reading) -> str | None:
     for name in ("flux_njy", "flux_err_njy", "snr", "reliability"):
         if math.isinf(getattr(reading, name)):
             return f"{name} is infinite"
-    if not (reading.object_id.isascii() and len(reading.object_id) <= 32):
-        return f"object id {reading.object_id[:40]!r} has more than 32 characters or others than ASCII"
-    if not (reading.band.isascii() and len(reading.band) <= 4):
-        return f"band {reading.band[:10]!r} has more than 4 characters or others than ASCII"
+    if not (_is_plain(reading.object_id) and len(reading.object_id) <= 32):
+        return f"object id {reading.object_id[:40]!r} has more than 32 characters or others than printable ASCII"
+    if not (_is_plain(reading.band) and len(reading.band) <= 4):
+        return f"band {reading.band[:10]!r} has more than 4 characters or others than printable ASCII"
     return None
+
+
+def _is_plain(text: str) -> bool:
+    return text.isascii() and text.isprintable()
 
 
 def to_batch(survey: str, readings: Sequence[Reading]) -> AlertBatch:

@@ -72,6 +72,7 @@ def from_record(record: Mapping[str, Any]) -> Reading:
         band=_band(candidate.get("fid")),
         is_solar_system=_is_solar_system(candidate),
         is_negative=not positive,
+        is_saturated=False,  # the packet has no such flag
     )
 
 

@@ -112,3 +112,19 @@ def test_every_level_is_recorded_by_map() -> None:
     candidate = kilonova([PRELIMINARY, UPDATE], fading(dec=22.0))
     assert set(candidate.levels) == set(PLACES)
     assert candidate.levels[NARROW.localization_id] > candidate.levels[WIDE.localization_id]
+
+
+def test_saturation_and_known_variability_are_recorded_and_cut_nothing_by_themselves() -> None:
+    bright = fading(is_saturated=True)
+    assert "saturated" in kilonova([UPDATE], bright).flags
+    assert kilonova([UPDATE], bright).state is PairState.OPEN
+    old = fading(first_tai_us=T0.plus_s(-300 * DAY_S).tai_us, n_history=40)
+    assert "known variable" in kilonova([UPDATE], old).flags
+
+
+def test_a_hypothesis_may_use_a_recorded_flag() -> None:
+    text = read_text("conf/coincidence.toml").replace("fade_rate_mag", 'exclude_flags = ["saturated"]\nfade_rate_mag', 1)
+    event = assemble("S260301a", [UPDATE])
+    targets = targets_of(event, load_rules(text).hypotheses, {name: LEVELS[name] for name in event.localization_ids})
+    assert evaluate(targets[0], fading(is_saturated=True), PLACES).state is PairState.WITHDRAWN
+    assert evaluate(targets[0], fading(), PLACES).state is PairState.OPEN

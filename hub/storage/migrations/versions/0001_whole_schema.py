@@ -27,6 +27,7 @@ def upgrade() -> None:  # noqa: PLR0915 - one statement for each table and index
         sa.Column("band", sa.String(), nullable=False),
         sa.Column("is_solar_system", sa.Boolean(), nullable=False),
         sa.Column("is_negative", sa.Boolean(), nullable=False),
+        sa.Column("is_saturated", sa.Boolean(), nullable=False),
         sa.Column("hpx29", sa.BigInteger(), nullable=False),
         sa.Column("cell", sa.Integer(), nullable=False),
         sa.PrimaryKeyConstraint("survey", "source_id", name=op.f("pk_alerts")),

@@ -53,6 +53,7 @@ def test_every_version_gives_the_same_row(version: str):
         "band": "i",
         "is_solar_system": False,
         "is_negative": True,
+        "is_saturated": False,
         "hpx29": row["hpx29"],
     }
 
