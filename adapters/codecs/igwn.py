@@ -101,12 +101,13 @@ def _notice(message: Mapping[str, Any], name: str, topic: str | None) -> Notice:
         t0=t0,
         issued_at=created,
         skymap=skymap,
+        skymap_refused=refusal,
         far_hz=event.number("far") if far is not None and far >= 0.0 else None,
         p_astro=None if terrestrial is None else 1.0 - terrestrial,
         classification=classes,
         properties=_properties(event, group, search, instruments) | _external(fields),
         is_live=is_real,
-        extra=fields.rest() | event.rest() | ({} if refusal is None else {"skymap_refused": refusal}),
+        extra=fields.rest() | event.rest(),
     )
 
 

@@ -92,7 +92,7 @@ def _notice(notice: Notice, reader: SkymapReader) -> dict[str, Any]:
         "skymap": None,
     }
     if notice.skymap is None:
-        return record
+        return record if notice.skymap_refused is None else record | {"skymap_refused": notice.skymap_refused}
     try:
         return record | {"skymap": _map_numbers(notice.skymap, reader)}
     except SkymapRefused as error:

@@ -134,6 +134,9 @@ class Notice:
     skymap: bytes | None = field(default=None, repr=False)
     """FITS bytes of the embedded map as they came (perhaps gzipped)."""
 
+    skymap_refused: str | None = None
+    """Why the codec left the embedded map out, as a sentence; None where there was none or it is in ``skymap``."""
+
     skymap_url: str | None = None
     """Where a map can be had; stored, never followed here."""
 

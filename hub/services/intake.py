@@ -41,6 +41,9 @@ _FRAMED = b"\x00"
 _MOCK_ID = re.compile(r"(MS|TS)\d{6}[a-z]+|M\d+")
 """Event ids that only mock events have: LVK's ``MS230518a`` and ``TS...``, trigger numbers with an M before them."""
 
+_UNUSABLE_MAP = "The sky map is not usable"
+"""Begins the remark on a notice whose map was refused, by its codec or by the reader of maps."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IntakeSettings:
@@ -263,12 +266,12 @@ class Intake:
         """Return where the notice says its event lies, by its map or else by its position, and what was wrong with the map."""
         if not notice.localizes:
             return None, ()
-        remarks: tuple[str, ...] = ()
+        remarks = () if notice.skymap_refused is None else (f"{_UNUSABLE_MAP}: {notice.skymap_refused}",)
         if notice.skymap is not None:
             try:
                 skymap, remarks = self._skymaps.read(notice.skymap)
             except SkymapRefused as error:
-                remarks = (f"The sky map is not usable: {error}",)
+                remarks = (f"{_UNUSABLE_MAP}: {error}",)
             else:
                 if notice.position is not None and peak_disagrees(skymap, notice.position):
                     remarks += ("The densest place of the sky map lies outside the stated error region.",)

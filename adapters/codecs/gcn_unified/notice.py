@@ -113,6 +113,7 @@ def _notice(message: Mapping[str, Any], dialect: Dialect, topic: str | None) -> 
         localizes=dialect.is_event and dialect.is_independent,
         systematic_model=_systematic_model(dialect, properties, position),
         skymap=skymap,
+        skymap_refused=refusal,
         skymap_url=fields.text("healpix_url"),
         far_hz=false_alarm_rate(fields),
         p_astro=_p_astro(fields),
@@ -121,7 +122,7 @@ def _notice(message: Mapping[str, Any], dialect: Dialect, topic: str | None) -> 
         vetoes=vetoes(mission, event_class, classes, properties.get("known_source")),
         depends_on=references,
         is_live=role is Role.OBSERVATION and is_current,
-        extra=fields.rest() | ({} if refusal is None else {"healpix_file_refused": refusal}),
+        extra=fields.rest(),
     )
 
 

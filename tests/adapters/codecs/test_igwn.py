@@ -113,7 +113,7 @@ def test_an_alert_that_does_not_say_what_or_when_is_refused(changes, reason):
 def test_a_broken_map_does_not_cost_the_alert():
     read = notice(made.igwn_alert(event=event(skymap="%%%")))
     assert read.skymap is None
-    assert read.extra["skymap_refused"] == "the embedded map is not base64"
+    assert read.skymap_refused == "the embedded map is not base64"
 
 
 @pytest.mark.parametrize("codec", ["null", "deflate"])

@@ -83,8 +83,11 @@ def test_embedded_map_is_read_into_its_numbers(capsys: pytest.CaptureFixture[str
     assert numbers["dist_std_mpc"] == pytest.approx(8, rel=1e-3)
 
 
-def test_refused_map_does_not_lose_the_notice(capsys: pytest.CaptureFixture[str]) -> None:
-    Path("igwn.json").write_bytes(json_notices.as_bytes(json_notices.igwn_alert()))
+@pytest.mark.parametrize("skymap", [json_notices.TINY_FITS, b"404 Not Found"])
+def test_refused_map_does_not_lose_the_notice(capsys: pytest.CaptureFixture[str], skymap: bytes) -> None:
+    alert = json_notices.igwn_alert()
+    alert["event"]["skymap"] = base64.b64encode(skymap).decode()
+    Path("igwn.json").write_bytes(json_notices.as_bytes(alert))
     (record,) = decode(capsys, "igwn.json")
     assert list(record) == [*NOTICE_KEYS, "skymap_refused"]
     assert record["kind"] == "notice"

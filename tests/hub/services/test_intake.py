@@ -167,13 +167,14 @@ def test_test_messages_group_apart_unless_the_id_is_a_mock(intake: Intake) -> No
     assert [one.event_id for one in report.outcomes] == ["S230518h-test", "MS230518h", "S230518h"]
 
 
-def test_a_refused_map_falls_back_to_the_cone_and_says_so(store: Store, intake: Intake) -> None:
-    intake.accept([env("notice S1 map")])
+@pytest.mark.parametrize(("word", "why"), [("map", "one pixel is NaN"), ("page", "the embedded map is neither FITS nor gzip")])
+def test_a_refused_map_falls_back_to_the_cone_and_says_so(store: Store, intake: Intake, word: str, why: str) -> None:
+    intake.accept([env(f"notice S1 {word}")])
     with store.reading() as session:
         stored = notices.of_event(session, "S1")[0]
         assert stored.localization_id is not None
         assert localizations.get(session, stored.localization_id) is not None
-    assert stored.remarks == ("The sky map is not usable: one pixel is NaN",)
+    assert stored.remarks == (f"The sky map is not usable: {why}",)
 
 
 class Replayed:

@@ -193,7 +193,7 @@ def test_an_embedded_map_is_handed_on_unread():
 def test_a_broken_map_does_not_cost_the_notice(text):
     read = notice(made.guano(healpix_file=text))
     assert read.skymap is None
-    assert read.extra["healpix_file_refused"].startswith("the embedded map")
+    assert read.skymap_refused.startswith("the embedded map")
 
 
 def test_a_targeted_search_says_how_much_later_its_centre_lies():
