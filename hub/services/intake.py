@@ -266,7 +266,7 @@ class Intake:
         """Return where the notice says its event lies, by its map or else by its position, and what was wrong with the map."""
         if not notice.localizes:
             return None, ()
-        remarks = () if notice.skymap_refused is None else (f"{_UNUSABLE_MAP}: {notice.skymap_refused}",)
+        remarks: tuple[str, ...] = () if notice.skymap_refused is None else (f"{_UNUSABLE_MAP}: {notice.skymap_refused}",)
         if notice.skymap is not None:
             try:
                 skymap, remarks = self._skymaps.read(notice.skymap)
