@@ -32,6 +32,8 @@ _DECLARATION = re.compile(rb"<\?xml\b[^>]{0,500}\?>")
 _ENCODING = re.compile(rb"encoding\s*=\s*[\"']([A-Za-z0-9._-]{1,40})[\"']")
 _START_TAG = re.compile(rb"<[A-Za-z_:\x80-\xff][^<]*")
 _ATTRIBUTE = re.compile(rb"=\s*[\"']")
+_HTML = re.compile(rb"<!doctype\s+html\b", re.IGNORECASE)
+_FOREIGN_WORDS = re.compile(r" \(<string>, line \d+\)$|, use XML_PARSE_HUGE option")
 _SENTENCE_CHARS = 200
 
 
@@ -111,6 +113,8 @@ def _check_before_parsing(document: bytes) -> None:
     encoding = _ENCODING.search(declaration[0]) if declaration else None
     if encoding is not None and encoding[1].decode("ascii").lower() not in _ENCODINGS:
         raise DecodeError(f"the encoding {encoding[1].decode('ascii')} is not accepted", format=FORMAT)
+    if _HTML.match(document):
+        raise NotAMessage("not a message: an HTML page", format=FORMAT)
     if b"<!DOCTYPE" in document or b"<!ENTITY" in document:
         raise DecodeError("the document declares a DOCTYPE or entities, which are refused", format=FORMAT)
     tags = document.count(b"<") - document.count(b"</")
@@ -140,4 +144,4 @@ def _check_tree(root: etree._Element) -> None:
 
 def _first_line(error: Exception) -> str:
     line = str(error).splitlines()[0] if str(error) else type(error).__name__
-    return line.replace(" (<string>, line", " (line")[:_SENTENCE_CHARS].rstrip(". ")
+    return _FOREIGN_WORDS.sub("", line)[:_SENTENCE_CHARS].rstrip(". ")
