@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from hub.cli.invocation import load_settings
+from hub.cli.listing import AsJson
 from hub.cli.output import emit, say, table
 from hub.errors import ConfigError
 
@@ -23,7 +24,7 @@ def register(app: typer.Typer) -> None:
 def show(
     context: typer.Context,
     origin: Annotated[bool, typer.Option(help="Say which file or variable gave each value.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Print every setting with its value; passwords are hidden."""
     rows = load_settings(context).show_origin()
@@ -37,8 +38,11 @@ def show(
 
 
 @group.command()
-def check(context: typer.Context) -> None:
-    """Check that the settings are valid and that the hub can write where they say."""
+def check(context: typer.Context, as_json: AsJson = False) -> None:
+    """Check that the settings and the coincidence rules are valid and that the hub can write where they say."""
+    from hub import resources
+    from hub.science.rules import load_rules
+
     settings = load_settings(context).settings
     folder = settings.hub.data_dir
     try:
@@ -48,12 +52,18 @@ def check(context: typer.Context) -> None:
         probe.unlink()
     except OSError as error:
         raise ConfigError(f"hub.data_dir: the hub cannot write into {folder}: {error.strerror}") from error
+    rules = load_rules(resources.read_text("conf/coincidence.toml"))
+    if as_json:
+        emit({"valid": True, "data_dir": str(folder.resolve()), "pairs": len(rules.pairs), "hypotheses": len(rules.hypotheses)})
+        return
     say(f"the settings are valid; data is kept in {folder.resolve()}")
+    say(f"coincidence rules: {len(rules.pairs)} pairs of events, {len(rules.hypotheses)} counterpart hypotheses")
 
 
 def init(
     file: Annotated[Path, typer.Argument(help="File to write.")] = Path("mmhub.toml"),
     force: Annotated[bool, typer.Option(help="Overwrite a file that is there.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Write a settings file that lists every key, its default and what it means."""
     from hub import resources
@@ -66,7 +76,7 @@ def init(
         raise ConfigError(f"{file} is there already; --force overwrites it") from error
     except OSError as error:
         raise ConfigError(f"cannot write {file}: {error.strerror}") from error
-    say(f"wrote {file}: uncomment what you want to change")
+    emit({"path": str(file)}) if as_json else say(f"wrote {file}: uncomment what you want to change")
 
 
 def _commented_out(text: str) -> str:

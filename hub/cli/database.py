@@ -3,7 +3,8 @@
 import typer
 
 from hub.cli.invocation import start
-from hub.cli.output import say
+from hub.cli.listing import AsJson
+from hub.cli.output import emit, say
 from hub.text import redacted_url
 
 group = typer.Typer(no_args_is_help=True, help="Look after the state database.")
@@ -21,7 +22,7 @@ def _group() -> None:
 
 
 @group.command()
-def upgrade(context: typer.Context) -> None:
+def upgrade(context: typer.Context, as_json: AsJson = False) -> None:
     """Bring the database's tables to the form that this version needs; a new database is made."""
     settings = start(context)
     from hub.bootstrap import make_data_dir
@@ -29,4 +30,5 @@ def upgrade(context: typer.Context) -> None:
 
     make_data_dir(settings)
     upgrade_database(settings.storage_url)
-    say(f"the database {redacted_url(settings.storage_url)} is up to date")
+    url = redacted_url(settings.storage_url)
+    emit({"url": url, "is_current": True}) if as_json else say(f"the database {url} is up to date")

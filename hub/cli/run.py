@@ -10,6 +10,8 @@ from typing import Annotated
 import typer
 
 from hub.cli.invocation import EXIT_FAILED, start
+from hub.cli.listing import AsJson
+from hub.cli.output import complain
 
 
 class Part(StrEnum):
@@ -30,6 +32,8 @@ def run(
     context: typer.Context,
     role: Annotated[Part, typer.Argument(help="One role, or all in one process.")] = Part.ALL,
     port: Annotated[int | None, typer.Option(min=0, max=65535, help="TCP port of the API; overrides api.port.")] = None,
+    *,
+    as_json: AsJson = False,
 ) -> None:
     """Take in what GCN and the inbox folder bring, send what is due, answer the API, until SIGTERM or Ctrl-C."""
     settings = start(context, api__port=port)
@@ -41,8 +45,11 @@ def run(
     from hub.runtime.supervisor import Loop, Supervisor
 
     intake = settings.intake
-    if role is Part.INGEST and not (intake.inbox or settings.gcn.topics):
-        raise ConfigError("neither intake.inbox nor gcn.topics names anything, so there is nothing to take in")
+    if role in (Part.ALL, Part.INGEST) and not (intake.inbox or settings.gcn.topics):
+        nothing = "neither intake.inbox nor gcn.topics names anything, so there is nothing to take in"
+        if role is Part.INGEST:
+            raise ConfigError(nothing)
+        complain(nothing)
     (settings.hub.data_dir / DEMO_MARK).unlink(missing_ok=True)
     with ExitStack() as stack:
         store = stack.enter_context(create_database(settings))
@@ -60,7 +67,7 @@ def run(
             if role in (Part.ALL, Part.DISPATCH):
                 loops.append(Loop(name="dispatch", body=dispatch_loop(hub.flow)))
         if role in (Part.ALL, Part.API):
-            loops.append(Loop(name="api", body=api_loop(store, stack.enter_context(listening(settings.api)))))
+            loops.append(Loop(name="api", body=api_loop(store, stack.enter_context(listening(settings.api, as_json=as_json)))))
         supervisor = Supervisor(loops)
         asyncio.run(supervisor.run())
     if supervisor.has_failed:

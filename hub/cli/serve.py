@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from hub.cli.invocation import EXIT_FAILED, start
-from hub.cli.output import complain
+from hub.cli.listing import AsJson
+from hub.cli.output import complain, emit
 from hub.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -32,13 +33,15 @@ def serve(
     context: typer.Context,
     host: Annotated[str | None, typer.Option(help="Address to listen at; overrides api.host.")] = None,
     port: Annotated[int | None, typer.Option(min=0, max=65535, help="TCP port, 0 for a free one; overrides api.port.")] = None,
+    *,
+    as_json: AsJson = False,
 ) -> None:
     """Answer the HTTP API from the database until SIGTERM or Ctrl-C; nothing is taken in or sent."""
     settings = start(context, api__host=host, api__port=port)
     from hub.bootstrap import open_database
     from hub.runtime.supervisor import Loop, Supervisor
 
-    with open_database(settings) as store, listening(settings.api) as door:
+    with open_database(settings) as store, listening(settings.api, as_json=as_json) as door:
         supervisor = Supervisor([Loop(name="api", body=api_loop(store, door))])
         asyncio.run(supervisor.run())
     if supervisor.has_failed:
@@ -46,8 +49,8 @@ def serve(
 
 
 @contextmanager
-def listening(api: "ApiSection") -> "Iterator[socket.socket]":
-    """Give a listening socket, and say where it is.
+def listening(api: "ApiSection", *, as_json: bool = False) -> "Iterator[socket.socket]":
+    """Give a listening socket, and say where it is: to a person on standard error, or as ``{"url": ...}`` on standard output.
 
     Raises
     ------
@@ -62,7 +65,8 @@ def listening(api: "ApiSection") -> "Iterator[socket.socket]":
         raise ConfigError(f"api.host and api.port: cannot listen at {api.host} port {api.port}: {reason}") from error
     with door:
         shown = f"[{api.host}]" if ":" in api.host else api.host
-        complain(f"the API answers at http://{shown}:{door.getsockname()[1]}/api/v1")
+        url = f"http://{shown}:{door.getsockname()[1]}/api/v1"
+        emit({"url": url}) if as_json else complain(f"the API answers at {url}")
         yield door
 
 
