@@ -21,7 +21,7 @@ def inbox_loop(inbox: Inbox, flow: Flow, *, pause_s: float) -> LoopBody:
 
     async def body(stop: asyncio.Event) -> None:
         while not stop.is_set():
-            if not await asyncio.to_thread(inbox.take, flow):
+            if not await asyncio.to_thread(inbox.take, flow, should_stop=stop.is_set):
                 await _pause(stop, pause_s)
 
     return body
