@@ -12,7 +12,7 @@ from sqlalchemy.exc import DatabaseError
 from adapters.codecs.decoder import WireDecoder
 from adapters.codecs.voevent.writer import VoeventRenderer
 from adapters.networks.simulated import SimulatedNetwork, SimulatedOptions
-from adapters.transports.files import FolderSink
+from adapters.transports.folder import FolderSink
 from adapters.transports.gcn_kafka import GcnOptions, GcnSource, open_source
 from hub.config import Settings
 from hub.errors import ConfigError, StorageError

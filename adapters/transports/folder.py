@@ -1,0 +1,41 @@
+"""A folder as a place that messages go to."""
+
+import os
+import re
+from pathlib import Path
+
+from hub.errors import Transient
+from hub.model.outgoing import Outgoing
+
+
+class FolderSink:
+    """Writes each message as a file, whole or not at all; writing it again changes nothing."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def deliver(self, outgoing: Outgoing) -> None:
+        """Write ``<local part of the ivorn>.xml``.
+
+        Raises
+        ------
+        Transient
+            The folder cannot be written; it may be later (full disk).
+        """
+        target = self._folder / file_name(outgoing.ivorn)
+        partial = target.with_suffix(".part")
+        try:
+            self._folder.mkdir(parents=True, exist_ok=True)
+            with partial.open("wb") as stream:
+                stream.write(outgoing.payload)
+                stream.flush()
+                os.fsync(stream.fileno())
+            partial.replace(target)
+        except OSError as error:
+            raise Transient(f"cannot write {target}: {error.strerror}") from error
+
+
+def file_name(ivorn: str) -> str:
+    """Return a safe file name for an ivorn: its part behind ``#`` with anything unusual replaced."""
+    local = ivorn.rpartition("#")[2] or ivorn
+    return re.sub(r"[^A-Za-z0-9._-]", "_", local)[:120] + ".xml"
