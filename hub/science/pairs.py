@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from hub.model.coincidence import PairState, Score
-from hub.model.event import Event, EventState
+from hub.model.event import Event, EventState, believed
 from hub.model.instant import Instant
 from hub.model.notice import Notice, Stage
 from hub.model.sky import Localization
@@ -126,7 +126,8 @@ def central_time(notice: Notice) -> Instant | None:
 
 
 def _current_time(event: Event) -> Instant | None:
-    timed = [notice for notice in event.content if notice.t0 is not None]
+    said = (stored.notice for stored in believed([version.stored for version in event.versions]))
+    timed = [notice for notice in said if notice.t0 is not None and notice.stage is not Stage.RETRACTION]
     return central_time(timed[-1]) if timed else event.t0
 
 

@@ -135,3 +135,10 @@ def test_a_pair_of_a_kind_that_no_longer_holds_is_withdrawn_beside_the_one_that_
     found = {one.rule.kind: one.state for one in pairs.evaluate(event, neutrino, RULES, SKY)}
     kinds = {EventClass.GRB: "grb-neutrino", EventClass.XRAY_TRANSIENT: "xray-neutrino"}
     assert found == {kinds[now]: PairState.OPEN, kinds[former]: PairState.WITHDRAWN}
+
+
+def test_a_time_that_only_an_untrusted_source_states_moves_no_pair() -> None:
+    forged = stored(grb(t0=T0.plus_s(4000.0), issued_at=T0.plus_s(900)), NEAR.localization_id, is_trusted=False)
+    result = evaluate(gw_event(), grb_event(forged), RULES, SKY)
+    assert result.state is PairState.OPEN
+    assert value(result, "delay") == pytest.approx(1.7)
