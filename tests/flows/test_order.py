@@ -58,6 +58,7 @@ CHOSEN_ORDERS = {
     "backwards": list(reversed(MESSAGES)),
     "retractions first": named("second merger retracted", "second burst retracted"),
     "updates first": named("merger update", "neutrino revised"),
+    "untrusted first": named("neutrino by nobody", "retraction by nobody"),
     "tests first": named("mock merger", "test burst"),
 }
 
@@ -72,7 +73,7 @@ def test_the_small_world_shows_what_it_was_made_for(expected: dict[str, Any]) ->
         "S260301b": "active",
         "S260303c": "retracted",
     }
-    assert len(expected["events"]["S260301b"]["notices"]) == 3
+    assert len(expected["events"]["S260301b"]["notices"]) == 4
     assert len(expected["events"]["Fermi-794023391"]["notices"]) == 2
     states = {key: candidate["state"] for key, candidate in expected["candidates"].items()}
     kilonovae = {key.split("|")[2][-3:]: state for key, state in states.items() if key.startswith("S260301b|")}

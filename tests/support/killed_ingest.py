@@ -95,13 +95,15 @@ def report(folder: Path, n_kills: int) -> dict[str, object]:
     settings = world.settings_in(folder)
     with create_database(settings) as store, store.reading() as session:
         books = envelopes.counts(session)
-        (book,) = books
         submissions = followup.search(session, limit=None)
         found = {
             "state": final_state(session),
             "tally": tally(session),
             "law": envelopes.law_holds(books),
-            "book": [book.received, book.stored, book.duplicates, book.dead_letters, book.in_flight],
+            "book": [
+                sum(getattr(book, name) for book in books)
+                for name in ("received", "stored", "duplicates", "dead_letters", "in_flight")
+            ],
             "ivorns": [(entry.outgoing.ivorn, entry.state.value) for entry in outbox.search(session, limit=None)],
             "requests": {one.intent.intent_id: one.state.value for one in submissions},
         }

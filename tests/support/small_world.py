@@ -2,7 +2,8 @@
 
 One merger (preliminary, a re-send with other bytes, an update with another map), a second merger that is retracted, a burst within
 the window of the first (JSON and the classic VOEvent about the same trigger), a second burst that is retracted, a neutrino with a
-revision, a mock merger, a burst that the mission marks as a test; eight objects of a survey with 21 alerts; a circular, a file that
+revision, a mock merger, a burst that the mission marks as a test, a retraction of the first merger by nobody whom the hub trusts, the
+neutrino from such a one too; eight objects of a survey with 21 alerts; a circular, a file that
 is nothing, an exact duplicate of a notice and of an alert.
 """
 
@@ -70,11 +71,13 @@ class Sent:
     name: str
     payload: bytes
     topic: str | None = None
+    is_trusted: bool = True
 
     @property
     def envelope(self) -> Envelope:
         """The message as the operator puts it in."""
-        return Envelope(payload=self.payload, source="file", received_at=NOW, topic=self.topic, trust=Trust.TRUSTED)
+        source, trust = ("file", Trust.TRUSTED) if self.is_trusted else ("street", Trust.UNTRUSTED)
+        return Envelope(payload=self.payload, source=source, received_at=NOW, topic=self.topic, trust=trust)
 
 
 def after(seconds: float) -> str:
@@ -203,7 +206,13 @@ def notices() -> tuple[Sent, ...]:
         "circular": (as_bytes(circular()), "gcn.circulars"),
         "nothing": (b"this is no message at all", None),
     }
-    return tuple(Sent(name=name, payload=payload, topic=topic) for name, (payload, topic) in sent.items())
+    trusted = tuple(Sent(name=name, payload=payload, topic=topic) for name, (payload, topic) in sent.items())
+    forged = merger("S260301b", "RETRACTION", 12_000, None)
+    return (
+        *trusted,
+        Sent(name="retraction by nobody", payload=forged, topic="igwn.gwalert", is_trusted=False),
+        Sent(name="neutrino by nobody", payload=sent["neutrino"][0], topic=sent["neutrino"][1], is_trusted=False),
+    )
 
 
 @cache
