@@ -5,7 +5,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 PYTEST_FLAGS ?=
 
-.PHONY: demo test check bench fuzz serve docs clean
+.PHONY: demo test check bench ranks fuzz serve docs clean
 .DELETE_ON_ERROR:
 
 demo: $(VENV)/installed
@@ -22,6 +22,9 @@ check: $(VENV)/installed-check
 
 bench: $(VENV)/installed-test
 	$(BIN)/python -m pytest tests/benchmarks $(PYTEST_FLAGS)
+
+ranks: $(VENV)/installed
+	$(BIN)/python tests/benchmarks/demo_ranks.py
 
 fuzz: $(VENV)/installed-test
 	MMHUB_TEST_FUZZ=full $(BIN)/python -m pytest tests -m fuzz $(PYTEST_FLAGS)

@@ -87,8 +87,9 @@ def _tell(told: dict[str, Any]) -> None:
     say("")
     say(f"VOEvents issued: {len(told['voevents'])}, of them retractions: {len(told['retractions'])}; the last ones:")
     for message in told["voevents"][-SHOWN:]:
-        cites = ", ".join(f"{cite['kind']} {cite['ivorn']}" for cite in message["cites"])
-        say(f"  {message['ivorn']} ({message['role']}) {cites}")
+        say(f"  {message['ivorn']} ({message['role']})")
+        for cite in message["cites"]:
+            say(f"         {cite['kind']} {cite['ivorn']}")
     say("")
     say(f"follow-up requests: {len(told['followups'])}")
     if told["followups"]:
