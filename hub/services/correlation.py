@@ -5,8 +5,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
+from numpy.typing import NDArray
 from sqlalchemy.orm import Session
 
+from hub.errors import StorageError
 from hub.model.alert import AlertBatch
 from hub.model.coincidence import Candidate, Coincidence, Member, MemberKind, PairState, Score, coincidence_id
 from hub.model.event import Event
@@ -84,15 +86,31 @@ class Correlation:
         self._clock = clock
 
     def run_jobs(self) -> CorrelationReport:
-        """Correlate every event whose notices changed, until no job is left."""
+        """Correlate every event whose notices changed, until no job is left that can be done.
+
+        An event that breaks the evaluation stops no other: its job stays and is tried again with the next call.
+
+        Raises
+        ------
+        StorageError
+            The database does not take the results; the jobs stay.
+        """
         report = CorrelationReport()
+        broken: set[str] = set()
         while True:
             with self._store.reading() as session:
-                waiting = jobs.take(session, JOBS_AT_ONCE)
+                found = jobs.take(session, JOBS_AT_ONCE + len(broken))
+            waiting = [job for job in found if job.token not in broken]
             if not waiting:
                 return report
             for job in waiting:
-                report += self.on_event(job.key, job)
+                try:
+                    report += self.on_event(job.key, job)
+                except StorageError:
+                    raise
+                except Exception:  # one bad event must not stop the others
+                    log.exception("event broke the correlation", event_id=job.key)
+                    broken.add(job.token)
 
     def on_event(self, event_id: str, job: jobs.Job | None = None) -> CorrelationReport:
         """Re-evaluate everything that has to do with an event, in both directions of time."""
@@ -116,21 +134,34 @@ class Correlation:
             The alerts.
         payloads
             The packet of each row, kept for those that match; None where there are none.
+
+        Raises
+        ------
+        StorageError
+            The database does not take the results: the batch must come again.
         """
         with self._store.reading() as session:
             touched, matched = self._matching.forward(session, batch)
         report = CorrelationReport(matched_alerts=int(matched.sum()))
         if not touched and not matched.any():
             return report
-        with self._store.transaction() as session:
-            hold(session, LOCK)
-            if payloads is not None:
-                for row in np.flatnonzero(matched):
-                    packets.save(session, batch.survey, int(batch.source_id[row]), payloads[int(row)])
-            for event_id, keys in sorted(touched.items()):
-                event = events.get(session, event_id)
-                if event is not None:
-                    report += self._candidates_of(session, event, keys)
+        try:
+            with self._store.transaction() as session:
+                hold(session, LOCK)
+                _keep_packets(session, batch, matched, payloads)
+                for event_id, keys in sorted(touched.items()):
+                    event = events.get(session, event_id)
+                    if event is not None:
+                        report += self._candidates_of(session, event, keys)
+        except StorageError:
+            raise
+        except Exception:  # one bad event must not stop the others: each is tried by itself, with its past alerts
+            log.exception("alerts broke the correlation", n_alerts=len(batch), event_ids=sorted(touched))
+            with self._store.transaction() as session:
+                _keep_packets(session, batch, matched, payloads)
+                for event_id in sorted(touched):
+                    jobs.put(session, EVENT_JOB, event_id)
+            return CorrelationReport(matched_alerts=int(matched.sum()))
         return report
 
     # ------------------------------------------------------------------------------------------------------------ event-event
@@ -295,6 +326,12 @@ class Correlation:
             version=coincidence.version,
         )
         return 1
+
+
+def _keep_packets(session: Session, batch: AlertBatch, matched: NDArray[np.bool_], payloads: Sequence[bytes] | None) -> None:
+    if payloads is not None:
+        for row in np.flatnonzero(matched):
+            packets.save(session, batch.survey, int(batch.source_id[row]), payloads[int(row)])
 
 
 def _content(coincidence: Coincidence) -> Coincidence:
