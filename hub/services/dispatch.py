@@ -48,7 +48,7 @@ class Dispatch:
             try:
                 self._deliver(item.outgoing)
             except Transient as error:
-                pause = min(LONGEST_PAUSE_S, FIRST_PAUSE_S * 2**item.tries)
+                pause = min(LONGEST_PAUSE_S, FIRST_PAUSE_S * 2 ** min(item.tries, 30))  # 2**1024 is no float any more
                 with self._store.transaction() as session:
                     outbox.mark_failed(session, item.outgoing, str(error), retry_at=self._clock().plus_s(pause))
                 log.warning("message delayed", ivorn=item.outgoing.ivorn, reason=str(error), pause_s=pause)

@@ -1,14 +1,11 @@
 """What is announced of a pair through its life, and what never leaves."""
 
-from collections.abc import Iterator
-from pathlib import Path
-
 import pytest
 
 from hub.model.coincidence import PairState
 from hub.model.notice import CiteKind, Role, Stage
 from hub.storage import candidates, jobs, packets
-from hub.storage.engine import Store, open_store, upgrade
+from hub.storage.engine import Store
 from tests.support.correlating import Desk
 from tests.support.words import T0, alerts, gaussian_map, grb, localization, notice
 
@@ -24,15 +21,6 @@ FADING = alerts(
 
 def retraction(issued: float = 5000.0):
     return notice(stage=Stage.RETRACTION, issued_at=T0.plus_s(issued), t0=None, classification={}, far_hz=None, sequence=9)
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> Iterator[Store]:
-    url = f"sqlite:///{tmp_path}/hub.db"
-    upgrade(url)
-    opened = open_store(url)
-    yield opened
-    opened.close()
 
 
 @pytest.fixture
