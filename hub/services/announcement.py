@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy.orm import Session
 
 from hub.model.coincidence import Candidate, Coincidence, PairState
-from hub.model.event import Event
+from hub.model.event import Event, believed
 from hub.model.instant import Instant
 from hub.model.notice import Citation, CiteKind, Role
 from hub.model.outgoing import Outgoing
@@ -128,8 +128,9 @@ def _place(
 
 
 def _ivorn(event: Event) -> str | None:
-    """Return the ivorn of the newest notice that has one; notices in JSON have none."""
-    return next((v.stored.notice.ivorn for v in reversed(event.versions) if v.stored.notice.ivorn), None)
+    """Return the ivorn of the newest notice that has one and is believed; notices in JSON have none."""
+    said = believed([version.stored for version in event.versions])
+    return next((stored.notice.ivorn for stored in reversed(said) if stored.notice.ivorn), None)
 
 
 def _event_facts(event: Event) -> dict[str, Any]:
