@@ -1,6 +1,6 @@
 """``mmhub ingest``: message files into the hub, with everything that follows from them."""
 
-from collections import Counter
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -13,6 +13,10 @@ from hub.cli.output import complain, emit, say, table
 
 if TYPE_CHECKING:
     from hub.bootstrap import Hub
+    from hub.storage.envelopes import SourceCounts
+
+SOURCE = "file"
+"""What the books call messages from files."""
 
 
 def register(app: typer.Typer) -> None:
@@ -39,18 +43,18 @@ def ingest(
     (settings.hub.data_dir / DEMO_MARK).unlink(missing_ok=True)
     paths = list(walk(files))
     unreadable: list[str] = []
-    outcomes: Counter[str] = Counter()
     with (
         create_database(settings) as store,
         open_hub(settings, store) as hub,
         Progress("files", total=len(paths)) as progress,
     ):
         hub.flow.resume()
+        with store.reading() as session:
+            before = _totals(counts(session))
         arriving = _envelopes(paths, settings.intake.max_message_bytes, unreadable)
         for batch in in_batches(arriving, settings.intake.alert_batch):
             report = hub.flow.take(batch)
             for envelope, outcome in zip(batch, report.outcomes, strict=True):
-                outcomes[outcome.state.value] += 1
                 if as_json:
                     emit({"path": envelope.position, "state": outcome.state.value, **_outcome(outcome)})
             progress.advance(len(batch))
@@ -61,7 +65,7 @@ def ingest(
             complain("mmhub: the books do not balance: some message is unaccounted for")
             raise typer.Exit(EXIT_FAILED)
         if not as_json and not quiet:
-            _summary(hub, outcomes)
+            _summary(hub, {name: number - before[name] for name, number in _totals(books).items()})
     for path in unreadable:
         complain(f"mmhub: {path}")
     if unreadable:
@@ -82,7 +86,7 @@ def _envelopes(paths: list[Path], max_bytes: int, unreadable: list[str]) -> "Any
         if payload is None:
             unreadable.append(f"{path} is larger than intake.max_message_bytes, {max_bytes} bytes")
             continue
-        yield Envelope(payload=payload, source="file", received_at=now(), position=str(path), trust=Trust.TRUSTED)
+        yield Envelope(payload=payload, source=SOURCE, received_at=now(), position=str(path), trust=Trust.TRUSTED)
 
 
 def _settle(hub: "Hub") -> None:
@@ -95,10 +99,21 @@ def _outcome(outcome: Any) -> dict[str, Any]:
     return {"kind": outcome.kind, "event_id": outcome.event_id, "reason": outcome.reason or None, "n_alerts": outcome.n_alerts}
 
 
-def _summary(hub: "Hub", outcomes: Counter[str]) -> None:
+def _totals(books: "Iterable[SourceCounts]") -> dict[str, int]:
+    """Return what the books say of messages from files; each alert of a container is one."""
+    of_files = [one for one in books if one.source == SOURCE]
+    return {
+        "received": sum(one.received for one in of_files),
+        "stored": sum(one.stored for one in of_files),
+        "duplicates": sum(one.duplicates for one in of_files),
+        "dead letters": sum(one.dead_letters for one in of_files),
+    }
+
+
+def _summary(hub: "Hub", booked: Mapping[str, int]) -> None:
     from hub.services import overview
 
-    say(" ".join(f"{name}: {number}" for name, number in sorted(outcomes.items())) or "nothing to take in")
+    say(", ".join(f"{name}: {number}" for name, number in booked.items()))
     with hub.store.reading() as session:
         for title, head, rows in (
             ("events", overview.EVENT_COLUMNS, overview.event_rows(session)),
