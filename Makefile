@@ -21,7 +21,7 @@ check: $(VENV)/installed-check
 	$(BIN)/lint-imports
 
 bench: $(VENV)/installed-test
-	$(BIN)/python -m pytest tests/benchmarks $(PYTEST_FLAGS)
+	$(BIN)/python -m tests.benchmarks.bench
 
 ranks: $(VENV)/installed
 	$(BIN)/python tests/benchmarks/demo_ranks.py
@@ -33,7 +33,7 @@ serve: $(VENV)/installed
 	$(BIN)/mmhub serve
 
 docs: $(VENV)/installed-docs
-	$(BIN)/python -m sphinx --quiet -b html docs docs/_build/html
+	$(BIN)/python -m sphinx --quiet -W -b html docs docs/_build/html
 	@echo "docs/_build/html/index.html"
 
 clean:
