@@ -16,18 +16,33 @@
     └── NotFound             tell the caller that there is no such thing
 """
 
+from hub.text import printable
+
+LONGEST_SENTENCE = 280
+"""Most characters of a sentence about a stranger's message."""
+
 
 class HubError(Exception):
     """Root of all errors that the hub raises on purpose; the text is one sentence for a person."""
 
 
 class DecodeError(HubError):
-    """The bytes cannot be understood: they go to the dead letters with this sentence."""
+    """The bytes cannot be understood: they go to the dead letters with this sentence, whatever foreign words are in it."""
 
     def __init__(self, reason: str, *, format: str | None = None) -> None:  # noqa: A002 - the field's word
-        super().__init__(reason)
-        self.reason = reason
+        self.reason = sentence_of(reason)
+        super().__init__(self.reason)
         self.format = format
+
+
+def sentence_of(reason: str) -> str:
+    r"""Return a reason that quotes a stranger as one line of bearable length.
+
+    >>> sentence_of("the band 'i\n' is none")
+    "the band 'i\\x0a' is none"
+    """
+    line = printable(reason).strip()
+    return line if len(line) <= LONGEST_SENTENCE else line[: LONGEST_SENTENCE - 4].rstrip() + " ..."
 
 
 class NotAMessage(DecodeError):
@@ -36,6 +51,9 @@ class NotAMessage(DecodeError):
 
 class SkymapRefused(HubError):
     """A sky map breaks a rule of the validator; the notice that carried it lives on without."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(sentence_of(reason))
 
 
 class TransportError(HubError):

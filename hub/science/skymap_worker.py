@@ -27,6 +27,8 @@ from typing import IO, Any, BinaryIO, cast
 import numpy as np
 from numpy.typing import NDArray
 
+from hub.errors import sentence_of
+
 MEMORY_BYTES = 2 << 30
 """Address space of the child; a flat map of nside 1024 with distances needs 1.7 GB of it while it is read."""
 
@@ -67,7 +69,10 @@ Columns = dict[str, NDArray[Any]]
 
 
 class Refused(Exception):
-    """The map breaks a rule; the text is the sentence for a person."""
+    """The map breaks a rule; the text is the sentence for a person, whatever foreign words are in it."""
+
+    def __init__(self, sentence: str) -> None:
+        super().__init__(sentence_of(sentence))
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +132,7 @@ def main() -> None:
         except MemoryError:
             _answer(answers, b"F", b"the map needs more memory than a map may")
         except Exception as error:  # noqa: BLE001 - the loop that must survive a bad message
-            _answer(answers, b"F", f"the map cannot be read: {type(error).__name__}: {error}"[:500].encode())
+            _answer(answers, b"F", str(Refused(f"the map cannot be read: {type(error).__name__}: {error}")).encode())
         else:
             head = json.dumps([[name, column.dtype.str, len(column)] for name, column in columns.items()]).encode()
             body = b"".join([struct.pack(">I", len(head)), head, *(column.tobytes() for column in columns.values())])
