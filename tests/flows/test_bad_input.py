@@ -14,6 +14,7 @@ import pytest
 from hub.storage import envelopes, notices
 from hub.storage.engine import open_store
 from hub.storage.envelopes import law_holds
+from hub.text import printable
 from tests.conftest import REPOSITORY, recorded_folder
 from tests.support import bombs_avro, bombs_json, bombs_maps, bombs_xml, json_notices, lsst_packets
 from tests.support.bombs import Bomb, moment
@@ -140,7 +141,7 @@ def sentence(reason: str) -> bool:
     """Return whether a reason is something to show a person: one line, of bearable length, about the message."""
     return (
         5 < len(reason) < 300
-        and reason.isprintable()
+        and reason == printable(reason)
         and reason == reason.strip()
         and "internal error" not in reason
         and "Traceback" not in reason
