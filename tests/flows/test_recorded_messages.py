@@ -48,6 +48,9 @@ REASONS = {
     ("voevent/antares/Antares_1438351269.xml", "ra_deg"): _OBSERVATORY,
     ("voevent/antares/Antares_1438351269.xml", "dec_deg"): _OBSERVATORY,
     ("voevent/antares/Antares_1438351269.xml", "radius_deg"): _OBSERVATORY,
+    ("voevent/integral/REFINED_010042.xml", "event_id"): (
+        "its TrigID holds the number 10042 in the lower 16 bits and the count of the packet above them; the ivorn says 010042 too"
+    ),
     ("voevent/odd/amon_sim_iceevent_0.xml", "ra_deg"): _OBSERVATORY,
     ("voevent/odd/amon_sim_iceevent_0.xml", "dec_deg"): _OBSERVATORY,
     ("voevent/optical/Gaia16aac.xml", "t0"): (
@@ -149,6 +152,7 @@ def test_the_reasons_given_are_true(recorded, records):
     assert b"TDB" in (recorded / "voevent/optical/Gaia16aac.xml").read_bytes()
     ahead = Instant.from_utc_iso("2016-01-16T07:52:27Z").minus(Instant.from_utc_iso(gaia["t0"]))
     assert ahead == pytest.approx(32.184 + 36, abs=1e-6)
+    assert 75578 & 0xFFFF == 10042
     for name in ("antares/Antares_1438351269.xml", "odd/amon_sim_iceevent_0.xml"):
         assert b"ObservatoryLocation" in (recorded / "voevent" / name).read_bytes().partition(b"ObservationLocation")[0]
 

@@ -57,6 +57,7 @@ def _voevent(expect: Row, record: Row) -> list[Check]:
         _same("format", record["format"], f"voevent-{expect['version']}"),
         _same("ivorn", record["ivorn"], expect["ivorn"]),
         _same("role", record["role"], ROLES.get(expect["role"], expect["role"])),
+        *_classic(expect["params"], record),
         _time("t0", record["t0"], expect["event_time_text"][0]),
         *(
             _close(ours, record[ours], expect[theirs] if has_place else None)
@@ -64,6 +65,27 @@ def _voevent(expect: Row, record: Row) -> list[Check]:
         ),
         _close("radius_deg", record["radius_deg"], (expect["error_radius_deg"] or None) if has_place else None),
     ]
+
+
+def _classic(params: Mapping[str, str], record: Row) -> list[Check]:
+    """What the parameters of a GCN classic notice say of its event; the manifest has some of them as text."""
+    found = []
+    if "GraceID" in params:
+        found.append(_same("event_id", record["event_id"], params["GraceID"]))
+        found.append(_same("stage", record["stage"].replace("_", ""), params.get("AlertType", record["stage"]).lower()))
+    elif "run_id" in params:
+        found.append(_same("event_id", record["event_id"], f"IceCube-{params['run_id']}-{params['event_id']}"))
+    elif "TrigID" in params and record["role"] != "utility":
+        name = f"{record['mission']}-{params['TrigID'].lstrip('0') or '0'}"
+        found.append(_same("event_id", record["event_id"], name))
+    if "FAR" in params:  # a year in IceCube's notices, a second in those of the gravitational-wave detectors
+        year_s = 365.25 * 86_400 if "run_id" in params else 1.0
+        found.append(_close("far_hz", record["far_hz"], float(params["FAR"]) / year_s))
+    if "Terrestrial" in params:
+        stated = {name: float(params[name]) for name in ("BNS", "NSBH", "BBH", "Terrestrial") if name in params}
+        read = {name: value for name, value in record["classification"].items() if name in stated}
+        found.append(_classes({"classification": read}, {"classification": stated}))
+    return found
 
 
 def _unified(expect: Row, record: Row) -> list[Check]:
