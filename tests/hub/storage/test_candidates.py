@@ -1,0 +1,88 @@
+"""Candidates: one row each, in the order in which a person should look at them."""
+
+import dataclasses
+
+from hub.model.coincidence import Candidate, PairState, Score
+from hub.storage import candidates
+from hub.storage.engine import Store
+from tests.support.followup import make_candidate
+
+
+def candidate(object_id: str = "100", **changes: object) -> Candidate:
+    return dataclasses.replace(make_candidate("S1", object_id), **changes)
+
+
+def save(store: Store, *found: Candidate) -> None:
+    with store.transaction() as session:
+        for one in found:
+            candidates.save(session, one)
+
+
+def names(found: list[Candidate]) -> list[str]:
+    return [one.object_id for one in found]
+
+
+def test_a_candidate_is_written_over(store: Store) -> None:
+    score = Score(statistic="fading", version=1, value=None, unit="1", inputs={"reason": "one detection"})
+    later = candidate(level=None, score=-1.5, scores=(score,), levels={"m": 0.1 + 0.2, "n": None}, flags=("saturated",))
+    save(store, candidate(), later)
+    with store.reading() as session:
+        assert candidates.get(session, "S1", "LSST", "100", "kilonova") == later
+        assert candidates.of_event(session, "S1") == [later]
+        assert candidates.get(session, "S1", "ZTF", "100", "kilonova") is None
+
+
+def test_confirmed_ones_come_first_then_the_larger_score_then_the_object(store: Store) -> None:
+    save(
+        store,
+        candidate("1", confirmed=False, score=99.0),
+        candidate("2", score=1.0),
+        candidate("3", score=2.0),
+        candidate("10", score=1.0),
+        candidate("1", confirmed=True, score=-5.0, hypothesis="agn-flare"),
+        candidate("9", event_id="S2"),
+    )
+    with store.reading() as session:
+        assert names(candidates.of_event(session, "S1")) == ["3", "10", "2", "1", "1"]
+        assert names(candidates.of_event(session, "S1", limit=2)) == ["3", "10"]
+
+
+def test_pages_hold_every_candidate_once_whatever_their_scores(store: Store) -> None:
+    scores = [1.0, 1.0, -0.0, 0.0, 1e-300, 0.1 + 0.2, 0.3, -7.25]
+    save(store, *(candidate(str(n), score=score, confirmed=n % 2 == 0) for n, score in enumerate(scores)))
+    with store.reading() as session:
+        everything = names(candidates.search(session))
+        seen: list[str] = []
+        before = None
+        while page := candidates.search(session, limit=3, before=before):
+            seen += names(page)
+            before = candidates.key(page[-1])
+    assert seen == everything
+    assert sorted(seen) == sorted(map(str, range(len(scores))))
+
+
+def test_searches_by_every_property(store: Store) -> None:
+    save(
+        store,
+        candidate("1", level=0.5, score=3.0),
+        candidate("2", level=None, score=2.0, confirmed=False),
+        candidate("3", level=0.9, score=1.0, state=PairState.WITHDRAWN, survey="ZTF"),
+    )
+
+    def search(**wanted: object) -> list[str]:
+        with store.reading() as session:
+            return names(candidates.search(session, **wanted))  # type: ignore[arg-type]
+
+    assert search(survey="ZTF") == search(state=PairState.WITHDRAWN) == search(object_id="3") == ["3"]
+    assert search(max_level=0.5) == search(min_score=3.0) == ["1"]
+    assert search(max_level=1.0) == search(confirmed_only=True) == ["1", "3"]
+    assert search(hypothesis="kilonova", event_id="S1") == ["1", "3", "2"]
+    assert search(event_id="S2") == []
+
+
+def test_the_events_of_many_objects(store: Store) -> None:
+    save(store, candidate("5"), candidate("5", event_id="S2", state=PairState.WITHDRAWN), candidate("6", survey="ZTF"))
+    with store.reading() as session:
+        wanted = [str(number) for number in range(1200)]
+        assert candidates.events_of_objects(session, "LSST", wanted) == {("S1", "5"), ("S2", "5")}
+        assert candidates.events_of_objects(session, "LSST", []) == set()

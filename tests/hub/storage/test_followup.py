@@ -1,0 +1,99 @@
+"""Intents never change; steps are appended one by one."""
+
+import dataclasses
+
+import pytest
+
+from hub.errors import StorageError
+from hub.model.followup import Intent, RequestState, Transition, Visibility
+from hub.storage import followup
+from hub.storage.engine import Store
+from tests.support.followup import NOW
+
+
+def intent(name: str = "i1", **changes: object) -> Intent:
+    sees = Visibility(
+        site="CTIO", is_observable=True, window_start=NOW, window_end=NOW.plus_s(60), best_airmass=1.25, reason="up"
+    )
+    values = {
+        "intent_id": name,
+        "event_id": "S1",
+        "coincidence_id": "c1",
+        "target": "LSST:100",
+        "ra_deg": 10.0,
+        "dec_deg": -20.0,
+        "network": "simulated",
+        "instrument": "1M0-SIMCAM",
+        "purpose": "kilonova",
+        "policy_version": 1,
+        "window_start": NOW,
+        "window_end": NOW.plus_s(3600),
+        "exposures": ({"filter": "r", "seconds": 120.0, "count": 2},),
+        "max_airmass": 2.0,
+        "reason": "because δ",
+        "visibility": (sees,),
+        "created_at": NOW,
+    }
+    return Intent(**(values | changes))  # type: ignore[arg-type]
+
+
+def step(number: int, state: RequestState, name: str = "i1", **changes: object) -> Transition:
+    one = Transition(intent_id=name, network="simulated", number=number, state=state, at=NOW.plus_s(number), detail={"n": [1]})
+    return dataclasses.replace(one, **changes)  # type: ignore[arg-type]
+
+
+def test_an_intent_stays_as_it_was_first_written(store: Store) -> None:
+    with store.transaction() as session:
+        assert followup.add_intent(session, intent())
+        assert not followup.add_intent(session, intent(reason="another"))
+        assert followup.get(session, "i1").intent == intent()
+        assert followup.get(session, "i1").transitions == ()
+        assert followup.get(session, "nowhere") is None
+
+
+def test_steps_are_appended_and_a_number_is_given_once(store: Store) -> None:
+    steps = (
+        step(1, RequestState.DRAFT),
+        step(2, RequestState.SENDING, remote_id=None),
+        step(3, RequestState.ACCEPTED, remote_id="7"),
+    )
+    with store.transaction() as session:
+        followup.add_intent(session, intent())
+        for one in steps:
+            followup.append(session, one)
+
+    def append_again() -> None:
+        with store.transaction() as session:
+            followup.append(session, step(3, RequestState.CANCELLED))
+
+    with pytest.raises(StorageError, match="step 3"):
+        append_again()
+    with store.reading() as session:
+        submission = followup.get(session, "i1")
+        assert submission.transitions == steps
+        assert (submission.state, submission.remote_id) == (RequestState.ACCEPTED, "7")
+        assert [one.intent.intent_id for one in followup.in_states(session, [RequestState.ACCEPTED])] == ["i1"]
+        assert followup.in_states(session, [RequestState.DRAFT, RequestState.SENDING, RequestState.CANCELLED]) == []
+        assert followup.in_states(session, []) == []
+
+
+def test_searches_and_pages(store: Store) -> None:
+    with store.transaction() as session:
+        for number in range(5):
+            name = f"i{number}"
+            followup.add_intent(session, intent(name, created_at=NOW.plus_s(number // 2), event_id=f"S{number % 2}"))
+            followup.append(session, step(1, RequestState.DRAFT, name))
+        followup.append(session, step(2, RequestState.CANCELLED, "i3"))
+
+    def names(found: list[followup.Submission]) -> list[str]:
+        return [one.intent.intent_id for one in found]
+
+    with store.reading() as session:
+        assert names(followup.search(session)) == ["i4", "i2", "i3", "i0", "i1"]
+        first = followup.search(session, limit=2)
+        assert names(followup.search(session, before=followup.key(first[-1]))) == ["i3", "i0", "i1"]
+        assert names(followup.search(session, event_id="S1")) == ["i3", "i1"]
+        assert names(followup.search(session, state=RequestState.CANCELLED)) == ["i3"]
+        assert names(followup.of_event(session, "S1")) == ["i1", "i3"]
+        assert names(followup.of_coincidence(session, "c1")) == ["i0", "i1", "i2", "i3", "i4"]
+        assert followup.of_coincidence(session, "c2") == []

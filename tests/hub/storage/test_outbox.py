@@ -1,0 +1,81 @@
+"""The outbox: written once, due in order, tried again, searched."""
+
+import pytest
+
+from hub.model.notice import Citation, CiteKind, Role
+from hub.model.outgoing import Outgoing
+from hub.storage import outbox
+from hub.storage.engine import Store
+from hub.storage.outbox import OutboxState
+from tests.support.words import T0
+
+
+def message(number: int, destination: str = "file") -> Outgoing:
+    return Outgoing(
+        ivorn=f"ivo://x/coincidence#{number}",
+        media_type="application/xml",
+        payload=b"\x00<\xff>",
+        destination=destination,
+        role=Role.TEST,
+        cites=(Citation(ivorn="ivo://x/y#é", kind=CiteKind.RETRACTION),),
+        created_at=T0.plus_s(number),
+    )
+
+
+def due(store: Store, seconds: float, limit: int = 99) -> list[str]:
+    with store.reading() as session:
+        return [entry.outgoing.ivorn[-1] for entry in outbox.due(session, T0.plus_s(seconds), limit)]
+
+
+@pytest.fixture
+def filled(store: Store) -> Store:
+    with store.transaction() as session:
+        for number in (1, 3, 2):
+            assert outbox.put(session, message(number))
+    return store
+
+
+def test_a_message_is_written_once_for_each_destination(filled: Store) -> None:
+    with filled.transaction() as session:
+        assert not outbox.put(session, message(1))
+        assert outbox.put(session, message(1, "mail"))
+        first = outbox.get(session, message(1).ivorn)
+        other = outbox.get(session, message(1).ivorn, "mail")
+        assert first is not None
+        assert other is not None
+        assert (first.outgoing, other.outgoing) == (message(1), message(1, "mail"))
+        assert outbox.get(session, "nowhere") is None
+
+
+def test_what_is_due_comes_in_the_order_of_writing(filled: Store) -> None:
+    assert due(filled, 0.5) == []
+    assert due(filled, 3) == ["1", "3", "2"]
+    assert due(filled, 2) == ["1", "2"]
+    assert due(filled, 3, limit=2) == ["1", "3"]
+
+
+def test_a_failure_waits_and_a_second_destination_is_untouched(filled: Store) -> None:
+    with filled.transaction() as session:
+        outbox.put(session, message(1, "mail"))
+        outbox.mark_failed(session, message(1), "no answer", retry_at=T0.plus_s(50))
+        outbox.mark_failed(session, message(3), "refused", retry_at=None)
+        outbox.mark_sent(session, message(2), T0.plus_s(9))
+    assert due(filled, 49) == ["1"]
+    assert due(filled, 50) == ["1", "1"]
+    with filled.reading() as session:
+        states = {entry.outgoing.ivorn[-1] + entry.outgoing.destination: entry for entry in outbox.search(session, limit=None)}
+    assert (states["1file"].state, states["1file"].tries, states["1file"].error) == (OutboxState.WAITING, 1, "no answer")
+    assert (states["1mail"].tries, states["1mail"].error) == (0, "")
+    assert (states["3file"].state, states["3file"].error) == (OutboxState.FAILED, "refused")
+    assert (states["2file"].state, states["2file"].sent_at) == (OutboxState.SENT, T0.plus_s(9))
+
+
+def test_listings_go_backwards_page_by_page_without_payloads(filled: Store) -> None:
+    with filled.reading() as session:
+        first = outbox.search(session, limit=2)
+        rest = outbox.search(session, limit=2, before=first[-1].sequence)
+        assert [entry.outgoing.ivorn[-1] for entry in (*first, *rest)] == ["2", "3", "1"]
+        assert {entry.outgoing.payload for entry in first} == {b""}
+        assert outbox.search(session, with_payload=True, limit=1)[0].outgoing == message(2)
+        assert outbox.search(session, state=OutboxState.SENT) == outbox.search(session, destination="mail") == []
+        assert len(outbox.search(session, state=OutboxState.WAITING, destination="file")) == 3
