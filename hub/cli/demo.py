@@ -41,6 +41,8 @@ def demo(
 
     The sky maps, packets and notices are synthesised; the database is left for `mmhub serve`.
     """
+    if report is not None:
+        _must_be_writable(report)
     settings = start(context, hub__data_dir=str(data_dir) if data_dir else None, logging__level="warning")
     from hub.bootstrap import create_database
     from hub.cli.progress import Progress
@@ -62,6 +64,14 @@ def demo(
     _tell(told)
     say("")
     say(f"the database is in {settings.hub.data_dir}: `mmhub serve` answers from it (with the same --data-dir, if one was given)")
+
+
+def _must_be_writable(report: Path) -> None:
+    """Refuse a report that could not be written in the end, before a minute is spent on it."""
+    try:
+        report.open("a").close()
+    except OSError as error:
+        raise typer.BadParameter(f"cannot write {report}: {error.strerror}", param_hint="--report") from error
 
 
 def _tell(told: dict[str, Any]) -> None:

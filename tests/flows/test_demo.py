@@ -210,3 +210,11 @@ def test_demo_never_plays_over_the_database_of_a_real_hub(tmp_path):
     assert done.returncode == 1
     assert "would replace" in done.stderr
     assert (data_dir / "hub.sqlite").exists()
+
+
+def test_report_that_cannot_be_written_is_said_before_the_night_is_played(tmp_path):
+    done = mmhub("demo", "--report", tmp_path / "missing" / "report.json", data_dir=tmp_path / "data")
+    assert done.returncode == 2
+    assert "missing/report.json" in done.stderr.replace("\n", "")
+    assert "playing" not in done.stderr
+    assert not (tmp_path / "data").exists()

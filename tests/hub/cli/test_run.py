@@ -79,11 +79,11 @@ class Running:
 
 
 @contextlib.contextmanager
-def run(folder: Path, *words: str) -> Iterator[Running]:
+def run(folder: Path, *words: str, inbox: str | None = None) -> Iterator[Running]:
     environment = {name: value for name, value in os.environ.items() if not name.startswith("MMHUB_")}
     environment |= {
         "PYTHONPATH": str(REPOSITORY),
-        "MMHUB_INTAKE__INBOX": str(folder / "inbox"),
+        "MMHUB_INTAKE__INBOX": str(folder / "inbox") if inbox is None else inbox,
         "MMHUB_INTAKE__POLL_S": "0.05",
         "MMHUB_API__PORT": "0",
     }
@@ -162,6 +162,13 @@ def test_ingest_without_anything_to_take_in_is_one_sentence(tmp_path):
     done = mmhub("run", "ingest", data_dir=tmp_path / "data")
     assert done.returncode == 1
     assert done.stderr == "mmhub: neither intake.inbox nor gcn.topics names anything, so there is nothing to take in\n"
+
+
+def test_hub_without_anything_to_take_in_says_so_and_answers(tmp_path):
+    with run(tmp_path, inbox="") as hub:
+        assert httpx.get(f"{address(hub)}/health", timeout=60).json()["data"]["counts"]["events"] == 0
+        assert hub.said.startswith("neither intake.inbox nor gcn.topics names anything, so there is nothing to take in\n")
+        hub.stop()
 
 
 def test_inbox_that_cannot_be_made_is_one_sentence(tmp_path):
