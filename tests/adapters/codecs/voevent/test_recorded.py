@@ -89,7 +89,7 @@ def test_the_two_broken_files_are_refused_with_their_reason(recorded):
             refused[entry["file"].rpartition("/")[2]] = refusal.value.reason
     assert refused == {
         "FRB140514_detection_junk_prefix.xml": "text stands before the XML declaration",
-        "amon_malformed_xml.xml": "the XML is not well-formed: AttValue: \" or ' expected, line 5, column 10 (line 5)",
+        "amon_malformed_xml.xml": "the XML is not well-formed: AttValue: \" or ' expected, line 5, column 10",
     }
 
 
