@@ -73,7 +73,9 @@ def open_store(url: str) -> Store:
     StorageError
         The database cannot be reached, or its schema is not the one this version of the hub needs.
     """
-    if not is_current(url):
+    with _schema_engine(url) as engine:
+        found = _known_revision(engine)
+    if found != schema.head():
         raise StorageError("the state database is not at this version's schema: run `mmhub db upgrade`")
     return Store(make_engine(url))
 
@@ -86,9 +88,10 @@ def upgrade(url: str) -> None:
     ConfigError
         The URL is of no database that is supported.
     StorageError
-        The database cannot be reached.
+        The database cannot be reached, or was made by a later version of the hub.
     """
     with _schema_engine(url) as engine:
+        _known_revision(engine)
         schema.upgrade(engine)
 
 
@@ -96,6 +99,17 @@ def is_current(url: str) -> bool:
     """Return whether the database has the schema that this version of the hub needs; errors as `upgrade`."""
     with _schema_engine(url) as engine:
         return schema.current(engine) == schema.head()
+
+
+def _known_revision(engine: Engine) -> str | None:
+    """Return the revision of a database; refuse one that only a later version of the hub can have made."""
+    found = schema.current(engine)
+    if not schema.is_known(found):
+        raise StorageError(
+            f"the state database is at schema revision {found}, which this version of the hub does not know:"
+            " a later version made it, and only that one or a later one can use it"
+        )
+    return found
 
 
 @contextmanager

@@ -42,6 +42,11 @@ def current(engine: Engine) -> str | None:
         return MigrationContext.configure(connection).get_current_revision()
 
 
+def is_known(revision: str | None) -> bool:
+    """Return whether this version of the hub has a revision; None, a database without tables, counts as known."""
+    return revision is None or revision in {one.revision for one in ScriptDirectory.from_config(_config(None)).walk_revisions()}
+
+
 def head() -> str | None:
     """Return the newest revision."""
     return ScriptDirectory.from_config(_config(None)).get_current_head()

@@ -4,9 +4,13 @@ import pytest
 from sqlalchemy import inspect, text
 
 from hub.errors import ConfigError, StorageError
-from hub.storage import jobs, schema
+from hub.model.event import assemble
+from hub.storage import coincidences, events, jobs, localizations, notices, schema
+from hub.storage.alert_history import SqlAlertHistory
 from hub.storage.engine import is_current, make_engine, open_store, upgrade
 from hub.storage.tables import Base
+from tests.support.followup import make_coincidence
+from tests.support.words import alerts, gaussian_map, localization, notice, stored
 
 
 def test_a_database_without_tables_is_refused_until_it_is_upgraded(url: str) -> None:
@@ -49,6 +53,42 @@ def test_every_revision_can_be_taken_back_and_made_again(url: str) -> None:
     schema.check(engine)
     engine.dispose()
     assert is_current(url)
+
+
+def test_a_database_of_a_later_version_is_refused_by_name_and_left_alone(url: str) -> None:
+    upgrade(url)
+    engine = make_engine(url)
+    with engine.begin() as connection:
+        connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+    for attempt in (open_store, upgrade):
+        with pytest.raises(StorageError, match=r"schema revision 9999, which this version of the hub does not know"):
+            attempt(url)
+    assert not is_current(url)
+    assert set(inspect(engine).get_table_names()) == {*Base.metadata.tables, "alembic_version"}
+    engine.dispose()
+
+
+def test_all_kinds_of_data_survive_an_upgrade_of_a_current_database(url: str) -> None:
+    upgrade(url)
+    store = open_store(url)
+    one = stored(notice(), "m" * 32)
+    place = localization(gaussian_map(1.0, 2.0, 9.0, order=1))
+    with store.transaction() as session:
+        notices.add(session, one, "S260301a")
+        events.save(session, assemble("S260301a", [one]))
+        localizations.save(session, place)
+        coincidences.add(session, make_coincidence())
+    SqlAlertHistory(store).append(alerts({}, {"object_id": b"2"}))
+    store.close()
+    upgrade(url)
+    store = open_store(url)
+    with store.reading() as session:
+        assert notices.of_event(session, "S260301a") == [one]
+        assert events.get(session, "S260301a") == assemble("S260301a", [one])
+        assert localizations.get(session, place.localization_id).skymap.digest() == place.localization_id
+        assert coincidences.search(session) == [make_coincidence()]
+    assert SqlAlertHistory(store).count() == 2
+    store.close()
 
 
 @pytest.mark.parametrize("bad", ["sqlite://", "sqlite:///:memory:", "mysql://x/y", "nonsense"])
