@@ -145,4 +145,4 @@ class AlertDetail:
     """The whole packet by the survey's own names, cutouts as bytes."""
 
     refusal: str | None = None
-    """Why intake would refuse an alert that can be read all the same: its time is no time of an exposure."""
+    """Why intake would refuse an alert that can be read all the same: its time is no time of an exposure, or it is simulated."""

@@ -25,9 +25,7 @@ PAGE = REPOSITORY / "docs" / "reference" / "recorded-messages.md"
 MAX_MAIN_PROCESS_KB = 512 * 1024
 
 _CORE = "a building block of the GCN schema, shown with made-up values: it belongs to no mission and to no event"
-_ELASTICC = (
-    "the format of the ELAsTiCC simulation, not one of LSST's versions 3.0 to 11.1; simulated objects must not meet real events"
-)
+_ELASTICC = "the simulation states no unit of its fluxes"
 _NO_MAP = "the example's embedded map is a placeholder, no FITS file; the notice itself is read"
 _OBSERVATORY = (
     "the manifest took the file's first C1 and C2, which are the observatory's place; the event's own stand further down"
@@ -42,9 +40,9 @@ REASONS = {
     ("gcn/unified/notices/core/Pointing.example.json", "kind"): _CORE,
     ("gcn/unified/notices/core/Reporter.example.json", "kind"): _CORE,
     ("gcn/unified/notices/core/Statistics.example.json", "kind"): _CORE,
-    ("lsst/ocf/ampel_11290844.avro", "kind"): _ELASTICC,
-    ("lsst/ocf/elasticc_alert_mjd59583.0511_obj1131_src2262001.avro", "kind"): _ELASTICC,
-    ("lsst/ocf/elasticc_alert_mjd60663.0431_obj1474_src2948048.avro", "kind"): _ELASTICC,
+    ("lsst/ocf/ampel_11290844.avro", "flux_njy"): _ELASTICC,
+    ("lsst/ocf/elasticc_alert_mjd59583.0511_obj1131_src2262001.avro", "flux_njy"): _ELASTICC,
+    ("lsst/ocf/elasticc_alert_mjd60663.0431_obj1474_src2948048.avro", "flux_njy"): _ELASTICC,
     ("voevent/antares/Antares_1438351269.xml", "ra_deg"): _OBSERVATORY,
     ("voevent/antares/Antares_1438351269.xml", "dec_deg"): _OBSERVATORY,
     ("voevent/antares/Antares_1438351269.xml", "radius_deg"): _OBSERVATORY,

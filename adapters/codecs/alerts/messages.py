@@ -22,6 +22,11 @@ MAX_PACKET_BYTES = 4 << 20
 
 _HEADER_BYTES = 5
 _ZTF_NAMES = {"ztf.alert": "ztf", "BabamulZtfAlert": "babamul-ztf"}
+_SIMULATED_NAMES = {"elasticc.v0_9.alert": "elasticc-0.9"}
+"""Containers of simulated alerts with the field names of LSST's version 4.1: shown to a person, never matched."""
+
+SIMULATED = "a simulated alert of the ELAsTiCC challenge, which must not meet real events"
+"""Why simulated alerts are refused."""
 
 
 def is_alert_container(payload: bytes) -> bool:
@@ -32,7 +37,7 @@ def is_alert_container(payload: bytes) -> bool:
         name = open_container(payload).name
     except DecodeError:
         return False
-    return name in _ZTF_NAMES or _is_lsst_name(name)
+    return _is_known(name)
 
 
 def decode_messages(payloads: Sequence[bytes]) -> AlertRows:
@@ -74,8 +79,8 @@ def decode_messages(payloads: Sequence[bytes]) -> AlertRows:
 def decode_details(payload: bytes) -> list[AlertDetail | DecodeError]:
     """Decode every alert of a message in full; of a container, what is wrong stands in the place of an alert that breaks a rule.
 
-    An LSST alert whose time alone is not believable is given with that as its ``refusal``: `decode_messages` leaves it out, but a
-    person may want to see it.
+    An LSST alert whose time alone is not believable is given with that as its ``refusal``. So is a simulated one, whose fluxes
+    have no stated unit and are left out. `decode_messages` refuses both, but a person may want to see them.
 
     Raises
     ------
@@ -105,6 +110,8 @@ def _slim(payload: bytes) -> tuple[str, list[Reading], list[str]]:
             raise DecodeError(reading)
         return lsst.SURVEY, [reading], []
     container = _known_container(payload)
+    if container.name in _SIMULATED_NAMES:
+        raise DecodeError(SIMULATED)
     if (schema := _lsst_schema(container)) is not None:
         survey, results = lsst.SURVEY, [_checked(lsst.from_walk, values) for _, values in _walked(payload, container, schema)]
     else:
@@ -120,6 +127,9 @@ def _full(payload: bytes) -> tuple[str, list[tuple[str, Reading | str, dict[str,
         bodies = [payload[_HEADER_BYTES:]]
     else:
         container = _known_container(payload)
+        if (simulated := _SIMULATED_NAMES.get(container.name)) is not None:
+            records = list(_records(payload, container))
+            return "ELAsTiCC", [(simulated, _checked(lsst.from_record, each, unreadable), each) for each in records]
         pinned = _lsst_schema(container)
         if pinned is None:
             records = list(_records(payload, container))
@@ -174,9 +184,13 @@ def _known_container(payload: bytes) -> Container:
     if not payload.startswith(MAGIC):
         raise NotAMessage("neither an alert packet in Confluent framing nor an Avro object container")
     container = open_container(payload)
-    if container.name not in _ZTF_NAMES and not _is_lsst_name(container.name):
+    if not _is_known(container.name):
         raise NotAMessage(f"an Avro container of schema {container.name[:60]}, no alert format that the hub knows")
     return container
+
+
+def _is_known(name: str) -> bool:
+    return name in _ZTF_NAMES or name in _SIMULATED_NAMES or _is_lsst_name(name)
 
 
 def _is_lsst_name(name: str) -> bool:
@@ -229,6 +243,7 @@ def _ztf_format(container: Container, record: dict[str, Any]) -> str:
 
 
 def _detail(label: str, survey: str, reading: Reading, record: dict[str, Any]) -> AlertDetail:
+    is_simulated = label in _SIMULATED_NAMES.values()
     return AlertDetail(
         format=label,
         survey=survey,
@@ -236,15 +251,15 @@ def _detail(label: str, survey: str, reading: Reading, record: dict[str, Any]) -
         object_id=reading.object_id or None,
         ra_deg=reading.ra_deg,
         dec_deg=reading.dec_deg,
-        mjd_tai=reading.mid_mjd if survey == lsst.SURVEY else Instant(reading.mid_tai_us).mjd_tai,
+        mjd_tai=Instant(reading.mid_tai_us).mjd_tai if survey == ztf.SURVEY else reading.mid_mjd,
         band=reading.band or None,
-        flux_njy=_stated(reading.flux_njy),
+        flux_njy=None if is_simulated else _stated(reading.flux_njy),
         snr=_stated(reading.snr),
         reliability=_stated(reading.reliability),
         is_solar_system=reading.is_solar_system,
         n_history=reading.n_history,
         record=record,
-        refusal=untimely(reading),
+        refusal=SIMULATED if is_simulated else untimely(reading),
     )
 
 

@@ -219,6 +219,15 @@ def test_mutations_of_a_real_packet_end_in_rows_or_sentences(recorded):
     assert len(rows.refused) > 100
 
 
+@pytest.mark.parametrize("kind", ["string", {"type": "map", "values": "string"}, {"type": "array", "items": "long"}])
+def test_a_simulated_alert_of_another_shape_is_a_sentence(kind: Any):
+    schema = {"type": "record", "name": "elasticc.v0_9.alert", "fields": [{"name": "diaSource", "type": kind}]}
+    payload = container(schema, 1, sized(b"x") if kind == "string" else number(0))
+    assert "simulated" in refusal(payload)
+    with pytest.raises(DecodeError, match="cannot be decoded"):
+        decode_details(payload)
+
+
 def test_an_unforeseen_fault_of_a_reader_is_a_sentence_too():
     # A union index beyond the branches makes fastavro raise IndexError; the sentence names it and nothing escapes.
     schema = ztf({"name": "a", "type": ["null", "int"]})

@@ -14,7 +14,7 @@ from hub.model.instant import Instant
 
 pytestmark = pytest.mark.recorded
 
-FOREIGN = {"elasticc.v0_9.alert", "atlas.alert", "desirt.alert"}
+FOREIGN = {"atlas.alert", "desirt.alert"}
 """Root records of containers that are no format of ours."""
 
 
@@ -80,8 +80,28 @@ def test_lsst_packets_have_the_expected_values(recorded: Path):
     }
     # Samples of versions 5 to 7 hold seconds where days belong, the others are another survey's challenge.
     assert sum("MJD" in sentence for _, _, sentence in refused) == 6
-    assert sum("elasticc.v0_9.alert, no alert format" in sentence for _, _, sentence in refused) == 3
+    assert sum("ELAsTiCC" in sentence for _, _, sentence in refused) == 3
     assert len(refused) == 9
+
+
+def test_simulated_alerts_are_shown_in_full_and_refused(recorded: Path):
+    n_alerts = 0
+    for name, payload, expect in entries(recorded, "lsst-alert"):
+        if "elasticc" not in name and "ampel" not in name:
+            continue
+        assert is_alert_container(payload)
+        assert decode_messages([payload]).batches == ()
+        details = decode_details(payload)
+        assert len(details) == expect.get("records", 1)
+        first = details[0]
+        assert (first.source_id, first.object_id) == (str(expect["diaSourceId"]), str(expect["diaObjectId"]))
+        assert (first.ra_deg, first.dec_deg) == pytest.approx((expect["ra"], expect["decl"]), rel=1e-8)
+        assert (first.mjd_tai, first.band, first.flux_njy) == (expect["midPointTai"], expect["filterName"], None)
+        assert {(one.format, one.survey, one.refusal) for one in details} == {
+            ("elasticc-0.9", "ELAsTiCC", "a simulated alert of the ELAsTiCC challenge, which must not meet real events")
+        }
+        n_alerts += len(details)
+    assert n_alerts == 5
 
 
 def test_ztf_containers_have_the_expected_values(recorded: Path):
