@@ -1,5 +1,6 @@
 """The inbox folder: what is dropped is taken in once, kept, and never stops what comes after it."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -47,6 +48,15 @@ def test_files_are_taken_in_and_moved_away(hub, folder):
     assert names(folder / "done") == ["a.xml", "b.txt"]
     assert (books(hub).stored, books(hub).dead_letters) == (1, 1)
     assert box.take(hub.flow) == 0
+
+
+def test_a_name_that_is_no_text_stops_nothing(hub, folder):
+    box = inbox(folder)
+    odd = folder / os.fsdecode(b"\xff\n.xml")
+    odd.write_bytes(voevent())
+    assert box.take(hub.flow) == 1
+    assert names(folder / "done") == [odd.name]
+    assert books(hub).stored == 1
 
 
 def test_hidden_files_and_folders_are_left_alone(hub, folder):
