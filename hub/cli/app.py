@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 
 from hub.cli import coincidences, config, database, deadletter, decode, demo, events, followup, ingest, inside, run, serve, what
-from hub.cli.invocation import EXIT_FAILED, EXIT_NOTHING_FOUND, Invocation
+from hub.cli.invocation import EXIT_FAILED, EXIT_NOTHING_FOUND, EXIT_USAGE, Invocation
 from hub.cli.output import complain
 from hub.errors import HubError, NotFound
 from hub.version import VERSION
@@ -89,9 +89,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
         complain("mmhub: interrupted")
         return EXIT_FAILED
     except Exception as error:  # noqa: BLE001 - the last door: a person gets a sentence, the traceback goes to a file
+        if isinstance(error, UnicodeEncodeError) and not all(_is_text(word) for word in words):  # a path may be so, an id not
+            complain("mmhub: a word of the command line is no text in UTF-8")
+            return EXIT_USAGE
         complain(f"mmhub: {_internal_error(error, debug=debug)}")
         return EXIT_FAILED
     return 0
+
+
+def _is_text(word: str) -> bool:
+    try:
+        word.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _internal_error(error: Exception, *, debug: bool) -> str:

@@ -41,7 +41,10 @@ def decode(
 def walk(paths: list[Path]) -> Iterator[Path]:
     """Yield the named files; for a folder every file below it but hidden ones, sorted. A missing path or empty folder stays."""
     for path in paths:
-        inside = sorted(entry for entry in path.rglob("*") if entry.is_file() and not _is_hidden(entry.relative_to(path)))
+        try:
+            inside = sorted(entry for entry in path.rglob("*") if entry.is_file() and not _is_hidden(entry.relative_to(path)))
+        except OSError:  # too long a name, a loop of links: whoever opens it says why not
+            inside = []
         yield from inside or [path]
 
 

@@ -35,12 +35,12 @@ def ingest(
     A file that is no message becomes a dead letter and stops no other. Exit code 1 only where a file cannot be read at all.
     """
     settings = start(context)
-    from hub.bootstrap import DEMO_MARK, create_database, open_hub
+    from hub.bootstrap import DEMO_MARK, create_database, make_data_dir, open_hub
     from hub.cli.progress import Progress
     from hub.services.flow import in_batches
     from hub.storage.envelopes import counts, law_holds
 
-    (settings.hub.data_dir / DEMO_MARK).unlink(missing_ok=True)
+    (make_data_dir(settings) / DEMO_MARK).unlink(missing_ok=True)
     paths = list(walk(files))
     unreadable: list[str] = []
     with (

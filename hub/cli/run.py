@@ -37,7 +37,7 @@ def run(
 ) -> None:
     """Take in what GCN and the inbox folder bring, send what is due, answer the API, until SIGTERM or Ctrl-C."""
     settings = start(context, api__port=port)
-    from hub.bootstrap import DEMO_MARK, create_database, open_gcn, open_hub
+    from hub.bootstrap import DEMO_MARK, create_database, make_data_dir, open_gcn, open_hub
     from hub.cli.serve import api_loop, listening
     from hub.errors import ConfigError
     from hub.runtime.inbox import Inbox
@@ -50,7 +50,7 @@ def run(
         if role is Part.INGEST:
             raise ConfigError(nothing)
         complain(nothing)
-    (settings.hub.data_dir / DEMO_MARK).unlink(missing_ok=True)
+    (make_data_dir(settings) / DEMO_MARK).unlink(missing_ok=True)
     with ExitStack() as stack:
         store = stack.enter_context(create_database(settings))
         loops = []

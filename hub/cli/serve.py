@@ -58,6 +58,8 @@ def listening(api: "ApiSection", *, as_json: bool = False) -> "Iterator[socket.s
         The address cannot be had.
     """
     family = socket.AF_INET6 if ":" in api.host else socket.AF_INET
+    if "\0" in api.host:
+        raise ConfigError("api.host: an address has no NUL in it")
     try:
         door = socket.create_server((api.host, api.port), family=family, backlog=128)
     except (OSError, UnicodeError) as error:
