@@ -1,5 +1,6 @@
 """Localizations, their levels and their overlaps, kept by content so that each is computed once."""
 
+import threading
 from collections import OrderedDict
 from collections.abc import Iterable
 
@@ -16,12 +17,14 @@ CAPACITY = 256
 
 
 class MapCache:
-    """Least-recently-used memory of maps. Content-addressed, so nothing in it can be out of date."""
+    """Least-recently-used memory of maps, shared by threads. Content-addressed, so nothing in it can be out of date."""
 
     def __init__(self, capacity: int = CAPACITY) -> None:
         self._capacity = capacity
         self._maps: OrderedDict[str, tuple[Localization, Levels2D]] = OrderedDict()
         self._overlaps: OrderedDict[tuple[str, str], float] = OrderedDict()
+        self._lock = threading.Lock()
+        """Held for reads of the database and arithmetic only, never while one waits for a lock of the database."""
 
     def localization(self, session: Session, localization_id: str) -> Localization:
         """Return a localization that a stored notice names."""
@@ -39,19 +42,21 @@ class MapCache:
         """Return the exact overlap integral of two maps."""
         low, high = sorted((a, b), key=lambda localization: localization.localization_id)
         key = (low.localization_id, high.localization_id)
-        if key not in self._overlaps:
-            self._overlaps[key] = overlap_integral(low.skymap, high.skymap)
-            if len(self._overlaps) > self._capacity**2:
-                self._overlaps.popitem(last=False)
-        return self._overlaps[key]
+        with self._lock:
+            if key not in self._overlaps:
+                self._overlaps[key] = overlap_integral(low.skymap, high.skymap)
+                if len(self._overlaps) > self._capacity**2:
+                    self._overlaps.popitem(last=False)
+            return self._overlaps[key]
 
     def _entry(self, session: Session, localization_id: str) -> tuple[Localization, Levels2D]:
-        if localization_id not in self._maps:
-            localization = localizations.get(session, localization_id)
-            if localization is None:
-                raise StorageError(f"localization {localization_id} is named by a notice but not stored")
-            self._maps[localization_id] = (localization, Levels2D.of(localization.skymap))
-            if len(self._maps) > self._capacity:
-                self._maps.popitem(last=False)
-        self._maps.move_to_end(localization_id)
-        return self._maps[localization_id]
+        with self._lock:
+            if localization_id not in self._maps:
+                localization = localizations.get(session, localization_id)
+                if localization is None:
+                    raise StorageError(f"localization {localization_id} is named by a notice but not stored")
+                self._maps[localization_id] = (localization, Levels2D.of(localization.skymap))
+                if len(self._maps) > self._capacity:
+                    self._maps.popitem(last=False)
+            self._maps.move_to_end(localization_id)
+            return self._maps[localization_id]

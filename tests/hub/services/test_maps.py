@@ -1,0 +1,63 @@
+"""The memory of maps: each computed once, the oldest forgotten, many threads at a time."""
+
+import sys
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from hub.errors import StorageError
+from hub.science.overlap import overlap_integral
+from hub.services.maps import MapCache
+from hub.storage import localizations
+from hub.storage.engine import Store
+from tests.support.words import gaussian_map, localization
+
+PLACES = [localization(gaussian_map(10.0 * n, 5.0 * n, 9.0, order=2)) for n in range(6)]
+IDS = [one.localization_id for one in PLACES]
+
+
+@pytest.fixture
+def filled(store: Store) -> Store:
+    with store.transaction() as session:
+        for one in PLACES:
+            localizations.save(session, one)
+    return store
+
+
+def test_a_map_is_read_once_and_again_after_it_was_forgotten(filled: Store) -> None:
+    maps = MapCache(capacity=2)
+    with filled.reading() as session:
+        first = maps.localization(session, IDS[0])
+        assert maps.localization(session, IDS[0]) is first
+        assert maps.levels(session, IDS[:3]).keys() == set(IDS[:3])
+        again = maps.localization(session, IDS[0])
+        assert again is not first
+        assert again.localization_id == IDS[0]
+        assert maps.localizations(session, IDS).keys() == set(IDS)
+
+
+def test_an_overlap_does_not_depend_on_the_order(filled: Store) -> None:
+    maps = MapCache()
+    expected = overlap_integral(PLACES[0].skymap, PLACES[1].skymap)
+    assert maps.overlap(PLACES[0], PLACES[1]) == maps.overlap(PLACES[1], PLACES[0]) == pytest.approx(expected, rel=1e-12)
+
+
+def test_a_map_that_a_notice_names_and_nobody_stored_is_said_so(filled: Store) -> None:
+    with filled.reading() as session, pytest.raises(StorageError, match="nowhere is named by a notice but not stored"):
+        MapCache().localization(session, "nowhere")
+
+
+def test_threads_share_a_small_memory(filled: Store) -> None:
+    maps = MapCache(capacity=1)
+
+    def look(start: int) -> bool:
+        with filled.reading() as session:
+            return all(maps.localization(session, IDS[n % 6]).localization_id == IDS[n % 6] for n in range(start, start + 120))
+
+    usual = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)  # so that threads meet everywhere
+    try:
+        with ThreadPoolExecutor(4) as pool:
+            assert all(pool.map(look, range(4)))
+    finally:
+        sys.setswitchinterval(usual)
