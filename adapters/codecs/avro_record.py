@@ -10,7 +10,7 @@ from typing import Any
 
 import fastavro
 
-from adapters.codecs.alerts.container import blocks, open_container
+from adapters.codecs.avro_container import blocks, open_container
 from adapters.codecs.json_text import check_texts
 from hub.errors import DecodeError
 

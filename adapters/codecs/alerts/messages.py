@@ -8,9 +8,9 @@ import fastavro
 import numpy as np
 
 from adapters.codecs.alerts import lsst, ztf
-from adapters.codecs.alerts.container import MAGIC, Container, blocks, open_container
 from adapters.codecs.alerts.lsst_schemas import LsstSchema, by_content, by_id, known_ids
 from adapters.codecs.alerts.reading import Reading, problem, to_batch, unreadable, untimely
+from adapters.codecs.avro_container import MAGIC, Container, blocks, open_container
 from hub.errors import DecodeError, NotAMessage
 from hub.model.alert import AlertDetail
 from hub.model.instant import Instant

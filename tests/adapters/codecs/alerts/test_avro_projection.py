@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from adapters.codecs.alerts.avro_projection import compile_walk, varint
+from adapters.codecs.alerts.avro_projection import compile_walk
+from adapters.codecs.avro_varint import varint
 from hub.errors import DecodeError
 
 NUMBERS = {

@@ -11,7 +11,7 @@ import fastavro
 import pytest
 
 from adapters.codecs.alerts import decode_details, decode_messages, is_alert_container
-from adapters.codecs.alerts.container import MAX_BYTES
+from adapters.codecs.avro_container import MAX_BYTES
 from hub.errors import DecodeError
 from tests.support import lsst_packets, ztf_packets
 
