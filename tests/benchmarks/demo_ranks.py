@@ -113,7 +113,7 @@ def summary(rows: list[dict[str, Any]]) -> str:
     if margins:
         (narrowest, seed), (widest, other) = min(margins), max(margins)
         text += (
-            f" Its score lies {narrowest:+.2f} (seed {seed}) to {widest:+.2f} (seed {other}) from that of the best other confirmed"
+            f" Its score lies {narrowest:+.2f} (seed {seed}) to {widest:+.2f} (seed {other}) above that of the best other confirmed"
             " candidate."
         )
     return text
