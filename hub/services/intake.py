@@ -294,7 +294,7 @@ class Intake:
                     self._accept_framed(arrived, [place], run)
                 return
             rows = AlertRows(batches=(), message_index=(), refused=((0, f"internal error: {type(error).__name__}"),))
-        n_rows, n_new = self._append(rows, batch, run)
+        n_rows, n_new, fresh = self._append(rows, batch, run)
         refused = _reasons(rows)
         with self._store.transaction() as session:
             letters = sum(self._dead_letter(session, batch[index], reason, None) for index, reason in refused.items())
@@ -307,7 +307,7 @@ class Intake:
                 dead_letters=letters,
             )
         for index, place in enumerate(places):
-            run.outcomes[place] = _alert_outcome(rows, index, refused.get(index))
+            run.outcomes[place] = _alert_outcome(rows, index, refused.get(index), fresh)
 
     def _container(self, envelope: Envelope, run: "_Run") -> Outcome:
         """Open a container: its alerts count one by one, those that were refused together as one dead letter that keeps it.
@@ -315,7 +315,7 @@ class Intake:
         A container without a refused alert is not kept: its source has it.
         """
         rows = self._decoder.decode_alert_batch([envelope])
-        n_rows, n_new = self._append(rows, [envelope], run)
+        n_rows, n_new, fresh = self._append(rows, [envelope], run)
         reason = _reasons(rows).get(0)
         with self._store.transaction() as session:
             if reason is None:
@@ -335,20 +335,29 @@ class Intake:
                     duplicates=n_rows - n_new + repeats,
                     dead_letters=0,
                 )
-        return _alert_outcome(rows, 0, reason)
+        return _alert_outcome(rows, 0, reason, fresh)
 
-    def _append(self, rows: AlertRows, batch: Sequence[Envelope], run: "_Run") -> tuple[int, int]:
-        """Append rows to the history, each alert once; return how many rows there were and how many were new to it."""
+    def _append(self, rows: AlertRows, batch: Sequence[Envelope], run: "_Run") -> tuple[int, int, set[int]]:
+        """Append rows to the history, each alert once.
+
+        Returns
+        -------
+        tuple of int, int and set of int
+            How many rows there were, how many were new to the history, and the messages that brought a new one.
+        """
         n_rows = n_new = 0
+        fresh: set[int] = set()
         for alerts, message in zip(rows.batches, rows.message_index, strict=True):
             first = _first_of_each(alerts.source_id)
             unique = alerts.take(first)
+            is_known = self._history.known(alerts.survey, unique.source_id)
             new = self._history.append(unique)
+            fresh.update(message[first][~is_known].tolist())
             payloads = tuple(batch[index].payload for index in message[first].tolist())
             run.alerts.append(AppendedAlerts(batch=unique, payloads=payloads, n_new=new))
             n_rows += len(alerts)
             n_new += new
-        return n_rows, n_new
+        return n_rows, n_new, fresh
 
 
 class _Run:
@@ -390,10 +399,11 @@ def _reasons(rows: AlertRows) -> dict[int, str]:
     }
 
 
-def _alert_outcome(rows: AlertRows, index: int, reason: str | None) -> Outcome:
+def _alert_outcome(rows: AlertRows, index: int, reason: str | None, fresh: set[int]) -> Outcome:
     n_alerts = sum(int(np.count_nonzero(message == index)) for message in rows.message_index)
     if reason is None:
-        return Outcome(state=MessageState.STORED, kind="alert", n_alerts=n_alerts)
+        state = MessageState.STORED if index in fresh else MessageState.DUPLICATE
+        return Outcome(state=state, kind="alert", reason="" if index in fresh else "its alerts are known", n_alerts=n_alerts)
     return Outcome(state=MessageState.DEAD, kind="rejected", reason=reason, n_alerts=n_alerts)
 
 

@@ -89,6 +89,20 @@ def test_each_file_has_one_json_line_in_order(ingest, inbox: Path) -> None:
     assert records[5]["reason"] == "not a message"
 
 
+def test_json_lines_of_a_second_run_say_duplicate(ingest, inbox: Path) -> None:
+    good = ["inbox/a-burst.json", "inbox/d-alert.bin", "inbox/e-circular.json"]
+    ingest("inbox", "--quiet")
+    records = lines(ingest(*good, "--json")[0])
+    assert [record["state"] for record in records] == ["duplicate"] * 3
+
+
+def test_new_alert_is_stored_beside_a_known_one(ingest, inbox: Path) -> None:
+    (inbox / "g-alert.bin").write_bytes(lsst_packets.framed("10.0", diaSourceId=5))
+    ingest("inbox/d-alert.bin", "--quiet")
+    records = lines(ingest("inbox/d-alert.bin", "inbox/g-alert.bin", "inbox/g-alert.bin", "--json")[0])
+    assert [record["state"] for record in records] == ["duplicate", "stored", "duplicate"]
+
+
 def test_quiet_prints_nothing(ingest, inbox: Path) -> None:
     assert ingest("inbox", "--quiet")[0] == ""
 

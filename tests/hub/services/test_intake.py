@@ -221,7 +221,7 @@ def test_a_crash_between_reception_and_understanding_loses_nothing(store: Store,
 def test_packets_are_counted_one_by_one_and_bad_ones_kept(store: Store, intake: Intake) -> None:
     batch = [env("\x00 1"), env("\x00 2"), env("\x00 1"), env("\x00 bad")]
     report = intake.accept(batch)
-    assert [one.state.value for one in report.outcomes] == ["stored", "stored", "stored", "dead"]
+    assert [one.state.value for one in report.outcomes] == ["stored", "stored", "duplicate", "dead"]
     assert [len(one.batch) for one in report.alerts] == [2]
     assert report.alerts[0].payloads == (b"\x00 1", b"\x00 2")
     assert books(store) == (4, 2, 1, 1, 0)
