@@ -20,7 +20,7 @@ from tests.support import bombs_avro, bombs_json, bombs_maps, bombs_xml, json_no
 from tests.support.bombs import Bomb, moment
 from tests.support.voevents import voevent
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.slow, pytest.mark.fuzz, pytest.mark.timeout(600)]
 
 MEASURED = """
 import re, sys
@@ -71,7 +71,7 @@ def good_message(number: int) -> bytes:
 
 
 def corpus() -> list[Bomb]:
-    every = 1 if os.environ.get("MMHUB_TEST_FUZZ") == "full" else 29
+    every = 7 if os.environ.get("MMHUB_TEST_FUZZ") == "full" else 29
     return [*bombs_xml.bombs(), *bombs_avro.bombs(), *bombs_maps.bombs(), *bombs_json.bombs(every=every)]
 
 

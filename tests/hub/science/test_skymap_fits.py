@@ -24,6 +24,7 @@ from hub.science import healpix
 from hub.science.levels import Levels2D, summary
 from hub.science.skymap_fits import SkymapWorker, moc_json, to_fits, to_moc, to_moc_fits
 from tests.support import skymaps
+from tests.support.fits_cards import header_card, raw_fits, table_cards
 from tests.support.skymaps import NUNIQ_HEADER, fits_bytes
 
 FLAT_HEADER = (("PIXTYPE", "HEALPIX"), ("ORDERING", "NESTED"), ("COORDSYS", "C"), ("NSIDE", 8), ("INDXSCHM", "IMPLICIT"))
@@ -57,37 +58,6 @@ def refusal(worker, data):
     assert "\n" not in sentence
     assert 10 < len(sentence) < 600
     return sentence
-
-
-def header_card(key, value):
-    return f"{key:<8}= {value:>20}".ljust(80)
-
-
-def raw_fits(*cards, data=b""):
-    primary = "".join((header_card("SIMPLE", "T"), header_card("BITPIX", 8), header_card("NAXIS", 0), "END".ljust(80))).ljust(
-        2880
-    )
-    table = "".join((*cards, "END".ljust(80)))
-    return (primary + table.ljust(-(-len(table) // 2880) * 2880)).encode() + data
-
-
-def table_cards(row_bytes, rows, *columns):
-    return (
-        "XTENSION= 'BINTABLE'".ljust(80),
-        header_card("BITPIX", 8),
-        header_card("NAXIS", 2),
-        header_card("NAXIS1", row_bytes),
-        header_card("NAXIS2", rows),
-        header_card("PCOUNT", 0),
-        header_card("GCOUNT", 1),
-        header_card("TFIELDS", len(columns)),
-        *(
-            card
-            for i, (name, form) in enumerate(columns, 1)
-            for card in (f"TTYPE{i}  = '{name}'".ljust(80), f"TFORM{i}  = '{form}'".ljust(80))
-        ),
-        "ORDERING= 'NUNIQ'".ljust(80),
-    )
 
 
 # --- good maps of every dialect
