@@ -1,6 +1,6 @@
 """Which objects may belong to which events: a new batch against all events, an event against all past alerts."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,9 +11,9 @@ from hub.model.alert import AlertBatch
 from hub.model.event import Event
 from hub.model.instant import Instant
 from hub.ports import AlertHistory
-from hub.science.crossmatch import Target, match, targets_of
+from hub.science.crossmatch import Target, first_detection_us, match, targets_of
 from hub.science.healpix import merge
-from hub.science.rules import DAY_S, Rules
+from hub.science.rules import DAY_S, PriorActivity, Rules
 from hub.services.maps import MapCache
 from hub.storage import candidates, events
 
@@ -47,7 +47,8 @@ class Matching:
         Returns
         -------
         touched
-            Event id to the objects whose candidates must be evaluated: those that match, and those that are candidates already.
+            Event id to the objects whose candidates must be evaluated: those that match, those that are candidates already, and
+            those whose past has only now become known.
         matched
             Mask of the rows that match any event.
         """
@@ -64,7 +65,28 @@ class Matching:
         objects = sorted({name.decode() for name in batch.object_id.tolist() if name})
         for event_id, object_id in candidates.events_of_objects(session, batch.survey, objects):
             touched.setdefault(event_id, set()).add(ObjectKey(survey=batch.survey, object_id=object_id))
+        for event_id, keys in self._with_late_past(session, batch, objects).items():
+            touched.setdefault(event_id, set()).update(keys)
         return touched, matched
+
+    def _with_late_past(self, session: Session, batch: AlertBatch, objects: Sequence[str]) -> dict[str, set[ObjectKey]]:
+        """Return by event the objects that earlier alerts matched, where this batch tells of a past that was not known.
+
+        A hypothesis may require a detection before the event. The alert that brings it may lie outside the window itself, and
+        without it there was no candidate that would bring its object up.
+        """
+        found: dict[str, set[ObjectKey]] = {}
+        if not any(hypothesis.prior_activity is PriorActivity.REQUIRE for hypothesis in self._rules.hypotheses):
+            return found
+        others = self._history.of_objects(batch.survey, objects)
+        others = others.take(~np.isin(others.source_id, batch.source_id))
+        others = others.take(_first_of_object(others, others) > _first_of_object(others, batch))
+        if len(others):
+            for event in self._events_near(session, others):
+                for target in self.targets(session, event):
+                    if target.hypothesis.prior_activity is PriorActivity.REQUIRE:
+                        found.setdefault(event.event_id, set()).update(_keys(others, match(others, target)))
+        return found
 
     def backward(self, session: Session, event: Event) -> set[ObjectKey]:
         """Return the objects among all past alerts that match an event, and those that are its candidates already."""
@@ -90,6 +112,15 @@ class Matching:
         start = Instant(int(batch.mid_tai_us.min())).plus_s(-latest * DAY_S)
         end = Instant(int(batch.mid_tai_us.max())).plus_s(-earliest * DAY_S + 1e-6)
         return events.in_window(session, classes, start, end)
+
+
+def _first_of_object(rows: AlertBatch, alerts: AlertBatch) -> NDArray[np.int64]:
+    """Return for each row the first detection of its object that some alerts tell of, the largest number where they tell none."""
+    names, place = np.unique(np.concatenate((rows.object_id, alerts.object_id)), return_inverse=True)
+    first = np.full(len(names), np.iinfo(np.int64).max)
+    np.minimum.at(first, place[len(rows) :], first_detection_us(alerts))
+    found: NDArray[np.int64] = first[place[: len(rows)]]
+    return found
 
 
 def _keys(batch: AlertBatch, rows: NDArray[np.bool_]) -> set[ObjectKey]:

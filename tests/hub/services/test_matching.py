@@ -1,0 +1,37 @@
+"""Which objects are looked at again: a late alert may matter by what it says of its object's past."""
+
+import itertools
+
+import pytest
+
+from hub.model.alert import AlertBatch
+from hub.model.coincidence import PairState
+from hub.storage import candidates
+from hub.storage.engine import Store
+from tests.support.correlating import Desk
+from tests.support.words import DAY_S, T0, alerts, gaussian_map, localization, notice
+
+HERE = localization(gaussian_map(130.0, 20.0, 6.0))
+BLACK_HOLES = {"BBH": 0.95, "BNS": 0.0, "NSBH": 0.0, "Terrestrial": 0.05}
+BEFORE = alerts({"days": -10.0, "source_id": 1})
+AFTER = alerts({"days": 20.0, "source_id": 2}, {"days": 20.5, "source_id": 3, "object_id": b"200"})
+
+TOLD_LATER = alerts({"days": 90.0, "source_id": 1, "first_tai_us": T0.plus_s(-10 * DAY_S).tai_us})
+ORDERS = list(itertools.permutations(["event", "before", "after"]))
+
+
+@pytest.mark.parametrize("order", ORDERS)
+@pytest.mark.parametrize("before", [BEFORE, TOLD_LATER], ids=["an old alert", "an alert after the window that tells of it"])
+def test_a_flare_needs_a_past_whenever_the_past_becomes_known(store: Store, order: tuple[str, ...], before: AlertBatch) -> None:
+    desk = Desk(store)
+    for step in order:
+        match step:
+            case "event":
+                desk.tell(notice(classification=BLACK_HOLES), HERE)
+            case "before":
+                desk.show(before)
+            case "after":
+                desk.show(AFTER)
+    with store.reading() as session:
+        found = candidates.of_event(session, "S260301a")
+    assert [(one.object_id, one.hypothesis, one.state) for one in found] == [("100", "agn-flare", PairState.OPEN)]
