@@ -2,8 +2,10 @@
 
 import os
 import tempfile
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from random import Random
+from threading import Barrier
 from typing import Any
 
 import pytest
@@ -13,6 +15,7 @@ from sqlalchemy import create_engine, make_url, text
 
 from hub.bootstrap import open_hub
 from hub.ports import SkymapReader
+from hub.science.skymap_fits import SkymapWorker
 from hub.services.state import final_state
 from hub.storage import coincidences, outbox
 from hub.storage.engine import Store, make_engine, upgrade
@@ -20,7 +23,7 @@ from tests.support import small_world as world
 from tests.support.flow_checks import check_books, check_what_left
 
 MESSAGES = world.everything()
-N_ORDERS = 200 if os.environ.get("MMHUB_TEST_FUZZ") == "full" else 15
+N_ORDERS = 200 if os.environ.get("MMHUB_TEST_FUZZ") == "full" else 12
 
 
 def final_after(
@@ -30,7 +33,7 @@ def final_after(
     chosen = world.settings_in(folder, **options)
     with open_hub(chosen, store, clock=world.Ticking(), skymaps=skymaps) as hub:
         world.deliver(hub, order, cuts)
-        check_books(hub, len(order))
+        check_books(hub, sum(one.n_messages for one in order))
         check_what_left(hub)
         with store.reading() as session:
             entries = outbox.search(session, limit=None)
@@ -98,7 +101,7 @@ def test_orders_that_are_hard_end_in_the_same_state(
 
 @pytest.mark.fuzz
 @settings(
-    max_examples=N_ORDERS, deadline=None, derandomize=N_ORDERS == 15, suppress_health_check=list(HealthCheck), database=None
+    max_examples=N_ORDERS, deadline=None, derandomize=N_ORDERS == 12, suppress_health_check=list(HealthCheck), database=None
 )
 @given(order=st.permutations(MESSAGES), cuts=st.lists(st.integers(1, len(MESSAGES) - 1), max_size=len(MESSAGES)))
 def test_any_order_in_any_batches_ends_in_the_same_state(
@@ -108,20 +111,65 @@ def test_any_order_in_any_batches_ends_in_the_same_state(
         assert final_after(store, Path(name), skymaps, order, cuts) == expected
 
 
+def halves_at_once(store: Store, folder: Path, seed: int) -> dict[str, Any]:
+    """Let two hubs on one database take in half of the messages each, at the same time, and return the final state."""
+    random = Random(seed)
+    order = random.sample(MESSAGES, len(MESSAGES))
+    chosen = world.settings_in(folder)
+    start = Barrier(2)
+
+    def work(half: list[world.Sent]) -> None:
+        with SkymapWorker() as skymaps, open_hub(chosen, store, clock=world.Ticking(), skymaps=skymaps) as hub:
+            start.wait()
+            for one in half:
+                hub.flow.take([one.envelope])
+
+    with ThreadPoolExecutor(2) as pool:
+        for done in [pool.submit(work, half) for half in (order[::2], order[1::2])]:
+            done.result()
+    with open_hub(chosen, store, clock=world.Ticking(world.NOW.plus_s(600))) as hub:
+        while hub.flow.step():
+            pass
+        check_books(hub, sum(one.n_messages for one in MESSAGES))
+        check_what_left(hub)
+        with store.reading() as session:
+            return final_state(session)
+
+
+def test_two_hubs_on_one_sqlite_file_end_in_the_same_state(expected: dict[str, Any], made: Path, tmp_path: Path) -> None:
+    with world.fresh_sqlite(tmp_path, made) as store:
+        assert halves_at_once(store, tmp_path, 11) == expected
+
+
 @pytest.mark.postgres
-@pytest.mark.parametrize("seed", [1, 2, 3])
+@pytest.mark.parametrize("seed", [12])
+def test_two_hubs_on_one_postgresql_server_end_in_the_same_state(
+    seed: int, expected: dict[str, Any], postgres: str, tmp_path: Path
+) -> None:
+    store = on_postgres(postgres, f"halves_{seed}")
+    assert halves_at_once(store, tmp_path, seed) == expected
+    store.close()
+
+
+def on_postgres(root: str, name: str) -> Store:
+    """Return a fresh database with its tables on a PostgreSQL server."""
+    engine = create_engine(root, isolation_level="AUTOCOMMIT")
+    with engine.connect() as connection:
+        connection.execute(text(f"CREATE DATABASE {name}"))
+    engine.dispose()
+    url = make_url(root).set(database=name).render_as_string(hide_password=False)
+    upgrade(url)
+    return Store(make_engine(url))
+
+
+@pytest.mark.postgres
+@pytest.mark.parametrize("seed", [1])
 def test_postgresql_ends_in_the_state_of_sqlite(
     seed: int, expected: dict[str, Any], skymaps: SkymapReader, postgres: str, tmp_path: Path
 ) -> None:
-    root = create_engine(postgres, isolation_level="AUTOCOMMIT")
-    with root.connect() as connection:
-        connection.execute(text(f"CREATE DATABASE order_{seed}"))
-    root.dispose()
-    url = make_url(postgres).set(database=f"order_{seed}").render_as_string(hide_password=False)
-    upgrade(url)
+    store = on_postgres(postgres, f"order_{seed}")
     random = Random(seed)
     order = random.sample(MESSAGES, len(MESSAGES))
-    store = Store(make_engine(url))
     assert final_after(store, tmp_path, skymaps, order, random.sample(range(len(MESSAGES)), 12)) == expected
     store.close()
 
@@ -147,6 +195,6 @@ def test_what_is_brought_again_changes_nothing(skymaps: SkymapReader, made: Path
                     ]
                     sent = [entry.outgoing.ivorn for entry in outbox.search(session, limit=None)]
                     seen.append((final_state(session), versions, sent))
-            check_books(hub, 2 * len(MESSAGES))
+            check_books(hub, 2 * sum(one.n_messages for one in MESSAGES))
     first, again = seen
     assert first == again

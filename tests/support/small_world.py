@@ -4,7 +4,7 @@ One merger (preliminary, a re-send with other bytes, an update with another map)
 the window of the first (JSON and the classic VOEvent about the same trigger), a second burst that is retracted, a neutrino with a
 revision, a mock merger, a burst that the mission marks as a test, a retraction of the first merger by nobody whom the hub trusts, the
 neutrino from such a one too; eight objects of a survey with 21 alerts; a circular, a file that
-is nothing, an exact duplicate of a notice and of an alert.
+is nothing, an exact duplicate of a notice and of an alert, and a container with two alerts that also come by themselves.
 """
 
 import base64
@@ -24,7 +24,7 @@ from hub.model.instant import Instant
 from hub.science import healpix
 from hub.storage.engine import Store, make_engine, upgrade
 from tests.support.json_notices import as_bytes, circular, gbm, icecube, igwn_alert
-from tests.support.lsst_packets import framed, record
+from tests.support.lsst_packets import container, framed, record
 from tests.support.skymaps import NUNIQ_HEADER, fits_bytes, gaussian_map
 from tests.support.voevents import voevent
 
@@ -72,6 +72,8 @@ class Sent:
     payload: bytes
     topic: str | None = None
     is_trusted: bool = True
+    n_messages: int = 1
+    """How many the books count."""
 
     @property
     def envelope(self) -> Envelope:
@@ -121,8 +123,8 @@ def burst(number: int, t0_s: float, issued_s: float, place: tuple[float, float, 
     )
 
 
-def packet(source: int, object_id: int, days: float, flux: float = 5000.0, **changes: Any) -> bytes:
-    """Return an LSST alert in Confluent framing."""
+def detection(source: int, object_id: int, days: float, flux: float = 5000.0, **changes: Any) -> dict[str, Any]:
+    """Return an LSST alert as a record."""
     ra, dec = OBJECTS[object_id]
     known_since = changes.pop("known_since_d", None)
     values = {
@@ -138,7 +140,12 @@ def packet(source: int, object_id: int, days: float, flux: float = 5000.0, **cha
         "isNegative": False,
     }
     history = () if known_since is None else (T0.plus_s(known_since * DAY_S).mjd_tai,)
-    return framed("10.0", record("10.0", history, **(values | changes)))
+    return record("10.0", history, **(values | changes))
+
+
+def packet(source: int, object_id: int, days: float, flux: float = 5000.0, **changes: Any) -> bytes:
+    """Return an LSST alert in Confluent framing."""
+    return framed("10.0", detection(source, object_id, days, flux, **changes))
 
 
 @cache
@@ -232,7 +239,12 @@ def alerts() -> tuple[Sent, ...]:
         packet(next(numbers), 108, 1.1),
     ]
     sent = [Sent(name=f"alert {number}", payload=payload) for number, payload in enumerate(payloads, start=1)]
-    return (*sent, Sent(name="alert 1 again", payload=payloads[0]))
+    together = container("10.0", [detection(8, 103, 0.6, 8000.0), detection(9, 103, 1.6, 3000.0)])
+    return (
+        *sent,
+        Sent(name="alert 1 again", payload=payloads[0]),
+        Sent(name="alerts 8 and 9 together", payload=together, n_messages=2),
+    )
 
 
 def everything() -> tuple[Sent, ...]:
