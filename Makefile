@@ -3,7 +3,8 @@
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
-PYTEST_FLAGS ?=
+# Both cores of a small machine; `make test PYTEST_FLAGS=` runs one test after another.
+PYTEST_FLAGS ?= -n 2 --dist loadfile
 
 .PHONY: demo test check bench ranks fuzz serve docs clean
 .DELETE_ON_ERROR:
