@@ -118,7 +118,7 @@ def test_file_that_is_no_database_is_one_sentence(tmp_path: Path, capsys: pytest
     (tmp_path / "hub.sqlite").write_bytes(b"no database at all" * 100)
     for words in (["events"], ["deadletter", "list"], ["what", "1", "2"]):
         assert main(["--data-dir", str(tmp_path), *words]) == 1
-        assert capsys.readouterr().err == "mmhub: the state database cannot be read: file is not a database\n"
+        assert capsys.readouterr().err == "mmhub: the state database cannot be used: file is not a database\n"
 
 
 def test_folder_that_cannot_be_made_is_one_sentence(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
