@@ -29,7 +29,7 @@ FERMI = b"""<?xml version="1.0" encoding="UTF-8"?>
 
 
 def _with_map(alert: dict[str, object], field: str) -> dict[str, object]:
-    small = gzip.compress(bombs_maps.flat())
+    small = gzip.compress(bombs_maps.flat(), mtime=0)
     if field == "skymap":
         alert["event"] |= {"skymap": base64.b64encode(small).decode()}
         return alert
