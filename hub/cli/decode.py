@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
+from hub.cli.files import read_up_to
 from hub.cli.invocation import EXIT_FAILED, start
 from hub.cli.output import emit, say
 
@@ -54,14 +55,13 @@ def _is_hidden(path: Path) -> bool:
 
 def _records(path: Path, describe: "Describe", max_bytes: int) -> Iterator[dict[str, Any]]:
     try:
-        with path.open("rb") as file:
-            data = file.read(max_bytes + 1)
+        data = read_up_to(path, max_bytes)
     except IsADirectoryError:
         yield _unread(path, "a folder without files")
     except (OSError, ValueError) as error:
         yield _unread(path, f"cannot be read: {getattr(error, 'strerror', None) or error}")
     else:
-        if len(data) > max_bytes:
+        if data is None:
             yield _unread(path, f"larger than intake.max_message_bytes, {max_bytes} bytes")
         else:
             yield from describe(data, str(path))

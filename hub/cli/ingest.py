@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from hub.cli.decode import walk
+from hub.cli.files import read_up_to
 from hub.cli.invocation import EXIT_FAILED, start
 from hub.cli.listing import AsJson
 from hub.cli.output import complain, emit, say, table
@@ -78,8 +79,7 @@ def _envelopes(paths: list[Path], max_bytes: int, unreadable: list[str]) -> "Any
 
     for path in paths:
         try:
-            size = path.stat().st_size
-            payload = path.read_bytes() if size <= max_bytes else None
+            payload = read_up_to(path, max_bytes)
         except OSError as error:
             unreadable.append(f"{path} cannot be read: {error.strerror}")
             continue

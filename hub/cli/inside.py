@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from hub.cli.files import read_up_to
 from hub.cli.invocation import EXIT_NOTHING_FOUND, start
 from hub.cli.output import emit, table
 from hub.errors import InvalidRequest
@@ -64,7 +65,8 @@ def locate(skymap: "Skymap", rows: "list[Position]") -> list[dict[str, Any]]:
     distances = np.array([np.nan if row.distance_mpc is None else row.distance_mpc for row in good])
     volume = np.full(len(good), np.nan)
     if skymap.has_distance and np.isfinite(distances).any():
-        volume = Levels3D.of(skymap).lookup(pixels, distances).searched_prob_vol
+        table = Levels3D.of(skymap, farthest_mpc=float(np.nanmax(distances)))
+        volume = table.lookup(pixels, distances).searched_prob_vol
     columns = [hits.searched_prob, hits.searched_area_deg2, hits.probdensity, volume, hits.covered]
     found = iter(zip(*(column.tolist() for column in columns), strict=True))
     nothing = (None,) * len(COLUMNS)
@@ -81,11 +83,10 @@ def _read_map(path: Path, settings: "Settings") -> "Skymap":
     from hub.errors import SkymapRefused
 
     try:
-        with path.open("rb") as file:
-            data = file.read(settings.intake.max_message_bytes + 1)
+        data = read_up_to(path, settings.intake.max_message_bytes)
     except OSError as error:
         raise InvalidRequest(f"the sky map {path} cannot be read: {error.strerror}") from error
-    if len(data) > settings.intake.max_message_bytes:
+    if data is None:
         raise InvalidRequest(
             f"the sky map {path} is larger than intake.max_message_bytes, {settings.intake.max_message_bytes} bytes"
         )

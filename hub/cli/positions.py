@@ -5,6 +5,7 @@ import math
 from dataclasses import dataclass
 from pathlib import Path
 
+from hub.cli.files import refuse_pipes
 from hub.errors import InvalidRequest
 
 MAX_ROWS = 5_000_000
@@ -40,6 +41,7 @@ def read_positions(path: Path) -> list[Position]:
         The file cannot be read as such a table; a bad row alone only gets a reason.
     """
     try:
+        refuse_pipes(path)
         with path.open(encoding="utf-8-sig", newline="") as file:
             lines = csv.reader(file)
             columns = _columns(next(lines, []), path)

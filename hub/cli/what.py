@@ -67,10 +67,9 @@ def _tables(found: list[dict[str, Any]]) -> None:
 
 
 def _instant(text: str) -> "Instant":
-    from hub.errors import InvalidRequest
     from hub.model.instant import Instant
 
     try:
         return Instant.from_utc_iso(text)
     except ValueError as error:
-        raise InvalidRequest(f"TIME: {error}") from error
+        raise typer.BadParameter(str(error), param_hint="TIME") from error

@@ -163,8 +163,16 @@ class Levels3D:
     """Volume of the same."""
 
     @classmethod
-    def of(cls, skymap: Skymap) -> Self:
+    def of(cls, skymap: Skymap, *, farthest_mpc: float = 0.0) -> Self:
         """Build the histogram; about 20 million voxels for 20,000 pixels, in blocks of a few megabytes.
+
+        Parameters
+        ----------
+        skymap
+            With distance layers.
+        farthest_mpc
+            Largest distance that will be asked for. As in ligo.skymap the shells reach at least that far, and become thicker where
+            it lies beyond six mean distances.
 
         Raises
         ------
@@ -177,7 +185,7 @@ class Levels3D:
         mean, _ = marginal_distance(skymap)
         if mean is None:
             raise ValueError("no line of sight of the map has a distance")
-        step = SHELL_REACH * mean / N_SHELLS
+        step = max(SHELL_REACH * mean, farthest_mpc) / N_SHELLS
         shells = np.asarray(step * np.arange(1, N_SHELLS), dtype=np.float64)
         with np.errstate(divide="ignore", invalid="ignore"):
             log_amplitude = np.log(skymap.probdensity * skymap.distnorm / (skymap.distsigma * np.sqrt(2.0 * np.pi)))
@@ -202,7 +210,8 @@ class Levels3D:
     def lookup(self, pixels: Int64s, distance_mpc: ArrayLike) -> VolumeHits:
         """Return the levels of order-29 pixels at luminosity distances in Mpc.
 
-        Positions on a line of sight without a distance, or beyond the last shell, have the level of zero density: all there is.
+        Positions on a line of sight without a distance, beyond the last shell, or nearer than the first one have the level of
+        zero density: all there is. (ligo.skymap gives the near ones the level of the farthest shell, which is the same to 1e-4.)
         """
         assert self.skymap.distmu is not None
         assert self.skymap.distsigma is not None
@@ -215,7 +224,7 @@ class Levels3D:
             log_density = self.log_amplitude[index] - 0.5 * np.square(
                 (shell - self.skymap.distmu[index]) / self.skymap.distsigma[index]
             )
-        log_density = np.where(np.isnan(log_density) | (distance >= step * N_SHELLS), -np.inf, log_density)
+        log_density = np.where(np.isnan(log_density) | (distance > step * N_SHELLS) | (distance < step), -np.inf, log_density)
         return VolumeHits(
             searched_prob_vol=np.where(
                 known, np.minimum(np.interp(log_density, self.log_density_edges, self.prob_above), 1.0), np.nan

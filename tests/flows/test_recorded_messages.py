@@ -72,8 +72,8 @@ def entries(recorded: Path) -> dict[str, dict[str, Any]]:
 def decoded(recorded: Path) -> subprocess.CompletedProcess[str]:
     """``mmhub decode --json`` of the whole folder in a process of its own, with that process's peak memory (kB) on stderr."""
     program = (
-        "import resource, sys; from hub.cli.app import main; code = main(sys.argv[1:]); "
-        "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, file=sys.stderr); sys.exit(code)"
+        "import re, sys; from hub.cli.app import main; code = main(sys.argv[1:]); "
+        "print(re.search(r'VmHWM:\\s+(\\d+) kB', open('/proc/self/status').read())[1], file=sys.stderr); sys.exit(code)"
     )
     return subprocess.run(
         [sys.executable, "-c", program, "decode", str(recorded), "--json"],

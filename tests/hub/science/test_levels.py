@@ -93,6 +93,16 @@ def test_volume_levels_equal_ligo_skymap_on_a_map_with_blind_lines_of_sight():
     np.testing.assert_allclose(hits.searched_vol_mpc3[seen], result.searched_vol[seen], rtol=0.02)
 
 
+@pytest.mark.parametrize("farthest", [60.0, 900.0, 5000.0])
+def test_shells_reach_as_far_as_the_farthest_question_and_begin_where_ligo_skymap_begins(farthest):
+    skymap = reference_3d(4, 4)
+    ra, dec = np.array([130.0, 133.0, 135.0, 128.0, 131.0]), np.array([20.0, 21.0, 22.0, 18.0, 20.0])
+    distance = np.array([100.0, 90.0, farthest, 0.01, 12.0])
+    result = crossmatch(skymaps.to_table(skymap), SkyCoord(ra * u.deg, dec * u.deg, distance * u.Mpc))
+    hits = Levels3D.of(skymap, farthest_mpc=farthest).lookup(healpix.pixels29(ra, dec), distance)
+    np.testing.assert_allclose(hits.searched_prob_vol, result.searched_prob_vol, atol=2e-3)
+
+
 def test_volume_levels_need_a_covered_position_and_a_distance():
     levels = Levels3D.of(reference_3d(4, 1))
     pixels = healpix.pixels29([130, 130, 130], [20, 20, 20])
