@@ -171,8 +171,8 @@ class Levels3D:
         skymap
             With distance layers.
         farthest_mpc
-            Largest distance that will be asked for. As in ligo.skymap the shells reach at least that far, and become thicker where
-            it lies beyond six mean distances.
+            Largest distance that will be asked for. As in ligo.skymap the shells reach at least that far, and become thicker
+            where it lies beyond six mean distances.
 
         Raises
         ------

@@ -62,4 +62,4 @@ def test_place_out_of_range_is_wrong_use(hub, words: tuple[str, ...]) -> None:
 
 
 def test_time_that_is_none_is_refused(hub) -> None:
-    assert "TIME: not an ISO 8601 time" in hub("0", "0", "yesterday", code=1)
+    assert "TIME: not an ISO 8601 time" in hub("0", "0", "yesterday", code=2)
