@@ -1,6 +1,7 @@
 """What the core asks of the outside world."""
 
-from collections.abc import Callable, Sequence
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -94,6 +95,9 @@ class AlertRows:
     refused: tuple[tuple[int, str], ...]
     """Index of a message and the sentence why it was refused."""
 
+    held: tuple[tuple[int, str], ...] = ()
+    """Index of a message whose schema nobody knows yet, and the sentence that says which: kept whole, to be read later."""
+
 
 class SkymapReader(Protocol):
     """FITS bytes to a validated map, in a limited child process."""
@@ -154,16 +158,91 @@ class Announcement:
     issued_at: Instant
 
 
-class AnnouncementRenderer(Protocol):
-    """Words to a wire format."""
+class Renderer(Protocol):
+    """Words to one wire format."""
+
+    media_type: str
+    """Of what it renders, e.g. ``application/xml``."""
 
     def render(self, announcement: Announcement) -> bytes:
-        """Return a schema-valid VOEvent 2.0; the same announcement gives the same bytes."""
+        """Return a message that is valid by its schema; the same announcement gives the same bytes."""
         ...
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Health:
+    """How a source or a destination is."""
+
+    state: str
+    """One or two words: ``connecting``, ``listening``, ``sending``, ``silent`` ..."""
+
+    alarms: tuple[str, ...] = ()
+    """What a person must know, one sentence each; none when all is well."""
+
+    facts: Mapping[str, Any] = field(default_factory=dict)
+    """Numbers and names for a page, JSON values: lag, last message, subscriptions, peers ..."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Incident:
+    """Something that happened once and must not be forgotten, such as a gap in a stream."""
+
+    kind: str
+    """``gap``, ``refused`` ..."""
+
+    subject: str
+    """What it happened to, e.g. ``topic/partition/first-end``: the same kind and subject of a source is the same incident."""
+
+    text: str
+    """One sentence for a person."""
+
+    facts: Mapping[str, Any] = field(default_factory=dict)
+    """JSON values, e.g. ``topic``, ``partition``, ``first_offset``, ``end_offset``."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Position:
+    """A run of a partition that one `take` brought."""
+
+    topic: str
+    partition: int
+    first_offset: int
+    next_offset: int
+    """One behind the last message."""
+
+    n_messages: int
+    """Fewer than the offsets between, where the partition has control records or was compacted."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PartContext:
+    """What the opener of a source or destination gets from the hub."""
+
+    name: str
+    """Of the part in the settings, and in the books."""
+
+    clock: Clock
+    report: Callable[[Incident], None]
+    """Durable when it returns."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Acceptance:
+    """What became of a message that was handed in; whatever it is, the message is durable."""
+
+    state: str
+    """``stored``, ``duplicate`` or ``dead``."""
+
+    reason: str = ""
+    """Why it was refused or is a duplicate, one sentence."""
+
+
+Accept = Callable[[Envelope], Awaitable[Acceptance]]
+"""Takes a message in; raises `StorageError` where it could not be made durable, and then nothing may be acknowledged."""
+
+
 class MessageSource(Protocol):
-    """A subscription that remembers its place; used from one thread."""
+    """A subscription that remembers its place; used from one thread, but for `health`."""
 
     def take(self, limit: int, timeout_s: float) -> list[Envelope]:
         """Return what has arrived, waiting at most the time-out for the first message.
@@ -175,8 +254,34 @@ class MessageSource(Protocol):
         """
         ...
 
+    def positions(self) -> Sequence[Position]:
+        """Return where the messages of the last `take` stood, those included that it kept to itself."""
+        ...
+
     def acknowledge(self) -> None:
         """Commit the place behind everything that `take` has returned."""
+        ...
+
+    def health(self) -> Health:
+        """Return how the subscription is; callable from any thread."""
+        ...
+
+
+class PushSource(Protocol):
+    """A source that calls: it hands in each message and acknowledges it to its sender after that."""
+
+    async def run(self, accept: Accept, stop: asyncio.Event) -> None:
+        """Hand in what arrives until told to stop.
+
+        Raises
+        ------
+        Transient, Permanent
+            It cannot go on now, or ever without a person.
+        """
+        ...
+
+    def health(self) -> Health:
+        """Return how the source is; callable from any thread."""
         ...
 
 
@@ -191,6 +296,10 @@ class Sink(Protocol):
         Transient, Permanent
             It was not sent.
         """
+        ...
+
+    def health(self) -> Health:
+        """Return how the destination is; callable from any thread."""
         ...
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from hub.errors import Transient
 from hub.model.outgoing import Outgoing
+from hub.ports import Health
 
 
 class FolderSink:
@@ -33,6 +34,10 @@ class FolderSink:
             partial.replace(target)
         except OSError as error:
             raise Transient(f"cannot write {target}: {error.strerror}") from error
+
+    def health(self) -> Health:
+        """Return where it writes to."""
+        return Health(state="writing", facts={"folder": str(self._folder)})
 
 
 def file_name(ivorn: str) -> str:

@@ -35,6 +35,9 @@ class Envelope:
     topic: str | None = None
     """Kafka topic or its like, where there is one; becomes the notice's stream."""
 
+    alert_stream: str | None = None
+    """Name of the stream map by which the alerts of this source are read; None where the bytes alone must tell."""
+
     trust: Trust = Trust.UNTRUSTED
 
     @property

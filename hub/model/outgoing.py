@@ -16,6 +16,12 @@ class Outgoing:
     destination: str
     """Name of the sink."""
 
+    subject: str = "coincidence"
+    """``coincidence`` (of two events), ``candidate`` (of an event and an object), ``retraction``, or ``notice`` for a relayed one."""
+
+    key: str = ""
+    """What its order is kept for: the canonical id of the first event."""
+
     role: Role
     cites: tuple[Citation, ...]
     created_at: Instant

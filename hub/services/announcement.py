@@ -12,7 +12,7 @@ from hub.model.instant import Instant
 from hub.model.notice import Citation, CiteKind, Role
 from hub.model.outgoing import Outgoing
 from hub.model.sky import Localization
-from hub.ports import Announcement, AnnouncementRenderer
+from hub.ports import Announcement, Renderer
 from hub.storage import outbox
 
 OBJECT_RADIUS_DEG = 1.0 / 3600.0
@@ -36,7 +36,7 @@ class AnnouncementSettings:
 class Announcements:
     """Renders what changed and puts it into the outbox, in the caller's transaction."""
 
-    def __init__(self, *, renderer: AnnouncementRenderer, settings: AnnouncementSettings) -> None:
+    def __init__(self, *, renderer: Renderer, settings: AnnouncementSettings) -> None:
         self._renderer = renderer
         self._settings = settings
 

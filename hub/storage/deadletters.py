@@ -1,6 +1,7 @@
 """Messages that could not be used, with the reason, until a person replays or drops them."""
 
 from dataclasses import dataclass
+from enum import StrEnum
 
 from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
@@ -17,11 +18,22 @@ PREFIX_LENGTH = 8
 """Fewest digits of a digest that name a dead letter."""
 
 
+class LetterKind(StrEnum):
+    """Why a message is among the dead letters."""
+
+    REFUSED = "refused"
+    """It cannot be used as it is."""
+
+    HELD = "held"
+    """Nobody knows its schema yet: to be replayed once the schema is there."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeadLetter:
     """Why some bytes were refused; the bytes are the raw message of the same digest."""
 
     digest: str
+    kind: LetterKind
     source: str
     reason: str
     """One sentence."""
@@ -45,6 +57,7 @@ def add(
     format: str | None,  # noqa: A002 - the field's word
     adapter_version: str,
     at: Instant,
+    kind: LetterKind = LetterKind.REFUSED,
 ) -> bool:
     """Record that a message was refused, bytes included; return whether these bytes were not kept before.
 
@@ -52,7 +65,13 @@ def add(
     """
     is_new = envelopes.keep(session, envelope, MessageState.DEAD)
     columns = table(DeadLetterRow).c
-    again = {"reason": storable(reason), "format": format, "adapter_version": adapter_version, "last_tai_us": at.tai_us}
+    again = {
+        "kind": kind.value,
+        "reason": storable(reason),
+        "format": format,
+        "adapter_version": adapter_version,
+        "last_tai_us": at.tai_us,
+    }
     statement = insert(session, DeadLetterRow).values(
         digest=envelope.digest, source=storable(envelope.source), tries=1, first_tai_us=at.tai_us, **again
     )
@@ -60,11 +79,15 @@ def add(
     return is_new
 
 
-def listing(session: Session, *, source: str | None = None, limit: int | None = None) -> list[DeadLetter]:
+def listing(
+    session: Session, *, source: str | None = None, kind: LetterKind | None = None, limit: int | None = None
+) -> list[DeadLetter]:
     """Return the dead letters, the newest first."""
     statement = select(DeadLetterRow).order_by(col(DeadLetterRow.last_tai_us).desc(), col(DeadLetterRow.digest)).limit(limit)
     if source is not None:
         statement = statement.where(col(DeadLetterRow.source) == source)
+    if kind is not None:
+        statement = statement.where(col(DeadLetterRow.kind) == kind.value)
     return [_letter(row) for row in session.scalars(statement.execution_options(populate_existing=True))]
 
 
@@ -86,6 +109,7 @@ def remove(session: Session, digest: str) -> bool:
 def _letter(row: DeadLetterRow) -> DeadLetter:
     return DeadLetter(
         digest=row.digest,
+        kind=LetterKind(row.kind),
         source=row.source,
         reason=row.reason,
         format=row.format,

@@ -56,6 +56,7 @@ class RawMessage:
     source: str
     position: str | None
     topic: str | None
+    alert_stream: str | None
     trust: Trust
     received_at: Instant
     state: MessageState
@@ -93,6 +94,7 @@ def receive(session: Session, envelope: Envelope) -> Reception:
         position=_storable(envelope.position),
         topic=_storable(envelope.topic),
         media_type=_storable(envelope.media_type),
+        alert_stream=envelope.alert_stream,
         trust=envelope.trust.value,
         received_tai_us=envelope.received_at.tai_us,
     )
@@ -115,6 +117,7 @@ def keep(session: Session, envelope: Envelope, state: MessageState) -> bool:
         "source": storable(envelope.source),
         "position": _storable(envelope.position),
         "topic": _storable(envelope.topic),
+        "alert_stream": envelope.alert_stream,
         "trust": envelope.trust.value,
         "received_tai_us": envelope.received_at.tai_us,
         "state": state.value,
@@ -183,6 +186,7 @@ def reopen(session: Session, digest: str) -> Envelope | None:
         "position": message.position,
         "topic": message.topic,
         "media_type": message.media_type,
+        "alert_stream": message.alert_stream,
         "trust": message.trust.value,
         "received_tai_us": message.received_at.tai_us,
     }
@@ -200,6 +204,7 @@ def reopen(session: Session, digest: str) -> Envelope | None:
         position=message.position,
         media_type=message.media_type,
         topic=message.topic,
+        alert_stream=message.alert_stream,
         trust=message.trust,
     )
 
@@ -221,6 +226,7 @@ def pending(session: Session) -> list[Envelope]:
             position=row.position,
             media_type=row.media_type,
             topic=row.topic,
+            alert_stream=row.alert_stream,
             trust=Trust(row.trust),
         )
         for row, payload in session.execute(statement)
@@ -239,6 +245,7 @@ def raw(session: Session, digest: str) -> RawMessage | None:
         source=row.source,
         position=row.position,
         topic=row.topic,
+        alert_stream=row.alert_stream,
         trust=Trust(row.trust),
         received_at=Instant(row.received_tai_us),
         state=MessageState(row.state),

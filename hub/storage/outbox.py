@@ -38,6 +38,9 @@ class OutboxEntry:
     """Not to be sent before."""
 
     sent_at: Instant | None
+    echoed_at: Instant | None
+    """When it came back to a source that listens to its destination."""
+
     error: str
     """Why the last try failed, one sentence."""
 
@@ -53,6 +56,8 @@ def put(session: Session, outgoing: Outgoing) -> bool:
     values = {
         "ivorn": outgoing.ivorn,
         "destination": outgoing.destination,
+        "subject": outgoing.subject,
+        "key": outgoing.key,
         "media_type": outgoing.media_type,
         "payload": outgoing.payload,
         "role": outgoing.role.value,
@@ -62,6 +67,7 @@ def put(session: Session, outgoing: Outgoing) -> bool:
         "tries": 0,
         "due_tai_us": outgoing.created_at.tai_us,
         "sent_tai_us": None,
+        "echoed_tai_us": None,
         "error": "",
     }
     return insert_new(session, OutboxRow, values, key=["ivorn", "destination"])
@@ -138,6 +144,8 @@ def _entry(row: OutboxRow, *, with_payload: bool = True) -> OutboxEntry:
             media_type=row.media_type,
             payload=row.payload if with_payload else b"",
             destination=row.destination,
+            subject=row.subject,
+            key=row.key,
             role=Role(row.role),
             cites=tuple(load(Citation, cited) for cited in row.cites),
             created_at=Instant(row.created_tai_us),
@@ -146,6 +154,7 @@ def _entry(row: OutboxRow, *, with_payload: bool = True) -> OutboxEntry:
         tries=row.tries,
         due_at=Instant(row.due_tai_us),
         sent_at=None if row.sent_tai_us is None else Instant(row.sent_tai_us),
+        echoed_at=None if row.echoed_tai_us is None else Instant(row.echoed_tai_us),
         error=row.error,
         sequence=row.sequence,
     )

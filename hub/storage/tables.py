@@ -71,6 +71,7 @@ class RawMessageRow(Base, table=True):
     source: str
     position: str | None
     topic: str | None
+    alert_stream: str | None
     trust: str
     received_tai_us: int = Field(sa_type=BigInteger)
     state: str
@@ -92,6 +93,7 @@ class ReceptionRow(Base, table=True):
     position: str | None
     topic: str | None
     media_type: str | None
+    alert_stream: str | None
     trust: str
     received_tai_us: int = Field(sa_type=BigInteger)
 
@@ -115,6 +117,9 @@ class DeadLetterRow(Base, table=True):
     __table_args__ = (ForeignKeyConstraint(["digest"], ["raw_messages.digest"]), Index(None, "last_tai_us"))
 
     digest: str = Field(primary_key=True)
+    kind: str
+    """``refused``, or ``held`` for alerts whose schema nobody knows yet."""
+
     source: str
     reason: str
     format: str | None
@@ -296,11 +301,13 @@ class OutboxRow(Base, table=True):
     """A message on its way out to one destination."""
 
     __tablename__ = "outbox"
-    __table_args__ = (UniqueConstraint("ivorn", "destination"), Index(None, "state", "due_tai_us"))
+    __table_args__ = (UniqueConstraint("ivorn", "destination"), Index(None, "destination", "state", "due_tai_us"))
 
     sequence: int | None = Field(default=None, primary_key=True, sa_type=SEQUENCE)
     ivorn: str
     destination: str
+    subject: str
+    key: str
     media_type: str
     payload: bytes = Field(sa_type=LargeBinary)
     role: str
@@ -310,6 +317,9 @@ class OutboxRow(Base, table=True):
     tries: int
     due_tai_us: int = Field(sa_type=BigInteger)
     sent_tai_us: int | None = Field(sa_type=BigInteger)
+    echoed_tai_us: int | None = Field(sa_type=BigInteger)
+    """When it came back from where it was sent to; None where it has not, or nobody listens."""
+
     error: str
 
 
@@ -358,3 +368,75 @@ class JobRow(Base, table=True):
     key: str
     token: str
     """New with every request, so that a job asked for again while it ran is not taken for done."""
+
+
+class LeaseRow(Base, table=True):
+    """Who may do something that only one process at a time may do."""
+
+    __tablename__ = "leases"
+
+    name: str = Field(primary_key=True)
+    holder: str
+    until_tai_us: int = Field(sa_type=BigInteger)
+
+
+class ComponentRow(Base, table=True):
+    """What a loop of a running hub last said of itself."""
+
+    __tablename__ = "components"
+
+    name: str = Field(primary_key=True)
+    instance: str
+    """Which process: host and process id."""
+
+    state: str
+    alarms: Any = Field(sa_type=CanonicalJson)
+    facts: Any = Field(sa_type=CanonicalJson)
+    since_tai_us: int = Field(sa_type=BigInteger)
+    """When it entered its state."""
+
+    updated_tai_us: int = Field(sa_type=BigInteger)
+
+
+class IncidentRow(Base, table=True):
+    """Something that happened once to a source or destination: a gap, a refused credential."""
+
+    __tablename__ = "incidents"
+    __table_args__ = (Index(None, "at_tai_us"),)
+
+    source: str = Field(primary_key=True)
+    kind: str = Field(primary_key=True)
+    subject: str = Field(primary_key=True)
+    text: str
+    facts: Any = Field(sa_type=CanonicalJson)
+    at_tai_us: int = Field(sa_type=BigInteger)
+
+
+class StreamPositionRow(Base, table=True):
+    """How far the hub has stored a partition, whatever the broker believes."""
+
+    __tablename__ = "stream_positions"
+
+    source: str = Field(primary_key=True)
+    topic: str = Field(primary_key=True)
+    partition: int = Field(primary_key=True, sa_column_kwargs={"autoincrement": False})
+    first_offset: int = Field(sa_type=BigInteger)
+    next_offset: int = Field(sa_type=BigInteger)
+    messages: int = Field(sa_type=BigInteger)
+    """Messages brought, repeats included."""
+
+    missing: int = Field(sa_type=BigInteger)
+    """Offsets that were passed over: control records, compaction, or a gap that an incident tells of."""
+
+
+class AlertStreamRow(Base, table=True):
+    """An alert stream that the hub has heard, and what it selects."""
+
+    __tablename__ = "alert_streams"
+
+    name: str = Field(primary_key=True)
+    survey: str
+    is_full: bool
+    selection: Any = Field(sa_type=CanonicalJson)
+    since_tai_us: int = Field(sa_type=BigInteger)
+    """When the hub first listened to it."""

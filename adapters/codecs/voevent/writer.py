@@ -33,7 +33,9 @@ _FACT_UCDS = {"id": "meta.id", "ivorn": "meta.ref.ivoid", "t0": "time.epoch"}
 
 
 class VoeventRenderer:
-    """Renders announcements as VOEvent 2.0: implements `hub.ports.AnnouncementRenderer`."""
+    """Renders announcements as VOEvent 2.0: implements `hub.ports.Renderer`."""
+
+    media_type = MEDIA_TYPE
 
     def render(self, announcement: Announcement) -> bytes:
         """Return the packet; the same announcement gives the same bytes.
