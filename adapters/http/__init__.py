@@ -1,0 +1,5 @@
+"""The one outgoing HTTP client: every request that the hub makes to somebody else's server goes through here."""
+
+from adapters.http.client import Answer, HttpClient, HttpOptions
+
+__all__ = ["Answer", "HttpClient", "HttpOptions"]
