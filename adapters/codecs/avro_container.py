@@ -14,7 +14,7 @@ from typing import Any
 import fastavro
 from fastavro.schema import parse_schema, to_parsing_canonical_form
 
-from adapters.codecs.avro_schema_safety import check_json_depth, check_schema
+from adapters.avro_schema_safety import check_json_depth, check_schema
 from adapters.codecs.avro_varint import varint
 from hub.errors import DecodeError
 

@@ -6,7 +6,7 @@ import re
 import pytest
 
 from adapters.codecs.alerts.lsst_schemas import WANTED, by_id, known_ids
-from adapters.codecs.avro_schema_safety import check_json_depth, check_schema
+from adapters.avro_schema_safety import check_json_depth, check_schema
 from hub import resources
 from tests.support import lsst_schemas
 
