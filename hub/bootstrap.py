@@ -1,28 +1,28 @@
 """The composition root: settings to opened parts. Only this module knows who plugs into what."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DatabaseError
 
+from adapters import catalogue
 from adapters.codecs.decoder import WireDecoder
 from adapters.codecs.voevent.writer import VoeventRenderer
 from adapters.networks.simulated import SimulatedNetwork, SimulatedOptions
-from adapters.transports.folder import FolderSink
-from adapters.transports.gcn_kafka import GcnOptions, GcnSource, open_source
-from hub.config import Settings
+from hub.config import DestinationSection, Settings, SourceSection
 from hub.errors import ConfigError, StorageError
 from hub.model.instant import Instant
-from hub.ports import AlertHistory, Clock, Decoder, SkymapReader
+from hub.ports import AlertHistory, Clock, Decoder, Incident, MessageSource, PartContext, PushSource, Renderer, Sink, SkymapReader
 from hub.resources import read_text
 from hub.science.rules import load_rules
 from hub.science.skymap_fits import SkymapWorker
 from hub.science.visibility import load_sites
-from hub.services.announcement import Announcements, AnnouncementSettings
+from hub.services.announcement import Announcements, AnnouncementSettings, Route
 from hub.services.correlation import Correlation
 from hub.services.dispatch import Dispatch
 from hub.services.flow import Flow
@@ -30,6 +30,7 @@ from hub.services.followup import FollowupService
 from hub.services.followup_policy import FollowupSettings, RequestPolicy
 from hub.services.intake import Intake, IntakeSettings
 from hub.services.maps import MapCache
+from hub.storage import incidents
 from hub.storage.alert_history import SqlAlertHistory
 from hub.storage.engine import Store, open_store, upgrade
 
@@ -89,6 +90,9 @@ def open_history(store: Store) -> AlertHistory:
     return SqlAlertHistory(store)
 
 
+RENDERERS: Mapping[str, Callable[[], Renderer]] = {"voevent": VoeventRenderer}
+"""How announcements can be written, by the word of the settings."""
+
 DEMO_MARK = "demo-database"
 """File that marks a data folder as a demo's; taken away once anything else writes into the database."""
 
@@ -106,7 +110,13 @@ class Hub:
 
 @contextmanager
 def open_hub(
-    settings: Settings, store: Store, *, clock: Clock | None = None, seed: int = 0, skymaps: SkymapReader | None = None
+    settings: Settings,
+    store: Store,
+    *,
+    clock: Clock | None = None,
+    seed: int = 0,
+    skymaps: SkymapReader | None = None,
+    sinks: Mapping[str, Sink] | None = None,
 ) -> Iterator[Hub]:
     """Give the whole flow on an open database; the child process that reads sky maps ends with the context.
 
@@ -122,13 +132,20 @@ def open_hub(
         Of the simulated telescope network.
     skymaps
         Reads sky maps, and is closed by whoever opened it; a reader of the hub's own where not given.
+    sinks
+        Destinations that `Flow.step` sends to, by name, closed by whoever opened them; the folders among the destinations where
+        not given. What goes to others waits in the outbox.
     """
     tells = clock or now
     history = open_history(store)
     maps = MapCache()
     rules = load_rules(read_text("conf/coincidence.toml"))
     followups = _followups(settings, store, tells, seed)
-    with nullcontext(skymaps) if skymaps is not None else open_skymap_reader(settings) as reader:
+    with ExitStack() as stack:
+        reader = skymaps if skymaps is not None else stack.enter_context(open_skymap_reader(settings))
+        if sinks is None:
+            folders = [name for name, one in enabled_destinations(settings).items() if one.kind == "folder"]
+            sinks = {name: stack.enter_context(open_sink(settings, store, name, clock=tells)) for name in folders}
         intake = Intake(
             store=store,
             decoder=open_decoder(settings),
@@ -143,13 +160,16 @@ def open_hub(
             rules=rules,
             maps=maps,
             announcements=Announcements(
-                renderer=VoeventRenderer(),
                 settings=AnnouncementSettings(authority=settings.hub.authority, enabled=settings.announce.enabled),
+                routes=tuple(
+                    Route(destination=name, renderer=RENDERERS[one.format](), subjects=frozenset(one.subjects))
+                    for name, one in enabled_destinations(settings).items()
+                ),
             ),
             followups=followups,
             clock=tells,
         )
-        dispatch = Dispatch(store=store, sinks={"file": FolderSink(settings.announce_folder)}, clock=tells)
+        dispatch = Dispatch(store=store, sinks=sinks, clock=tells)
         flow = Flow(intake=intake, correlation=correlation, dispatch=dispatch, followups=followups)
         yield Hub(store=store, history=history, flow=flow, followups=followups, maps=maps)
 
@@ -187,26 +207,62 @@ def create_database(settings: Settings) -> Iterator[Store]:
         yield store
 
 
-@contextmanager
-def open_gcn(settings: Settings) -> Iterator[GcnSource]:
-    """Give the subscription to GCN.
+def enabled_sources(settings: Settings) -> dict[str, SourceSection]:
+    """Return the sources that are to be opened, by name."""
+    return {name: one for name, one in settings.sources.items() if one.enabled}
+
+
+def enabled_destinations(settings: Settings) -> dict[str, DestinationSection]:
+    """Return the destinations that messages go to, by name."""
+    return {name: one for name, one in settings.destinations.items() if one.enabled}
+
+
+def check_parts(settings: Settings) -> None:
+    """Check the options of every source and destination without opening any.
 
     Raises
     ------
     ConfigError
-        A setting of the section ``[gcn]`` is missing.
+        A kind or an option of one is wrong.
     """
-    section = settings.gcn
-    options = GcnOptions(
-        topics=section.topics,
-        group_id=section.group_id,
-        domain=section.domain,
-        client_id=section.client_id,
-        client_secret=section.client_secret,
-        bootstrap_servers=section.bootstrap_servers,
-    )
-    with open_source(options, clock=now) as source:
-        yield source
+    for name, source in settings.sources.items():
+        catalogue.source_options(source.kind, f"sources.{name}", source.options)
+        if source.echo_of and source.echo_of not in settings.destinations:
+            raise ConfigError(f"sources.{name}.echo_of: there is no destination {source.echo_of!r}")
+    for name, sink in settings.destinations.items():
+        catalogue.sink_options(sink.kind, f"destinations.{name}", sink.options)
+
+
+def open_source(
+    settings: Settings, store: Store, name: str, *, clock: Clock | None = None
+) -> AbstractContextManager[MessageSource | PushSource]:
+    """Return the source of a name, closed when the context ends.
+
+    Raises
+    ------
+    ConfigError
+        An option is missing or wrong.
+    """
+    section = settings.sources[name]
+    options = catalogue.source_options(section.kind, f"sources.{name}", section.options)
+    return catalogue.open_source(section.kind, options, _context(settings, store, name, clock))
+
+
+def open_sink(settings: Settings, store: Store, name: str, *, clock: Clock | None = None) -> AbstractContextManager[Sink]:
+    """Return the destination of a name, closed when the context ends; errors as `open_source`."""
+    section = settings.destinations[name]
+    options = catalogue.sink_options(section.kind, f"destinations.{name}", section.options)
+    return catalogue.open_sink(section.kind, options, _context(settings, store, name, clock))
+
+
+def _context(settings: Settings, store: Store, name: str, clock: Clock | None) -> PartContext:
+    tells = clock or now
+    return PartContext(name=name, data_dir=settings.hub.data_dir, clock=tells, report=partial(_report, store, name, tells))
+
+
+def _report(store: Store, name: str, clock: Clock, incident: Incident) -> None:
+    with store.transaction() as session:
+        incidents.record(session, name, incident, clock())
 
 
 def now() -> Instant:

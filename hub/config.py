@@ -3,13 +3,14 @@
 An unknown key or ``MMHUB_SECTION__KEY`` variable is refused by name, so that a slip of the pen never goes unnoticed.
 """
 
+import json
 import os
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 from pydantic_settings import BaseSettings, EnvSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
 from pydantic_settings.exceptions import SettingsError
 
@@ -59,34 +60,6 @@ class IntakeSection(Section):
     alert_batch: int = Field(1000, ge=1, le=100_000)
     """Alerts stored and matched together."""
 
-    inbox: str = ""
-    """Folder watched by ``mmhub run``; empty for none."""
-
-    poll_s: float = Field(2.0, gt=0, le=3600)
-    """Pause between two looks into the inbox, seconds."""
-
-
-class GcnSection(Section):
-    """NASA GCN over Kafka; nothing is listened to while no topic is named."""
-
-    topics: tuple[str, ...] = ()
-    """Topics, e.g. ``igwn.gwalert``."""
-
-    group_id: str = ""
-    """Consumer group: keeps the place in the stream over restarts; needed."""
-
-    domain: Literal["gcn.nasa.gov", "test.gcn.nasa.gov", "dev.gcn.nasa.gov"] = "gcn.nasa.gov"
-    """Which GCN."""
-
-    client_id: str = ""
-    """From the quick start of GCN."""
-
-    client_secret: SecretStr = SecretStr("")
-    """From the quick start of GCN; in the environment only."""
-
-    bootstrap_servers: str = ""
-    """Another broker on this machine, spoken to without encryption and never trusted; for trials."""
-
 
 class ApiSection(Section):
     """The HTTP API."""
@@ -99,13 +72,10 @@ class ApiSection(Section):
 
 
 class AnnounceSection(Section):
-    """What leaves as VOEvents."""
+    """What is announced."""
 
     enabled: bool = True
-    """Write a VOEvent for each version of a coincidence."""
-
-    folder: Path = Path("voevents")
-    """Sink; a relative one lies in the data folder."""
+    """Whether anything is announced at all, to whichever destination."""
 
 
 class FollowupSection(Section):
@@ -141,6 +111,62 @@ class LoggingSection(Section):
     """For people or for machines."""
 
 
+class PartSection(BaseModel):
+    """A source or destination: what the hub itself must know of it; the rest are the options of its kind."""
+
+    model_config = ConfigDict(frozen=True, extra="allow", allow_inf_nan=False)
+
+    kind: str
+    """Which adapter: a name of `adapters.catalogue`."""
+
+    enabled: bool = True
+    """Whether it is opened."""
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """Keys that belong to the kind, not checked yet."""
+        return dict(self.model_extra or {})
+
+    def __repr_args__(self) -> Iterator[tuple[str | None, Any]]:
+        for name, value in super().__repr_args__():
+            yield name, _HIDDEN if value and name and _is_secret(name) else value
+
+
+class SourceSection(PartSection):
+    """Where messages come from."""
+
+    echo_of: str = ""
+    """Destination whose messages come back here; empty for none."""
+
+
+class DestinationSection(PartSection):
+    """Where messages go to."""
+
+    format: Literal["voevent", "hub-json", "hub-avro", "gcn-unified"] = "voevent"
+    """How announcements are written."""
+
+    subjects: tuple[Literal["coincidence", "candidate", "retraction"], ...] = ("coincidence", "candidate", "retraction")
+    """Which announcements go there."""
+
+    relay: bool = False
+    """Whether every VOEvent that comes in goes there too, byte for byte."""
+
+    relay_roles: tuple[Literal["observation", "prediction", "utility", "test"], ...] = ("observation", "prediction", "utility")
+    """Roles of the VOEvents that are relayed."""
+
+    echo_within_s: float | None = Field(None, gt=0, le=3600)
+    """A message that has not come back after so long is an alarm, seconds; None where nobody listens."""
+
+
+_VOEVENTS = {"kind": "folder", "path": "voevents"}
+
+PartName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9]*(-[a-z0-9]+)*$", max_length=40)]
+"""Name of a source or destination: small letters, digits, single dashes."""
+
+PARTS = ("sources", "destinations")
+"""Sections that hold one table for each name."""
+
+
 class Settings(BaseSettings):
     """All sections."""
 
@@ -149,7 +175,8 @@ class Settings(BaseSettings):
     hub: HubSection = HubSection()
     storage: StorageSection = StorageSection()
     intake: IntakeSection = IntakeSection()
-    gcn: GcnSection = GcnSection()
+    sources: dict[PartName, SourceSection] = {}
+    destinations: dict[PartName, DestinationSection] = {"voevents": DestinationSection.model_validate(_VOEVENTS)}
     api: ApiSection = ApiSection()
     announce: AnnounceSection = AnnounceSection()
     followup: FollowupSection = FollowupSection()
@@ -175,8 +202,8 @@ class Settings(BaseSettings):
 
     @property
     def announce_folder(self) -> Path:
-        """Folder that VOEvents are written to."""
-        return self.hub.data_dir / self.announce.folder
+        """Folder that the destination ``voevents`` writes to."""
+        return self.hub.data_dir / str(self.destinations["voevents"].options.get("path", "voevents"))
 
 
 class Loaded:
@@ -192,10 +219,12 @@ class Loaded:
         The origin is a file name, ``environment MMHUB_SECTION__KEY``, ``command line`` or ``built-in default``.
         """
         values = self.settings.model_dump(mode="json")
+        flat = {f"{section}.{key}": value for section, table in values.items() for key, value in table.items()}
+        for part in [key for key in flat if key.startswith(tuple(f"{section}." for section in PARTS))]:
+            flat |= {f"{part}.{key}": value for key, value in flat.pop(part).items()}
         return [
-            (f"{section}.{key}", _shown(value), self._origins.get(f"{section}.{key}", "built-in default"))
-            for section, table in values.items()
-            for key, value in table.items()
+            (key, _HIDDEN if value and _is_secret(key) else _shown(value), self._origins.get(key, "built-in default"))
+            for key, value in flat.items()
         ]
 
 
@@ -216,7 +245,7 @@ def load(files: Sequence[Path] = (), overrides: Mapping[str, Any] | None = None)
     """
     layers = [_parse(resources.read_text(DEFAULT_FILE), DEFAULT_FILE)]
     layers += [_read(path) for path in (files or ([LOCAL_FILE] if LOCAL_FILE.is_file() else []))]
-    layers += [_environment(), {key: (value, "command line") for key, value in (overrides or {}).items()}]
+    layers += [_environment(_part_names(layers)), {key: (value, "command line") for key, value in (overrides or {}).items()}]
     merged: dict[str, tuple[Any, str]] = {}
     for layer in layers:
         merged |= layer
@@ -225,7 +254,19 @@ def load(files: Sequence[Path] = (), overrides: Mapping[str, Any] | None = None)
 
 
 _Layer = dict[str, tuple[Any, str]]
-"""``section.key`` to value and origin."""
+"""``section.key`` (``sources.name.key`` for parts) to value and origin."""
+
+_HIDDEN = "**********"
+
+
+def _is_secret(key: str) -> bool:
+    return key.endswith(("secret", "password", "token"))
+
+
+def _part_names(layers: Sequence[_Layer]) -> dict[str, str]:
+    """Return what stands in an environment variable for each part: ``SOURCES__MY_GCN`` to ``sources.my-gcn``."""
+    parts = {key.rpartition(".")[0] for layer in layers for key in layer if key.startswith(tuple(f"{name}." for name in PARTS))}
+    return {part.upper().replace(".", "__").replace("-", "_"): part for part in parts}
 
 
 def _read(path: Path) -> _Layer:
@@ -235,8 +276,8 @@ def _read(path: Path) -> _Layer:
         raise ConfigError(f"cannot read the settings file {path}: {_sentence(error)}") from error
     layer = _parse(text, str(path))
     for key, (value, _) in layer.items():
-        if isinstance(value, str) and (redacted_url(value) != value or (value and key.endswith("secret"))):
-            variable = ENV_PREFIX + key.upper().replace(".", "__")
+        if isinstance(value, str) and (redacted_url(value) != value or (value and _is_secret(key))):
+            variable = ENV_PREFIX + key.upper().replace(".", "__").replace("-", "_")
             raise ConfigError(f"{key} in {path} holds a password, which belongs into the environment: set {variable} instead")
     return layer
 
@@ -253,11 +294,18 @@ def _parse(text: str, name: str) -> _Layer:
         if section not in Settings.model_fields:
             raise ConfigError(f"{name}: there is no section [{section}]; the sections are {_sections()}")
         for key, value in table.items():
-            layer[f"{section}.{key}"] = (value, name)
+            if section not in PARTS:
+                layer[f"{section}.{key}"] = (value, name)
+            elif isinstance(value, dict):
+                layer |= {f"{section}.{key}.{option}": (setting, name) for option, setting in value.items()}
+            else:
+                raise ConfigError(
+                    f"{name}: [{section}] holds one table for each name: write [{section}.NAME] above the key {key}"
+                )
     return layer
 
 
-def _environment() -> _Layer:
+def _environment(parts: Mapping[str, str]) -> _Layer:
     known = {
         f"{ENV_PREFIX}{section}__{key}".upper(): f"{section}.{key}"
         for section, model in Settings.model_fields.items()
@@ -265,25 +313,45 @@ def _environment() -> _Layer:
         for key in model.annotation.model_fields
     }
     names = {name.upper(): name for name in os.environ if name.upper().startswith(ENV_PREFIX) and "__" in name}
-    for upper, name in names.items():
-        if upper not in known:
+    layer: _Layer = {}
+    for upper, name in list(names.items()):
+        part, _, option = upper.removeprefix(ENV_PREFIX).rpartition("__")
+        if part in parts and option:
+            layer[f"{parts[part]}.{option.lower()}"] = (_part_value(name), f"environment {name}")
+            del names[upper]
+        elif upper not in known:
             raise ConfigError(f"the environment variable {name} is no setting: there is no key {_as_key(upper)}")
     try:
-        tables = EnvSettingsSource(Settings)()
+        tables = EnvSettingsSource(Settings)() if names else {}
     except SettingsError as error:
         raise ConfigError(f"an environment variable cannot be read: {_sentence(error)}") from error
-    return {
+    return layer | {
         known[upper]: (tables[section][key], f"environment {name}")
         for upper, name in names.items()
         for section, _, key in [known[upper].partition(".")]
     }
 
 
+def _part_value(variable: str) -> Any:
+    """Return a list or table written as JSON, any other value as its text, which the options of the kind know how to read."""
+    text = os.environ[variable]
+    if not text.startswith(("[", "{")):
+        return text
+    try:
+        return json.loads(text)
+    except ValueError as error:
+        raise ConfigError(f"the environment variable {variable} begins like a list in JSON but is none: {error}") from error
+
+
 def _validated(values: Mapping[str, Any], origins: Mapping[str, str]) -> Settings:
     tables: dict[str, dict[str, Any]] = {}
     for name, value in values.items():
         section, _, key = name.partition(".")
-        tables.setdefault(section, {})[key] = value
+        table = tables.setdefault(section, {})
+        if section in PARTS:
+            part, _, key = key.partition(".")
+            table = table.setdefault(part, {})
+        table[key] = value
     try:
         return Settings(**tables)  # type: ignore[arg-type]  # validation is what this call is for
     except ValidationError as error:
@@ -291,8 +359,11 @@ def _validated(values: Mapping[str, Any], origins: Mapping[str, str]) -> Setting
 
 
 def _complaint(detail: Any, origins: Mapping[str, str]) -> str:
-    key = ".".join(str(part) for part in detail["loc"][:2])
+    loc = [str(part) for part in detail["loc"] if part != "[key]"]
+    key = ".".join(loc[: 3 if loc[0] in PARTS else 2])
     place = f" ({origins[key]})" if key in origins else ""
+    if detail["type"] == "missing":
+        return f"{key} is missing: it says which adapter the part is"
     if detail["type"] == "extra_forbidden":
         return f"{key}{place} is no setting of the hub"
     said = detail["msg"].removeprefix("Input should be ").removeprefix("Value error, ").partition(", unable to parse")[0]

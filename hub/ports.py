@@ -3,19 +3,20 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from pathlib import Path
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
 
 from hub.errors import DecodeError
 from hub.model.alert import AlertBatch, AlertDetail
-from hub.model.coincidence import Coincidence
+from hub.model.coincidence import Coincidence, MemberKind
 from hub.model.envelope import Envelope
 from hub.model.followup import Intent
 from hub.model.instant import Instant
-from hub.model.notice import Citation, Notice
-from hub.model.outgoing import Outgoing
+from hub.model.notice import Citation, CiteKind, Notice, Role
+from hub.model.outgoing import Outgoing, Subject
 from hub.model.sky import Skymap
 
 Clock = Callable[[], Instant]
@@ -41,7 +42,7 @@ class DecodedContext:
     """The bytes were something that is kept but is no event: a circular, a transport message, a bare sky map."""
 
     kind: str
-    """``circular``, ``transport``, ``skymap``."""
+    """``circular``, ``transport``, ``skymap``, ``hub-message``."""
 
     format: str
     """``gcn-circular-json``, ``gcn-circular-text``, ``vtp-transport``, ``snews2-heartbeat``, ``fits`` ..."""
@@ -157,6 +158,29 @@ class Announcement:
 
     issued_at: Instant
 
+    @property
+    def subject(self) -> Subject:
+        """What it is about."""
+        if self.is_retraction:
+            return Subject.RETRACTION
+        has_object = any(member.kind is MemberKind.OBJECT for member in self.coincidence.members)
+        return Subject.CANDIDATE if has_object else Subject.COINCIDENCE
+
+    @property
+    def key(self) -> str:
+        """Canonical id of the first event: messages of one key stay in order."""
+        return str(self.member_facts[0]["id"])
+
+    @property
+    def role(self) -> Role:
+        """Observation for what is live; a retraction has the role of what it retracts, and only live pairs are announced."""
+        return Role.OBSERVATION if self.coincidence.is_live or self.is_retraction else Role.TEST
+
+    @property
+    def former(self) -> Citation | None:
+        """The hub's own message that this one supersedes or retracts; None for a first one."""
+        return next((cite for cite in self.cites if cite.kind in (CiteKind.SUPERSEDES, CiteKind.RETRACTION)), None)
+
 
 class Renderer(Protocol):
     """Words to one wire format."""
@@ -221,6 +245,9 @@ class PartContext:
     name: str
     """Of the part in the settings, and in the books."""
 
+    data_dir: Path
+    """Folder of everything that the hub keeps; relative paths of options lie in it."""
+
     clock: Clock
     report: Callable[[Incident], None]
     """Durable when it returns."""
@@ -267,6 +294,7 @@ class MessageSource(Protocol):
         ...
 
 
+@runtime_checkable
 class PushSource(Protocol):
     """A source that calls: it hands in each message and acknowledges it to its sender after that."""
 

@@ -5,7 +5,7 @@ one the client makes up a new one at each start, and whatever came during a paus
 message.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -15,10 +15,10 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
 from hub.errors import ConfigError, Permanent, Transient
 from hub.model.envelope import Envelope, Trust
-from hub.ports import Clock
+from hub.ports import Clock, Health, PartContext, Position
 
-SOURCE = "gcn"
-"""Name of the source in the books."""
+KIND = "gcn-kafka"
+"""Name in the settings."""
 
 MAX_MESSAGE_BYTES = 8 * 2**20
 """Largest message fetched, bytes: GCN allows about 4 MiB, IGWN alerts with a combined map reach 2.1 MB."""
@@ -34,7 +34,7 @@ _NEEDS_A_PERSON = frozenset(
 _LOOPBACK = ("127.", "localhost", "[::1]")
 
 
-class GcnOptions(BaseModel):
+class Options(BaseModel):
     """How to listen to GCN."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -55,7 +55,8 @@ class GcnOptions(BaseModel):
 class GcnSource:
     """An open subscription. Used from one thread."""
 
-    def __init__(self, consumer: Consumer, *, clock: Clock, trust: Trust) -> None:
+    def __init__(self, consumer: Consumer, *, name: str, clock: Clock, trust: Trust) -> None:
+        self._name = name
         self._consumer = consumer
         self._clock = clock
         self._trust = trust
@@ -91,11 +92,19 @@ class GcnSource:
             if error.args[0].code() != KafkaError._NO_OFFSET:  # noqa: SLF001 - nothing new to commit
                 raise _translated(error.args[0]) from error
 
+    def positions(self) -> Sequence[Position]:
+        """Return nothing yet."""
+        return ()
+
+    def health(self) -> Health:
+        """Return that it listens."""
+        return Health(state="listening")
+
     def _envelope(self, message: Message) -> Envelope:
         topic = message.topic() or ""
         return Envelope(
             payload=message.value() or b"",
-            source=SOURCE,
+            source=self._name,
             received_at=self._clock(),
             position=f"{topic}/{message.partition()}/{message.offset()}",
             topic=topic,
@@ -104,7 +113,7 @@ class GcnSource:
 
 
 @contextmanager
-def open_source(options: GcnOptions, *, clock: Clock) -> Iterator[GcnSource]:
+def open_source(options: Options, context: PartContext) -> Iterator[GcnSource]:
     """Give a subscription, closed at the end without committing anything by itself.
 
     Raises
@@ -116,12 +125,12 @@ def open_source(options: GcnOptions, *, clock: Clock) -> Iterator[GcnSource]:
     try:
         consumer.subscribe(list(options.topics))
         trust = Trust.UNTRUSTED if options.bootstrap_servers else Trust.TRUSTED
-        yield GcnSource(consumer, clock=clock, trust=trust)
+        yield GcnSource(consumer, name=context.name, clock=context.clock, trust=trust)
     finally:
         consumer.close()
 
 
-def _configuration(options: GcnOptions) -> dict[str, Any]:
+def _configuration(options: Options) -> dict[str, Any]:
     if not options.topics:
         raise ConfigError("gcn.topics names no topic")
     if not options.group_id:

@@ -4,7 +4,6 @@ import asyncio
 from contextlib import ExitStack
 from enum import StrEnum
 from functools import partial
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -35,18 +34,29 @@ def run(
     *,
     as_json: AsJson = False,
 ) -> None:
-    """Take in what GCN and the inbox folder bring, send what is due, answer the API, until SIGTERM or Ctrl-C."""
+    """Take in what the sources bring, match it, send what is due, answer the API, until SIGTERM or Ctrl-C."""
     settings = start(context, api__port=port)
-    from hub.bootstrap import DEMO_MARK, create_database, make_data_dir, open_gcn, open_hub
+    from hub.bootstrap import (
+        DEMO_MARK,
+        check_parts,
+        create_database,
+        enabled_destinations,
+        enabled_sources,
+        make_data_dir,
+        open_hub,
+        open_sink,
+        open_source,
+    )
     from hub.cli.serve import api_loop, listening
     from hub.errors import ConfigError
-    from hub.runtime.inbox import Inbox
-    from hub.runtime.loops import dispatch_loop, inbox_loop, source_loop
+    from hub.runtime.loops import dispatch_loop, source_loop
     from hub.runtime.supervisor import Loop, Supervisor
 
-    intake = settings.intake
-    if role in (Part.ALL, Part.INGEST) and not (intake.inbox or settings.gcn.topics):
-        nothing = "neither intake.inbox nor gcn.topics names anything, so there is nothing to take in"
+    check_parts(settings)
+    takes_in = role in (Part.ALL, Part.INGEST)
+    sources = enabled_sources(settings) if takes_in else {}
+    if takes_in and not sources:
+        nothing = "no table [sources.NAME] stands in the settings, so there is nothing to take in"
         if role is Part.INGEST:
             raise ConfigError(nothing)
         complain(nothing)
@@ -55,16 +65,16 @@ def run(
         store = stack.enter_context(create_database(settings))
         loops = []
         if role is not Part.API:
-            hub = stack.enter_context(open_hub(settings, store))
-            if role in (Part.ALL, Part.INGEST):
+            sends = role in (Part.ALL, Part.DISPATCH)
+            destinations = enabled_destinations(settings) if sends else {}
+            sinks = {name: stack.enter_context(open_sink(settings, store, name)) for name in destinations}
+            hub = stack.enter_context(open_hub(settings, store, sinks=sinks))
+            if takes_in:
                 hub.flow.resume()
-            if role in (Part.ALL, Part.INGEST) and intake.inbox:
-                inbox = Inbox(Path(intake.inbox), max_bytes=intake.max_message_bytes, batch=intake.alert_batch)
-                loops.append(Loop(name="inbox", body=inbox_loop(inbox, hub.flow, pause_s=intake.poll_s)))
-            if role in (Part.ALL, Part.INGEST) and settings.gcn.topics:
-                source = source_loop(partial(open_gcn, settings), hub.flow, batch=intake.alert_batch)
-                loops.append(Loop(name="gcn", body=source))
-            if role in (Part.ALL, Part.DISPATCH):
+            for name in sources:
+                opened = partial(open_source, settings, store, name)
+                loops.append(Loop(name=name, body=source_loop(opened, hub.flow, batch=settings.intake.alert_batch)))
+            if sends:
                 loops.append(Loop(name="dispatch", body=dispatch_loop(hub.flow)))
         if role in (Part.ALL, Part.API):
             loops.append(Loop(name="api", body=api_loop(store, stack.enter_context(listening(settings.api, as_json=as_json)))))

@@ -1,9 +1,30 @@
 """Messages that leave the hub."""
 
 from dataclasses import dataclass
+from enum import StrEnum
 
 from hub.model.instant import Instant
 from hub.model.notice import Citation, Role
+
+HUB_FRAME = b"\x00mmh"
+"""Beginning of the hub's own messages in Avro: the zero of Confluent framing and the first three bytes of our schema ids. No alert
+packet begins so: surveys number their schemas from one, and these three letters are a number above 10**9."""
+
+
+class Subject(StrEnum):
+    """What an outgoing message is about."""
+
+    COINCIDENCE = "coincidence"
+    """Two events."""
+
+    CANDIDATE = "candidate"
+    """An event and an object of a survey."""
+
+    RETRACTION = "retraction"
+    """A former message no longer holds."""
+
+    NOTICE = "notice"
+    """Another author's VOEvent, relayed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -17,7 +38,7 @@ class Outgoing:
     """Name of the sink."""
 
     subject: str = "coincidence"
-    """``coincidence`` (of two events), ``candidate`` (of an event and an object), ``retraction``, or ``notice`` for a relayed one."""
+    """``coincidence`` (of two events), ``candidate`` (of an event and an object), ``retraction``; ``notice`` for a relayed one."""
 
     key: str = ""
     """What its order is kept for: the canonical id of the first event."""

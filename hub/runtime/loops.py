@@ -1,11 +1,11 @@
-"""The loops of a running hub: from a source of messages, from the inbox folder, and out of the outbox."""
+"""The loops of a running hub: from a source of messages, and out of the outbox."""
 
 import asyncio
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 
-from hub.ports import MessageSource
-from hub.runtime.inbox import Inbox
+from hub.model.envelope import Envelope
+from hub.ports import Acceptance, MessageSource, PushSource
 from hub.runtime.supervisor import LoopBody
 from hub.services.flow import Flow, in_batches
 
@@ -16,31 +16,28 @@ WAIT_S = 1.0
 """Longest wait for a message before the stop signal is looked at again, seconds."""
 
 
-def inbox_loop(inbox: Inbox, flow: Flow, *, pause_s: float) -> LoopBody:
-    """Return the body of a loop that takes in what appears in a folder."""
-
-    async def body(stop: asyncio.Event) -> None:
-        while not stop.is_set():
-            if not await asyncio.to_thread(inbox.take, flow, should_stop=stop.is_set):
-                await _pause(stop, pause_s)
-
-    return body
-
-
-def source_loop(opened: Callable[[], AbstractContextManager[MessageSource]], flow: Flow, *, batch: int) -> LoopBody:
+def source_loop(opened: Callable[[], AbstractContextManager[MessageSource | PushSource]], flow: Flow, *, batch: int) -> LoopBody:
     """Return the body of a loop that takes in what a source brings, acknowledging each batch once it is stored."""
 
-    async def body(stop: asyncio.Event) -> None:
-        def listen() -> None:
-            with opened() as source:
-                while not stop.is_set():
-                    found = source.take(batch, WAIT_S)
-                    for some in in_batches(found, batch):
-                        flow.take(some)
-                    if found:
-                        source.acknowledge()
+    async def accept(envelope: Envelope) -> Acceptance:
+        report = await asyncio.to_thread(flow.take, [envelope])
+        outcome = report.outcomes[0]
+        return Acceptance(state=outcome.state.value, reason=outcome.reason)
 
-        await asyncio.to_thread(listen)
+    async def body(stop: asyncio.Event) -> None:
+        def listen(source: MessageSource) -> None:
+            while not stop.is_set():
+                found = source.take(batch, WAIT_S)
+                for some in in_batches(found, batch):
+                    flow.take(some)
+                if found:
+                    source.acknowledge()
+
+        with opened() as source:
+            if isinstance(source, PushSource):
+                await source.run(accept, stop)
+            else:
+                await asyncio.to_thread(listen, source)
 
     return body
 

@@ -1,6 +1,7 @@
 """A coincidence version becomes a VOEvent in the outbox."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -29,16 +30,25 @@ class AnnouncementSettings:
     enabled: bool = True
     """Whether anything leaves at all."""
 
-    destination: str = "file"
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Route:
+    """One destination of announcements."""
+
+    destination: str
     """Name of the sink."""
+
+    renderer: Renderer
+    subjects: frozenset[str] = frozenset({"coincidence", "candidate", "retraction"})
+    """What goes there, as `Outgoing.subject` calls it."""
 
 
 class Announcements:
     """Renders what changed and puts it into the outbox, in the caller's transaction."""
 
-    def __init__(self, *, renderer: Renderer, settings: AnnouncementSettings) -> None:
-        self._renderer = renderer
+    def __init__(self, *, settings: AnnouncementSettings, routes: Sequence[Route]) -> None:
         self._settings = settings
+        self._routes = tuple(routes)
 
     def ivorn(self, coincidence_id: str, version: int) -> str:
         """Return the deterministic ivorn of a coincidence version."""
@@ -84,17 +94,25 @@ class Announcements:
             radius_deg=radius_deg,
             issued_at=coincidence.created_at,
         )
-        outgoing = Outgoing(
-            ivorn=ivorn,
-            media_type="application/xml",
-            payload=self._renderer.render(announcement),
-            destination=self._settings.destination,
-            role=Role.OBSERVATION,
-            cites=cites,
-            created_at=coincidence.created_at,
-        )
-        outbox.put(session, outgoing)
-        return outgoing
+        subject = "retraction" if is_retraction else "coincidence" if candidate is None else "candidate"
+        messages = [
+            Outgoing(
+                ivorn=ivorn,
+                media_type=route.renderer.media_type,
+                payload=route.renderer.render(announcement),
+                destination=route.destination,
+                subject=subject,
+                key=events[0].event_id,
+                role=Role.OBSERVATION,
+                cites=cites,
+                created_at=coincidence.created_at,
+            )
+            for route in self._routes
+            if subject in route.subjects
+        ]
+        for outgoing in messages:
+            outbox.put(session, outgoing)
+        return messages[0] if messages else None
 
     def _notice_ivorn(self, event: Event) -> str:
         """Return what a member is cited by: its newest ivorn, or this hub's own name of its newest notice."""

@@ -40,10 +40,10 @@ class Dispatch:
         self._clock = clock
 
     def step(self) -> DispatchReport:
-        """Send what is due, once each; what cannot be sent now is due again later."""
+        """Send what is due to the open destinations, once each; what cannot be sent now is due again later."""
         sent = delayed = failed = 0
         with self._store.reading() as session:
-            waiting = outbox.due(session, self._clock(), BATCH)
+            waiting = outbox.due(session, self._clock(), BATCH, self._sinks)
         for item in waiting:
             try:
                 self._deliver(item.outgoing)
@@ -78,7 +78,4 @@ class Dispatch:
                 return total
 
     def _deliver(self, outgoing: Outgoing) -> None:
-        sink = self._sinks.get(outgoing.destination)
-        if sink is None:
-            raise Permanent(f"no sink is named {outgoing.destination!r}")
-        sink.deliver(outgoing)
+        self._sinks[outgoing.destination].deliver(outgoing)

@@ -1,5 +1,6 @@
 """Messages on their way out: written with their cause, sent from here until they are sent or given up."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -73,11 +74,15 @@ def put(session: Session, outgoing: Outgoing) -> bool:
     return insert_new(session, OutboxRow, values, key=["ivorn", "destination"])
 
 
-def due(session: Session, now: Instant, limit: int) -> list[OutboxEntry]:
-    """Return what is to be sent now, in the order of writing."""
+def due(session: Session, now: Instant, limit: int, destinations: Collection[str]) -> list[OutboxEntry]:
+    """Return what is to be sent now to some destinations, in the order of writing."""
     statement = (
         select(OutboxRow)
-        .where(col(OutboxRow.state) == OutboxState.WAITING.value, col(OutboxRow.due_tai_us) <= now.tai_us)
+        .where(
+            col(OutboxRow.destination).in_(destinations),
+            col(OutboxRow.state) == OutboxState.WAITING.value,
+            col(OutboxRow.due_tai_us) <= now.tai_us,
+        )
         .order_by(col(OutboxRow.sequence))
         .limit(limit)
     )

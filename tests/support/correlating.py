@@ -12,7 +12,7 @@ from hub.model.sky import Localization
 from hub.ports import Announcement
 from hub.resources import read_text
 from hub.science.rules import load_rules
-from hub.services.announcement import Announcements, AnnouncementSettings
+from hub.services.announcement import Announcements, AnnouncementSettings, Route
 from hub.services.correlation import EVENT_JOB, Correlation, CorrelationReport
 from hub.services.maps import MapCache
 from hub.storage import coincidences, events, jobs, localizations, notices, outbox
@@ -49,7 +49,8 @@ class Desk:
             rules=load_rules(read_text("conf/coincidence.toml")),
             maps=MapCache(),
             announcements=Announcements(
-                renderer=self.renderer, settings=AnnouncementSettings(authority=AUTHORITY, enabled=enabled)
+                settings=AnnouncementSettings(authority=AUTHORITY, enabled=enabled),
+                routes=[Route(destination="file", renderer=self.renderer)],
             ),
             followups=None,
             clock=self.clock,

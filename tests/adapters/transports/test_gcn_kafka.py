@@ -1,12 +1,13 @@
 import time
+from pathlib import Path
 
 import pytest
 from confluent_kafka import Producer
 
-from adapters.transports.gcn_kafka import GcnOptions, open_source
+from adapters.transports.gcn_kafka import Options, open_source
 from hub.errors import ConfigError
 from hub.model.envelope import Trust
-from tests.support.words import T0
+from tests.support.parts import part_context
 
 TOPIC = "gcn.classic.voevent.FERMI_GBM_FIN_POS"
 TIMEOUT_S = 60.0
@@ -27,10 +28,8 @@ def broker():
     owner.flush(1)
 
 
-def options(broker: str, **changes) -> GcnOptions:
-    return GcnOptions(
-        **{"topics": (TOPIC,), "group_id": "hub-test", "bootstrap_servers": broker, "session_timeout_s": 6, **changes}
-    )
+def options(broker: str, **changes) -> Options:
+    return Options(**{"topics": (TOPIC,), "group_id": "hub-test", "bootstrap_servers": broker, "session_timeout_s": 6, **changes})
 
 
 def produce(broker: str, *payloads: bytes) -> None:
@@ -51,7 +50,7 @@ def take(source, number: int):
 
 def test_messages_come_with_their_place_and_topic(broker) -> None:
     produce(broker, b"<one/>", b"<two/>")
-    with open_source(options(broker), clock=lambda: T0) as source:
+    with open_source(options(broker), part_context(Path())) as source:
         found = take(source, 2)
     assert [envelope.payload for envelope in found] == [b"<one/>", b"<two/>"]
     assert [envelope.position for envelope in found] == [f"{TOPIC}/0/0", f"{TOPIC}/0/1"]
@@ -60,25 +59,25 @@ def test_messages_come_with_their_place_and_topic(broker) -> None:
 
 def test_what_was_not_acknowledged_comes_again_and_what_was_does_not(broker) -> None:
     produce(broker, b"<one/>", b"<two/>")
-    with open_source(options(broker), clock=lambda: T0) as source:
+    with open_source(options(broker), part_context(Path())) as source:
         take(source, 2)
-    with open_source(options(broker), clock=lambda: T0) as source:
+    with open_source(options(broker), part_context(Path())) as source:
         assert [envelope.payload for envelope in take(source, 2)] == [b"<one/>", b"<two/>"]
         source.acknowledge()
     produce(broker, b"<three/>")
-    with open_source(options(broker), clock=lambda: T0) as source:
+    with open_source(options(broker), part_context(Path())) as source:
         assert [envelope.payload for envelope in take(source, 1)] == [b"<three/>"]
 
 
 def test_a_message_as_large_as_an_alert_with_two_maps_passes(broker) -> None:
     produce(broker, b"x" * 2_100_000)
-    with open_source(options(broker), clock=lambda: T0) as source:
+    with open_source(options(broker), part_context(Path())) as source:
         assert len(take(source, 1)[0].payload) == 2_100_000
 
 
 def test_an_unencrypted_broker_is_never_trusted(broker) -> None:
     produce(broker, b"<one/>")
-    with open_source(options(broker), clock=lambda: T0) as source:
+    with open_source(options(broker), part_context(Path())) as source:
         assert take(source, 1)[0].trust is Trust.UNTRUSTED
 
 
@@ -94,6 +93,6 @@ def test_an_unencrypted_broker_is_never_trusted(broker) -> None:
 def test_options_that_would_lose_or_leak_are_refused(changes, says) -> None:
     with (
         pytest.raises(ConfigError, match=says),
-        open_source(options("127.0.0.1:9", **changes), clock=lambda: T0),
+        open_source(options("127.0.0.1:9", **changes), part_context(Path())),
     ):
         pass

@@ -79,12 +79,12 @@ class Running:
 
 
 @contextlib.contextmanager
-def run(folder: Path, *words: str, inbox: str | None = None) -> Iterator[Running]:
+def run(folder: Path, *words: str, sources: str | None = None) -> Iterator[Running]:
+    inbox = f"[sources.inbox]\nkind = 'folder'\npath = '{folder / 'inbox'}'\n"
+    (folder / "mmhub.toml").write_text(inbox if sources is None else sources)
     environment = {name: value for name, value in os.environ.items() if not name.startswith("MMHUB_")}
     environment |= {
         "PYTHONPATH": str(REPOSITORY),
-        "MMHUB_INTAKE__INBOX": str(folder / "inbox") if inbox is None else inbox,
-        "MMHUB_INTAKE__POLL_S": "0.05",
         "MMHUB_API__PORT": "0",
     }
     command = [sys.executable, "-m", "hub", "--data-dir", str(folder / "data"), "run", *words]
@@ -161,18 +161,33 @@ def test_each_role_in_a_process_of_its_own_does_the_same(tmp_path):
 def test_ingest_without_anything_to_take_in_is_one_sentence(tmp_path):
     done = mmhub("run", "ingest", data_dir=tmp_path / "data")
     assert done.returncode == 1
-    assert done.stderr == "mmhub: neither intake.inbox nor gcn.topics names anything, so there is nothing to take in\n"
+    assert done.stderr == "mmhub: no table [sources.NAME] stands in the settings, so there is nothing to take in\n"
 
 
 def test_hub_without_anything_to_take_in_says_so_and_answers(tmp_path):
-    with run(tmp_path, inbox="") as hub:
+    with run(tmp_path, sources="") as hub:
         assert httpx.get(f"{address(hub)}/health", timeout=60).json()["data"]["counts"]["events"] == 0
-        assert hub.said.startswith("neither intake.inbox nor gcn.topics names anything, so there is nothing to take in\n")
+        assert hub.said.startswith("no table [sources.NAME] stands in the settings, so there is nothing to take in\n")
         hub.stop()
 
 
-def test_inbox_that_cannot_be_made_is_one_sentence(tmp_path):
+@pytest.mark.parametrize(
+    ("sources", "sentence"),
+    [
+        ("[sources.x]\nkind = 'pigeon'\n", "mmhub: sources.x.kind: there is no kind 'pigeon'; there are "),
+        ("[sources.x]\nkind = 'folder'\n", "mmhub: sources.x.path is missing"),
+        ("[sources.x]\nkind = 'folder'\npath = 'a'\nfoo = 1\n", "mmhub: sources.x.foo is no option of this kind"),
+        ("[sources.x]\nkind = 'folder'\npath = 'a'\necho_of = 'y'\n", "mmhub: sources.x.echo_of: there is no destination 'y'"),
+    ],
+)
+def test_a_source_that_makes_no_sense_is_one_sentence(tmp_path, sources: str, sentence: str):
+    with run(tmp_path, "ingest", sources=sources) as hub:
+        assert hub.process.wait(timeout=TIMEOUT_S) == 1
+        assert until(lambda: hub.said).startswith(sentence)
+
+
+def test_inbox_that_cannot_be_made_needs_a_person(tmp_path):
     (tmp_path / "inbox").write_bytes(b"a file")
     with run(tmp_path, "ingest") as hub:
         assert hub.process.wait(timeout=TIMEOUT_S) == 1
-        assert until(lambda: hub.said).startswith("mmhub: intake.inbox: the hub cannot make the folder ")
+        assert "sources.inbox.path: the hub cannot make the folder " in until(lambda: hub.said)

@@ -96,10 +96,11 @@ def test_a_lasting_fault_is_given_up_and_kept_for_a_person(store: Store) -> None
     assert (entry(store, "a").state, entry(store, "a").error) == (OutboxState.FAILED, "the address is gone")
 
 
-def test_a_sink_that_nobody_configured_is_named(store: Store) -> None:
+def test_what_goes_elsewhere_waits_for_whoever_sends_there(store: Store) -> None:
     put(store, message("a", destination="carrier-pigeon"))
-    assert Dispatch(store=store, sinks={}, clock=TurnedClock(T0)).step() == DispatchReport(failed=1)
-    assert entry(store, "a").error == "no sink is named 'carrier-pigeon'"
+    assert Dispatch(store=store, sinks={}, clock=TurnedClock(T0)).step() == DispatchReport()
+    with store.reading() as session:
+        assert outbox.search(session)[0].state is OutboxState.WAITING
 
 
 def test_a_crash_between_delivery_and_record_delivers_again(store: Store) -> None:

@@ -1,0 +1,112 @@
+"""Every kind of source and destination, by the name that the settings call it.
+
+A kind is a module with ``KIND``, a pydantic model ``Options`` and an opener; ``check``, where there is one, tries the connection and
+says in sentences what to fix. Kinds of other packages are found by the entry-point groups `SOURCE_GROUP` and `SINK_GROUP`, each
+entry naming such a module.
+"""
+
+from collections.abc import Mapping
+from contextlib import AbstractContextManager
+from importlib.metadata import entry_points
+from typing import Any, Protocol
+
+from pydantic import BaseModel, ValidationError
+
+from adapters.transports import folder, folder_source, gcn_kafka
+from hub.errors import ConfigError
+from hub.ports import MessageSource, PartContext, PushSource, Sink
+
+SOURCE_GROUP = "multimessenger_hub.sources"
+"""Entry points of other packages' sources."""
+
+SINK_GROUP = "multimessenger_hub.destinations"
+"""Entry points of other packages' destinations."""
+
+Opener = Any
+"""``open_source(options, context)`` or ``open_sink(options, context)``: a context manager that gives the part."""
+
+
+class Kind(Protocol):
+    """What both sorts of modules have."""
+
+    KIND: str
+    Options: type[BaseModel]
+
+
+_SOURCES: tuple[Any, ...] = (folder_source, gcn_kafka)
+_SINKS: tuple[Any, ...] = (folder,)
+
+
+def sources() -> dict[str, Any]:
+    """Return the module of each kind of source."""
+    return _kinds(_SOURCES, SOURCE_GROUP)
+
+
+def sinks() -> dict[str, Any]:
+    """Return the module of each kind of destination."""
+    return _kinds(_SINKS, SINK_GROUP)
+
+
+def source_options(kind: str, context: str, values: Mapping[str, Any]) -> BaseModel:
+    """Return the checked options of a source.
+
+    Parameters
+    ----------
+    kind
+        Its kind.
+    context
+        Where they stand in the settings, e.g. ``sources.gcn``; errors name it.
+    values
+        The keys.
+
+    Raises
+    ------
+    ConfigError
+        There is no such kind, or a key is missing, unknown or out of range.
+    """
+    return _options(sources(), kind, context, values)
+
+
+def sink_options(kind: str, context: str, values: Mapping[str, Any]) -> BaseModel:
+    """Return the checked options of a destination; as `source_options`."""
+    return _options(sinks(), kind, context, values)
+
+
+def open_source(kind: str, options: BaseModel, context: PartContext) -> AbstractContextManager[MessageSource | PushSource]:
+    """Return a source, closed when the context ends."""
+    opened: AbstractContextManager[MessageSource | PushSource] = sources()[kind].open_source(options, context)
+    return opened
+
+
+def open_sink(kind: str, options: BaseModel, context: PartContext) -> AbstractContextManager[Sink]:
+    """Return a destination, closed when the context ends."""
+    opened: AbstractContextManager[Sink] = sinks()[kind].open_sink(options, context)
+    return opened
+
+
+def _kinds(built_in: tuple[Any, ...], group: str) -> dict[str, Any]:
+    found = {module.KIND: module for module in built_in}
+    for entry in entry_points(group=group):
+        found.setdefault(entry.name, entry.load())
+    return found
+
+
+def _options(kinds: Mapping[str, Any], kind: str, context: str, values: Mapping[str, Any]) -> BaseModel:
+    module = kinds.get(kind)
+    if module is None:
+        raise ConfigError(f"{context}.kind: there is no kind {kind!r}; there are {', '.join(sorted(kinds))}")
+    try:
+        options: BaseModel = module.Options.model_validate(dict(values))
+    except ValidationError as error:
+        raise ConfigError("; ".join(_complaint(detail, context) for detail in error.errors())) from error
+    return options
+
+
+def _complaint(detail: Any, context: str) -> str:
+    key = ".".join([context, *(str(part) for part in detail["loc"])])
+    if detail["type"] == "extra_forbidden":
+        return f"{key} is no option of this kind"
+    if detail["type"] == "missing":
+        return f"{key} is missing"
+    said = detail["msg"].removeprefix("Input should be ").removeprefix("Value error, ").partition(", unable to parse")[0]
+    return f"{key} should be {said}" if detail["msg"].startswith("Input should be ") else f"{key}: {said}"
