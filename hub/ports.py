@@ -72,8 +72,10 @@ class Decoder(Protocol):
         """Decode many alert messages into columns at once; a bad one does not stop the others."""
         ...
 
-    def decode_details(self, payload: bytes) -> list[AlertDetail | DecodeError]:
+    def decode_details(self, payload: bytes, alert_stream: str | None = None) -> list[AlertDetail | DecodeError]:
         """Decode every alert of a message in full, cutouts and history included; a bad one of a container gives its fault.
+
+        `Envelope.alert_stream` says by which map; None where the bytes alone must tell.
 
         Raises
         ------

@@ -3,9 +3,10 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from adapters.codecs import alerts, avro_record, circulars, fits_look, gcn_unified, igwn, json_text, snews
+from adapters.codecs import alerts, avro_record, circulars, fits_look, gcn_unified, hub_avro, hub_json, igwn, json_text, snews
+from adapters.codecs.gcn_unified import writer as hub_notice
 from adapters.codecs.voevent.reader import decode as decode_voevent
-from hub.errors import DecodeError, NotAMessage
+from hub.errors import DecodeError, NotAMessage, SchemaUnknown
 from hub.model.alert import AlertDetail
 from hub.model.envelope import Envelope
 from hub.ports import AlertRows, Decoded, DecodedAlerts, DecodedContext
@@ -30,7 +31,16 @@ _GCN_HEARTBEAT = "gcn.heartbeat"
 
 
 class WireDecoder:
-    """`hub.ports.Decoder` for every wire format that the hub reads. It has no state."""
+    """`hub.ports.Decoder` for every wire format that the hub reads.
+
+    Parameters
+    ----------
+    streams
+        The stream maps, and who knows schemas beyond the pinned ones; none where only the bytes shall tell.
+    """
+
+    def __init__(self, streams: alerts.Streams = alerts.NO_STREAMS) -> None:
+        self._streams = streams
 
     def decode(self, envelope: Envelope) -> Decoded:
         """Return what the bytes say.
@@ -41,10 +51,14 @@ class WireDecoder:
             They cannot be understood, with the reason as one sentence; `NotAMessage` where no format fits.
         """
         payload, topic = envelope.payload, envelope.topic
+        if envelope.alert_stream is not None:
+            return self._alerts(payload, envelope.alert_stream)
         if len(payload) > MAX_BYTES:
             raise NotAMessage(f"{len(payload)} bytes, more than the {MAX_BYTES} that any message may have")
         if payload.startswith(_CONTAINER_MAGIC):
             return _container(payload, topic)
+        if hub_avro.is_message(payload):
+            return hub_avro.decode(payload)
         if _is_packet(payload):
             return _packet(payload)
         if fits_look.is_fits(payload):
@@ -53,9 +67,11 @@ class WireDecoder:
 
     def decode_alert_batch(self, envelopes: Sequence[Envelope]) -> AlertRows:
         """Decode many alert messages into columns at once; a bad one does not stop the others."""
-        return alerts.decode_messages([envelope.payload for envelope in envelopes])
+        return alerts.decode_messages(
+            [envelope.payload for envelope in envelopes], [envelope.alert_stream for envelope in envelopes], self._streams
+        )
 
-    def decode_details(self, payload: bytes) -> list[AlertDetail | DecodeError]:
+    def decode_details(self, payload: bytes, alert_stream: str | None = None) -> list[AlertDetail | DecodeError]:
         """Decode every alert of a message in full, cutouts and history included; a bad one of a container gives its fault.
 
         Raises
@@ -63,31 +79,30 @@ class WireDecoder:
         DecodeError
             It is no alert or cannot be understood as a whole.
         """
-        return alerts.decode_details(payload)
+        return alerts.decode_details(payload, alert_stream, self._streams)
 
+    def _container(self, payload: bytes, topic: str | None) -> Decoded:
+        """Return what an Avro object container holds, told by the name of its record."""
+        if alerts.is_alert_container(payload):
+            return self._alerts(payload, None)
+        name = avro_record.container_name(payload)
+        if igwn.AVRO_NAME.fullmatch(name):
+            return igwn.decode_avro(payload, topic=topic)
+        raise NotAMessage(f"an Avro container of {name[:60] or 'no record'!r}, which is no message that the hub knows")
 
-def _container(payload: bytes, topic: str | None) -> Decoded:
-    """Return what an Avro object container holds, told by the name of its record."""
-    if alerts.is_alert_container(payload):
-        return _alerts(payload)
-    name = avro_record.container_name(payload)
-    if igwn.AVRO_NAME.fullmatch(name):
-        return igwn.decode_avro(payload, topic=topic)
-    raise NotAMessage(f"an Avro container of {name[:60] or 'no record'!r}, which is no message that the hub knows")
+    def _alerts(self, payload: bytes, alert_stream: str | None) -> DecodedAlerts:
+        details = self.decode_details(payload, alert_stream)
+        if not details:
+            raise DecodeError("the container holds no alert")
+        return DecodedAlerts(format=details[0].format or "alert")
 
-
-def _alerts(payload: bytes) -> DecodedAlerts:
-    details = alerts.decode_details(payload)
-    if not details:
-        raise DecodeError("the container holds no alert")
-    return DecodedAlerts(format=details[0].format or "alert")
-
-
-def _packet(payload: bytes) -> DecodedAlerts:
-    try:
-        return _alerts(payload)
-    except DecodeError as error:
-        raise DecodeError(error.reason, format=f"lsst-{_packet_version(payload)}") from error
+    def _packet(self, payload: bytes) -> DecodedAlerts:
+        try:
+            return self._alerts(payload, None)
+        except SchemaUnknown:
+            raise
+        except DecodeError as error:
+            raise DecodeError(error.reason, format=f"lsst-{_packet_version(payload)}") from error
 
 
 def _is_packet(payload: bytes) -> bool:
@@ -122,6 +137,10 @@ def _json(value: Any, topic: str | None) -> Decoded:
     """Return what a JSON document says, told by the fields that each format cannot be without."""
     if not isinstance(value, dict):
         raise NotAMessage("a JSON list, but a message is one object", format="json")
+    if hub_json.is_message(value):
+        return hub_json.decode(value)
+    if hub_notice.is_message(value):
+        return hub_notice.decode(value)
     if igwn.is_alert(value):
         return igwn.decode(value, topic=topic)
     if _is_gracedb_record(value):

@@ -7,8 +7,8 @@ from hub.model.instant import Instant
 from hub.model.notice import Citation, Role
 
 HUB_FRAME = b"\x00mmh"
-"""Beginning of the hub's own messages in Avro: the zero of Confluent framing and the first three bytes of our schema ids. No alert
-packet begins so: surveys number their schemas from one, and these three letters are a number above 10**9."""
+"""Beginning of the hub's own messages in Avro: the zero of Confluent framing and the first three bytes of our schema ids. No
+alert packet begins so: surveys number their schemas from one, and these three letters are a number above 10**9."""
 
 
 class Subject(StrEnum):
@@ -38,7 +38,7 @@ class Outgoing:
     """Name of the sink."""
 
     subject: str = "coincidence"
-    """``coincidence`` (of two events), ``candidate`` (of an event and an object), ``retraction``; ``notice`` for a relayed one."""
+    """A `Subject`."""
 
     key: str = ""
     """What its order is kept for: the canonical id of the first event."""

@@ -16,7 +16,7 @@ from lxml import etree
 
 from adapters.codecs.voevent.reading import PER_YEAR_S
 from hub.model.coincidence import Coincidence, Score
-from hub.model.notice import CiteKind, Role
+from hub.model.notice import CiteKind
 from hub.ports import Announcement
 
 MEDIA_TYPE = "application/xml"
@@ -48,7 +48,7 @@ class VoeventRenderer:
         if announcement.is_retraction and not any(cite.kind is CiteKind.RETRACTION for cite in announcement.cites):
             raise ValueError("a retraction must cite the packet that it retracts")
         stream, _, local = _clean(announcement.ivorn).removeprefix("ivo://").partition("#")
-        role = Role.OBSERVATION if announcement.coincidence.is_live else Role.TEST
+        role = announcement.role
         packet = voeventparse.Voevent(stream=stream, stream_id=local, role=str(role))
         voeventparse.set_who(
             packet,

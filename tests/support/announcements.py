@@ -1,0 +1,146 @@
+"""Announcements of our own making, and the examples beside the outgoing schemas that are rendered from them.
+
+``python -m tests.support.announcements`` writes the examples anew; a published version is never edited, so that is for new ones only.
+"""
+
+from pathlib import Path
+from typing import Any
+
+from adapters.codecs.gcn_unified.writer import GcnUnifiedRenderer
+from adapters.codecs.hub_avro import HubAvroRenderer
+from adapters.codecs.hub_json import HubJsonRenderer
+from hub.model.coincidence import Coincidence, Member, MemberKind, PairState, Score
+from hub.model.instant import Instant
+from hub.model.notice import Citation, CiteKind
+from hub.ports import Announcement
+
+T0 = Instant.from_utc_iso("2027-03-01T04:00:00.25")
+ISSUED = Instant.from_utc_iso("2027-03-01T04:12:30.5")
+AUTHOR = "ivo://example.org/mmhub"
+FORMER = f"{AUTHOR}/coincidence#00112233445566778899.v1"
+EXAMPLES = Path("schemas/hub/1")
+
+GW = {
+    "id": "S270301a",
+    "kind": "event",
+    "messenger": "gw",
+    "mission": "LVK",
+    "t0": T0.to_utc_iso(),
+    "ivorn": None,
+    "ra_deg": None,
+    "dec_deg": None,
+    "far_hz": 1e-9,
+    "state": "active",
+}
+GRB = {
+    "id": "Fermi-999000111",
+    "kind": "event",
+    "messenger": "em",
+    "mission": "Fermi",
+    "t0": T0.plus_s(1.7).to_utc_iso(),
+    "ivorn": "ivo://example.net/Fermi#GBM_Gnd_Pos_999000111",
+    "ra_deg": 134.5,
+    "dec_deg": -21.25,
+    "far_hz": None,
+    "state": "active",
+}
+OBJECT = {
+    "id": "LSST:170123456789012345",
+    "kind": "object",
+    "survey": "LSST",
+    "t0": T0.plus_s(40_000).to_utc_iso(),
+    "ivorn": None,
+    "ra_deg": 134.4981,
+    "dec_deg": -21.2512,
+    "n_detections": 3,
+    "level": 0.41,
+}
+
+
+def coincidence(**changes: Any) -> Coincidence:
+    """Return a pair of a gravitational wave and a burst, in its second version."""
+    values: dict[str, Any] = {
+        "coincidence_id": "00112233445566778899",
+        "kind": "gw-grb",
+        "hypothesis": "cbc-grb",
+        "members": (Member(kind=MemberKind.EVENT, id=GRB["id"]), Member(kind=MemberKind.EVENT, id=GW["id"])),
+        "state": PairState.OPEN,
+        "version": 2,
+        "scores": (
+            Score(statistic="delay", version=1, value=1.7, unit="s", inputs={"window_s": [-1.0, 5.0]}),
+            Score(statistic="joint_far", version=1, value=1.25e-14, unit="Hz", inputs={"far_hz": 1e-9, "n_trials": 2**60 + 1}),
+            Score(statistic="level_3d", version=1, value=None, unit="1", inputs={"reason": "no distance is stated"}),
+        ),
+        "reasons": ("the burst came 1.7 s after the merger", "the maps overlap 32.3 times more than by chance"),
+        "localization_ids": ("0123456789abcdef0123456789abcdef",),
+        "is_live": True,
+        "t0": T0,
+        "created_at": ISSUED,
+    }
+    return Coincidence(**{**values, **changes})
+
+
+def announcement(pair: Coincidence | None = None, **changes: Any) -> Announcement:
+    """Return the announcement of a pair."""
+    values: dict[str, Any] = {
+        "coincidence": pair or coincidence(),
+        "ivorn": f"{AUTHOR}/coincidence#00112233445566778899.v2",
+        "cites": (
+            Citation(ivorn=FORMER, kind=CiteKind.SUPERSEDES),
+            Citation(ivorn=str(GRB["ivorn"]), kind=CiteKind.FOLLOWUP),
+        ),
+        "is_retraction": False,
+        "author_ivorn": AUTHOR,
+        "member_facts": (GW, GRB),
+        "ra_deg": 134.5,
+        "dec_deg": -21.25,
+        "radius_deg": 3.5,
+        "issued_at": ISSUED,
+    }
+    return Announcement(**{**values, **changes})
+
+
+def candidate(**changes: Any) -> Announcement:
+    """Return the first announcement of an object in an event's map."""
+    pair = coincidence(
+        coincidence_id="99887766554433221100",
+        kind="gw-optical",
+        hypothesis="kilonova",
+        members=(Member(kind=MemberKind.EVENT, id=GW["id"]), Member(kind=MemberKind.OBJECT, id=OBJECT["id"])),
+        version=1,
+    )
+    values = {
+        "ivorn": f"{AUTHOR}/coincidence#99887766554433221100.v1",
+        "cites": (),
+        "member_facts": (GW, OBJECT),
+        "ra_deg": OBJECT["ra_deg"],
+        "dec_deg": OBJECT["dec_deg"],
+        "radius_deg": 1 / 3600,
+    }
+    return announcement(pair, **{**values, **changes})
+
+
+def retraction(**changes: Any) -> Announcement:
+    """Return the retraction of a pair one of whose members was retracted."""
+    pair = coincidence(state=PairState.WITHDRAWN, version=3, reasons=("withdrawn: S270301a was retracted",))
+    values = {
+        "ivorn": f"{AUTHOR}/coincidence#00112233445566778899.v3",
+        "cites": (Citation(ivorn=FORMER.replace(".v1", ".v2"), kind=CiteKind.RETRACTION),),
+        "is_retraction": True,
+        "member_facts": ({**GW, "state": "retracted"}, GRB),
+    }
+    return announcement(pair, **{**values, **changes})
+
+
+def examples() -> dict[str, bytes]:
+    """Return the examples by file name."""
+    return {
+        "announcement.example.json": HubJsonRenderer().render(announcement()),
+        "announcement.example.avro": HubAvroRenderer().render(announcement()),
+        "gcn_notice.example.json": GcnUnifiedRenderer().render(announcement()),
+    }
+
+
+if __name__ == "__main__":
+    for name, payload in examples().items():
+        (EXAMPLES / name).write_bytes(payload)
