@@ -316,8 +316,10 @@ def _environment(parts: Mapping[str, str]) -> _Layer:
     layer: _Layer = {}
     for upper, name in list(names.items()):
         part, _, option = upper.removeprefix(ENV_PREFIX).rpartition("__")
-        if part in parts and option:
-            layer[f"{parts[part]}.{option.lower()}"] = (_part_value(name), f"environment {name}")
+        section, _, own_name = part.partition("__")
+        if section.lower() in PARTS and own_name and option:
+            key = parts.get(part) or f"{section.lower()}.{own_name.lower().replace('_', '-')}"
+            layer[f"{key}.{option.lower()}"] = (_part_value(name), f"environment {name}")
             del names[upper]
         elif upper not in known:
             raise ConfigError(f"the environment variable {name} is no setting: there is no key {_as_key(upper)}")

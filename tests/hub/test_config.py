@@ -165,6 +165,15 @@ def test_a_part_takes_keys_from_files_and_from_the_environment(tmp_path, monkeyp
     assert settings.destinations["voevents"].kind == "folder"
 
 
+def test_a_part_may_stand_in_the_environment_alone(monkeypatch) -> None:
+    monkeypatch.setenv("MMHUB_SOURCES__MY_DROP__KIND", "folder")
+    monkeypatch.setenv("MMHUB_SOURCES__MY_DROP__PATH", "in")
+    assert load().settings.sources["my-drop"].options == {"path": "in"}
+    monkeypatch.setenv("MMHUB_SOURCES__MY_DRIP__PATH", "in")
+    with pytest.raises(ConfigError, match=r"sources\.my-drip\.kind is missing"):
+        load()
+
+
 @pytest.mark.parametrize(
     ("text", "sentence"),
     [
