@@ -4,7 +4,8 @@ import re
 
 import yaml
 
-from hub.config import Settings
+from hub.bootstrap import check_parts
+from hub.config import Settings, load
 from tests.conftest import REPOSITORY
 
 SETTINGS = {f"MMHUB_{s}__{k}".upper() for s, table in Settings().model_dump().items() for k in table}
@@ -14,7 +15,17 @@ def test_container_files_name_only_settings_that_exist() -> None:
     for name in ("Dockerfile", "compose.yaml"):
         named = set(re.findall(r"MMHUB_\w+", (REPOSITORY / "docker" / name).read_text()))
         assert named
-        assert named <= SETTINGS
+        assert {one for one in named if not one.startswith(("MMHUB_SOURCES__", "MMHUB_DESTINATIONS__"))} <= SETTINGS
+
+
+def test_the_sources_of_the_services_make_sense(monkeypatch) -> None:
+    environment = yaml.safe_load((REPOSITORY / "docker" / "compose.yaml").read_text())["x-hub"]["environment"]
+    for name, value in environment.items():
+        if name.startswith("MMHUB_SOURCES__"):
+            monkeypatch.setenv(name, value)
+    settings = load().settings
+    assert settings.sources["inbox"].kind == "folder"
+    check_parts(settings)
 
 
 def test_services_run_without_privileges_and_wait_for_what_they_need() -> None:
