@@ -4,7 +4,8 @@
 
     HubError
     ├── DecodeError          quarantine this message, go on with the next
-    │   └── NotAMessage      the bytes are of no format that the hub knows
+    │   ├── NotAMessage      the bytes are of no format that the hub knows
+    │   └── SchemaUnknown    keep the message; it can be read once its schema is there
     ├── SkymapRefused        keep the notice, fall back to its cone
     ├── TransportError
     │   ├── Transient        retry with growing pauses
@@ -13,7 +14,9 @@
     ├── StorageError         stop taking messages until the store answers
     ├── ConfigError          stop and tell the operator which key is wrong
     ├── InvalidRequest       tell the caller what is wrong with the question
-    └── NotFound             tell the caller that there is no such thing
+    ├── NotFound             tell the caller that there is no such thing
+    ├── NotAuthenticated     tell the caller to show a valid token
+    └── NotAuthorized        tell the caller which scope the token lacks
 """
 
 from hub.text import printable
@@ -47,6 +50,14 @@ def sentence_of(reason: str) -> str:
 
 class NotAMessage(DecodeError):
     """The bytes are of no format that the hub knows."""
+
+
+class SchemaUnknown(DecodeError):
+    """An alert names a schema that nobody knows yet."""
+
+    def __init__(self, reason: str, schema_id: int) -> None:
+        super().__init__(reason)
+        self.schema_id = schema_id
 
 
 class SkymapRefused(HubError):
@@ -90,3 +101,16 @@ class InvalidRequest(HubError):
 
 class NotFound(HubError):
     """There is no such resource."""
+
+
+class NotAuthenticated(HubError):
+    """A caller showed no token where one is needed, or one that is not valid."""
+
+
+class NotAuthorized(HubError):
+    """A caller's token is valid and does not allow this."""
+
+    def __init__(self, reason: str, *, scope: str) -> None:
+        super().__init__(reason)
+        self.scope = scope
+        """What the token would need."""

@@ -440,3 +440,138 @@ class AlertStreamRow(Base, table=True):
     selection: Any = Field(sa_type=CanonicalJson)
     since_tai_us: int = Field(sa_type=BigInteger)
     """When the hub first listened to it."""
+
+
+class CircularRow(Base, table=True):
+    """One version of one circular; the same version with another text is a row of its own."""
+
+    __tablename__ = "circulars"
+    __table_args__ = (Index(None, "is_latest", "circular_id"), Index(None, "created_tai_us"), Index(None, "digest"))
+
+    circular_id: int = Field(primary_key=True, sa_column_kwargs={"autoincrement": False})
+    version: int = Field(primary_key=True, sa_column_kwargs={"autoincrement": False})
+    content: str = Field(primary_key=True)
+    """Digest of subject and body."""
+
+    digest: str
+    """SHA-256 of the raw bytes."""
+
+    subject: str
+    body: str = Field(sa_type=Text)
+    submitter: str | None
+    event_name: str | None
+    text_format: str
+    bibcode: str | None
+    edited_by: str | None
+    created_tai_us: int | None = Field(sa_type=BigInteger)
+    edited_tai_us: int | None = Field(sa_type=BigInteger)
+    received_tai_us: int = Field(sa_type=BigInteger)
+    is_trusted: bool
+    is_latest: bool
+
+
+class CircularNameRow(Base, table=True):
+    """An event that a circular is about, by the key of its name; the event may be known or come later."""
+
+    __tablename__ = "circular_names"
+
+    name_key: str = Field(primary_key=True)
+    circular_id: int = Field(primary_key=True, sa_column_kwargs={"autoincrement": False})
+    version: int = Field(primary_key=True, sa_column_kwargs={"autoincrement": False})
+    content: str = Field(primary_key=True)
+
+
+class AnnotationRow(Base, table=True):
+    """What somebody says about an event, an object or a place."""
+
+    __tablename__ = "annotations"
+    __table_args__ = (
+        Index(None, "order_tai_us", "annotation_id"),
+        Index(None, "source", "source_ref"),
+        Index(None, "cell"),
+        Index(None, "state"),
+    )
+
+    annotation_id: str = Field(primary_key=True)
+    target_kind: str
+    target_id: str
+    kind: str
+    source: str
+    source_ref: str
+    version: str
+    state: str
+    is_current: bool
+    order_tai_us: int = Field(sa_type=BigInteger)
+    """When it was stated, else received."""
+
+    cell: int | None = Field(sa_type=BigInteger)
+    """HEALPix pixel of the target's place, for the index; NULL where the source gives none."""
+
+    document: Any = Field(sa_type=CanonicalJson)
+
+
+class AnnotationNameRow(Base, table=True):
+    """A name under which the target of a statement is found, by its key."""
+
+    __tablename__ = "annotation_names"
+    __table_args__ = (
+        ForeignKeyConstraint(["annotation_id"], ["annotations.annotation_id"], ondelete="CASCADE"),
+        Index(None, "annotation_id"),
+    )
+
+    name_key: str = Field(primary_key=True)
+    annotation_id: str = Field(primary_key=True)
+
+
+class AnnotationDecisionRow(Base, table=True):
+    """What a person decided about a proposal; every decision stays, the last one counts."""
+
+    __tablename__ = "annotation_decisions"
+    __table_args__ = (ForeignKeyConstraint(["annotation_id"], ["annotations.annotation_id"], ondelete="CASCADE"),)
+
+    annotation_id: str = Field(primary_key=True)
+    number: int = Field(primary_key=True, sa_column_kwargs={"autoincrement": False})
+    state: str
+    decided_by: str
+    decided_tai_us: int = Field(sa_type=BigInteger)
+    note: str
+
+
+class TokenRow(Base, table=True):
+    """What the hub knows of a token of the HTTP API."""
+
+    __tablename__ = "tokens"
+    __table_args__ = (UniqueConstraint("name"),)
+
+    token_id: str = Field(primary_key=True)
+    """The first digits of the digest."""
+
+    digest: str
+    name: str
+    scopes: Any = Field(sa_type=CanonicalJson)
+    is_trusted: bool
+    created_tai_us: int = Field(sa_type=BigInteger)
+    expires_tai_us: int = Field(sa_type=BigInteger)
+    revoked_tai_us: int | None = Field(sa_type=BigInteger)
+    last_used_tai_us: int | None = Field(sa_type=BigInteger)
+
+
+class MapFetchRow(Base, table=True):
+    """A sky map that a notice of an event names by its URL."""
+
+    __tablename__ = "map_fetches"
+    __table_args__ = (Index(None, "state", "due_tai_us"),)
+
+    event_id: str = Field(primary_key=True)
+    url: str = Field(primary_key=True)
+    state: str
+    """A `FetchState` value."""
+
+    tries: int
+    first_tai_us: int = Field(sa_type=BigInteger)
+    due_tai_us: int = Field(sa_type=BigInteger)
+    fetched_tai_us: int | None = Field(sa_type=BigInteger)
+    sha256: str | None
+    localization_id: str | None
+    remarks: Any = Field(sa_type=CanonicalJson)
+    error: str
