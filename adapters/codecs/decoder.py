@@ -56,11 +56,11 @@ class WireDecoder:
         if len(payload) > MAX_BYTES:
             raise NotAMessage(f"{len(payload)} bytes, more than the {MAX_BYTES} that any message may have")
         if payload.startswith(_CONTAINER_MAGIC):
-            return _container(payload, topic)
+            return self._container(payload, topic)
         if hub_avro.is_message(payload):
             return hub_avro.decode(payload)
         if _is_packet(payload):
-            return _packet(payload)
+            return self._packet(payload)
         if fits_look.is_fits(payload):
             return fits_look.decode(payload)
         return _text(payload, topic)

@@ -146,3 +146,6 @@ class AlertDetail:
 
     refusal: str | None = None
     """Why intake would refuse an alert that can be read all the same: its time is no time of an exposure, or it is simulated."""
+
+    annotations: tuple[dict[str, Any], ...] = ()
+    """What a broker says of the object: ``kind``, ``label``, ``value``, ``source``, ``version`` (None where not stated)."""

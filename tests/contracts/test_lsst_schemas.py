@@ -5,8 +5,8 @@ import re
 
 import pytest
 
-from adapters.codecs.alerts.lsst_schemas import WANTED, by_id, known_ids
 from adapters.avro_schema_safety import check_json_depth, check_schema
+from adapters.codecs.alerts.lsst_schemas import WANTED, by_id, known_ids
 from hub import resources
 from tests.support import lsst_schemas
 

@@ -2,7 +2,7 @@
 
 import json
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import PurePosixPath
 from typing import Any
 
@@ -10,6 +10,7 @@ from fastavro.schema import fingerprint, parse_schema, to_parsing_canonical_form
 
 from adapters.codecs.alerts.avro_projection import Step, compile_walk
 from hub import resources
+from hub.errors import DecodeError
 
 FOLDER = "schemas/lsst"
 """Where the schemas lie, one resolved schema in parsing canonical form each."""
@@ -67,6 +68,42 @@ def by_id(schema_id: int) -> LsstSchema | None:
         return None
     schema = json.loads(resources.read_bytes(f"{FOLDER}/{version}.avsc"))
     return LsstSchema(version=version, schema=parse_schema(schema), walk=compile_walk(schema, WANTED))
+
+
+NEEDED = (
+    ("diaSource.diaSourceId",),
+    ("diaSource.ra",),
+    ("diaSource.dec", "diaSource.decl"),
+    ("diaSource.midpointMjdTai", "diaSource.midPointTai"),
+)
+"""What a schema must have to be an LSST alert's, under one of its names each."""
+
+
+@lru_cache(maxsize=16)
+def from_registry(schema_id: int, text: str) -> LsstSchema:
+    """Return a schema that is not pinned, out of its canonical form: of a version that is newer than this hub.
+
+    Raises
+    ------
+    DecodeError
+        It has not the fields that an alert must have, or a form that LSST's schemas never had.
+    """
+    schema = json.loads(text)
+    present = {f"diaSource.{name}" for name in _source_fields(schema)}
+    if missing := [names[0] for names in NEEDED if not present.intersection(names)]:
+        raise DecodeError(f"the schema {schema_id} is no LSST alert's: it has no {', '.join(missing)}")
+    try:
+        walk = compile_walk(schema, WANTED)
+    except (ValueError, KeyError, TypeError) as error:
+        raise DecodeError(f"the schema {schema_id} is written in a way that no LSST schema is: {str(error)[:100]}") from error
+    major, minor = divmod(schema_id, 100)
+    return LsstSchema(version=f"{major}.{minor}", schema=parse_schema(schema), walk=walk)
+
+
+def _source_fields(schema: Any) -> list[str]:
+    fields = {field["name"]: field["type"] for field in schema.get("fields", ())}
+    kind = fields.get("diaSource")
+    return [field["name"] for field in kind["fields"]] if isinstance(kind, dict) and "fields" in kind else []
 
 
 @cache

@@ -1,6 +1,8 @@
 """The door of the survey alerts: messages to columns for the crossmatch, one message to everything it holds."""
 
+import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from io import BytesIO
 from typing import Any
 
@@ -8,22 +10,33 @@ import fastavro
 import numpy as np
 
 from adapters.codecs.alerts import lsst, ztf
-from adapters.codecs.alerts.lsst_schemas import LsstSchema, by_content, by_id, known_ids
+from adapters.codecs.alerts.lsst_schemas import LsstSchema, by_content, by_id, from_registry, known_ids
+from adapters.codecs.alerts.mapped import MappedReader
+from adapters.codecs.alerts.packets import (
+    HEADER_BYTES,
+    MAX_PACKET_BYTES,
+    Schemas,
+    check_consumed,
+    container_records,
+    no_schemas,
+    records,
+    schema_id_of,
+)
 from adapters.codecs.alerts.reading import Reading, problem, to_batch, unreadable, untimely
+from adapters.codecs.alerts.stream_map import StreamMap
 from adapters.codecs.avro_container import MAGIC, Container, blocks, open_container
-from hub.errors import DecodeError, NotAMessage
+from hub.errors import DecodeError, NotAMessage, SchemaUnknown
 from hub.model.alert import AlertDetail
 from hub.model.instant import Instant
 from hub.ports import AlertRows
 from hub.telemetry import get_logger
 
-MAX_PACKET_BYTES = 4 << 20
-"""Largest single alert, bytes; the largest real one known has 0.3 MB."""
-
-_HEADER_BYTES = 5
 _ZTF_NAMES = {"ztf.alert": "ztf", "BabamulZtfAlert": "babamul-ztf"}
 _SIMULATED_NAMES = {"elasticc.v0_9.alert": "elasticc-0.9"}
 """Containers of simulated alerts with the field names of LSST's version 4.1: shown to a person, never matched."""
+
+_SCHEMA_IDS = range(100, 10_000)
+"""Numbers that a schema of LSST's can have; without a stream map, a packet that names another is no packet of LSST's."""
 
 SIMULATED = "a simulated alert of the ELAsTiCC challenge, which must not meet real events"
 """Why simulated alerts are refused."""
@@ -40,12 +53,51 @@ def is_alert_container(payload: bytes) -> bool:
     return _is_known(name)
 
 
-def decode_messages(payloads: Sequence[bytes]) -> AlertRows:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Streams:
+    """The stream maps that a decoder has, and who knows schemas beyond the pinned ones."""
+
+    maps: Mapping[str, StreamMap]
+    """By the names that envelopes bear."""
+
+    schemas: Schemas = no_schemas
+
+    def named(self, name: str | None) -> StreamMap | None:
+        """Return the map of a name, None for none.
+
+        Raises
+        ------
+        DecodeError
+            There is no such map.
+        """
+        if name is None:
+            return None
+        if (stream := self.maps.get(name)) is None:
+            raise DecodeError(f"there is no stream map {name[:60]!r}")
+        return stream
+
+
+NO_STREAMS = Streams(maps={})
+"""What reads by the bytes alone."""
+
+
+def decode_messages(
+    payloads: Sequence[bytes], names: Sequence[str | None] | None = None, streams: Streams = NO_STREAMS
+) -> AlertRows:
     """Decode messages into columns; a bad one does not stop the others.
 
     LSST packets are walked to their last byte without building records, so that cut-off and over-long ones are noticed here too.
     A message that cannot be read at all has one entry in ``refused``; of a container, each alert that breaks a rule has one,
-    which begins with its number, while its other alerts have rows.
+    which begins with its number, while its other alerts have rows. A message whose schema nobody knows is held.
+
+    Parameters
+    ----------
+    payloads
+        The messages.
+    names
+        For each message the stream map to read it by; None, for one or for all, where the bytes alone must tell.
+    streams
+        The maps.
 
     Returns
     -------
@@ -56,9 +108,12 @@ def decode_messages(payloads: Sequence[bytes]) -> AlertRows:
     readings: dict[str, list[Reading]] = {}
     origins: dict[str, list[int]] = {}
     refused: list[tuple[int, str]] = []
-    for index, payload in enumerate(payloads):
+    held: list[tuple[int, str]] = []
+    for index, (payload, name) in enumerate(zip(payloads, names or [None] * len(payloads), strict=True)):
         try:
-            survey, found, remarks = _slim(payload)
+            survey, found, remarks = _slim(payload, streams, streams.named(name))
+        except SchemaUnknown as error:
+            held.append((index, error.reason))
         except DecodeError as error:
             refused.append((index, error.reason))
         except Exception as error:  # noqa: BLE001 - one bad message must not stop the others, and fastavro has no base error
@@ -73,10 +128,11 @@ def decode_messages(payloads: Sequence[bytes]) -> AlertRows:
         batches=tuple(to_batch(survey, readings[survey]) for survey in surveys),
         message_index=tuple(np.array(origins[survey], dtype=np.intp) for survey in surveys),
         refused=tuple(refused),
+        held=tuple(held),
     )
 
 
-def decode_details(payload: bytes) -> list[AlertDetail | DecodeError]:
+def decode_details(payload: bytes, name: str | None = None, streams: Streams = NO_STREAMS) -> list[AlertDetail | DecodeError]:
     """Decode every alert of a message in full; of a container, what is wrong stands in the place of an alert that breaks a rule.
 
     An LSST alert whose time alone is not believable is given with that as its ``refusal``. So is a simulated one, whose fluxes
@@ -88,7 +144,12 @@ def decode_details(payload: bytes) -> list[AlertDetail | DecodeError]:
         It is no alert or cannot be understood as a whole.
     """
     try:
-        survey, found = _full(payload)
+        stream = streams.named(name)
+        if stream is not None and stream.reader == "mapped":
+            return _mapped_details(payload, stream, streams.schemas)
+        survey, found = _full(payload, streams, stream)
+        if stream is not None:
+            _check_survey(survey, stream)
     except DecodeError:
         raise
     except Exception as error:  # fastavro has no base error: IndexError, EOFError, UnicodeDecodeError ... come out of it
@@ -101,10 +162,35 @@ def decode_details(payload: bytes) -> list[AlertDetail | DecodeError]:
     ]
 
 
-def _slim(payload: bytes) -> tuple[str, list[Reading], list[str]]:
+def _slim(payload: bytes, streams: Streams, stream: StreamMap | None) -> tuple[str, list[Reading], list[str]]:
     """Return the survey, the good readings and the sentences on the bad ones."""
+    if stream is None:
+        return _built_in(payload, streams.schemas, range_of_ids=_SCHEMA_IDS)
+    if stream.reader != "mapped":
+        survey, good, remarks = _built_in(payload, streams.schemas, range_of_ids=None)
+        _check_survey(survey, stream)
+        return survey, good, remarks
+    read = MappedReader(stream).read
+    results = [_checked(read, record) for record in records(payload, stream, streams.schemas)]
+    if len(results) == 1 and isinstance(results[0], str) and not payload.startswith(MAGIC):
+        raise DecodeError(results[0])
+    good = [result for result in results if not isinstance(result, str)]
+    return stream.survey, good, _numbered(results)
+
+
+def _numbered(results: Sequence[Reading | str]) -> list[str]:
+    return [f"alert {n} of the container: {fault}" for n, fault in enumerate(results, 1) if isinstance(fault, str)]
+
+
+def _check_survey(survey: str, stream: StreamMap) -> None:
+    if survey != stream.survey:
+        raise DecodeError(f"an alert of {survey} in {stream.name}, which is a stream of {stream.survey}")
+
+
+def _built_in(payload: bytes, schemas: Schemas, *, range_of_ids: range | None) -> tuple[str, list[Reading], list[str]]:
+    """Read a survey's own packet, told by its bytes."""
     if payload[:1] == b"\0":
-        _, values = _packet(payload)
+        _, values = _packet(payload, schemas, range_of_ids)
         reading = _checked(lsst.from_walk, values)
         if isinstance(reading, str):
             raise DecodeError(reading)
@@ -115,28 +201,44 @@ def _slim(payload: bytes) -> tuple[str, list[Reading], list[str]]:
     if (schema := _lsst_schema(container)) is not None:
         survey, results = lsst.SURVEY, [_checked(lsst.from_walk, values) for _, values in _walked(payload, container, schema)]
     else:
-        survey, results = ztf.SURVEY, [_checked(ztf.from_record, record) for record in _records(payload, container)]
+        survey, results = ztf.SURVEY, [_checked(ztf.from_record, record) for record in container_records(payload, container)]
     good = [result for result in results if not isinstance(result, str)]
-    return survey, good, [f"alert {n} of the container: {fault}" for n, fault in enumerate(results, 1) if isinstance(fault, str)]
+    return survey, good, _numbered(results)
 
 
-def _full(payload: bytes) -> tuple[str, list[tuple[str, Reading | str, dict[str, Any]]]]:
+def _mapped_details(payload: bytes, stream: StreamMap, schemas: Schemas) -> list[AlertDetail | DecodeError]:
+    reader = MappedReader(stream)
+    found: list[AlertDetail | DecodeError] = []
+    for record in records(payload, stream, schemas):
+        reading = _checked(reader.read, record, unreadable)
+        if isinstance(reading, str):
+            found.append(DecodeError(reading, format=stream.name))
+        else:
+            found.append(_detail(stream.name, stream.survey, reading, record, tuple(reader.annotations(record))))
+    if not payload.startswith(MAGIC) and isinstance(found[0], DecodeError):
+        raise found[0]
+    return found
+
+
+def _full(
+    payload: bytes, streams: Streams, stream: StreamMap | None
+) -> tuple[str, list[tuple[str, Reading | str, dict[str, Any]]]]:
     """Return the survey, and of each alert its format, its reading or what is wrong with it, and its record."""
     if payload[:1] == b"\0":
-        schema, _ = _packet(payload)
-        bodies = [payload[_HEADER_BYTES:]]
+        schema, _ = _packet(payload, streams.schemas, _SCHEMA_IDS if stream is None else None)
+        bodies = [payload[HEADER_BYTES:]]
     else:
         container = _known_container(payload)
         if (simulated := _SIMULATED_NAMES.get(container.name)) is not None:
-            records = list(_records(payload, container))
-            return "ELAsTiCC", [(simulated, _checked(lsst.from_record, each, unreadable), each) for each in records]
+            found = list(container_records(payload, container))
+            return "ELAsTiCC", [(simulated, _checked(lsst.from_record, each, unreadable), each) for each in found]
         pinned = _lsst_schema(container)
         if pinned is None:
-            records = list(_records(payload, container))
-            return ztf.SURVEY, [(_ztf_format(container, each), _checked(ztf.from_record, each), each) for each in records]
+            found = list(container_records(payload, container))
+            return ztf.SURVEY, [(_ztf_format(container, each), _checked(ztf.from_record, each), each) for each in found]
         schema, bodies = pinned, [body for body, _ in _walked(payload, container, pinned)]
-    records = [_lsst_record(body, schema) for body in bodies]
-    return lsst.SURVEY, [(f"lsst-{schema.version}", _checked(lsst.from_record, each, unreadable), each) for each in records]
+    found = [_lsst_record(body, schema) for body in bodies]
+    return lsst.SURVEY, [(f"lsst-{schema.version}", _checked(lsst.from_record, each, unreadable), each) for each in found]
 
 
 def _checked(
@@ -156,19 +258,21 @@ def _unforeseen(error: Exception) -> str:
     return f"the alert cannot be decoded ({type(error).__name__})"
 
 
-def _packet(payload: bytes) -> tuple[LsstSchema, dict[str, Any]]:
-    """Walk a packet in Confluent framing: a zero byte, the schema id big-endian, the Avro body."""
+def _packet(payload: bytes, schemas: Schemas, range_of_ids: range | None) -> tuple[LsstSchema, dict[str, Any]]:
+    """Walk a packet in Confluent framing: a zero byte, the schema id big-endian, the Avro body.
+
+    A schema that is not among the pinned ones comes from a registry, of any id where the stream is known to be LSST's.
+    """
     if len(payload) > MAX_PACKET_BYTES:
         raise DecodeError(f"the packet has {len(payload)} bytes, {MAX_PACKET_BYTES} are allowed")
-    if len(payload) <= _HEADER_BYTES:
-        raise DecodeError("the packet ends inside its header")
-    schema_id = int.from_bytes(payload[1:_HEADER_BYTES], "big")
+    schema_id = schema_id_of(payload)
     schema = by_id(schema_id)
     if schema is None:
-        versions = list(known_ids().values())
-        raise DecodeError(f"schema id {schema_id} is not in the table of {len(versions)} LSST alert schemas")
+        if range_of_ids is not None and schema_id not in range_of_ids:
+            raise DecodeError(f"schema id {schema_id} is not in the table of {len(known_ids())} LSST alert schemas")
+        schema = from_registry(schema_id, json.dumps(schemas(schema_id)))
     values: dict[str, Any] = {}
-    end = schema.walk(payload, _HEADER_BYTES, values)
+    end = schema.walk(payload, HEADER_BYTES, values)
     if end != len(payload):
         raise DecodeError(f"{len(payload) - end} bytes follow the end of the packet")
     return schema, values
@@ -215,24 +319,7 @@ def _walked(payload: bytes, container: Container, schema: LsstSchema) -> Iterato
             values: dict[str, Any] = {}
             start, position = position, schema.walk(data, position, values)
             yield data[start:position], values
-        _check_consumed(data, position)
-
-
-def _records(payload: bytes, container: Container) -> Iterator[dict[str, Any]]:
-    """Yield the records of a container, each read from at most `MAX_PACKET_BYTES`."""
-    for count, data in blocks(payload, container):
-        position = 0
-        for _ in range(count):
-            body = BytesIO(data[position : position + MAX_PACKET_BYTES])
-            record = fastavro.schemaless_reader(body, container.schema, None)
-            position += body.tell()
-            yield record
-        _check_consumed(data, position)
-
-
-def _check_consumed(data: bytes, position: int) -> None:
-    if position != len(data):
-        raise DecodeError(f"{len(data) - position} bytes follow the last alert of a block")
+        check_consumed(data, position)
 
 
 def _ztf_format(container: Container, record: dict[str, Any]) -> str:
@@ -242,7 +329,9 @@ def _ztf_format(container: Container, record: dict[str, Any]) -> str:
     return f"{base}-{str(version)[:20]}" if version else base
 
 
-def _detail(label: str, survey: str, reading: Reading, record: dict[str, Any]) -> AlertDetail:
+def _detail(
+    label: str, survey: str, reading: Reading, record: dict[str, Any], annotations: tuple[dict[str, Any], ...] = ()
+) -> AlertDetail:
     is_simulated = label in _SIMULATED_NAMES.values()
     return AlertDetail(
         format=label,
@@ -251,7 +340,7 @@ def _detail(label: str, survey: str, reading: Reading, record: dict[str, Any]) -
         object_id=reading.object_id or None,
         ra_deg=reading.ra_deg,
         dec_deg=reading.dec_deg,
-        mjd_tai=Instant(reading.mid_tai_us).mjd_tai if survey == ztf.SURVEY else reading.mid_mjd,
+        mjd_tai=_mjd_tai(label, reading),
         band=reading.band or None,
         flux_njy=None if is_simulated else _stated(reading.flux_njy),
         snr=_stated(reading.snr),
@@ -260,7 +349,14 @@ def _detail(label: str, survey: str, reading: Reading, record: dict[str, Any]) -
         n_history=reading.n_history,
         record=record,
         refusal=SIMULATED if is_simulated else untimely(reading),
+        annotations=annotations,
     )
+
+
+def _mjd_tai(label: str, reading: Reading) -> float:
+    """Return the middle of the exposure; of the surveys' own packets on TAI as the packet states it, to the last digit."""
+    on_tai = label.startswith("lsst-") or label in _SIMULATED_NAMES.values()
+    return reading.mid_mjd if on_tai or not reading.mid_tai_us else Instant(reading.mid_tai_us).mjd_tai
 
 
 def _stated(value: float) -> float | None:

@@ -51,6 +51,12 @@ def is_plausible_mjd(mjd: float | None) -> bool:
     return mjd is not None and EARLIEST_MJD <= mjd <= LATEST_MJD
 
 
+def half_exposure_us(exposure_s: float, default_s: float) -> int:
+    """Return half an exposure in microseconds; of the default where the stated length is none of an exposure."""
+    length_s = exposure_s if 0.0 < exposure_s <= 3600.0 else default_s
+    return round(length_s * 500_000)
+
+
 def problem(reading: Reading) -> str | None:
     """Return why an alert must not reach the crossmatch, as a sentence; None for a good one."""
     return unreadable(reading) or untimely(reading)

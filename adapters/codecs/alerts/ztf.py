@@ -4,7 +4,7 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-from adapters.codecs.alerts.reading import MISSING, Reading, is_plausible_mjd
+from adapters.codecs.alerts.reading import MISSING, Reading, half_exposure_us, is_plausible_mjd
 from hub.errors import DecodeError
 from hub.model.instant import Instant
 
@@ -27,6 +27,9 @@ SOLAR_SYSTEM_ARCSEC = 5.0
 about an arcsecond, so one farther than this is a passer-by, and a transient behind it must not be lost.
 """
 
+EXPOSURE_S = 30.0
+"""Length of nearly all exposures, seconds (Bellm et al. 2019, PASP 131, 018002); packets before schema 3.3 do not say it."""
+
 _MJD_OF_JD = 2_400_000.5
 _POSITIVE = {"t": True, "1": True, "f": False, "0": False}
 
@@ -34,7 +37,8 @@ _POSITIVE = {"t": True, "1": True, "f": False, "0": False}
 def from_record(record: Mapping[str, Any]) -> Reading:
     """Return the reading of a record.
 
-    The object id stays even for a solar-system source: ZTF gives one to every position.
+    ``jd`` is the start of the exposure (ztf-avro-alert, docs/schema.md), so half of its length is added to each time. The object
+    id stays even for a solar-system source: ZTF gives one to every position.
 
     Raises
     ------
@@ -49,10 +53,11 @@ def from_record(record: Mapping[str, Any]) -> Reading:
     if isinstance(source_id, bool) or not isinstance(source_id, int) or not source_id:  # negative in packets of 2016 and 2017
         raise DecodeError(f"candid {str(source_id)[:40]!r} is no id of a ZTF alert")
     jd = _number(candidate, "jd")
-    mid_tai_us = Instant.from_jd_utc(jd).tai_us if is_plausible_mjd(jd - _MJD_OF_JD) else 0
+    half_us = half_exposure_us(_number(candidate, "exptime"), EXPOSURE_S)
+    mid_tai_us = Instant.from_jd_utc(jd).tai_us + half_us if is_plausible_mjd(jd - _MJD_OF_JD) else 0
     earlier = _earlier_detections(record, jd)
     starts = [start for start in (_number(candidate, "jdstarthist"), *earlier) if is_plausible_mjd(start - _MJD_OF_JD)]
-    first_tai_us = min(mid_tai_us, Instant.from_jd_utc(min(starts)).tai_us) if starts else mid_tai_us
+    first_tai_us = min(mid_tai_us, Instant.from_jd_utc(min(starts)).tai_us + half_us) if starts else mid_tai_us
     positive = _is_positive(candidate.get("isdiffpos"))
     flux = _ab_flux_njy(_number(candidate, "magpsf")) * (1 if positive else -1)
     sigma = _positive_number(candidate, "sigmapsf")

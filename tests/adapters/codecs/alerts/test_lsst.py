@@ -160,9 +160,12 @@ def test_impossible_values_are_refused_with_a_sentence(values: dict, said: str):
     assert said in refusal(lsst_packets.framed("10.0", **values))
 
 
-def test_an_unknown_schema_id_is_refused():
+def test_a_packet_of_an_unknown_schema_is_held_and_one_of_none_that_lsst_can_have_is_refused():
     body = lsst_packets.framed("10.0")[5:]
-    assert refusal(b"\0" + (9999).to_bytes(4, "big") + body).startswith("schema id 9999 is not in the table")
+    rows = decode_messages([lsst_packets.framed("10.0"), b"\0" + (9999).to_bytes(4, "big") + body])
+    assert rows.held == ((1, "nobody knows the schema 9999 yet, and no schema registry is configured"),)
+    assert rows.refused == ()
+    assert len(rows.batches[0]) == 1
     little_endian = b"\0" + (1000).to_bytes(4, "little") + body
     assert "is not in the table" in refusal(little_endian)
 

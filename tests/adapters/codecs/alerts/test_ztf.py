@@ -1,5 +1,6 @@
 """ZTF packets of our own making."""
 
+import json
 import math
 
 import pytest
@@ -27,9 +28,17 @@ def refusal(**candidate: object) -> str:
     return sentence
 
 
-def test_the_time_is_utc():
+def test_the_time_is_the_start_of_an_exposure_of_30_s_in_utc():
     # JD 2460000.5 UTC is 2023-02-25T00:00:00 UTC.
-    assert Instant(only_row()["mid_tai_us"]).to_utc_iso() == "2023-02-25T00:00:00.000000Z"
+    assert Instant(only_row()["mid_tai_us"]).to_utc_iso() == "2023-02-25T00:00:15.000000Z"
+
+
+def test_a_stated_length_of_the_exposure_counts():
+    schema = json.loads(json.dumps(ztf_packets.SCHEMA))
+    schema["fields"][3]["type"]["fields"].append({"name": "exptime", "type": "float"})
+    payload = ztf_packets.container([ztf_packets.record(exptime=90.0)], schema=schema)
+    (row,) = decode_messages([payload]).batches[0].rows()
+    assert Instant(row["mid_tai_us"]).to_utc_iso() == "2023-02-25T00:00:45.000000Z"
 
 
 @pytest.mark.parametrize(("fid", "band"), [(1, "g"), (2, "r"), (3, "i")])
@@ -104,11 +113,11 @@ def test_detections_count_as_history_and_upper_limits_do_not():
     history = [{"jd": 2459990.5, "candid": None}, {"jd": 2459995.5, "candid": 7}, {"jd": 2460000.5, "candid": 123456789}]
     row = only_row(history=history)
     assert row["n_history"] == 1
-    assert row["first_tai_us"] == Instant.from_jd_utc(2459995.5).tai_us
+    assert row["first_tai_us"] == Instant.from_jd_utc(2459995.5).plus_s(15).tai_us
 
 
 def test_the_stated_start_of_the_history_goes_further_back():
-    assert only_row(jdstarthist=2459000.5)["first_tai_us"] == Instant.from_jd_utc(2459000.5).tai_us
+    assert only_row(jdstarthist=2459000.5)["first_tai_us"] == Instant.from_jd_utc(2459000.5).plus_s(15).tai_us
 
 
 @pytest.mark.parametrize("stated", [None, -999.0, math.nan, 2470000.5])

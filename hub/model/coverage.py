@@ -1,0 +1,119 @@
+"""Which alert streams a hub hears, and what of a survey they leave out: what may be claimed from them depends on it."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import StrEnum
+
+from hub.model.instant import Instant
+
+
+class SelectionKind(StrEnum):
+    """How much of a survey a stream brings."""
+
+    FULL = "full"
+    """Every alert that the survey sends."""
+
+    FILTERED = "filtered"
+    """What a filter let through: no rate and no non-detection may be claimed from it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Selection:
+    """What a stream brings of its survey."""
+
+    kind: SelectionKind
+
+    cuts: str = ""
+    """The cuts in words, for a person; empty for a full stream."""
+
+    filter_name: str | None = None
+    """The broker's name of the filter, where it has one."""
+
+    reliability_min: float | None = None
+    """Least real-bogus score that passes, 0 to 1."""
+
+    snr_min: float | None = None
+    """Least signal-to-noise ratio that passes."""
+
+    classes: tuple[str, ...] = ()
+    """Classes, in the broker's words, of which an object must be one."""
+
+    sky: str | None = None
+    """The part of the sky that is left over, in words."""
+
+    delay_s: float | None = None
+    """How much later than the survey's own stream it comes, seconds."""
+
+    not_claimed: tuple[str, ...] = ()
+    """What must not be said from this stream, in words."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AlertStream:
+    """One way by which the alerts of a survey come in."""
+
+    name: str
+    """Of its map, e.g. ``fink-ztf``."""
+
+    survey: str
+    selection: Selection
+
+    tells_past: bool = True
+    """Whether its packets say when an object was first detected, as far as the survey knows."""
+
+    own_ids: bool = False
+    """Whether its detections have ids that the hub made: the survey's own were not in the packet."""
+
+    since: Instant | None = None
+    """When the hub first listened to it; None where it never has."""
+
+
+@dataclass(frozen=True, slots=True)
+class Coverage:
+    """The alert streams that a hub hears. Of a survey of which it hears none, nothing is said: its alerts came from files."""
+
+    streams: tuple[AlertStream, ...] = ()
+
+    def of(self, survey: str) -> tuple[AlertStream, ...]:
+        """Return the streams that bring alerts of a survey, by name."""
+        return tuple(sorted((one for one in self.streams if one.survey == survey), key=lambda one: one.name))
+
+    def is_filtered(self, survey: str) -> bool:
+        """Return whether the survey is heard through filters only."""
+        found = self.of(survey)
+        return bool(found) and all(one.selection.kind is SelectionKind.FILTERED for one in found)
+
+    def remarks(self, survey: str) -> tuple[str, ...]:
+        """Return what a statement about an object of the survey must be read with, as sentences; none for a full stream.
+
+        >>> fink = AlertStream(name="f", survey="ZTF", selection=Selection(kind=SelectionKind.FILTERED, cuts="rb above 0.5"))
+        >>> Coverage((fink,)).remarks("ZTF")
+        ('ZTF is heard only through f (rb above 0.5): that nothing else was seen there says nothing',)
+        """
+        said = []
+        found = self.of(survey)
+        if self.is_filtered(survey):
+            heard = _listed(f"{one.name} ({one.selection.cuts})" if one.selection.cuts else one.name for one in found)
+            said.append(f"{survey} is heard only through {heard}: that nothing else was seen there says nothing")
+        if silent := [one.name for one in found if not one.tells_past]:
+            verb = "does" if len(silent) == 1 else "do"
+            said.append(f"{_listed(silent)} {verb} not say when an object was first detected: it may be older than it seems")
+        return tuple(said)
+
+
+def doubling(streams: Iterable[AlertStream]) -> tuple[str, str] | None:
+    """Return two streams by which one detection would count twice; None where there are no such two.
+
+    A detection that comes without the survey's id gets one of the hub's making, under which no other stream knows it.
+    """
+    ordered = sorted(streams, key=lambda one: (not one.own_ids, one.name))
+    for one in ordered:
+        for other in ordered:
+            if one.own_ids and other.name != one.name and other.survey == one.survey:
+                return one.name, other.name
+    return None
+
+
+def _listed(names: Iterable[str]) -> str:
+    *first, last = names
+    return f"{', '.join(first)} and {last}" if first else last
