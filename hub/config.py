@@ -70,6 +70,12 @@ class ApiSection(Section):
     port: int = Field(8765, ge=0, le=65535)
     """TCP port; 0 takes a free one."""
 
+    anonymous_read: bool = True
+    """Whether anyone may read without a token."""
+
+    notices_per_minute: int = Field(120, ge=1, le=100_000)
+    """Notices that one token may hand in."""
+
 
 class AnnounceSection(Section):
     """What is announced."""
@@ -99,6 +105,25 @@ class SkymapSection(Section):
 
     maps_per_child: int = Field(200, ge=1)
     """Maps that one child reads before it is replaced."""
+
+
+class FetchSection(Section):
+    """Sky maps that notices name by their URL."""
+
+    enabled: bool = False
+    """Whether they are fetched."""
+
+    hosts: tuple[str, ...] = ()
+    """Host names that may be asked; ``*.example.org`` allows every name below."""
+
+    max_bytes: int = Field(64 * 2**20, ge=1024, le=2**31)
+    """Longest file, bytes."""
+
+    timeout_s: float = Field(120.0, gt=0, le=3600)
+    """Longest time for one file, seconds."""
+
+    give_up_h: float = Field(72.0, gt=0, le=8760)
+    """A map that is not there after so long is given up, hours."""
 
 
 class LoggingSection(Section):
@@ -181,6 +206,7 @@ class Settings(BaseSettings):
     announce: AnnounceSection = AnnounceSection()
     followup: FollowupSection = FollowupSection()
     skymap: SkymapSection = SkymapSection()
+    fetch: FetchSection = FetchSection()
     logging: LoggingSection = LoggingSection()
 
     @classmethod
