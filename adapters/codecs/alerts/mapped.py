@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from adapters.codecs.alerts.reading import MISSING, Reading, half_exposure_us, is_plausible_mjd
-from adapters.codecs.alerts.stream_map import BrightnessTable, StreamMap
+from adapters.codecs.alerts.stream_map import AnnotationTable, BrightnessTable, Scale, StreamMap
 from adapters.codecs.alerts.ztf import AB_ZERO_NJY, SNR_OF_SIGMA_MAG
 from hub.errors import DecodeError
 from hub.model.instant import Instant
@@ -45,7 +45,7 @@ class MappedReader:
         mid_us = stated_us + offset_us if stated_us else 0
         n_history, firsts = self._history(packet, row, stated_mjd)
         if said.time.first is not None:
-            firsts.append(self._instant(self._first(packet, row, said.time.first))[1])
+            firsts.append(self._instant(self._first(packet, row, said.time.first), said.time.first_scale)[1])
         earlier = [first + offset_us for first in firsts if first]
         positive = self._sign(packet, row)
         flux, error, snr = self._brightness(packet, row, positive)
@@ -71,20 +71,23 @@ class MappedReader:
         )
 
     def annotations(self, packet: Mapping[str, Any]) -> list[dict[str, Any]]:
-        """Return what the broker says of the object: ``kind``, ``label``, ``value``, ``source`` and ``version`` of each."""
+        """Return what the broker says of the object: ``kind``, ``value``, ``source`` and ``version`` of each statement.
+
+        Kinds and values are those of `hub.model.annotation.AnnotationKind`. What has not the type of its kind is left out: a
+        broker's slip in its own words is no reason to refuse the survey's alert.
+        """
         row = self._row(packet)
         found = []
         for one in self._map.annotations:
-            value = self._known(_at(packet, row, one.field))
-            if isinstance(value, str | int | float | bool):
+            value = _statement(one, self._known(_at(packet, row, one.field)))
+            if value is not None:
                 version = None if one.version is None else self._known(_at(packet, row, one.version))
                 found.append(
                     {
                         "kind": one.kind,
-                        "label": one.label,
                         "value": value,
                         "source": one.source,
-                        "version": None if version is None else str(version)[:40],
+                        "version": "" if version is None else str(version)[:40],
                     }
                 )
         return found
@@ -166,11 +169,11 @@ class MappedReader:
             raise DecodeError(f"{name} {str(value)[:40]!r} cannot be the id of an object")
         return str(value)
 
-    def _instant(self, value: Any) -> tuple[float, int]:
+    def _instant(self, value: Any, scale: Scale | None = None) -> tuple[float, int]:
         """Return a stated time as MJD, for the check of its range, and as microseconds of TAI; 0 for one that is none."""
         if value is None:
             return MISSING, 0
-        scale, name = self._map.time.scale, self._map.time.field[0]
+        scale, name = scale or self._map.time.scale, self._map.time.field[0]
         if scale == "iso_utc":
             return _of_text(value, name)
         number = _as_number(value, name)
@@ -204,7 +207,7 @@ class MappedReader:
         items = self._items(packet, said.list)
         if said.detection is not None:
             items = [item for item in items if said.detection not in item or self._known(item[said.detection]) is not None]
-        times = [self._instant(self._first(item, {}, said.time)) for item in items]
+        times = [self._instant(self._first(item, {}, said.time), said.scale) for item in items]
         if said.earlier_only:
             times = [time for time in times if time[0] < mjd]
         return len(times), [tai_us for _, tai_us in times]
@@ -267,6 +270,21 @@ _INSTANTS: dict[str, Callable[[float], Instant]] = {
     "jd_utc": Instant.from_jd_utc,
     "unix_s_utc": Instant.from_unix_s,
 }
+
+
+def _statement(said: AnnotationTable, value: Any) -> dict[str, Any] | None:
+    """Return what one field says, None where it says nothing of its kind."""
+    is_number = isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    is_text = isinstance(value, str) and bool(value.strip())
+    match said.kind:
+        case "classification" if said.label:
+            return {"class": said.label, "probability": float(value)} if is_number and 0 <= value <= 1 else None
+        case "classification":
+            return {"class": value[:80]} if is_text else None
+        case "redshift":
+            return {"z": float(value)} if is_number and value > -1 else None
+        case "name" | "host":
+            return {"name": value[:80]} if is_text else None
 
 
 def _at(packet: Mapping[str, Any], row: Mapping[str, Any], path: str) -> Any:

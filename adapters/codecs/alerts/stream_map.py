@@ -104,7 +104,10 @@ class TimeTable(Table):
     """Where the packet does not say, seconds."""
 
     first: Paths | None = None
-    """When the object was first detected, on the same scale."""
+    """When the object was first detected."""
+
+    first_scale: Scale | None = None
+    """Of ``first``; as ``scale`` where it is not said."""
 
 
 class BrightnessTable(Table):
@@ -157,7 +160,10 @@ class HistoryTable(Table):
 
     list: Paths
     time: Paths
-    """In an item of the list, on the scale of ``[time]``."""
+    """In an item of the list."""
+
+    scale: Scale | None = None
+    """Of that time; as in ``[time]`` where it is not said."""
 
     detection: FieldPath | None = None
     """In an item: null where it is no detection; items without the field are detections."""
@@ -177,9 +183,11 @@ class AnnotationTable(Table):
     """Something that the broker says of the object."""
 
     field: FieldPath
-    kind: Literal["classification", "score", "crossmatch", "redshift", "tag"]
+    kind: Literal["classification", "redshift", "name", "host"]
+    """As `hub.model.annotation.AnnotationKind`."""
+
     label: str = Field("", max_length=80)
-    """What the value is about, e.g. the class of a probability."""
+    """The class of which the field is the probability; empty where the field is the class."""
 
     source: str = Field(min_length=1, max_length=40)
     version: FieldPath | None = None
