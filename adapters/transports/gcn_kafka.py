@@ -1,119 +1,57 @@
-"""NASA GCN over Kafka, through the `gcn_kafka` client: a thin consumer that loses nothing.
+"""NASA GCN over Kafka, through its own client `gcn_kafka`.
 
-A message's offset is committed only after the hub has stored it (`GcnSource.acknowledge`), and a group id is demanded: without
-one the client makes up a new one at each start, and whatever came during a pause is lost. A Kafka error is never taken for a
-message.
+What loses nothing is in `adapters.transports.kafka.consumer`; GCN's own are the credentials, the heartbeat topic, and what to do
+about a topic that is not to be had.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, Literal
 
-from confluent_kafka import KafkaError, KafkaException, Message
 from gcn_kafka import Consumer
-from pydantic import BaseModel, ConfigDict, Field, SecretStr
+from pydantic import Field, SecretStr
 
-from hub.errors import ConfigError, Permanent, Transient
-from hub.model.envelope import Envelope, Trust
-from hub.ports import Clock, Health, PartContext, Position
+from adapters.transports.kafka.consumer import KafkaSource, subscribed
+from adapters.transports.kafka.heartbeat import Heartbeat
+from adapters.transports.kafka.options import PATIENCE, KafkaSubscription, check_token_url, is_loopback, secret_of, subscription
+from adapters.transports.kafka.topics import topic_names
+from hub.errors import ConfigError
+from hub.model.envelope import Trust
+from hub.ports import PartContext
 
 KIND = "gcn-kafka"
 """Name in the settings."""
 
-MAX_MESSAGE_BYTES = 8 * 2**20
-"""Largest message fetched, bytes: GCN allows about 4 MiB, IGWN alerts with a combined map reach 2.1 MB."""
+HEARTBEAT_TOPIC = "gcn.heartbeat"
+"""GCN sends a message here about once a second (its FAQ): silence means a deaf connection, not a quiet night."""
 
-_NEEDS_A_PERSON = frozenset(
-    {
-        KafkaError._AUTHENTICATION,  # noqa: SLF001 - public constants of the client, named so
-        KafkaError.SASL_AUTHENTICATION_FAILED,
-        KafkaError.GROUP_AUTHORIZATION_FAILED,
-        KafkaError.CLUSTER_AUTHORIZATION_FAILED,
-    }
+ADVICE = (
+    "look the name up at gcn.nasa.gov/notices; credentials without that right are replaced by new ones from GCN's quick start"
 )
-_LOOPBACK = ("127.", "localhost", "[::1]")
+"""What to do about a topic that is missing."""
 
 
-class Options(BaseModel):
+class Options(KafkaSubscription):
     """How to listen to GCN."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    topics: tuple[str, ...] = Field((), description="Topics, e.g. igwn.gwalert, gcn.classic.voevent.FERMI_GBM_FIN_POS")
-    group_id: str = Field("", description="Consumer group: keeps the place in the stream over restarts")
-    domain: str = Field("gcn.nasa.gov", description="gcn.nasa.gov or test.gcn.nasa.gov")
+    domain: Literal["gcn.nasa.gov", "test.gcn.nasa.gov", "dev.gcn.nasa.gov"] = Field(
+        "gcn.nasa.gov", description="gcn.nasa.gov, test.gcn.nasa.gov or dev.gcn.nasa.gov"
+    )
     client_id: str = Field("", description="From the GCN quick start")
-    client_secret: SecretStr = Field(SecretStr(""), description="From the GCN quick start; in the environment only")
-    session_timeout_s: float = Field(
-        45.0, ge=6, le=300, description="After so long a silent member of the group is replaced, seconds"
+    client_secret: SecretStr = Field(
+        SecretStr(""), description="From the GCN quick start; in the environment or in client_secret_file"
     )
+    client_secret_file: str = Field("", description="File that holds the client secret and nothing else")
+    heartbeat_topic: str = Field(HEARTBEAT_TOPIC, description="Topic whose silence is an alarm; empty for a broker that has none")
     bootstrap_servers: str = Field(
-        "", description="Another broker, on this machine only, spoken to without encryption; for tests"
+        "", description="Another broker: on this machine without encryption if there is no client_id, else over TLS; for tests"
     )
-
-
-class GcnSource:
-    """An open subscription. Used from one thread."""
-
-    def __init__(self, consumer: Consumer, *, name: str, clock: Clock, trust: Trust) -> None:
-        self._name = name
-        self._consumer = consumer
-        self._clock = clock
-        self._trust = trust
-
-    def take(self, limit: int, timeout_s: float) -> list[Envelope]:
-        """Return what has arrived, waiting at most the time-out for the first message.
-
-        Raises
-        ------
-        Transient
-            The brokers cannot be reached or a topic is not there; asking again may help.
-        Permanent
-            Credentials or rights are refused: a person must look.
-        """
-        messages = self._consumer.consume(limit, timeout_s)
-        for message in messages:
-            error = message.error()
-            if error is not None and error.code() != KafkaError._PARTITION_EOF:  # noqa: SLF001 - as above
-                raise _translated(error)
-        return [self._envelope(message) for message in messages if message.error() is None and message.value() is not None]
-
-    def acknowledge(self) -> None:
-        """Commit the place behind everything that `take` has returned; called once the hub has stored it.
-
-        Raises
-        ------
-        Transient
-            The commit did not go through: the messages come again, as duplicates.
-        """
-        try:
-            self._consumer.commit(asynchronous=False)
-        except KafkaException as error:
-            if error.args[0].code() != KafkaError._NO_OFFSET:  # noqa: SLF001 - nothing new to commit
-                raise _translated(error.args[0]) from error
-
-    def positions(self) -> Sequence[Position]:
-        """Return nothing yet."""
-        return ()
-
-    def health(self) -> Health:
-        """Return that it listens."""
-        return Health(state="listening")
-
-    def _envelope(self, message: Message) -> Envelope:
-        topic = message.topic() or ""
-        return Envelope(
-            payload=message.value() or b"",
-            source=self._name,
-            received_at=self._clock(),
-            position=f"{topic}/{message.partition()}/{message.offset()}",
-            topic=topic,
-            trust=self._trust,
-        )
+    token_url: str = Field("", description="Where another broker's tokens come from; for tests")
+    ca_file: str = Field("", description="Certificates that are believed instead of the usual ones, PEM; for tests")
 
 
 @contextmanager
-def open_source(options: Options, context: PartContext) -> Iterator[GcnSource]:
+def open_source(options: Options, context: PartContext) -> Iterator[KafkaSource]:
     """Give a subscription, closed at the end without committing anything by itself.
 
     Raises
@@ -121,41 +59,37 @@ def open_source(options: Options, context: PartContext) -> Iterator[GcnSource]:
     ConfigError
         The options make no sense, e.g. no group id.
     """
-    consumer = Consumer(_configuration(options))
-    try:
-        consumer.subscribe(list(options.topics))
-        trust = Trust.UNTRUSTED if options.bootstrap_servers else Trust.TRUSTED
-        yield GcnSource(consumer, name=context.name, clock=context.clock, trust=trust)
-    finally:
-        consumer.close()
+    where = f"sources.{context.name}"
+    is_authenticated = bool(options.client_id)
+    trust = options.trust or (Trust.TRUSTED if is_authenticated else Trust.UNTRUSTED)
+    with subscribed(
+        Consumer,
+        subscription(options, where) | PATIENCE | _connection(options, where, context),
+        context=context,
+        topics=topic_names(options.topics, f"{where}.topics"),
+        trust=trust,
+        alert_stream=options.stream or None,
+        heartbeat=Heartbeat(options.heartbeat_topic) if options.heartbeat_topic else None,
+        advice=ADVICE,
+    ) as source:
+        yield source
 
 
-def _configuration(options: Options) -> dict[str, Any]:
-    if not options.topics:
-        raise ConfigError("gcn.topics names no topic")
-    if not options.group_id:
-        raise ConfigError("gcn.group_id is empty: without a fixed group everything that comes during a pause is lost")
-    configuration: dict[str, Any] = {
-        "group.id": options.group_id,
-        "auto.offset.reset": "earliest",
-        "enable.auto.commit": False,
-        "session.timeout.ms": round(options.session_timeout_s * 1000),
-        "fetch.message.max.bytes": MAX_MESSAGE_BYTES,
-    }
+def _connection(options: Options, where: str, context: PartContext) -> dict[str, Any]:
+    if options.bootstrap_servers and not options.client_id:
+        if not is_loopback(options.bootstrap_servers):
+            raise ConfigError(f"{where}.bootstrap_servers: only a broker on this machine may be spoken to without encryption")
+        return {"bootstrap.servers": options.bootstrap_servers, "security.protocol": "plaintext"}
+    secret = secret_of(options.client_secret, options.client_secret_file, f"{where}.client_secret_file", context.data_dir)
+    if not options.client_id or not secret:
+        raise ConfigError(f"{where}: client_id and client_secret are needed: get them from the quick start of GCN")
+    settings: dict[str, Any] = {"domain": options.domain, "client_id": options.client_id, "client_secret": secret}
     if options.bootstrap_servers:
-        if not all(server.strip().startswith(_LOOPBACK) for server in options.bootstrap_servers.split(",")):
-            raise ConfigError("gcn.bootstrap_servers: only a broker on this machine may be spoken to without encryption")
-        return {**configuration, "bootstrap.servers": options.bootstrap_servers, "security.protocol": "plaintext"}
-    if not options.client_id or not options.client_secret.get_secret_value():
-        raise ConfigError("gcn.client_id and gcn.client_secret are needed: get them from the quick start of GCN")
-    return {
-        **configuration,
-        "domain": options.domain,
-        "client_id": options.client_id,
-        "client_secret": options.client_secret.get_secret_value(),
-    }
-
-
-def _translated(error: KafkaError) -> Permanent | Transient:
-    sentence = f"GCN: {error.str()}"
-    return Permanent(sentence) if error.fatal() or error.code() in _NEEDS_A_PERSON else Transient(sentence)
+        settings["bootstrap.servers"] = options.bootstrap_servers
+    if options.token_url:
+        check_token_url(options.token_url, where)
+        settings["sasl.oauthbearer.token.endpoint.url"] = options.token_url
+    if options.ca_file:
+        file = str(context.data_dir / options.ca_file)
+        settings |= {"ssl.ca.location": file, "https.ca.location": file}
+    return settings

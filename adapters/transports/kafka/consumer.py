@@ -1,0 +1,457 @@
+"""A consumer group member that loses nothing and skips nothing in silence.
+
+* A place is committed for exactly what `take` returned, when the hub says so, never for what the client merely fetched.
+* Before anything is taken from a partition, its place is compared with the oldest message that the broker still has: what is
+  missing is reported, durably, and only then the hub goes on.
+* An outage is an alarm, never a reason to give up: the client reconnects by itself for as long as it takes.
+"""
+
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from threading import Lock
+from typing import Any
+
+from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
+
+from adapters.transports.kafka import faults
+from adapters.transports.kafka import options as settings_of
+from adapters.transports.kafka.heartbeat import Heartbeat
+from adapters.transports.kafka.link import Link
+from adapters.transports.kafka.options import KafkaOptions
+from adapters.transports.kafka.places import NOTHING, Bounds, Start, starts
+from adapters.transports.kafka.topics import TopicNames, topic_names
+from hub.errors import ConfigError, Permanent, Transient
+from hub.model.envelope import Envelope, Trust
+from hub.ports import Health, PartContext, Position
+
+KIND = "kafka"
+"""Name in the settings."""
+
+Options = KafkaOptions
+
+LOOK_S = 5.0
+"""Longest wait for a broker's answer about places and topics, seconds."""
+
+LOOK_AGAIN_S = 30.0
+"""The topics of the cluster are compared with those expected so often while some are missing, seconds."""
+
+OLDEST, NEWEST = -2, -1
+"""Times that the protocol gives a meaning of its own: the offsets of the oldest message and behind the newest (ListOffsets)."""
+
+_NOT_THERE = "the topic {topic} does not exist, or this user may not see it"
+_NOT_ALLOWED = "this user may not read the topic {topic}"
+
+Place = tuple[str, int]
+"""Topic and partition."""
+
+
+class KafkaSource:
+    """An open subscription; implements `hub.ports.MessageSource`."""
+
+    def __init__(
+        self,
+        make: Callable[[dict[str, Any]], Consumer],
+        settings: Mapping[str, Any],
+        *,
+        context: PartContext,
+        topics: TopicNames,
+        trust: Trust,
+        alert_stream: str | None = None,
+        heartbeat: Heartbeat | None = None,
+        advice: str = "",
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._context = context
+        self._advice = f": {advice}" if advice else ""
+        self._topics = topics
+        self._trust = trust
+        self._alert_stream = alert_stream
+        self._heartbeat = heartbeat
+        self._monotonic = monotonic
+        self._link = Link(monotonic, lambda text: settings_of.without_secrets(text, dict(settings)))
+        self._lock = Lock()
+        self._waiting: list[TopicPartition] | None = None
+        self._next: dict[Place, int] = {}
+        self._taken: dict[Place, int] = {}
+        self._positions: tuple[Position, ...] = ()
+        self._n_revoked = 0
+        self._fatal: str | None = None
+        self._topic_faults: dict[str, str] = {}
+        self._seen: tuple[str, ...] | None = None
+        self._looked_at: float | None = None
+        self._expired: dict[Place, int] = {}
+        self._stuck: str | None = None
+        self._last_message_at: str | None = None
+        self._counts = dict.fromkeys(("messages", "tombstones", "heartbeats", "gaps", "commits_refused", "rebalances"), 0)
+        callbacks = {"error_cb": self._link.on_error, "stats_cb": self._link.on_stats}
+        self._consumer = make({**settings, **callbacks})
+
+    def subscribe(self) -> None:
+        """Join the group."""
+        self._consumer.subscribe(
+            self._topics.subscription(), on_assign=self._on_assign, on_revoke=self._on_revoke, on_lost=self._on_revoke
+        )
+
+    def close(self) -> None:
+        """Leave the group without committing anything."""
+        self._consumer.close()
+
+    def take(self, limit: int, timeout_s: float) -> list[Envelope]:
+        """Return what has arrived, waiting at most the time-out for the first message.
+
+        While no broker can be reached it returns nothing and `health` says so.
+
+        Raises
+        ------
+        Permanent
+            Credentials or rights are refused: a person must look.
+        """
+        self._raise_refusal()
+        deadline = self._monotonic() + timeout_s
+        self._positions = ()
+        self._settle()
+        with self._listening():
+            while True:
+                found = self._accepted(self._fetched(limit, max(deadline - self._monotonic(), 0.0)))
+                if found or self._waiting is not None or self._monotonic() >= deadline:
+                    break
+        self._look_at_topics()
+        if not found:
+            self._raise_refusal()
+        return found
+
+    def positions(self) -> Sequence[Position]:
+        """Return where the messages of the last `take` stood, those without content included; heartbeats have no place."""
+        return self._positions
+
+    def acknowledge(self) -> None:
+        """Commit the place behind everything that `take` has returned; called once the hub has stored it.
+
+        Where the group is being dealt out anew nothing is committed: the messages come again, as duplicates.
+
+        Raises
+        ------
+        Transient
+            The broker does not answer; the same call may succeed later.
+        """
+        with self._lock:
+            taken = dict(self._taken)
+        self._commit(taken)
+        with self._lock:
+            for place in taken:
+                self._taken.pop(place, None)
+
+    def health(self) -> Health:
+        """Return how the subscription is; callable from any thread."""
+        alarms = self._link.alarms()
+        with self._lock:
+            alarms += [self._stuck] if self._stuck else []
+            alarms += [self._topic_faults[name] for name in sorted(self._topic_faults)]
+            lag, assigned = self._lag(), sorted(self._next)
+            facts = {
+                "topics_expected": list(self._topics.exact),
+                "topics_missing": sorted(self._topic_faults),
+                "families": self._topics.found(self._seen) if self._seen is not None else None,
+                "topics_assigned": sorted({topic for topic, _ in assigned}),
+                "partitions_assigned": len(assigned),
+                "lag": sum(lag.values()),
+                "lag_of": {f"{topic}/{partition}": behind for (topic, partition), behind in lag.items() if behind},
+                "expired_before_first_start": {f"{topic}/{part}": n for (topic, part), n in self._expired.items() if n},
+                "last_message_at": self._last_message_at,
+                "unacknowledged_partitions": len(self._taken),
+                **self._counts,
+                **self._link.facts(),
+            }
+            is_joined = self._looked_at is not None and self._waiting is None
+        if self._heartbeat is not None:
+            alarms += self._heartbeat.alarms()
+            facts |= self._heartbeat.facts()
+        if not self._link.is_up():
+            return Health(state="connecting", alarms=tuple(alarms), facts=facts)
+        return Health(state="listening" if is_joined else "joining", alarms=tuple(alarms), facts=facts)
+
+    # What the group says. Both run inside `poll` and `consume`, on the thread that takes.
+
+    def _on_assign(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
+        # Nothing is fetched before `_settle` has looked where each partition begins.
+        consumer.assign([])
+        heartbeat = self._heartbeat.topic if self._heartbeat is not None else None
+        with self._lock:
+            self._waiting = [one for one in partitions if one.topic != heartbeat]
+
+    def _on_revoke(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
+        consumer.unassign()
+        with self._lock:
+            self._waiting = None
+            self._n_revoked += 1
+            self._counts["rebalances"] += 1
+            self._next.clear()
+            self._taken.clear()  # whoever has the partitions now begins at the committed place: these come again
+
+    def _settle(self) -> None:
+        """Begin with the partitions that were given, once it is known where; what is missing is reported before that."""
+        with self._lock:
+            waiting, places = self._waiting, dict(self._next)
+        if waiting is None:
+            return
+        try:
+            bounds = self._bounds(waiting, places)
+        except KafkaException as error:
+            self._stuck = f"the place in the stream cannot be looked up: {faults.sentence(error.args[0])}"
+            return
+        found = starts(bounds)
+        for start in found:
+            if start.gap is not None:
+                self._context.report(start.gap)
+        try:
+            self._commit({(start.topic, start.partition): start.offset for start in found if start.is_first or start.gap})
+        except Transient as error:
+            self._stuck = str(error)
+            return
+        self._begin(waiting, found)
+
+    def _begin(self, waiting: list[TopicPartition], found: Sequence[Start]) -> None:
+        places = {(start.topic, start.partition): start.offset for start in found}
+        wanted = [TopicPartition(topic, partition, offset) for (topic, partition), offset in places.items()]
+        if self._heartbeat is not None:
+            wanted += [TopicPartition(self._heartbeat.topic, 0, NEWEST)]
+        with self._lock:
+            if self._waiting is not waiting:
+                return  # dealt out anew while we looked
+            self._consumer.assign(wanted)
+            self._waiting = None
+            self._stuck = None
+            self._next = places
+            self._counts["gaps"] += sum(start.gap is not None for start in found)
+            self._expired |= {(start.topic, start.partition): start.n_gone_before for start in found}
+            self._looked_at = float("-inf")  # look at the topics soon
+        if self._heartbeat is not None:
+            self._heartbeat.expect()
+
+    def _bounds(self, partitions: Sequence[TopicPartition], places: Mapping[Place, int]) -> list[Bounds]:
+        """Return what the brokers say of the partitions; a place that is known from taking counts more than the committed one."""
+        if not partitions:
+            return []
+        names = [TopicPartition(one.topic, one.partition) for one in partitions]
+        committed = self._consumer.committed(names, timeout=LOOK_S)
+        low, high = self._offsets(names, OLDEST), self._offsets(names, NEWEST)
+        return [
+            Bounds(
+                topic=one.topic,
+                partition=one.partition,
+                committed=places.get((one.topic, one.partition), one.offset if one.offset >= 0 else NOTHING),
+                low=low[one.topic, one.partition],
+                high=high[one.topic, one.partition],
+            )
+            for one in _sound(committed)
+        ]
+
+    def _offsets(self, names: Sequence[TopicPartition], when: int) -> dict[Place, int]:
+        asked = [TopicPartition(one.topic, one.partition, when) for one in names]
+        answers = _sound(self._consumer.offsets_for_times(asked, timeout=LOOK_S))
+        return {(one.topic, one.partition): one.offset for one in answers}
+
+    # Taking.
+
+    def _fetched(self, limit: int, timeout_s: float) -> list[Message]:
+        n_revoked = self._n_revoked
+        first = self._consumer.poll(timeout_s)
+        if first is None:
+            return []
+        messages = [first, *(self._consumer.consume(limit - 1, 0) if limit > 1 else [])]
+        # Where the partitions went while we took, these come again from the committed place; their own must not be committed.
+        return messages if n_revoked == self._n_revoked else [message for message in messages if message.error() is not None]
+
+    def _accepted(self, messages: Iterable[Message]) -> list[Envelope]:
+        found: list[Envelope] = []
+        runs: dict[Place, list[int]] = {}
+        for message in messages:
+            error = message.error()
+            if error is not None:
+                self._on_message_error(message, error)
+                continue
+            topic, partition, offset = message.topic() or "", message.partition() or 0, message.offset() or 0
+            self._link.on_life()
+            if self._heartbeat is not None and topic == self._heartbeat.topic:
+                self._heartbeat.beat()
+                self._counts["heartbeats"] += 1
+                continue
+            runs.setdefault((topic, partition), []).append(offset)
+            payload = message.value()
+            if payload is None:
+                self._counts["tombstones"] += 1
+                continue
+            found.append(self._envelope(topic, partition, offset, payload))
+        self._remember(runs, len(found))
+        return found
+
+    def _remember(self, runs: Mapping[Place, list[int]], n_messages: int) -> None:
+        if not runs:
+            return
+        with self._lock:
+            for place, offsets in runs.items():
+                self._next[place] = self._taken[place] = offsets[-1] + 1
+            self._counts["messages"] += n_messages
+            if n_messages:
+                self._last_message_at = self._context.clock().to_utc_iso()
+        self._positions += tuple(
+            Position(topic=topic, partition=part, first_offset=offsets[0], next_offset=offsets[-1] + 1, n_messages=len(offsets))
+            for (topic, part), offsets in runs.items()
+        )
+
+    def _envelope(self, topic: str, partition: int, offset: int, payload: bytes) -> Envelope:
+        return Envelope(
+            payload=payload,
+            source=self._context.name,
+            received_at=self._context.clock(),
+            position=f"{topic}/{partition}/{offset}",
+            topic=topic,
+            alert_stream=self._alert_stream,
+            trust=self._trust,
+        )
+
+    def _on_message_error(self, message: Message, error: KafkaError) -> None:
+        code, topic = error.code(), message.topic()
+        if code == KafkaError._PARTITION_EOF:  # noqa: SLF001 - a public constant of the client
+            return
+        if code in faults.OUT_OF_RANGE:
+            # The place is gone while we listened: look where the partition begins now, and say what is missing.
+            with self._lock:
+                if self._waiting is None:
+                    self._waiting = [TopicPartition(name, partition) for name, partition in self._next]
+        elif topic and code in faults.TOPIC_MISSING:
+            self._mark(topic, _NOT_THERE)
+        elif topic and code == KafkaError.TOPIC_AUTHORIZATION_FAILED:
+            self._mark(topic, _NOT_ALLOWED)
+        elif error.fatal() or code in faults.NO_MEMBER:
+            self._fatal = faults.sentence(error)
+        else:
+            self._link.on_error(error)
+
+    def _mark(self, topic: str, sentence: str) -> None:
+        with self._lock:
+            self._topic_faults[topic] = sentence.format(topic=topic) + self._advice
+
+    # Looking around.
+
+    def _look_at_topics(self) -> None:
+        """Compare the topics of the cluster with those expected, after each dealing out and while some are missing."""
+        with self._lock:
+            looked_at, is_whole = self._looked_at, not self._topic_faults and self._seen is not None
+        now = self._monotonic()
+        if looked_at is None or (now - looked_at < LOOK_AGAIN_S) or (is_whole and looked_at != float("-inf")):
+            return
+        try:
+            cluster = self._consumer.list_topics(timeout=LOOK_S).topics
+        except KafkaException as error:
+            self._link.on_error(error.args[0])
+            cluster = None
+        with self._lock:
+            self._looked_at = now
+            if cluster is None:
+                return
+            there = [name for name, topic in cluster.items() if topic.error is None]
+            self._seen = tuple(there)
+            self._topic_faults = {name: said for name, said in self._topic_faults.items() if name not in there}
+            for name in self._topics.missing(there):
+                self._topic_faults.setdefault(name, _NOT_THERE.format(topic=name) + self._advice)
+
+    def _lag(self) -> dict[Place, int]:
+        ends = self._link.ends()
+        return {place: max(ends[place] - offset, 0) for place, offset in self._next.items() if place in ends}
+
+    @contextmanager
+    def _listening(self) -> Iterator[None]:
+        if self._heartbeat is None:
+            yield
+            return
+        with self._heartbeat.listening():
+            yield
+
+    def _raise_refusal(self) -> None:
+        refusal = self._fatal or self._link.refusal()
+        if refusal is not None:
+            raise Permanent(f"{self._context.name}: {refusal}")
+
+    def _commit(self, places: Mapping[Place, int]) -> None:
+        if not places:
+            return
+        offsets = [TopicPartition(topic, partition, offset) for (topic, partition), offset in places.items()]
+        try:
+            _sound(self._consumer.commit(offsets=offsets, asynchronous=False))
+        except KafkaException as error:
+            fault = error.args[0]
+            if fault.code() not in faults.NOT_COMMITTED:
+                raise Transient(f"{self._context.name}: the place could not be committed: {faults.sentence(fault)}") from error
+            self._counts["commits_refused"] += 1
+
+
+def _sound(answers: list[TopicPartition]) -> list[TopicPartition]:
+    """Return answers about partitions; the first error among them is raised."""
+    for answer in answers:
+        if answer.error is not None:
+            raise KafkaException(answer.error)
+    return answers
+
+
+@contextmanager
+def open_source(options: KafkaOptions, context: PartContext) -> Iterator[KafkaSource]:
+    """Give a subscription, closed at the end without committing anything by itself.
+
+    Raises
+    ------
+    ConfigError
+        The options make no sense, e.g. no group id.
+    """
+    where = f"sources.{context.name}"
+    settings = settings_of.connection(options, where, context.data_dir) | settings_of.subscription(options, where)
+    with subscribed(
+        Consumer,
+        settings,
+        context=context,
+        topics=topic_names(options.topics, f"{where}.topics"),
+        trust=settings_of.trust_of(options),
+        alert_stream=options.stream or None,
+    ) as source:
+        yield source
+
+
+@contextmanager
+def subscribed(
+    make: Callable[[dict[str, Any]], Consumer],
+    settings: Mapping[str, Any],
+    *,
+    context: PartContext,
+    topics: TopicNames,
+    trust: Trust,
+    alert_stream: str | None = None,
+    heartbeat: Heartbeat | None = None,
+    advice: str = "",
+) -> Iterator[KafkaSource]:
+    """Give an open subscription made by a given client; the advice is what to do about a topic that is not to be had.
+
+    Raises
+    ------
+    ConfigError
+        The client refuses a setting.
+    """
+    try:
+        source = KafkaSource(
+            make,
+            settings,
+            context=context,
+            topics=topics,
+            trust=trust,
+            alert_stream=alert_stream,
+            heartbeat=heartbeat,
+            advice=advice,
+        )
+    except KafkaException as error:
+        said = settings_of.without_secrets(error.args[0].str(), dict(settings))
+        raise ConfigError(f"sources.{context.name}: the Kafka client refuses the settings: {said}") from None
+    try:
+        source.subscribe()
+        yield source
+    finally:
+        source.close()
