@@ -11,7 +11,7 @@ from hub.cli.output import emit, say
 from hub.errors import InvalidRequest
 
 if TYPE_CHECKING:
-    from hub.storage.deadletters import DeadLetter
+    from hub.storage.deadletters import DeadLetter, LetterKind
 
 group = typer.Typer(no_args_is_help=True, help="Look after messages that could not be used.")
 """Verbs below ``mmhub deadletter``."""
@@ -21,6 +21,9 @@ Digest = Annotated[str, typer.Argument(metavar="DIGEST", help="SHA-256 of the by
 
 Digests = Annotated[list[str] | None, typer.Argument(metavar="DIGEST...", help="Digests, or their first 8 or more digits.")]
 """What names some."""
+
+OfKind = Annotated[str | None, typer.Option("--kind", help="Only these: refused, or held for want of a schema.")]
+"""Which sort of dead letter."""
 
 EveryOne = Annotated[bool, typer.Option("--all", help="Every dead letter there is.")]
 """Instead of naming them."""
@@ -35,6 +38,7 @@ def register(app: typer.Typer) -> None:
 def list_(
     context: typer.Context,
     source: Annotated[str | None, typer.Option(help="Only those of this source.")] = None,
+    kind: OfKind = None,
     limit: Limit = 100,
     as_json: AsJson = False,
 ) -> None:
@@ -44,10 +48,10 @@ def list_(
     from hub.services import deadletters
 
     with open_database(settings) as store:
-        bodies = [_body(letter) for letter in deadletters.listing(store, source=source, limit=limit)]
+        bodies = [_body(letter) for letter in deadletters.listing(store, source=source, kind=_kind(kind), limit=limit)]
     if not as_json:
         bodies = [body | {"digest": body["digest"][:12]} for body in bodies]
-    present(bodies, ("digest", "source", "format", "tries", "last_at", "reason"), as_json=as_json)
+    present(bodies, ("digest", "kind", "source", "format", "tries", "last_at", "reason"), as_json=as_json)
 
 
 @group.command()
@@ -83,7 +87,9 @@ def show(
 
 
 @group.command()
-def replay(context: typer.Context, digests: Digests = None, every_one: EveryOne = False, as_json: AsJson = False) -> None:
+def replay(
+    context: typer.Context, digests: Digests = None, every_one: EveryOne = False, kind: OfKind = None, as_json: AsJson = False
+) -> None:
     """Take messages in again, after a fix. Exit code 1 if any is refused again."""
     settings = start(context)
     from hub.bootstrap import open_database, open_hub
@@ -91,7 +97,7 @@ def replay(context: typer.Context, digests: Digests = None, every_one: EveryOne 
 
     any_refused = False
     with open_database(settings) as store, open_hub(settings, store) as hub:
-        for letter in _chosen(store, digests, every_one=every_one):
+        for letter in _chosen(store, digests, every_one=every_one, kind=kind):
             outcome = deadletters.replay(store, hub.flow, letter.digest)
             any_refused |= outcome.kind == "rejected"
             said = {"digest": letter.digest, "state": outcome.state.value, "kind": outcome.kind, "reason": outcome.reason}
@@ -101,35 +107,46 @@ def replay(context: typer.Context, digests: Digests = None, every_one: EveryOne 
 
 
 @group.command()
-def drop(context: typer.Context, digests: Digests = None, every_one: EveryOne = False, as_json: AsJson = False) -> None:
+def drop(
+    context: typer.Context, digests: Digests = None, every_one: EveryOne = False, kind: OfKind = None, as_json: AsJson = False
+) -> None:
     """Take messages off the list for good; their bytes stay, and the books still say that they were refused."""
     settings = start(context)
     from hub.bootstrap import open_database
     from hub.services import deadletters
 
     with open_database(settings) as store:
-        for letter in _chosen(store, digests, every_one=every_one):
+        for letter in _chosen(store, digests, every_one=every_one, kind=kind):
             deadletters.drop(store, letter.digest)
             emit(_body(letter)) if as_json else say(f"dropped {letter.digest}")
 
 
-def _chosen(store: Any, digests: list[str] | None, *, every_one: bool) -> "list[DeadLetter]":
+def _chosen(store: Any, digests: list[str] | None, *, every_one: bool, kind: str | None) -> "list[DeadLetter]":
     """Return the letters that were named, all of them found before anything is done to one."""
     from hub.services import deadletters
 
-    if every_one == bool(digests):
-        raise InvalidRequest("name the dead letters by their digests, or say --all")
+    if (every_one or kind is not None) == bool(digests):
+        raise InvalidRequest("name the dead letters by their digests, or say --all or --kind")
     if digests:
         return list({letter.digest: letter for letter in (deadletters.show(store, digest).letter for digest in digests)}.values())
-    letters = deadletters.listing(store)
+    letters = deadletters.listing(store, kind=_kind(kind))
     if not letters:
         raise typer.Exit(EXIT_NOTHING_FOUND)
     return letters
 
 
+def _kind(name: str | None) -> "LetterKind | None":
+    from hub.storage.deadletters import LetterKind
+
+    if name is not None and name not in list(LetterKind):
+        raise InvalidRequest(f"--kind is {' or '.join(LetterKind)}, not {name!r}")
+    return None if name is None else LetterKind(name)
+
+
 def _body(letter: "DeadLetter") -> dict[str, Any]:
     return {
         "digest": letter.digest,
+        "kind": letter.kind.value,
         "source": letter.source,
         "reason": letter.reason,
         "format": letter.format,

@@ -6,7 +6,7 @@ from typing import Protocol
 from hub.errors import NotFound
 from hub.services.intake import Outcome
 from hub.storage import deadletters, envelopes
-from hub.storage.deadletters import DeadLetter
+from hub.storage.deadletters import DeadLetter, LetterKind
 from hub.storage.engine import Store
 from hub.storage.envelopes import RawMessage
 
@@ -19,10 +19,25 @@ class ShownLetter:
     message: RawMessage
 
 
-def listing(store: Store, *, source: str | None = None, limit: int | None = None) -> list[DeadLetter]:
+def listing(
+    store: Store, *, source: str | None = None, kind: LetterKind | None = None, limit: int | None = None
+) -> list[DeadLetter]:
     """Return the dead letters, the newest first."""
     with store.reading() as session:
-        return deadletters.listing(session, source=source, limit=limit)
+        return deadletters.listing(session, source=source, kind=kind, limit=limit)
+
+
+def held_alarm(store: Store) -> str | None:
+    """Return the sentence about held alerts that a person must read; None while there are none."""
+    with store.reading() as session:
+        number, sources = deadletters.held(session)
+    if not number:
+        return None
+    alerts = "1 alert is" if number == 1 else f"{number} alerts are"
+    return (
+        f"{alerts} held because nobody knows the schema ({', '.join(sources)}): put the schema into the folder schemas of "
+        "hub.data_dir or configure a registry, then `mmhub deadletter replay --kind held`"
+    )
 
 
 def show(store: Store, digest: str) -> ShownLetter:

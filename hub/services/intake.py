@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sqlalchemy.orm import Session
 
-from hub.errors import DecodeError, SkymapRefused, StorageError
+from hub.errors import DecodeError, SchemaUnknown, SkymapRefused, StorageError
 from hub.model.alert import AlertBatch
 from hub.model.envelope import Envelope, Trust
 from hub.model.event import StoredNotice, assemble
@@ -27,6 +27,7 @@ from hub.science.localization import localization_from_skymap, localize
 from hub.science.skymap_rules import peak_disagrees
 from hub.services.correlation import EVENT_JOB
 from hub.storage import contexts, deadletters, envelopes, events, jobs, localizations, notices, outbox
+from hub.storage.deadletters import LetterKind
 from hub.storage.engine import Store
 from hub.storage.envelopes import MessageState
 from hub.storage.notices import Addition
@@ -173,6 +174,8 @@ class Intake:
                     return self._container(envelope, run)
                 case DecodedContext() as context:
                     return self._context(envelope, context)
+        except SchemaUnknown as error:
+            return self._refuse(envelope, error.reason, error.format, LetterKind.HELD)
         except DecodeError as error:
             return self._refuse(envelope, error.reason, error.format)
         except StorageError:
@@ -200,16 +203,27 @@ class Intake:
             envelopes.finish(session, envelope.digest, envelope.source, MessageState.STORED)
         return Outcome(state=MessageState.STORED, kind=context.kind)
 
-    def _refuse(self, envelope: Envelope, reason: str, wire_format: str | None) -> Outcome:
+    def _refuse(
+        self, envelope: Envelope, reason: str, wire_format: str | None, kind: LetterKind = LetterKind.REFUSED
+    ) -> Outcome:
         """Keep the bytes with the reason."""
         with self._store.transaction() as session:
-            self._dead_letter(session, envelope, reason, wire_format)
+            self._dead_letter(session, envelope, reason, wire_format, kind)
             envelopes.finish(session, envelope.digest, envelope.source, MessageState.DEAD)
         return Outcome(state=MessageState.DEAD, kind="rejected", reason=reason)
 
-    def _dead_letter(self, session: Session, envelope: Envelope, reason: str, wire_format: str | None) -> bool:
-        log.warning("message refused", source=envelope.source, digest=envelope.digest, reason=reason)
-        return deadletters.add(session, envelope, reason=reason, format=wire_format, adapter_version=VERSION, at=self._clock())
+    def _dead_letter(
+        self,
+        session: Session,
+        envelope: Envelope,
+        reason: str,
+        wire_format: str | None,
+        kind: LetterKind = LetterKind.REFUSED,
+    ) -> bool:
+        log.warning("message refused", source=envelope.source, digest=envelope.digest, kind=kind.value, reason=reason)
+        return deadletters.add(
+            session, envelope, reason=reason, format=wire_format, adapter_version=VERSION, at=self._clock(), kind=kind
+        )
 
     # ------------------------------------------------------------------------------------------------------------ notices
 
@@ -295,9 +309,12 @@ class Intake:
                 return
             rows = AlertRows(batches=(), message_index=(), refused=((0, f"internal error: {type(error).__name__}"),))
         n_rows, n_new, fresh = self._append(rows, batch, run)
-        refused = _reasons(rows)
+        refused, held = _reasons(rows), {index for index, _ in rows.held}
         with self._store.transaction() as session:
-            letters = sum(self._dead_letter(session, batch[index], reason, None) for index, reason in refused.items())
+            letters = sum(
+                self._dead_letter(session, batch[index], reason, None, LetterKind.HELD if index in held else LetterKind.REFUSED)
+                for index, reason in refused.items()
+            )
             envelopes.count_alerts(
                 session,
                 batch[0].source,
@@ -323,7 +340,7 @@ class Intake:
                 deliveries = envelopes.release(session, envelope.digest, envelope.source)
                 added, repeats = n_rows - 1, deliveries - 1
             else:
-                self._dead_letter(session, envelope, reason, None)
+                self._dead_letter(session, envelope, reason, None, LetterKind.HELD if rows.held else LetterKind.REFUSED)
                 envelopes.finish(session, envelope.digest, envelope.source, MessageState.DEAD)
                 deliveries, added, repeats = 1, n_rows, 0
             if deliveries:  # else another worker has booked it
@@ -389,9 +406,9 @@ def event_id_of(notice: Notice) -> str | None:
 
 
 def _reasons(rows: AlertRows) -> dict[int, str]:
-    """Return for each refused message one sentence; of a container with several refused alerts the first, and how many more."""
+    """Return one sentence for each refused or held message; of several refused alerts of a container the first, and how many more."""
     found: dict[int, list[str]] = {}
-    for index, reason in rows.refused:
+    for index, reason in (*rows.refused, *rows.held):
         found.setdefault(index, []).append(reason)
     return {
         index: reasons[0] if len(reasons) == 1 else f"{reasons[0]} (and {len(reasons) - 1} more of its alerts)"
