@@ -111,6 +111,21 @@ def parse(text: str) -> Filter:
     return Filter(tuple(clauses))
 
 
+def checked(text: str) -> str:
+    """Return a filter as it is written, for an options model.
+
+    Raises
+    ------
+    ValueError
+        It means none; the sentence says what is wrong.
+    """
+    try:
+        parse(text)
+    except InvalidRequest as error:
+        raise ValueError(str(error)) from error
+    return text
+
+
 def passes(filters: Sequence[Filter], traits: Traits) -> bool:
     """Return whether an event passes one of some filters; where there are none, everything passes."""
     return not filters or any(wanted.passes(traits) for wanted in filters)
