@@ -1,12 +1,14 @@
 """One object as the counterpart of one event under one hypothesis: a pure function of everything known."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from hub.model.alert import AlertBatch
 from hub.model.coincidence import Candidate, PairState, Score
+from hub.model.coverage import Coverage
 from hub.model.event import EventState
 from hub.model.instant import Instant
 from hub.model.sky import Localization
@@ -21,7 +23,9 @@ VARIABLE_DETECTIONS = 10
 """... and detected at least so often, is recorded as a known variable: a star or an active nucleus, no recent supernova."""
 
 
-def evaluate(target: Target, alerts: AlertBatch, localizations: Mapping[str, Localization]) -> Candidate | None:
+def evaluate(
+    target: Target, alerts: AlertBatch, localizations: Mapping[str, Localization], coverage: Coverage = Coverage()
+) -> Candidate | None:
     """Return the candidate that all alerts of one object make for a target; None where none of them ever fitted.
 
     It is open where the event stands and the object fits the event's *current* time, map and classification, else withdrawn. Its
@@ -35,6 +39,9 @@ def evaluate(target: Target, alerts: AlertBatch, localizations: Mapping[str, Loc
         All alerts of one object.
     localizations
         The same maps by id, for their distances.
+    coverage
+        What is heard of the survey: statistics that suppose the full stream are left out where there is only a part of it, and
+        the reasons say so.
     """
     hypothesis = target.hypothesis
     matched = np.flatnonzero(match(alerts, target))
@@ -49,7 +56,9 @@ def evaluate(target: Target, alerts: AlertBatch, localizations: Mapping[str, Loc
     pixel = fitting.hpx29[best : best + 1]
     current = target.event.localization_id
     context = _context(target, fitting, pixel, first, localizations[current] if current is not None else None)
-    score, scores, reasons = rank(context)
+    streams = coverage.of(alerts.survey)
+    tells_past = not streams or any(one.tells_past for one in streams)
+    score, scores, reasons = rank(replace(context, is_filtered=coverage.is_filtered(alerts.survey), tells_past=tells_past))
     return Candidate(
         event_id=target.event.event_id,
         survey=alerts.survey,
@@ -66,7 +75,7 @@ def evaluate(target: Target, alerts: AlertBatch, localizations: Mapping[str, Loc
         level=context.level,
         score=score,
         scores=(*scores, _level_3d()),
-        reasons=reasons,
+        reasons=(*reasons, *(f"coverage: {remark}" for remark in coverage.remarks(alerts.survey))),
         flags=_flags(target, alerts, first),
     )
 

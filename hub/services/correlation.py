@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 from hub.errors import StorageError
 from hub.model.alert import AlertBatch
 from hub.model.coincidence import Candidate, Coincidence, Member, MemberKind, PairState, Score, coincidence_id
+from hub.model.coverage import Coverage
 from hub.model.event import Event
 from hub.model.instant import Instant
 from hub.ports import AlertHistory, Clock
@@ -75,6 +76,7 @@ class Correlation:
         announcements: Announcements,
         followups: FollowupService | None,
         clock: Clock,
+        coverage: Coverage = Coverage(),
     ) -> None:
         self._store = store
         self._history = history
@@ -84,6 +86,7 @@ class Correlation:
         self._announcements = announcements
         self._followups = followups
         self._clock = clock
+        self._coverage = coverage
 
     def run_jobs(self) -> CorrelationReport:
         """Correlate every event whose notices changed, until no job is left that can be done.
@@ -214,7 +217,9 @@ class Correlation:
         for survey, object_ids in by_survey.items():
             for alerts in _by_object(self._history.of_objects(survey, object_ids)):
                 found = [
-                    one for target in targets if (one := candidate_science.evaluate(target, alerts, localizations)) is not None
+                    one
+                    for target in targets
+                    if (one := candidate_science.evaluate(target, alerts, localizations, self._coverage)) is not None
                 ]
                 changed = sum(self._save_candidate(session, one) for one in found)
                 hypotheses = {target.hypothesis.name: target.hypothesis for target in targets}

@@ -28,6 +28,12 @@ class Context:
     dist_mean_mpc: float | None
     dist_std_mpc: float | None
 
+    is_filtered: bool = False
+    """Whether the survey is heard through filters only: its unrelated objects are then not those of the full stream."""
+
+    tells_past: bool = True
+    """Whether the alerts say when the object was first detected."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Term:
