@@ -1,7 +1,7 @@
 """What the core asks of the outside world."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 
 from hub.errors import DecodeError
 from hub.model.alert import AlertBatch, AlertDetail
+from hub.model.annotation import ReportedObject
+from hub.model.circular import Circular
 from hub.model.coincidence import Coincidence, MemberKind
 from hub.model.envelope import Envelope
 from hub.model.followup import Intent
@@ -49,6 +51,12 @@ class DecodedContext:
 
     summary: dict[str, Any] = field(default_factory=dict)
     """Facts for a listing, JSON values."""
+
+    circular: Circular | None = None
+    """The circular, where it is one and has a number."""
+
+    reports: Iterable[ReportedObject] = ()
+    """Objects of a registry of transients; can be gone through more than once, and is read row by row."""
 
 
 Decoded = DecodedNotice | DecodedAlerts | DecodedContext

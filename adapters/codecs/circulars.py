@@ -6,6 +6,7 @@ from typing import Any
 
 from adapters.codecs.json_fields import Fields
 from hub.errors import DecodeError
+from hub.model.circular import Circular
 from hub.model.instant import Instant
 from hub.ports import DecodedContext
 
@@ -35,16 +36,33 @@ def decode_json(message: Mapping[str, Any]) -> DecodedContext:
     subject, body = fields.text("subject"), fields.peek("body")
     if subject is None or not isinstance(body, str):
         raise DecodeError("the circular has no subject or no body", format=FORMAT_JSON)
-    created_ms = fields.number("createdOn")
+    number, created = _whole(fields.number("circularId")), _of_unix_ms(fields.number("createdOn"))
+    event_name, submitter = fields.text("eventId"), fields.text("submitter")
+    circular = None
+    if number is not None:
+        circular = Circular(
+            circular_id=number,
+            version=_whole(fields.number("version")) or 1,
+            subject=subject,
+            body=body,
+            submitter=submitter,
+            created_at=created,
+            event_name=event_name,
+            text_format="text/markdown" if fields.text("format") == "text/markdown" else "text/plain",
+            bibcode=fields.text("bibcode"),
+            edited_by=fields.text("editedBy"),
+            edited_at=_of_unix_ms(fields.number("editedOn")),
+        )
     summary = {
-        "circular_id": _whole(fields.number("circularId")),
+        "circular_id": number,
+        "version": circular.version if circular else None,
         "subject": subject,
-        "event_name": fields.text("eventId"),
-        "submitter": fields.text("submitter"),
-        "created_at": _iso_of_unix_ms(created_ms),
+        "event_name": event_name,
+        "submitter": submitter,
+        "created_at": created.to_utc_iso() if created else None,
         "n_characters": len(body),
     }
-    return DecodedContext(kind="circular", format=FORMAT_JSON, summary=summary)
+    return DecodedContext(kind="circular", format=FORMAT_JSON, summary=summary, circular=circular)
 
 
 def is_text_circular(payload: bytes) -> bool:
@@ -69,34 +87,39 @@ def decode_text(payload: bytes) -> DecodedContext:
     number, subject = found.get("NUMBER", ""), found.get("SUBJECT")
     if not number.isascii() or not number.isdigit() or len(number) > 9 or not subject:
         raise DecodeError("the circular has no number or no subject", format=FORMAT_TEXT)
+    created = _of_gcn_date(found.get("DATE", ""))
+    circular = Circular(
+        circular_id=int(number), version=1, subject=subject, body=body, submitter=found.get("FROM"), created_at=created
+    )
     summary = {
-        "circular_id": int(number),
+        "circular_id": circular.circular_id,
+        "version": circular.version,
         "subject": subject,
         "event_name": None,
-        "submitter": found.get("FROM"),
-        "created_at": _iso_of_gcn_date(found.get("DATE", "")),
+        "submitter": circular.submitter,
+        "created_at": created.to_utc_iso() if created else None,
         "n_characters": len(body),
     }
-    return DecodedContext(kind="circular", format=FORMAT_TEXT, summary=summary)
+    return DecodedContext(kind="circular", format=FORMAT_TEXT, summary=summary, circular=circular)
 
 
 def _whole(number: float | None) -> int | None:
     return int(number) if number is not None and 0 <= number < 2**31 else None
 
 
-def _iso_of_unix_ms(milliseconds: float | None) -> str | None:
+def _of_unix_ms(milliseconds: float | None) -> Instant | None:
     if milliseconds is None or not 1e11 < milliseconds < 7e12:  # 1973 to 2191
         return None
-    return Instant.from_unix_s(milliseconds / 1000.0).to_utc_iso()
+    return Instant.from_unix_s(milliseconds / 1000.0)
 
 
-def _iso_of_gcn_date(text: str) -> str | None:
+def _of_gcn_date(text: str) -> Instant | None:
     """Return the UTC time of ``98/04/03 07:10:15 GMT``; two-digit years from 90 on lie in the last century."""
     match = re.fullmatch(r"(\d\d)/(\d\d)/(\d\d) (\d\d:\d\d:\d\d) GMT", text)
     if match is None:
         return None
     century = "19" if int(match[1]) >= 90 else "20"
     try:
-        return Instant.from_utc_iso(f"{century}{match[1]}-{match[2]}-{match[3]}T{match[4]}").to_utc_iso()
+        return Instant.from_utc_iso(f"{century}{match[1]}-{match[2]}-{match[3]}T{match[4]}")
     except ValueError:
         return None

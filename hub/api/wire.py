@@ -67,6 +67,123 @@ class Position(Wire):
     systematic_included: bool | None
 
 
+class Annotation(Wire):
+    """What somebody says about an event, an object or a place."""
+
+    annotation_id: str
+    target_kind: str = Field(description="event, object or position")
+    target_id: str
+    kind: str = Field(description="classification, redshift, position, name, host or candidate")
+    value: dict[str, Any]
+    source: str = Field(description="TNS, gcn-circular, or the name of a broker")
+    source_ref: str = Field(description="Of what of that source: an object there, a circular's number, an alert")
+    version: str
+    stated_at: Time | None
+    received_at: Time
+    state: str = Field(description="stated by its source; proposed out of free text, then accepted or rejected by a person")
+    is_current: bool = Field(description="False where a newer version of the same thing has been heard")
+    ra_deg: float | None
+    dec_deg: float | None
+    provenance: dict[str, Any] = Field(description="Of a proposal: circular, version, first and last character, quoted line")
+    decided_by: str | None
+    decided_at: Time | None
+    note: str
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "annotation_id": "000000000000000000000000",
+                    "target_kind": "position",
+                    "target_id": "AT 2017gfo",
+                    "kind": "redshift",
+                    "value": {"z": 0.0098},
+                    "source": "TNS",
+                    "source_ref": "2017gfo",
+                    "version": "2017-08-18 12:00:00",
+                    "stated_at": "2017-08-18T12:00:00.000000Z",
+                    "received_at": "2017-08-18T13:00:00.000000Z",
+                    "state": "stated",
+                    "is_current": True,
+                    "ra_deg": 197.4504,
+                    "dec_deg": -23.3815,
+                    "provenance": {},
+                    "decided_by": None,
+                    "decided_at": None,
+                    "note": "",
+                }
+            ]
+        }
+    )
+
+
+class Decision(Wire):
+    """What a person decided about a proposal."""
+
+    state: str
+    by: str
+    at: Time
+    note: str
+
+
+class AnnotationWithDecisions(Annotation):
+    """An annotation with every decision about it, the first one first."""
+
+    decisions: list[Decision]
+
+
+class Circular(Wire):
+    """A circular without its text, in its newest version."""
+
+    circular_id: int
+    version: int
+    subject: str
+    submitter: str | None
+    created_at: Time | None
+    edited_at: Time | None
+    edited_by: str | None
+    bibcode: str | None
+    event_name: str | None = Field(description="As the archive derived it")
+    event_ids: list[str] = Field(description="Events of this hub that it is about")
+    format: str
+    n_characters: int
+    is_latest: bool
+    is_trusted: bool
+    received_at: Time
+    raw_sha256: str
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "circular_id": 40001,
+                    "version": 1,
+                    "subject": "GRB 260301A: nothing seen",
+                    "submitter": "A. Nobody at Nowhere",
+                    "created_at": "2026-03-01T01:53:20.000000Z",
+                    "edited_at": None,
+                    "edited_by": None,
+                    "bibcode": None,
+                    "event_name": "GRB 260301A",
+                    "event_ids": ["Fermi-794023391"],
+                    "format": "text/plain",
+                    "n_characters": 26,
+                    "is_latest": True,
+                    "is_trusted": True,
+                    "received_at": "2026-03-01T01:53:25.000000Z",
+                    "raw_sha256": "0000000000000000000000000000000000000000000000000000000000000000",
+                }
+            ]
+        }
+    )
+
+
+class CircularWithText(Circular):
+    """One version of a circular; its text is a stranger's, to be shown as text and never as markup."""
+
+    body: str
+
+
 class Event(Position):
     """One event as one observatory sees it now."""
 
@@ -78,6 +195,7 @@ class Event(Position):
     role: str
     stage: str
     state: str
+    significance: str = Field(description="The observatory's own grade: significant, low, sub_threshold or unstated")
     is_live: bool = Field(description="False for tests, mocks and whatever came from an untrusted source")
     t0: Time | None
     far_hz: float | None = Field(description="False-alarm rate, 1/s")
@@ -89,6 +207,7 @@ class Event(Position):
     n_versions: int
     localization_id: str | None
     skymap: SkymapNumbers | None
+    annotations: list[Annotation] = Field(description="Stated or accepted; proposals are at /annotations")
 
     model_config = ConfigDict(
         json_schema_extra={
@@ -102,6 +221,7 @@ class Event(Position):
                     "role": "observation",
                     "stage": "update",
                     "state": "active",
+                    "significance": "significant",
                     "is_live": True,
                     "t0": "2017-08-17T12:41:04.400000Z",
                     "ra_deg": None,
@@ -118,6 +238,7 @@ class Event(Position):
                     "n_versions": 3,
                     "localization_id": "00000000000000000000000000000000",
                     "skymap": None,
+                    "annotations": [],
                 }
             ]
         }
@@ -154,6 +275,7 @@ class Version(Position):
     properties: dict[str, Any]
     vetoes: list[str]
     cites: list[Citation]
+    significance: str
     is_live: bool
     is_trusted: bool
     raw_sha256: str
@@ -276,6 +398,7 @@ class Candidate(Wire):
     scores: list[Score]
     reasons: list[str]
     flags: list[str]
+    annotations: list[Annotation] = Field(description="Stated or accepted, by the object's name or within 3 arcseconds")
 
     model_config = ConfigDict(
         json_schema_extra={
@@ -299,6 +422,7 @@ class Candidate(Wire):
                     "scores": [],
                     "reasons": ["it fades by 0.9 mag/d"],
                     "flags": [],
+                    "annotations": [],
                 }
             ]
         }
@@ -499,3 +623,35 @@ class Problem(Wire):
     instance: str
     errors: list[ProblemField] | None = None
     error_id: str | None = Field(default=None, description="Stands in the hub's log beside the reason")
+    scope: str | None = Field(default=None, description="What the token would need")
+    notice_id: str | None = Field(default=None, description="The notice that the hub has already")
+    event_id: str | None = Field(default=None, description="Its event")
+    digest: str | None = Field(default=None, description="SHA-256 of what was refused and kept among the dead letters")
+
+
+class Submitted(Wire):
+    """A message that the hub has taken in; it is durable, what follows from it is being worked out."""
+
+    state: str
+    kind: str = Field(description="notice; circular and others for what is kept but is no notice")
+    notice_id: str | None
+    event_id: str | None
+    is_revision: bool = Field(description="The hub has another notice of the same identity, with other bytes")
+    is_trusted: bool = Field(description="Whether it may lead to announcements and follow-up")
+    digest: str = Field(description="SHA-256 of the body")
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "state": "stored",
+                    "kind": "notice",
+                    "notice_id": "0123456789abcdef0123456789abcdef",
+                    "event_id": "Fermi-524666471",
+                    "is_revision": False,
+                    "is_trusted": False,
+                    "digest": "00" * 32,
+                }
+            ]
+        }
+    )

@@ -7,6 +7,7 @@ from typing import Any
 
 from hub.model.instant import Instant
 from hub.model.notice import STAGE_ORDER, EventClass, Messenger, Notice, Role, Stage
+from hub.model.significance import Significance, significance_of_all
 from hub.model.sky import StatedPosition
 
 
@@ -87,6 +88,9 @@ class Event:
     is_live: bool = False
     """All notices are live and from trusted sources."""
 
+    significance: Significance = Significance.UNSTATED
+    """The observatory's own grade, by the newest notice that states one."""
+
     @property
     def current(self) -> StoredNotice:
         """The newest notice in issue order; where a trusted source spoke, the newest of trusted ones."""
@@ -159,6 +163,7 @@ def assemble(event_id: str, notices: Sequence[StoredNotice]) -> Event:
         vetoes=classified[-1].vetoes if classified else (),
         depends_on=tuple(sorted({name for notice in said for name in notice.depends_on})),
         is_live=all(stored.notice.is_live and stored.is_trusted for stored in counted),
+        significance=significance_of_all(content),
     )
 
 

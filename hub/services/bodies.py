@@ -15,6 +15,7 @@ from hub.model.event import Event, Version
 from hub.model.followup import Intent, Submission, Transition, Visibility
 from hub.model.instant import Instant
 from hub.model.notice import Citation
+from hub.model.significance import significance_of
 from hub.model.sky import Localization, SkymapSummary, StatedPosition
 from hub.storage.envelopes import SourceCounts, law_holds
 from hub.storage.outbox import OutboxEntry
@@ -37,6 +38,7 @@ def event_body(event: Event, skymap: SkymapSummary | None) -> Body:
         "role": event.role.value,
         "stage": event.current.notice.stage.value,
         "state": event.state.value,
+        "significance": event.significance.value,
         "is_live": event.is_live,
         "t0": utc(event.t0),
         **_position(event.position),
@@ -77,6 +79,7 @@ def version_body(event_id: str, version: Version) -> Body:
         "properties": jsonable(notice.properties),
         "vetoes": jsonable(notice.vetoes),
         "cites": [citation_body(citation) for citation in notice.cites],
+        "significance": significance_of(notice).value,
         "is_live": notice.is_live,
         "is_trusted": stored.is_trusted,
         "raw_sha256": stored.digest,

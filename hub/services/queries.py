@@ -7,12 +7,14 @@ from typing import Any, TypeVar
 from sqlalchemy.orm import Session
 
 from hub.errors import NotFound
-from hub.model.coincidence import PairState
+from hub.model.coincidence import Candidate, PairState
 from hub.model.event import Event, EventState, Version
 from hub.model.followup import RequestState
 from hub.model.instant import Instant
 from hub.model.notice import EventClass, Messenger
+from hub.model.significance import Significance
 from hub.model.sky import Localization
+from hub.services import annotation_bodies
 from hub.services.bodies import (
     Body,
     candidate_body,
@@ -62,6 +64,7 @@ def event_page(
     messengers: Sequence[Messenger] | None = None,
     event_classes: Sequence[EventClass] | None = None,
     state: EventState | None = None,
+    significances: Sequence[Significance] | None = None,
     live_only: bool = False,
     since: Instant | None = None,
     until: Instant | None = None,
@@ -75,6 +78,7 @@ def event_page(
         messengers=messengers,
         event_classes=event_classes,
         state=state,
+        significances=significances,
         live_only=live_only,
         t0_from=since,
         t0_to=until,
@@ -246,13 +250,13 @@ def candidate_page(
         limit=limit + 1,
         before=before,
     )
-    return _page(found, limit, candidate_body, candidates.key)
+    return _page(found, limit, lambda one: _candidate(session, one), candidates.key)
 
 
 def ranked_candidates(session: Session, name: str, *, limit: int) -> list[Body]:
     """Return the open candidates of an event, best first, each with its rank from 1; raises `NotFound` without such an event."""
     found = candidates.of_event(session, find_event(session, name).event_id, state=PairState.OPEN, limit=limit)
-    return [candidate_body(one, rank) for rank, one in enumerate(found, start=1)]
+    return [_candidate(session, one, rank) for rank, one in enumerate(found, start=1)]
 
 
 # ------------------------------------------------------------------------------------------------------------- what goes out
@@ -321,7 +325,13 @@ def health(session: Session) -> Body:
 
 
 def _event(session: Session, one: Event) -> Body:
-    return event_body(one, localizations.summary(session, one.localization_id) if one.localization_id else None)
+    skymap = localizations.summary(session, one.localization_id) if one.localization_id else None
+    return {**event_body(one, skymap), "annotations": annotation_bodies.of_event(session, one)}
+
+
+def _candidate(session: Session, one: Candidate, rank: int | None = None) -> Body:
+    said = annotation_bodies.of_object(session, one.survey, one.object_id, one.ra_deg, one.dec_deg)
+    return {**candidate_body(one, rank), "annotations": said}
 
 
 def _canonical(session: Session, name: str | None) -> str | None:

@@ -9,6 +9,7 @@ from sqlmodel import col
 from hub.model.event import Event, EventState
 from hub.model.instant import Instant
 from hub.model.notice import EventClass, Messenger
+from hub.model.significance import Significance
 from hub.storage.jsonable import dump, load
 from hub.storage.paging import Order, after, contains, ordering
 from hub.storage.tables import EventAliasRow, EventRow
@@ -35,6 +36,7 @@ def save(session: Session, event: Event) -> None:
         "messenger": event.messenger.value,
         "event_class": event.event_class.value,
         "state": event.state.value,
+        "significance": event.significance.value,
         "is_live": event.is_live,
         "t0_tai_us": event.t0.tai_us if event.t0 else None,
         "first_t0_tai_us": min(times, default=None),
@@ -100,6 +102,7 @@ def search(
     messengers: Sequence[Messenger] | None = None,
     event_classes: Sequence[EventClass] | None = None,
     state: EventState | None = None,
+    significances: Sequence[Significance] | None = None,
     live_only: bool = False,
     t0_from: Instant | None = None,
     t0_to: Instant | None = None,
@@ -119,6 +122,8 @@ def search(
         statement = statement.where(col(EventRow.event_class).in_([one.value for one in event_classes]))
     if state is not None:
         statement = statement.where(col(EventRow.state) == state.value)
+    if significances is not None:
+        statement = statement.where(col(EventRow.significance).in_([one.value for one in significances]))
     if live_only:
         statement = statement.where(col(EventRow.is_live).is_(True))
     if t0_from is not None:

@@ -168,6 +168,7 @@ class EventRow(Base, table=True):
     messenger: str
     event_class: str
     state: str
+    significance: str
     is_live: bool
     t0_tai_us: int | None = Field(sa_type=BigInteger)
     first_t0_tai_us: int | None = Field(sa_type=BigInteger)

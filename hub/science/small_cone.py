@@ -1,0 +1,60 @@
+"""Cones of a few arcseconds: the coarse cells that hold them, and exact separations."""
+
+import math
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hub.science.healpix import pixels29
+
+CELL_ORDER = 14
+"""HEALPix order of the cells in which places are looked up: pixels of 13 arcseconds."""
+
+LARGEST_ARCSEC = 6.0
+"""Radius up to which `cells_around` finds every cell: less than half a pixel."""
+
+_SHIFT = 2 * (29 - CELL_ORDER)
+_MARGIN = 1.5
+_DIRECTIONS = 32
+
+
+def cell_of(ra_deg: float, dec_deg: float) -> int:
+    """Return the cell of a place (ICRS, NESTED)."""
+    return int(pixels29(np.array([ra_deg]), np.array([dec_deg]))[0] >> _SHIFT)
+
+
+def cells_around(ra_deg: float, dec_deg: float, radius_arcsec: float) -> list[int]:
+    """Return the cells that a cone touches, and perhaps a neighbour.
+
+    They are those of the centre and of a ring half as wide again: a corner of a cell that reaches into the cone is, at the ring,
+    wider than the spacing of the points there. Exact also at the poles.
+
+    Raises
+    ------
+    ValueError
+        The radius is larger than `LARGEST_ARCSEC`.
+    """
+    if radius_arcsec > LARGEST_ARCSEC:
+        raise ValueError(f"a cone of {radius_arcsec:g} arcsec is too wide for this index")
+    centre = _unit(ra_deg, dec_deg)
+    east = np.cross([0.0, 0.0, 1.0], centre) if abs(centre[2]) < 0.9 else np.cross([1.0, 0.0, 0.0], centre)
+    east /= np.linalg.norm(east)
+    north = np.cross(centre, east)
+    angles = np.linspace(0.0, 2 * np.pi, _DIRECTIONS, endpoint=False)
+    radius = np.radians(_MARGIN * radius_arcsec / 3600)
+    ring = centre + radius * (np.outer(np.cos(angles), east) + np.outer(np.sin(angles), north))
+    points = np.vstack([centre, ring])
+    ra = np.degrees(np.arctan2(points[:, 1], points[:, 0])) % 360.0
+    dec = np.degrees(np.arctan2(points[:, 2], np.hypot(points[:, 0], points[:, 1])))
+    return sorted({int(cell) for cell in pixels29(ra, dec) >> _SHIFT})
+
+
+def separation_arcsec(ra1_deg: float, dec1_deg: float, ra2_deg: float, dec2_deg: float) -> float:
+    """Return the angle between two places, arcseconds; exact for small angles."""
+    chord = float(np.linalg.norm(_unit(ra1_deg, dec1_deg) - _unit(ra2_deg, dec2_deg)))
+    return math.degrees(2 * math.asin(min(1.0, chord / 2))) * 3600
+
+
+def _unit(ra_deg: float, dec_deg: float) -> NDArray[np.float64]:
+    ra, dec = np.radians(ra_deg), np.radians(dec_deg)
+    return np.array([np.cos(dec) * np.cos(ra), np.cos(dec) * np.sin(ra), np.sin(dec)])
