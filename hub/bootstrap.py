@@ -12,6 +12,9 @@ from sqlalchemy.exc import DatabaseError
 
 from adapters import catalogue
 from adapters.codecs.decoder import WireDecoder
+from adapters.codecs.gcn_unified.writer import GcnUnifiedRenderer
+from adapters.codecs.hub_avro import HubAvroRenderer
+from adapters.codecs.hub_json import HubJsonRenderer
 from adapters.codecs.voevent.writer import VoeventRenderer
 from adapters.networks.simulated import SimulatedNetwork, SimulatedOptions
 from hub.config import DestinationSection, Settings, SourceSection
@@ -22,7 +25,7 @@ from hub.resources import read_text
 from hub.science.rules import load_rules
 from hub.science.skymap_fits import SkymapWorker
 from hub.science.visibility import load_sites
-from hub.services.announcement import Announcements, AnnouncementSettings, Route
+from hub.services.announcement import Announcements, AnnouncementSettings
 from hub.services.correlation import Correlation
 from hub.services.dispatch import Dispatch
 from hub.services.flow import Flow
@@ -30,6 +33,8 @@ from hub.services.followup import FollowupService
 from hub.services.followup_policy import FollowupSettings, RequestPolicy
 from hub.services.intake import Intake, IntakeSettings
 from hub.services.maps import MapCache
+from hub.services.relay import Relay
+from hub.services.routes import Route
 from hub.storage import incidents
 from hub.storage.alert_history import SqlAlertHistory
 from hub.storage.engine import Store, open_store, upgrade
@@ -90,7 +95,12 @@ def open_history(store: Store) -> AlertHistory:
     return SqlAlertHistory(store)
 
 
-RENDERERS: Mapping[str, Callable[[], Renderer]] = {"voevent": VoeventRenderer}
+RENDERERS: Mapping[str, Callable[[], Renderer]] = {
+    "voevent": VoeventRenderer,
+    "hub-json": HubJsonRenderer,
+    "hub-avro": HubAvroRenderer,
+    "gcn-unified": GcnUnifiedRenderer,
+}
 """How announcements can be written, by the word of the settings."""
 
 DEMO_MARK = "demo-database"
@@ -141,6 +151,7 @@ def open_hub(
     maps = MapCache()
     rules = load_rules(read_text("conf/coincidence.toml"))
     followups = _followups(settings, store, tells, seed)
+    routes = routes_of(settings)
     with ExitStack() as stack:
         reader = skymaps if skymaps is not None else stack.enter_context(open_skymap_reader(settings))
         if sinks is None:
@@ -152,7 +163,8 @@ def open_hub(
             skymaps=reader,
             history=history,
             clock=tells,
-            settings=IntakeSettings(authority=settings.hub.authority),
+            settings=IntakeSettings(authority=settings.hub.authority, echo_of=_echo_of(settings)),
+            relay=Relay(routes),
         )
         correlation = Correlation(
             store=store,
@@ -161,17 +173,36 @@ def open_hub(
             maps=maps,
             announcements=Announcements(
                 settings=AnnouncementSettings(authority=settings.hub.authority, enabled=settings.announce.enabled),
-                routes=tuple(
-                    Route(destination=name, renderer=RENDERERS[one.format](), subjects=frozenset(one.subjects))
-                    for name, one in enabled_destinations(settings).items()
-                ),
+                routes=routes,
             ),
             followups=followups,
             clock=tells,
         )
         dispatch = Dispatch(store=store, sinks=sinks, clock=tells)
+        stack.callback(dispatch.release_all)
         flow = Flow(intake=intake, correlation=correlation, dispatch=dispatch, followups=followups)
         yield Hub(store=store, history=history, flow=flow, followups=followups, maps=maps)
+
+
+def routes_of(settings: Settings) -> tuple[Route, ...]:
+    """Return where messages go to; destinations of one format share their renderer."""
+    renderers: dict[str, Renderer] = {}
+    return tuple(
+        Route(
+            destination=name,
+            renderer=renderers.setdefault(one.format, RENDERERS[one.format]()),
+            subjects=frozenset(one.subjects),
+            relay=one.relay,
+            relay_roles=frozenset(one.relay_roles),
+            echo_within_s=one.echo_within_s,
+        )
+        for name, one in enabled_destinations(settings).items()
+    )
+
+
+def _echo_of(settings: Settings) -> dict[str, str]:
+    """Return for each source that listens to one of the destinations which one."""
+    return {name: one.echo_of for name, one in settings.sources.items() if one.echo_of}
 
 
 def _followups(settings: Settings, store: Store, clock: Clock, seed: int) -> FollowupService:

@@ -1,4 +1,4 @@
-"""A coincidence version becomes a VOEvent in the outbox."""
+"""A coincidence version becomes messages in the outbox: one for each destination, in its format."""
 
 import math
 from collections.abc import Sequence
@@ -10,10 +10,11 @@ from sqlalchemy.orm import Session
 from hub.model.coincidence import Candidate, Coincidence, PairState
 from hub.model.event import Event, believed
 from hub.model.instant import Instant
-from hub.model.notice import Citation, CiteKind, Role
+from hub.model.notice import Citation, CiteKind
 from hub.model.outgoing import Outgoing
 from hub.model.sky import Localization
 from hub.ports import Announcement, Renderer
+from hub.services.routes import Route
 from hub.storage import outbox
 
 OBJECT_RADIUS_DEG = 1.0 / 3600.0
@@ -29,18 +30,6 @@ class AnnouncementSettings:
 
     enabled: bool = True
     """Whether anything leaves at all."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Route:
-    """One destination of announcements."""
-
-    destination: str
-    """Name of the sink."""
-
-    renderer: Renderer
-    subjects: frozenset[str] = frozenset({"coincidence", "candidate", "retraction"})
-    """What goes there, as `Outgoing.subject` calls it."""
 
 
 class Announcements:
@@ -62,18 +51,18 @@ class Announcements:
         events: tuple[Event, ...],
         localizations: tuple[Localization | None, ...],
         candidate: Candidate | None,
-    ) -> Outgoing | None:
-        """Put the VOEvent of a new coincidence version into the outbox; None where nothing may or need be said.
+    ) -> tuple[Outgoing, ...]:
+        """Put a new coincidence version into the outbox for each destination; return what was put there, which may be nothing.
 
         An open live pair is announced and supersedes our former message. A pair that is withdrawn, or that turned out to be no
-        live one, retracts our former message; where there is none, nothing leaves.
+        live one, retracts our former message, wherever one about the pair was sent to; where there is none, nothing leaves.
         """
         former = self._former(session, coincidence)
         is_retraction = coincidence.state is PairState.WITHDRAWN or not coincidence.is_live
         if not self._settings.enabled:
-            return None
+            return ()
         if is_retraction and (former is None or _retracts(former)):
-            return None
+            return ()
         ivorn = self.ivorn(coincidence.coincidence_id, coincidence.version)
         cites = tuple(
             Citation(ivorn=name, kind=CiteKind.FOLLOWUP) for name in dict.fromkeys(self._notice_ivorn(event) for event in events)
@@ -94,25 +83,40 @@ class Announcements:
             radius_deg=radius_deg,
             issued_at=coincidence.created_at,
         )
-        subject = "retraction" if is_retraction else "coincidence" if candidate is None else "candidate"
-        messages = [
-            Outgoing(
-                ivorn=ivorn,
-                media_type=route.renderer.media_type,
-                payload=route.renderer.render(announcement),
-                destination=route.destination,
-                subject=subject,
-                key=events[0].event_id,
-                role=Role.OBSERVATION,
-                cites=cites,
-                created_at=coincidence.created_at,
-            )
-            for route in self._routes
-            if subject in route.subjects
-        ]
+        messages = self._messages(announcement, self._routes_of(session, announcement))
         for outgoing in messages:
             outbox.put(session, outgoing)
-        return messages[0] if messages else None
+        return messages
+
+    def _routes_of(self, session: Session, announcement: Announcement) -> list[Route]:
+        """Return who wants it; a retraction only those who were told of the pair."""
+        wanted = [route for route in self._routes if announcement.subject in route.subjects]
+        if not announcement.is_retraction or not wanted:
+            return wanted
+        pair = announcement.coincidence
+        earlier = [self.ivorn(pair.coincidence_id, version) for version in range(1, pair.version)]
+        told = outbox.destinations_told(session, earlier)
+        return [route for route in wanted if route.destination in told]
+
+    def _messages(self, announcement: Announcement, routes: Sequence[Route]) -> tuple[Outgoing, ...]:
+        rendered: dict[Renderer, bytes] = {}  # routes of one format share their renderer
+        for route in routes:
+            if route.renderer not in rendered:
+                rendered[route.renderer] = route.renderer.render(announcement)
+        return tuple(
+            Outgoing(
+                ivorn=announcement.ivorn,
+                media_type=route.renderer.media_type,
+                payload=rendered[route.renderer],
+                destination=route.destination,
+                subject=announcement.subject,
+                key=announcement.key,
+                role=announcement.role,
+                cites=announcement.cites,
+                created_at=announcement.issued_at,
+            )
+            for route in routes
+        )
 
     def _notice_ivorn(self, event: Event) -> str:
         """Return what a member is cited by: its newest ivorn, or this hub's own name of its newest notice."""

@@ -1,14 +1,14 @@
 """The whole flow in one place: take in, correlate, dispatch. What every entrance to the hub calls, whatever brings the bytes."""
 
 import threading
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from hub.model.envelope import Envelope
 from hub.services.correlation import Correlation, CorrelationReport
-from hub.services.dispatch import Dispatch
+from hub.services.dispatch import Dispatch, DispatchReport
 from hub.services.followup import FollowupService
-from hub.services.intake import Intake, IntakeReport, Outcome
+from hub.services.intake import Intake, IntakeReport, Outcome, is_alert_packet
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,6 +35,11 @@ class Flow:
         self._dispatch = dispatch
         self._followups = followups
         self._turn = threading.Lock()
+        self._woken: tuple[Callable[[], None], ...] = ()
+
+    def wakes(self, *woken: Callable[[], None]) -> None:
+        """Have some functions called whenever something may have to be sent; they must return at once."""
+        self._woken += woken
 
     def take(self, envelopes: Sequence[Envelope]) -> FlowReport:
         """Take in some messages and everything that follows from them inside the hub; when this returns they may be acknowledged.
@@ -46,6 +51,11 @@ class Flow:
         """
         with self._turn:
             return self._correlate(self._intake.accept(envelopes))
+
+    def work(self) -> CorrelationReport:
+        """Do the jobs that others left: processes that only took messages in, or a crash."""
+        with self._turn:
+            return self._correlate(IntakeReport(outcomes=(), event_ids=frozenset(), alerts=())).correlation
 
     def resume(self) -> FlowReport:
         """Finish what a crash interrupted; to be called once after each start, before anything new is taken in."""
@@ -59,16 +69,25 @@ class Flow:
             return None if report is None else self._correlate(report).outcomes[0]
 
     def step(self) -> int:
-        """Send what is due and take each follow-up request a step further; return how many things moved."""
-        report = self._dispatch.step()
-        moved = report.sent + report.failed
-        return moved + (self._followups.step() if self._followups is not None else 0)
+        """Send what is due to the open destinations, one after the other, and follow up; return how many things moved."""
+        report = self._dispatch.step_all()
+        return report.sent + report.failed + self.follow_up()
+
+    def send(self, destination: str) -> DispatchReport:
+        """Send what is due to one destination; to be called from a thread of its own, as others do for other destinations."""
+        return self._dispatch.step(destination)
+
+    def follow_up(self) -> int:
+        """Take each follow-up request a step further; return how many moved."""
+        return self._followups.step() if self._followups is not None else 0
 
     def _correlate(self, report: IntakeReport) -> FlowReport:
         done = CorrelationReport()
         for appended in report.alerts:
             done += self._correlation.on_alerts(appended.batch, appended.payloads)
         done += self._correlation.run_jobs()
+        for wake in self._woken:
+            wake()
         return FlowReport(outcomes=report.outcomes, event_ids=report.event_ids, correlation=done)
 
 
@@ -76,7 +95,7 @@ def in_batches(envelopes: Iterable[Envelope], size: int) -> Iterator[list[Envelo
     """Yield runs of alert packets together, at most ``size`` of them, and every other message by itself, in the same order."""
     batch: list[Envelope] = []
     for envelope in envelopes:
-        is_packet = envelope.payload[:1] == b"\x00"
+        is_packet = is_alert_packet(envelope)
         if batch and (not is_packet or len(batch) >= size):
             yield batch
             batch = []

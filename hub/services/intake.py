@@ -9,8 +9,8 @@ that bears the hub's authority and was never written here is refused.
 """
 
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,11 +21,14 @@ from hub.model.alert import AlertBatch
 from hub.model.envelope import Envelope, Trust
 from hub.model.event import StoredNotice, assemble
 from hub.model.notice import Notice, Role
+from hub.model.outgoing import HUB_FRAME
 from hub.model.sky import Localization
 from hub.ports import AlertHistory, AlertRows, Clock, DecodedAlerts, DecodedContext, DecodedNotice, Decoder, SkymapReader
 from hub.science.localization import localization_from_skymap, localize
 from hub.science.skymap_rules import peak_disagrees
+from hub.services import echo
 from hub.services.correlation import EVENT_JOB
+from hub.services.relay import Relay
 from hub.storage import contexts, deadletters, envelopes, events, jobs, localizations, notices, outbox
 from hub.storage.deadletters import LetterKind
 from hub.storage.engine import Store
@@ -52,6 +55,9 @@ class IntakeSettings:
 
     authority: str
     """IVOA authority of this hub; its own messages are not taken in again."""
+
+    echo_of: Mapping[str, str] = field(default_factory=dict)
+    """Source to the destination whose messages it brings back."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,6 +115,7 @@ class Intake:
         history: AlertHistory,
         clock: Clock,
         settings: IntakeSettings,
+        relay: Relay | None = None,
     ) -> None:
         self._store = store
         self._decoder = decoder
@@ -116,6 +123,8 @@ class Intake:
         self._history = history
         self._clock = clock
         self._own = f"ivo://{settings.authority}/"
+        self._echo_of = settings.echo_of
+        self._relay = relay
 
     def accept(self, arrived: Sequence[Envelope]) -> IntakeReport:
         """Take in some envelopes; when this returns, all of them may be acknowledged.
@@ -131,7 +140,7 @@ class Intake:
         framed: dict[str, list[int]] = {}
         others: list[int] = []
         for index, envelope in enumerate(arrived):
-            place = framed.setdefault(envelope.source, []) if envelope.payload[:1] == _FRAMED else others
+            place = framed.setdefault(envelope.source, []) if is_alert_packet(envelope) else others
             place.append(index)
         with self._store.transaction() as session:
             states = {index: envelopes.receive(session, arrived[index]).state for index in others}
@@ -172,6 +181,8 @@ class Intake:
                     return self._notice(envelope, notice, run)
                 case DecodedAlerts():
                     return self._container(envelope, run)
+                case DecodedContext(kind="hub-message", summary={"ivorn": str(ivorn)}) if ivorn.startswith(self._own):
+                    return self._echo(envelope, ivorn)
                 case DecodedContext() as context:
                     return self._context(envelope, context)
         except SchemaUnknown as error:
@@ -186,7 +197,10 @@ class Intake:
 
     def _known(self, envelope: Envelope, run: "_Run") -> Outcome:
         """Count bytes that are settled; a trusted source makes notices trusted that only untrusted ones had brought."""
+        ivorn = self._ivorn_of(envelope) if envelope.source in self._echo_of else None
         with self._store.transaction() as session:
+            if ivorn is not None:
+                self._returned(session, envelope, ivorn)
             if envelope.trust is Trust.TRUSTED:
                 self._trust(session, envelope.digest, run)
             envelopes.finish(session, envelope.digest, envelope.source, MessageState.DUPLICATE)
@@ -249,8 +263,11 @@ class Intake:
                     localizations.save(session, localization)
                 if event_id is not None:
                     self._event_changed(session, event_id, run)
+                self._pass_on(session, envelope, notice, event_id)
             elif stored.is_trusted:
                 self._trust(session, envelope.digest, run)
+            if notice.ivorn is not None and envelope.source in self._echo_of:
+                self._returned(session, envelope, notice.ivorn)
             state = MessageState.DUPLICATE if addition is Addition.DUPLICATE else MessageState.STORED
             deadletters.remove(session, envelope.digest)
             envelopes.finish(session, envelope.digest, envelope.source, state)
@@ -267,9 +284,36 @@ class Intake:
         """Count our own message that came back; refuse one that only claims to be ours."""
         with self._store.transaction() as session:
             if outbox.get(session, ivorn) is not None:
+                is_same = self._returned(session, envelope, ivorn)
+                deadletters.remove(session, envelope.digest)
                 envelopes.finish(session, envelope.digest, envelope.source, MessageState.DUPLICATE)
-                return Outcome(state=MessageState.DUPLICATE, kind="notice", reason=f"an echo of this hub's own {ivorn}")
+                changed = "" if is_same else ", with other bytes than were sent there"
+                return Outcome(state=MessageState.DUPLICATE, kind="notice", reason=f"an echo of this hub's own {ivorn}{changed}")
         return self._refuse(envelope, f"{ivorn} bears this hub's authority, but this hub never wrote it", None)
+
+    def _returned(self, session: Session, envelope: Envelope, ivorn: str) -> bool:
+        """Record that a message came back from where it was sent to; return whether its bytes are those that were sent."""
+        destination = self._echo_of.get(envelope.source)
+        names = echo.returned(session, ivorn=ivorn, payload=envelope.payload, destination=destination, at=self._clock())
+        return bool(names)
+
+    def _ivorn_of(self, envelope: Envelope) -> str | None:
+        """Return the ivorn of bytes that are settled; None where they have none or were refused."""
+        try:
+            match self._decoder.decode(envelope):
+                case DecodedNotice(notice=notice):
+                    return notice.ivorn
+                case DecodedContext(kind="hub-message", summary={"ivorn": str(ivorn)}):
+                    return ivorn
+                case _:
+                    return None
+        except DecodeError:
+            return None
+
+    def _pass_on(self, session: Session, envelope: Envelope, notice: Notice, event_id: str | None) -> None:
+        if self._relay is not None:
+            came_from = self._echo_of.get(envelope.source)
+            self._relay.relay(session, envelope, notice, event_id=event_id, came_from=came_from, at=self._clock())
 
     def _event_changed(self, session: Session, event_id: str, run: "_Run") -> None:
         events.save(session, assemble(event_id, notices.of_event(session, event_id)))
@@ -403,6 +447,12 @@ def event_id_of(notice: Notice) -> str | None:
     if notice.event_key is None or notice.role is not Role.TEST or _MOCK_ID.fullmatch(notice.event_key):
         return notice.event_key
     return f"{notice.event_key}-test"
+
+
+def is_alert_packet(envelope: Envelope) -> bool:
+    """Return whether an envelope takes the road of alert packets, many at once; the hub's own messages have the same framing."""
+    payload = envelope.payload
+    return envelope.alert_stream is not None or (payload[:1] == _FRAMED and not payload.startswith(HUB_FRAME))
 
 
 def _reasons(rows: AlertRows) -> dict[int, str]:

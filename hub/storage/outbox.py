@@ -1,10 +1,11 @@
 """Messages on their way out: written with their cause, sent from here until they are sent or given up."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from itertools import takewhile
 
-from sqlalchemy import select, update
+from sqlalchemy import Select, case, func, select, update
 from sqlalchemy.orm import Session, defer
 from sqlmodel import col
 
@@ -14,7 +15,7 @@ from hub.model.outgoing import Outgoing
 from hub.storage.jsonable import dump, load
 from hub.storage.paging import Order, after, ordering
 from hub.storage.tables import OutboxRow
-from hub.storage.writing import insert_new
+from hub.storage.writing import CHUNK, insert_new
 
 
 class OutboxState(StrEnum):
@@ -24,6 +25,9 @@ class OutboxState(StrEnum):
     SENT = "sent"
     FAILED = "failed"
     """Given up; a person should look."""
+
+    DROPPED = "dropped"
+    """Taken out by a person."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,6 +51,22 @@ class OutboxEntry:
 
     sequence: int
     """Order of writing; place in listings."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Backlog:
+    """How a destination stands."""
+
+    destination: str
+    waiting: int
+    sent: int
+    failed: int
+    oldest_waiting: Instant | None
+    """When the message that has waited longest was written."""
+
+    last_sent: Instant | None
+    error: str
+    """Why the first of the waiting ones was not sent; empty where nothing hinders it."""
 
 
 _ORDER: Order = ((col(OutboxRow.sequence), True),)
@@ -74,19 +94,19 @@ def put(session: Session, outgoing: Outgoing) -> bool:
     return insert_new(session, OutboxRow, values, key=["ivorn", "destination"])
 
 
-def due(session: Session, now: Instant, limit: int, destinations: Collection[str]) -> list[OutboxEntry]:
-    """Return what is to be sent now to some destinations, in the order of writing."""
+def due(session: Session, destination: str, now: Instant, limit: int) -> list[OutboxEntry]:
+    """Return what is to be sent now to a destination, in the order of writing.
+
+    That order is kept: nothing behind a message that has to wait is due.
+    """
     statement = (
         select(OutboxRow)
-        .where(
-            col(OutboxRow.destination).in_(destinations),
-            col(OutboxRow.state) == OutboxState.WAITING.value,
-            col(OutboxRow.due_tai_us) <= now.tai_us,
-        )
+        .where(col(OutboxRow.destination) == destination, col(OutboxRow.state) == OutboxState.WAITING.value)
         .order_by(col(OutboxRow.sequence))
         .limit(limit)
     )
-    return [_entry(row) for row in session.scalars(statement.execution_options(populate_existing=True))]
+    waiting = (_entry(row) for row in session.scalars(statement.execution_options(populate_existing=True)))
+    return list(takewhile(lambda entry: entry.due_at <= now, waiting))
 
 
 def mark_sent(session: Session, outgoing: Outgoing, at: Instant) -> None:
@@ -102,6 +122,84 @@ def mark_failed(session: Session, outgoing: Outgoing, error: str, *, retry_at: I
     else:
         changes["due_tai_us"] = retry_at.tai_us
     _change(session, outgoing, **changes)
+
+
+def mark_echoed(session: Session, ivorn: str, destinations: Sequence[str], at: Instant) -> None:
+    """Record that a message came back from some destinations; the first time counts."""
+    place = (col(OutboxRow.ivorn) == ivorn, col(OutboxRow.destination).in_(destinations), col(OutboxRow.echoed_tai_us).is_(None))
+    session.execute(update(OutboxRow).where(*place).values(echoed_tai_us=at.tai_us).execution_options(synchronize_session=False))
+
+
+def unechoed(session: Session, destination: str, start: Instant, end: Instant) -> list[OutboxEntry]:
+    """Return what was sent in ``[start, end)`` and has not come back, in the order of writing, without payloads."""
+    statement = _without_payload(select(OutboxRow)).where(
+        col(OutboxRow.destination) == destination,
+        col(OutboxRow.state) == OutboxState.SENT.value,
+        col(OutboxRow.echoed_tai_us).is_(None),
+        col(OutboxRow.sent_tai_us) >= start.tai_us,
+        col(OutboxRow.sent_tai_us) < end.tai_us,
+    )
+    rows = session.scalars(statement.order_by(col(OutboxRow.sequence)).execution_options(populate_existing=True))
+    return [_entry(row, with_payload=False) for row in rows]
+
+
+def backlog(session: Session) -> list[Backlog]:
+    """Return how each destination stands that ever got a message, by name."""
+    is_waiting = col(OutboxRow.state) == OutboxState.WAITING.value
+    counts = [
+        func.sum(case((col(OutboxRow.state) == state.value, 1), else_=0))
+        for state in (OutboxState.WAITING, OutboxState.SENT, OutboxState.FAILED)
+    ]
+    oldest = func.min(case((is_waiting, col(OutboxRow.created_tai_us))))
+    head = func.min(case((is_waiting, col(OutboxRow.sequence))))
+    name = col(OutboxRow.destination)
+    rows = session.execute(
+        select(name, *counts, oldest, func.max(col(OutboxRow.sent_tai_us)), head).group_by(name).order_by(name)
+    ).all()
+    heads = [row[6] for row in rows if row[6] is not None]
+    found = session.execute(select(col(OutboxRow.sequence), col(OutboxRow.error)).where(col(OutboxRow.sequence).in_(heads)))
+    errors = {sequence: error for sequence, error in found}  # noqa: C416 - dict() of rows does not satisfy the type checker
+    return [
+        Backlog(
+            destination=row[0],
+            waiting=int(row[1]),
+            sent=int(row[2]),
+            failed=int(row[3]),
+            oldest_waiting=None if row[4] is None else Instant(row[4]),
+            last_sent=None if row[5] is None else Instant(row[5]),
+            error=errors.get(row[6], ""),
+        )
+        for row in rows
+    ]
+
+
+def retry(session: Session, sequences: Sequence[int], at: Instant) -> int:
+    """Make waiting, failed and dropped messages due again, as if never tried; return how many there were."""
+    again = (OutboxState.WAITING.value, OutboxState.FAILED.value, OutboxState.DROPPED.value)
+    return _change_each(session, sequences, again, state=OutboxState.WAITING.value, due_tai_us=at.tai_us, tries=0, error="")
+
+
+def drop(session: Session, sequences: Sequence[int]) -> int:
+    """Take messages out that were not sent; return how many. They are kept, so that their names stay known as our own."""
+    unsent = (OutboxState.WAITING.value, OutboxState.FAILED.value)
+    return _change_each(session, sequences, unsent, state=OutboxState.DROPPED.value)
+
+
+def destinations_of(session: Session, ivorn: str, destinations: Collection[str] | None = None) -> list[OutboxEntry]:
+    """Return a message as it went to each destination, or to some, payloads included."""
+    statement = select(OutboxRow).where(col(OutboxRow.ivorn) == ivorn).order_by(col(OutboxRow.sequence))
+    if destinations is not None:
+        statement = statement.where(col(OutboxRow.destination).in_(destinations))
+    return [_entry(row) for row in session.scalars(statement.execution_options(populate_existing=True))]
+
+
+def destinations_told(session: Session, ivorns: Sequence[str]) -> frozenset[str]:
+    """Return the destinations for which one of these messages was ever written."""
+    found: set[str] = set()
+    for start in range(0, len(ivorns), CHUNK):
+        statement = select(col(OutboxRow.destination)).where(col(OutboxRow.ivorn).in_(ivorns[start : start + CHUNK]))
+        found |= set(session.scalars(statement.distinct()))
+    return frozenset(found)
 
 
 def get(session: Session, ivorn: str, destination: str | None = None) -> OutboxEntry | None:
@@ -125,7 +223,7 @@ def search(
     """Return messages, the newest first; ``before`` is the `OutboxEntry.sequence` of the last one of the page before."""
     statement = select(OutboxRow)
     if not with_payload:
-        statement = statement.options(defer(OutboxRow.payload, raiseload=True))  # type: ignore[arg-type]  # a mapped attribute
+        statement = _without_payload(statement)
     if state is not None:
         statement = statement.where(col(OutboxRow.state) == state.value)
     if destination is not None:
@@ -139,6 +237,19 @@ def search(
 def _change(session: Session, outgoing: Outgoing, **changes: object) -> None:
     place = (col(OutboxRow.ivorn) == outgoing.ivorn, col(OutboxRow.destination) == outgoing.destination)
     session.execute(update(OutboxRow).where(*place).values(**changes).execution_options(synchronize_session=False))
+
+
+def _change_each(session: Session, sequences: Sequence[int], states: Sequence[str], **changes: object) -> int:
+    changed = 0
+    for start in range(0, len(sequences), CHUNK):
+        place = (col(OutboxRow.sequence).in_(sequences[start : start + CHUNK]), col(OutboxRow.state).in_(states))
+        statement = update(OutboxRow).where(*place).values(**changes).returning(col(OutboxRow.sequence))
+        changed += len(session.execute(statement.execution_options(synchronize_session=False)).all())
+    return changed
+
+
+def _without_payload(statement: Select[OutboxRow]) -> Select[OutboxRow]:
+    return statement.options(defer(OutboxRow.payload, raiseload=True))  # type: ignore[arg-type]  # a mapped attribute
 
 
 def _entry(row: OutboxRow, *, with_payload: bool = True) -> OutboxEntry:

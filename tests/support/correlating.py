@@ -12,9 +12,10 @@ from hub.model.sky import Localization
 from hub.ports import Announcement
 from hub.resources import read_text
 from hub.science.rules import load_rules
-from hub.services.announcement import Announcements, AnnouncementSettings, Route
+from hub.services.announcement import Announcements, AnnouncementSettings
 from hub.services.correlation import EVENT_JOB, Correlation, CorrelationReport
 from hub.services.maps import MapCache
+from hub.services.routes import Route
 from hub.storage import coincidences, events, jobs, localizations, notices, outbox
 from hub.storage.alert_history import SqlAlertHistory
 from hub.storage.engine import Store

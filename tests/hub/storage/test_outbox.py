@@ -22,9 +22,9 @@ def message(number: int, destination: str = "file") -> Outgoing:
     )
 
 
-def due(store: Store, seconds: float, limit: int = 99) -> list[str]:
+def due(store: Store, seconds: float, limit: int = 99, destination: str = "file") -> list[str]:
     with store.reading() as session:
-        return [entry.outgoing.ivorn[-1] for entry in outbox.due(session, T0.plus_s(seconds), limit)]
+        return [entry.outgoing.ivorn[-1] for entry in outbox.due(session, destination, T0.plus_s(seconds), limit)]
 
 
 @pytest.fixture
@@ -47,10 +47,10 @@ def test_a_message_is_written_once_for_each_destination(filled: Store) -> None:
         assert outbox.get(session, "nowhere") is None
 
 
-def test_what_is_due_comes_in_the_order_of_writing(filled: Store) -> None:
+def test_what_is_due_comes_in_the_order_of_writing_and_nothing_overtakes(filled: Store) -> None:
     assert due(filled, 0.5) == []
     assert due(filled, 3) == ["1", "3", "2"]
-    assert due(filled, 2) == ["1", "2"]
+    assert due(filled, 2) == ["1"]  # the third was written before the second and has to wait
     assert due(filled, 3, limit=2) == ["1", "3"]
 
 
@@ -60,14 +60,62 @@ def test_a_failure_waits_and_a_second_destination_is_untouched(filled: Store) ->
         outbox.mark_failed(session, message(1), "no answer", retry_at=T0.plus_s(50))
         outbox.mark_failed(session, message(3), "refused", retry_at=None)
         outbox.mark_sent(session, message(2), T0.plus_s(9))
-    assert due(filled, 49) == ["1"]
-    assert due(filled, 50) == ["1", "1"]
+    assert (due(filled, 49), due(filled, 50)) == ([], ["1"])
+    assert due(filled, 49, destination="mail") == ["1"]
     with filled.reading() as session:
         states = {entry.outgoing.ivorn[-1] + entry.outgoing.destination: entry for entry in outbox.search(session, limit=None)}
     assert (states["1file"].state, states["1file"].tries, states["1file"].error) == (OutboxState.WAITING, 1, "no answer")
     assert (states["1mail"].tries, states["1mail"].error) == (0, "")
     assert (states["3file"].state, states["3file"].error) == (OutboxState.FAILED, "refused")
     assert (states["2file"].state, states["2file"].sent_at) == (OutboxState.SENT, T0.plus_s(9))
+
+
+def test_the_backlog_counts_each_destination_and_says_what_hinders_it(filled: Store) -> None:
+    with filled.transaction() as session:
+        outbox.put(session, message(1, "mail"))
+        outbox.mark_sent(session, message(1, "mail"), T0.plus_s(5))
+        outbox.mark_failed(session, message(1), "no answer", retry_at=T0.plus_s(50))
+        outbox.mark_failed(session, message(2), "refused", retry_at=None)
+    with filled.reading() as session:
+        file, mail = outbox.backlog(session)
+    assert (file.destination, file.waiting, file.sent, file.failed) == ("file", 2, 0, 1)
+    assert (file.oldest_waiting, file.last_sent, file.error) == (T0.plus_s(1), None, "no answer")
+    assert (mail.destination, mail.waiting, mail.sent, mail.failed) == ("mail", 0, 1, 0)
+    assert (mail.oldest_waiting, mail.last_sent, mail.error) == (None, T0.plus_s(5), "")
+
+
+def test_what_came_back_is_marked_for_its_destination_and_the_first_time_counts(filled: Store) -> None:
+    with filled.transaction() as session:
+        outbox.put(session, message(1, "mail"))
+        for one in (message(1), message(1, "mail"), message(2)):
+            outbox.mark_sent(session, one, T0.plus_s(5))
+        outbox.mark_echoed(session, message(1).ivorn, ["mail"], T0.plus_s(6))
+        outbox.mark_echoed(session, message(1).ivorn, ["mail"], T0.plus_s(7))
+    with filled.reading() as session:
+        assert [entry.echoed_at for entry in outbox.destinations_of(session, message(1).ivorn)] == [None, T0.plus_s(6)]
+        assert [e.outgoing.ivorn[-1] for e in outbox.unechoed(session, "file", T0, T0.plus_s(6))] == ["1", "2"]
+        assert outbox.unechoed(session, "file", T0, T0.plus_s(5)) == []
+        assert outbox.unechoed(session, "file", T0.plus_s(6), T0.plus_s(9)) == []
+        assert outbox.unechoed(session, "mail", T0, T0.plus_s(9)) == []
+
+
+def test_a_person_sends_again_or_takes_out_what_was_not_sent(filled: Store) -> None:
+    with filled.transaction() as session:
+        outbox.mark_sent(session, message(1), T0)
+        outbox.mark_failed(session, message(2), "refused", retry_at=None)
+    with filled.reading() as session:
+        sequences = {entry.outgoing.ivorn[-1]: entry.sequence for entry in outbox.search(session)}
+    every = sorted(sequences.values())
+    with filled.transaction() as session:
+        assert outbox.drop(session, [sequences["3"]]) == 1
+        assert outbox.drop(session, every) == 1
+    assert due(filled, 99) == []
+    with filled.transaction() as session:
+        assert outbox.retry(session, every, T0.plus_s(70)) == 2
+    assert (due(filled, 69), due(filled, 70)) == ([], ["3", "2"])
+    with filled.reading() as session:
+        assert outbox.destinations_told(session, [message(1).ivorn, "nowhere"]) == {"file"}
+        assert outbox.search(session, state=OutboxState.WAITING)[0].error == ""
 
 
 def test_listings_go_backwards_page_by_page_without_payloads(filled: Store) -> None:
