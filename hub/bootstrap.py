@@ -1,30 +1,39 @@
 """The composition root: settings to opened parts. Only this module knows who plugs into what."""
 
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DatabaseError
 
 from adapters import catalogue
+from adapters.codecs.alerts import Streams
+from adapters.codecs.alerts.stream_map import StreamMap
+from adapters.codecs.alerts.stream_map import load as load_streams
 from adapters.codecs.decoder import WireDecoder
 from adapters.codecs.gcn_unified.writer import GcnUnifiedRenderer
 from adapters.codecs.hub_avro import HubAvroRenderer
 from adapters.codecs.hub_json import HubJsonRenderer
 from adapters.codecs.voevent.writer import VoeventRenderer
+from adapters.http import HttpClient, HttpOptions
 from adapters.networks.simulated import SimulatedNetwork, SimulatedOptions
+from adapters.schema_registry import SchemaRegistry
 from hub.config import DestinationSection, Settings, SourceSection
 from hub.errors import ConfigError, StorageError
+from hub.model.coverage import AlertStream
 from hub.model.instant import Instant
 from hub.ports import AlertHistory, Clock, Decoder, Incident, MessageSource, PartContext, PushSource, Renderer, Sink, SkymapReader
 from hub.resources import read_text
 from hub.science.rules import load_rules
 from hub.science.skymap_fits import SkymapWorker
 from hub.science.visibility import load_sites
+from hub.services import coverage
 from hub.services.announcement import Announcements, AnnouncementSettings
 from hub.services.correlation import Correlation
 from hub.services.dispatch import Dispatch
@@ -79,8 +88,52 @@ def open_database(settings: Settings) -> Iterator[Store]:
 
 
 def open_decoder(settings: Settings) -> Decoder:
-    """Return what reads every wire format; it holds nothing that needs closing."""
-    return WireDecoder()
+    """Return what reads every wire format; it holds nothing that needs closing.
+
+    Raises
+    ------
+    ConfigError
+        A stream map is wrong, or a source names one that there is not.
+    """
+    return WireDecoder(Streams(maps=stream_maps(settings), schemas=_schemas(settings).schema))
+
+
+def stream_maps(settings: Settings) -> dict[str, StreamMap]:
+    """Return all stream maps by the names that sources call them; raises `ConfigError` as `open_decoder` does."""
+    folder = Path(settings.intake.streams_dir) if settings.intake.streams_dir else None
+    return load_streams(folder, _named_streams(settings))
+
+
+def alert_streams(settings: Settings) -> list[AlertStream]:
+    """Return the alert streams that the sources listen to; raises `ConfigError` as `open_decoder` does."""
+    maps = stream_maps(settings)
+    return list({maps[name].name: maps[name].stream() for name in _named_streams(settings)}.values())
+
+
+def _named_streams(settings: Settings) -> list[str]:
+    named = (one.options.get("stream") for one in enabled_sources(settings).values())
+    return sorted({name for name in named if isinstance(name, str) and name})
+
+
+def _schemas(settings: Settings) -> SchemaRegistry:
+    """Return who knows Avro schemas: the data folder, then the registry that the settings name."""
+    url = settings.intake.schema_registry
+    folder = settings.hub.data_dir / "schemas"
+    if not url:
+        return SchemaRegistry(folder=folder, seconds=time.monotonic)
+    host = urlsplit(url).hostname or ""
+    client = HttpClient(
+        HttpOptions(
+            hosts=(host,),
+            ports=(443, urlsplit(url).port or 443),
+            max_bytes=MAX_SCHEMA_BYTES,
+            total_s=SCHEMA_TIMEOUT_S,
+            allow_loopback=host in ("localhost", "127.0.0.1"),
+        )
+    )
+    return SchemaRegistry(
+        folder=folder, seconds=time.monotonic, url=url, fetch=lambda address: client.get(address).demand_success().body
+    )
 
 
 @contextmanager
@@ -102,6 +155,12 @@ RENDERERS: Mapping[str, Callable[[], Renderer]] = {
     "gcn-unified": GcnUnifiedRenderer,
 }
 """How announcements can be written, by the word of the settings."""
+
+SCHEMA_TIMEOUT_S = 10.0
+"""Longest time for one schema, seconds: alerts wait for it."""
+
+MAX_SCHEMA_BYTES = 2 << 20
+"""Longest answer of a schema registry, bytes."""
 
 DEMO_MARK = "demo-database"
 """File that marks a data folder as a demo's; taken away once anything else writes into the database."""
@@ -177,6 +236,7 @@ def open_hub(
             ),
             followups=followups,
             clock=tells,
+            coverage=coverage.listen(store, alert_streams(settings), tells()),
         )
         dispatch = Dispatch(store=store, sinks=sinks, clock=tells)
         stack.callback(dispatch.release_all)

@@ -60,6 +60,12 @@ class IntakeSection(Section):
     alert_batch: int = Field(1000, ge=1, le=100_000)
     """Alerts stored and matched together."""
 
+    streams_dir: str = ""
+    """Folder of stream maps of one's own; empty for none."""
+
+    schema_registry: str = ""
+    """URL of a Confluent schema registry; empty for none."""
+
 
 class ApiSection(Section):
     """The HTTP API."""

@@ -35,6 +35,8 @@ def listen(store: Store, streams: Sequence[AlertStream], at: Instant) -> Coverag
         They must not be heard together.
     """
     check(streams)
+    if not streams:
+        return Coverage()
     with store.transaction() as session:
         alert_streams.save(session, streams, at)
         known = {one.name: one for one in alert_streams.listing(session)}
