@@ -1,16 +1,22 @@
-"""The HTTP API as an ASGI application: read only, one router for each subject, every error a problem."""
+"""The HTTP API as an ASGI application: one router for each subject, every error a problem, every route with its scope."""
 
 from collections.abc import AsyncIterator, MutableMapping
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime
 from typing import Any
 
 from fastapi import Depends, FastAPI
 from fastapi.openapi.utils import get_openapi
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from hub.api import coincidences, events, localizations, operations, outgoing, problems, wire
+from hub.api import coincidences, events, localizations, notices, operations, outgoing, problems, wire
 from hub.api.paging import PREFIX
 from hub.api.parameters import only_known_parameters
+from hub.api.quota import Quota
+from hub.api.security import demand_declarations
+from hub.model.instant import Instant
+from hub.ports import Clock
+from hub.services.push import Submit
 from hub.storage.engine import Store
 from hub.telemetry import get_logger
 from hub.version import VERSION
@@ -22,16 +28,38 @@ _DESCRIPTION = (
 )
 
 
-def create_app(store: Store, *, closes_store: bool = False) -> FastAPI:
+SUBJECTS = (operations, events, localizations, coincidences, outgoing, notices)
+"""Modules whose routers make the API."""
+
+
+def create_app(
+    store: Store,
+    *,
+    closes_store: bool = False,
+    submit: Submit | None = None,
+    anonymous_read: bool = True,
+    notices_per_minute: int = 120,
+    clock: Clock | None = None,
+) -> FastAPI:
     """Return the application on an open state database.
 
     Parameters
     ----------
     store
-        Read, never written.
+        Read, and never written where there is no ``submit``.
     closes_store
         Whether to close it when the server stops.
+    submit
+        Takes notices in (`hub.services.push.submission`); an API without it answers that it only reads.
+    anonymous_read
+        Whether anyone may read without a token.
+    notices_per_minute
+        Notices that one token may hand in.
+    clock
+        What tells the time; this machine's clock where not given.
     """
+    demand_declarations(subject.router for subject in SUBJECTS)
+    tells = clock or _now
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
@@ -51,8 +79,12 @@ def create_app(store: Store, *, closes_store: bool = False) -> FastAPI:
         lifespan=lifespan,
     )
     app.state.store = store
+    app.state.clock = tells
+    app.state.anonymous_read = anonymous_read
+    app.state.takes_in = submit is not None
+    app.state.notices = notices.NoticeDoor(submit=submit, clock=tells, per_minute=Quota(notices_per_minute, 60.0))
     problems.install(app)
-    for subject in (operations, events, localizations, coincidences, outgoing):
+    for subject in SUBJECTS:
         app.include_router(
             subject.router,
             prefix=PREFIX,
@@ -109,3 +141,7 @@ def _openapi(app: FastAPI) -> dict[str, Any]:
         shapes["Problem"] = problem
         app.openapi_schema = document
     return app.openapi_schema
+
+
+def _now() -> Instant:
+    return Instant.from_datetime(datetime.now(UTC))

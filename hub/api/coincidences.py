@@ -9,10 +9,11 @@ from starlette.responses import Response
 from hub.api import wire
 from hub.api.paging import one_response, page_response, path, read_cursor
 from hub.api.parameters import DEFAULT_LIMIT, Cursor, Limit, Name, Number, StoreDep, Time, moment
+from hub.api.security import READS
 from hub.model.coincidence import MemberKind, PairState
 from hub.services import queries
 
-router = APIRouter(tags=["coincidences"])
+router = APIRouter(tags=["coincidences"], dependencies=[READS])
 
 
 @router.get("/coincidences", response_model=wire.Page[wire.Coincidence])

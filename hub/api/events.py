@@ -10,12 +10,14 @@ from starlette.responses import Response
 from hub.api import wire
 from hub.api.paging import artefact_response, one_response, page_response, path, read_cursor
 from hub.api.parameters import DEFAULT_LIMIT, Comma, Cursor, Limit, Name, StoreDep, Time, moment
+from hub.api.security import READS
 from hub.model.event import EventState
 from hub.model.notice import EventClass, Messenger
+from hub.model.significance import Significance
 from hub.services import queries
 from hub.services.bodies import Body
 
-router = APIRouter(tags=["events"])
+router = APIRouter(tags=["events"], dependencies=[READS])
 
 _EXTENSIONS = {"application/xml": "xml", "text/xml": "xml", "application/json": "json"}
 Number = Annotated[int, PathParameter(ge=1, le=10**9)]
@@ -28,6 +30,9 @@ def list_events(
     messenger: Annotated[list[Messenger] | None, Comma, Query(description="gw, em, neutrino; several with commas")] = None,
     event_class: Annotated[list[EventClass] | None, Comma, Query(description="cbc, grb ...; several with commas")] = None,
     state: Annotated[EventState | None, Query()] = None,
+    significance: Annotated[
+        list[Significance] | None, Comma, Query(description="significant, low, sub_threshold, unstated; several with commas")
+    ] = None,
     live: Annotated[bool, Query(description="Leave out tests, mocks and untrusted ones")] = False,
     since: Annotated[Time, Query()] = None,
     until: Annotated[Time, Query()] = None,
@@ -43,6 +48,7 @@ def list_events(
             messengers=messenger,
             event_classes=event_class,
             state=state,
+            significances=significance,
             live_only=live,
             since=moment(since),
             until=moment(until),

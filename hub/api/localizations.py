@@ -10,10 +10,11 @@ from starlette.responses import Response
 from hub.api import wire
 from hub.api.paging import artefact_response, one_response, path
 from hub.api.parameters import StoreDep
+from hub.api.security import READS
 from hub.science.skymap_fits import to_fits, to_moc
 from hub.services import queries
 
-router = APIRouter(tags=["localizations"])
+router = APIRouter(tags=["localizations"], dependencies=[READS])
 
 
 @router.get(

@@ -6,19 +6,20 @@ from starlette.responses import JSONResponse, Response
 from hub.api import wire
 from hub.api.paging import one_response, path
 from hub.api.parameters import StoreDep
+from hub.api.security import OPEN, READS
 from hub.services import queries
 
 router = APIRouter(tags=["operations"])
 
 
-@router.get("", response_model=dict[str, dict[str, str]])
+@router.get("", response_model=dict[str, dict[str, str]], dependencies=[OPEN])
 def get_root() -> Response:
     """Return where everything is."""
     names = ("events", "coincidences", "candidates", "followup", "voevents", "sources", "health", "ready", "openapi.json")
     return JSONResponse({"links": {"self": path(), **{name.removesuffix(".json"): path(name) for name in names}}})
 
 
-@router.get("/health", response_model=wire.One[wire.Health])
+@router.get("/health", response_model=wire.One[wire.Health], dependencies=[READS])
 def get_health(store: StoreDep) -> Response:
     """Return how much there is of everything, and whether no message is unaccounted for."""
     with store.reading() as session:
@@ -26,7 +27,7 @@ def get_health(store: StoreDep) -> Response:
     return _uncached(one_response(body, {"self": path("health"), "sources": path("sources")}))
 
 
-@router.get("/ready", response_model=wire.Ready)
+@router.get("/ready", response_model=wire.Ready, dependencies=[OPEN])
 def get_ready(store: StoreDep) -> Response:
     """Return 200 where the state database answers, 503 where it does not."""
     with store.reading() as session:
@@ -34,7 +35,7 @@ def get_ready(store: StoreDep) -> Response:
     return _uncached(JSONResponse({"status": "ready"}))
 
 
-@router.get("/sources", response_model=wire.Whole[wire.Source])
+@router.get("/sources", response_model=wire.Whole[wire.Source], dependencies=[READS])
 def list_sources(store: StoreDep) -> Response:
     """Return the books of each source: received = stored + duplicates + dead letters + in flight."""
     with store.reading() as session:

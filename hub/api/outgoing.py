@@ -10,12 +10,13 @@ from starlette.responses import Response
 from hub.api import wire
 from hub.api.paging import artefact_response, one_response, page_response, path, read_cursor
 from hub.api.parameters import DEFAULT_LIMIT, Cursor, Limit, Name, StoreDep
+from hub.api.security import READS
 from hub.model.followup import RequestState
 from hub.services import queries
 from hub.services.bodies import voevent_body
 from hub.storage.outbox import OutboxState
 
-router = APIRouter()
+router = APIRouter(dependencies=[READS])
 
 VOEventId = Annotated[int, PathParameter(ge=1, lt=2**63 - 1)]
 

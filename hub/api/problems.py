@@ -11,7 +11,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse
 
-from hub.errors import HubError, InvalidRequest, NotFound, StorageError
+from hub.errors import HubError, InvalidRequest, NotAuthenticated, NotAuthorized, NotFound, StorageError
 from hub.services.bodies import jsonable
 from hub.telemetry import get_logger
 
@@ -20,7 +20,8 @@ MEDIA_TYPE = "application/problem+json"
 
 _log = get_logger("api")
 _TITLES = {422: "Invalid request", 500: "Internal error", 503: "Database unavailable"}
-_STATUS = {InvalidRequest: 422, NotFound: 404, StorageError: 503}
+_STATUS = {InvalidRequest: 422, NotFound: 404, NotAuthenticated: 401, NotAuthorized: 403, StorageError: 503}
+_CHALLENGE = 'Bearer realm="mmhub"'
 
 
 def install(app: FastAPI) -> None:
@@ -38,7 +39,7 @@ def problem(
     *,
     errors: Sequence[Mapping[str, str]] = (),
     headers: Mapping[str, str] | None = None,
-    **more: str,
+    **more: str | None,
 ) -> JSONResponse:
     """Return the answer of an error.
 
@@ -55,16 +56,16 @@ def problem(
     headers
         Further header fields.
     more
-        Further members.
+        Further members; None leaves one out.
     """
     title = _TITLES.get(status) or HTTPStatus(status).phrase
-    content = {
+    content: dict[str, Any] = {
         "type": f"urn:mmhub:problem:{title.lower().replace(' ', '-')}",
         "title": title,
         "status": status,
         "detail": detail,
         "instance": request.scope["path"],
-        **more,
+        **{name: value for name, value in more.items() if value is not None},
     }
     if errors:
         content["errors"] = list(errors)
@@ -95,6 +96,12 @@ def _of_hub(request: Request, error: Exception) -> JSONResponse:
     if isinstance(error, StorageError):
         _log.error("state database does not answer", reason=str(error))
         return problem(request, status, "the state database does not answer; try again later", headers={"Retry-After": "10"})
+    if isinstance(error, NotAuthenticated):
+        refused = ', error="invalid_token"' if "authorization" in request.headers else ""
+        return problem(request, status, str(error), headers={"WWW-Authenticate": _CHALLENGE + refused})  # RFC 6750, section 3
+    if isinstance(error, NotAuthorized):
+        challenge = f'{_CHALLENGE}, error="insufficient_scope", scope="{error.scope}"'
+        return problem(request, status, str(error), headers={"WWW-Authenticate": challenge}, scope=error.scope)
     field = getattr(error, "field", None)
     return problem(request, status, str(error), errors=[{"field": field, "reason": str(error)}] if field else ())
 
@@ -111,6 +118,6 @@ PROBLEM_RESPONSES: dict[int | str, dict[str, Any]] = {
         "description": _TITLES.get(status) or HTTPStatus(status).phrase,
         "content": {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}},
     }
-    for status in (404, 422, 500, 503)
+    for status in (401, 403, 404, 422, 500, 503)
 }
 """The errors of every route, for the OpenAPI document."""

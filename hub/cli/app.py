@@ -10,7 +10,22 @@ from typing import Annotated
 
 import typer
 
-from hub.cli import coincidences, config, database, deadletter, decode, demo, events, followup, ingest, inside, run, serve, what
+from hub.cli import (
+    coincidences,
+    config,
+    database,
+    deadletter,
+    decode,
+    demo,
+    events,
+    followup,
+    ingest,
+    inside,
+    run,
+    serve,
+    token,
+    what,
+)
 from hub.cli.invocation import EXIT_FAILED, EXIT_NOTHING_FOUND, EXIT_USAGE, Invocation
 from hub.cli.output import complain
 from hub.errors import HubError, NotFound
@@ -59,7 +74,22 @@ def _options(
     context.obj = Invocation(config_files=tuple(config_files or ()), data_dir=data_dir, debug=debug)
 
 
-for _verbs in (demo, run, ingest, decode, inside, what, events, coincidences, followup, deadletter, serve, config, database):
+for _verbs in (
+    demo,
+    run,
+    ingest,
+    decode,
+    inside,
+    what,
+    events,
+    coincidences,
+    followup,
+    deadletter,
+    serve,
+    token,
+    config,
+    database,
+):
     _verbs.register(app)
 
 

@@ -1,6 +1,7 @@
 """Notices: the natural key is identity and content, so the order of arrival leaves no trace."""
 
 import hashlib
+from dataclasses import dataclass
 from enum import StrEnum
 
 from sqlalchemy import select, update
@@ -76,6 +77,21 @@ def of_event(session: Session, event_id: str) -> list[StoredNotice]:
     """Return all notices of an event in order of issue."""
     documents = session.scalars(select(col(NoticeRow.document)).where(col(NoticeRow.event_id) == event_id))
     return sorted((load(StoredNotice, document) for document in documents), key=lambda stored: stored.order)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NoticeKey:
+    """Which notice, of which event."""
+
+    notice_id: str
+    event_id: str | None
+
+
+def of_digest(session: Session, digest: str) -> list[NoticeKey]:
+    """Return which notices have these bytes, by id."""
+    statement = select(col(NoticeRow.notice_id), col(NoticeRow.event_id)).where(col(NoticeRow.digest) == digest)
+    rows = session.execute(statement.order_by(col(NoticeRow.notice_id)))
+    return [NoticeKey(notice_id=name, event_id=event_id) for name, event_id in rows]
 
 
 def by_ivorn(session: Session, ivorn: str) -> list[StoredNotice]:

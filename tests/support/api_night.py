@@ -209,13 +209,15 @@ def fill(store):
 
 
 @contextlib.contextmanager
-def api(folder, *, filled=True, url=None):
-    """Give a client, within the application's lifespan, and its store."""
+def api(folder, *, filled=True, url=None, **options):
+    """Give a client, within the application's lifespan, and its store; options are those of the application."""
     url = url or f"sqlite:///{folder / 'state.sqlite'}"
     upgrade(url)
     store = open_store(url)
     if filled:
         fill(store)
-    with TestClient(create_app(store, closes_store=True), raise_server_exceptions=False, base_url="http://hub.test") as client:
+    with TestClient(
+        create_app(store, closes_store=True, **options), raise_server_exceptions=False, base_url="http://hub.test"
+    ) as client:
         client.headers.pop("accept-encoding", None)
         yield client, store

@@ -409,9 +409,9 @@ def test_the_openapi_document_is_3_1_and_declares_problems(client):
     assert document["openapi"].startswith("3.1")
     assert "HTTPValidationError" not in json.dumps(document)
     for path, operations in document["paths"].items():
-        responses = operations["get"]["responses"]
-        for status in ("404", "422", "500", "503"):
-            assert list(responses[status]["content"]) == ["application/problem+json"], path
+        for operation in operations.values():
+            for status in ("401", "403", "404", "422", "500", "503"):
+                assert list(operation["responses"][status]["content"]) == ["application/problem+json"], path
     referred = set(re.findall(r'"#/components/schemas/([^"]+)"', json.dumps(document)))
     assert referred <= set(document["components"]["schemas"])
     assert get(client, "/docs", 404)
@@ -438,12 +438,13 @@ def test_bytes_have_no_json_form():
 
 def test_the_reference_lists_exactly_the_routes_with_their_parameters(client):
     page = (Path(__file__).parents[3] / "docs" / "reference" / "http-api.md").read_text()
-    documented = dict(re.findall(r"^\| `GET (/api/v1\S*)` \| (.*) \|$", page, re.MULTILINE))
+    documented = dict(re.findall(r"^\| `([A-Z]+ /api/v1\S*)` \| (.*) \|$", page, re.MULTILINE))
     document = get(client, "/api/v1/openapi.json").json()
-    assert set(documented) == set(document["paths"])
-    for path, operations in document["paths"].items():
-        named = {one["name"] for one in operations["get"].get("parameters", []) if one["in"] == "query"} - {"limit", "cursor"}
-        assert named == {name for name in named if f"`{name}`" in documented[path]}, path
+    found = {f"{verb.upper()} {path}": one for path, verbs in document["paths"].items() for verb, one in verbs.items()}
+    assert set(documented) == set(found)
+    for route, operation in found.items():
+        named = {one["name"] for one in operation.get("parameters", []) if one["in"] == "query"} - {"limit", "cursor"}
+        assert named == {name for name in named if f"`{name}`" in documented[route]}, route
 
 
 @pytest.mark.parametrize("example", range(3))
