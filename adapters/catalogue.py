@@ -8,11 +8,13 @@ entry naming such a module.
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from importlib.metadata import entry_points
-from typing import Any, Protocol
+from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
 from adapters.transports import folder, folder_source, gcn_kafka
+from adapters.transports.kafka import consumer
+from adapters.transports.vtp import broadcaster, receiver, subscriber
 from hub.errors import ConfigError
 from hub.ports import MessageSource, PartContext, PushSource, Sink
 
@@ -22,19 +24,9 @@ SOURCE_GROUP = "multimessenger_hub.sources"
 SINK_GROUP = "multimessenger_hub.destinations"
 """Entry points of other packages' destinations."""
 
-Opener = Any
-"""``open_source(options, context)`` or ``open_sink(options, context)``: a context manager that gives the part."""
 
-
-class Kind(Protocol):
-    """What both sorts of modules have."""
-
-    KIND: str
-    Options: type[BaseModel]
-
-
-_SOURCES: tuple[Any, ...] = (folder_source, gcn_kafka)
-_SINKS: tuple[Any, ...] = (folder,)
+_SOURCES: tuple[Any, ...] = (folder_source, gcn_kafka, consumer, subscriber, receiver)
+_SINKS: tuple[Any, ...] = (folder, broadcaster)
 
 
 def sources() -> dict[str, Any]:
