@@ -14,6 +14,7 @@ from typing import Any
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
+from adapters.contained import contained, is_schema
 from adapters.transports.kafka import faults
 from adapters.transports.kafka import options as settings_of
 from adapters.transports.kafka.heartbeat import Heartbeat
@@ -282,6 +283,8 @@ class KafkaSource:
             if payload is None:
                 self._counts["tombstones"] += 1
                 continue
+            if self._alert_stream is not None and (key := message.key()) is not None and is_schema(key):
+                payload = contained(key, payload)
             found.append(self._envelope(topic, partition, offset, payload))
         self._remember(runs, len(found))
         return found
