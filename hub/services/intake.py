@@ -26,10 +26,11 @@ from hub.model.sky import Localization
 from hub.ports import AlertHistory, AlertRows, Clock, DecodedAlerts, DecodedContext, DecodedNotice, Decoder, SkymapReader
 from hub.science.localization import localization_from_skymap, localize
 from hub.science.skymap_rules import peak_disagrees
-from hub.services import echo
+from hub.services import annotations, circulars, echo
 from hub.services.correlation import EVENT_JOB
 from hub.services.relay import Relay
 from hub.storage import contexts, deadletters, envelopes, events, jobs, localizations, notices, outbox
+from hub.storage.circulars import Addition as CircularAddition
 from hub.storage.deadletters import LetterKind
 from hub.storage.engine import Store
 from hub.storage.envelopes import MessageState
@@ -44,6 +45,9 @@ _FRAMED = b"\x00"
 
 _MOCK_ID = re.compile(r"(MS|TS)\d{6}[a-z]+|M\d+")
 """Event ids that only mock events have: LVK's ``MS230518a`` and ``TS...``, trigger numbers with an M before them."""
+
+REPORTS = "reports"
+"""Kind of a context that brings the objects of a registry of transients."""
 
 _UNUSABLE_MAP = "The sky map is not usable"
 """Begins the remark on a notice whose map was refused, by its codec or by the reader of maps."""
@@ -203,6 +207,7 @@ class Intake:
                 self._returned(session, envelope, ivorn)
             if envelope.trust is Trust.TRUSTED:
                 self._trust(session, envelope.digest, run)
+                circulars.trust(session, envelope.digest)
             envelopes.finish(session, envelope.digest, envelope.source, MessageState.DUPLICATE)
         return Outcome(state=MessageState.DUPLICATE, kind="known", reason="the same bytes are stored already")
 
@@ -211,15 +216,47 @@ class Intake:
             self._event_changed(session, event_id, run)
 
     def _context(self, envelope: Envelope, context: DecodedContext) -> Outcome:
+        if context.kind == REPORTS:
+            return self._reports(envelope, context)
+        state = MessageState.STORED
+        with self._store.transaction() as session:
+            contexts.add(session, envelope.digest, context, envelope.received_at)
+            if context.circular is not None:
+                addition = circulars.take(
+                    session,
+                    context.circular,
+                    digest=envelope.digest,
+                    received_at=envelope.received_at,
+                    is_trusted=envelope.trust is Trust.TRUSTED,
+                )
+                state = MessageState.DUPLICATE if addition is CircularAddition.DUPLICATE else state
+            deadletters.remove(session, envelope.digest)
+            envelopes.finish(session, envelope.digest, envelope.source, state)
+        return Outcome(state=state, kind=context.kind)
+
+    def _reports(self, envelope: Envelope, context: DecodedContext) -> Outcome:
+        """Take in what a registry says of its objects. Like a container, it is kept only where a part of it was refused."""
+        if envelope.trust is not Trust.TRUSTED:
+            raise DecodeError(
+                "objects of a registry are believed only where they come from a trusted source", format=context.format
+            )
+        n_new = annotations.record_reports(self._store, context.reports, envelope.received_at)
+        state = MessageState.STORED if n_new else MessageState.DUPLICATE
         with self._store.transaction() as session:
             contexts.add(session, envelope.digest, context, envelope.received_at)
             deadletters.remove(session, envelope.digest)
-            envelopes.finish(session, envelope.digest, envelope.source, MessageState.STORED)
-        return Outcome(state=MessageState.STORED, kind=context.kind)
+            if context.summary.get("n_refused"):
+                envelopes.finish(session, envelope.digest, envelope.source, state)
+            else:
+                deliveries = envelopes.release(session, envelope.digest, envelope.source)
+                stored = int(n_new > 0 and deliveries > 0)
+                envelopes.count_alerts(
+                    session, envelope.source, received=0, stored=stored, duplicates=deliveries - stored, dead_letters=0
+                )
+        log.info("registry read", format=context.format, n_new=n_new, **context.summary)
+        return Outcome(state=state, kind=context.kind)
 
-    def _refuse(
-        self, envelope: Envelope, reason: str, wire_format: str | None, kind: LetterKind = LetterKind.REFUSED
-    ) -> Outcome:
+    def _refuse(self, envelope: Envelope, reason: str, wire_format: str | None, kind: LetterKind = LetterKind.REFUSED) -> Outcome:
         """Keep the bytes with the reason."""
         with self._store.transaction() as session:
             self._dead_letter(session, envelope, reason, wire_format, kind)
@@ -456,7 +493,7 @@ def is_alert_packet(envelope: Envelope) -> bool:
 
 
 def _reasons(rows: AlertRows) -> dict[int, str]:
-    """Return one sentence for each refused or held message; of several refused alerts of a container the first, and how many more."""
+    """Return one sentence for each refused or held message; of a container the first, and how many more there are."""
     found: dict[int, list[str]] = {}
     for index, reason in (*rows.refused, *rows.held):
         found.setdefault(index, []).append(reason)
