@@ -34,6 +34,9 @@ Options = KafkaOptions
 LOOK_S = 5.0
 """Longest wait for a broker's answer about places and topics, seconds."""
 
+SLICE_S = 0.2
+"""Longest single wait for a message, seconds."""
+
 LOOK_AGAIN_S = 30.0
 """The topics of the cluster are compared with those expected so often while some are missing, seconds."""
 
@@ -114,7 +117,9 @@ class KafkaSource:
         self._settle()
         with self._listening():
             while True:
-                found = self._accepted(self._fetched(limit, max(deadline - self._monotonic(), 0.0)))
+                # In slices: the group's answer comes inside `poll`, which would then go on waiting for a message.
+                left_s = max(deadline - self._monotonic(), 0.0)
+                found = self._accepted(self._fetched(limit, min(left_s, SLICE_S)))
                 if found or self._waiting is not None or self._monotonic() >= deadline:
                     break
         self._look_at_topics()
@@ -201,6 +206,7 @@ class KafkaSource:
         except KafkaException as error:
             self._stuck = f"the place in the stream cannot be looked up: {faults.sentence(error.args[0])}"
             return
+        self._link.note_ends({(one.topic, one.partition): one.high for one in bounds})
         found = starts(bounds)
         for start in found:
             if start.gap is not None:

@@ -57,6 +57,16 @@ OUT_OF_RANGE = frozenset(
 )
 """The place in a partition does not exist any more."""
 
+UNWELCOME = frozenset(
+    {
+        KafkaError.MSG_SIZE_TOO_LARGE,
+        KafkaError.RECORD_LIST_TOO_LARGE,
+        KafkaError.INVALID_MSG,
+        KafkaError.INVALID_RECORD,
+    }
+)
+"""The broker will never take this very message, whatever is mended."""
+
 _TOKEN = "SASL OAUTHBEARER token"  # noqa: S105 - words of librdkafka, no secret
 _TOKEN_REFUSED = re.compile(r'"error"|invalid_|unauthori[sz]ed|denied|forbidden|\b40[0-4]\b', re.IGNORECASE)
 

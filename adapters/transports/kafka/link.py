@@ -4,7 +4,7 @@ Without this a mistyped secret looks like a quiet night: the client says such th
 """
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from threading import Lock
 from typing import Any
 
@@ -101,6 +101,11 @@ class Link:
             if not said and not self._was_up and waited > SLOW_CONNECT_S:
                 said.append(f"no broker has answered since the start, {waited:.0f} s ago")
             return said
+
+    def note_ends(self, ends: Mapping[tuple[str, int], int]) -> None:
+        """Take high watermarks that were asked for."""
+        with self._lock:
+            self._partitions.update(ends)
 
     def ends(self) -> dict[tuple[str, int], int]:
         """Return the high watermark of each partition that is listened to, as far as it is known."""

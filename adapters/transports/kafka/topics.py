@@ -36,7 +36,7 @@ def topic_names(topics: Iterable[str], where: str) -> TopicNames:
     r"""Return what a list of topics asks for.
 
     >>> topic_names(["igwn.gwalert", "gcn.notices.*"], "sources.gcn").subscription()
-    ['igwn.gwalert', '^gcn\\\\.notices\\\\..*']
+    ['igwn.gwalert', '^gcn\\.notices\\..*']
 
     Raises
     ------

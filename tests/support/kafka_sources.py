@@ -1,0 +1,40 @@
+"""Steps that tests of Kafka sources share: produce, take until enough has come, wait for a state."""
+
+import time
+from collections.abc import Callable, Iterable
+
+from confluent_kafka import Producer
+
+from hub.model.envelope import Envelope
+from hub.ports import Health, MessageSource
+
+TIMEOUT_S = 60.0
+"""Longest wait for anything, seconds."""
+
+
+def produce(bootstrap: str, topic: str, payloads: Iterable[bytes | None], *, partition: int = 0) -> None:
+    """Write messages and wait until the broker has them."""
+    producer = Producer({"bootstrap.servers": bootstrap, "message.max.bytes": 8 * 2**20})
+    for payload in payloads:
+        producer.produce(topic, payload, partition=partition)
+    assert producer.flush(TIMEOUT_S) == 0
+
+
+def take(source: MessageSource, number: int) -> list[Envelope]:
+    """Take until so many messages have come."""
+    found: list[Envelope] = []
+    deadline = time.monotonic() + TIMEOUT_S
+    while len(found) < number:
+        found += source.take(100, 0.2)
+        assert time.monotonic() < deadline, f"only {len(found)} of {number} messages came: {source.health()}"
+    return found
+
+
+def take_until(source: MessageSource, is_so: Callable[[Health], bool]) -> list[Envelope]:
+    """Take until the health is as wanted; return what came meanwhile."""
+    found: list[Envelope] = []
+    deadline = time.monotonic() + TIMEOUT_S
+    while not is_so(source.health()):
+        found += source.take(100, 0.2)
+        assert time.monotonic() < deadline, f"it did not come to that: {source.health()}"
+    return found
