@@ -31,8 +31,8 @@ from hub.model.instant import Instant
 from hub.ports import AlertHistory, Clock, Decoder, Incident, MessageSource, PartContext, PushSource, Renderer, Sink, SkymapReader
 from hub.resources import read_text
 from hub.science.rules import load_rules
+from hub.science.sites import load_sites
 from hub.science.skymap_fits import SkymapWorker
-from hub.science.visibility import load_sites
 from hub.services import coverage
 from hub.services.announcement import Announcements, AnnouncementSettings
 from hub.services.correlation import Correlation

@@ -5,7 +5,6 @@ work when its Earth-rotation table is more than 30 days old unless it is told ot
 ``conf/sites.toml`` and `work_offline`. Altitudes are without refraction.
 """
 
-import tomllib
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -21,47 +20,15 @@ from astropy.utils.exceptions import AstropyWarning
 from erfa import ErfaWarning  # type: ignore[import-untyped]  # pyerfa has no types
 from numpy.typing import NDArray
 
-from hub.errors import ConfigError
 from hub.model.followup import Visibility
 from hub.model.instant import Instant
+from hub.science.sites import Constraints, Site
 
 GRID_S = 300.0
 """Step of the time grid in seconds; a 30 minute grid loses up to one target in 17 at a site."""
 
 MAX_WINDOW_S = 40 * 86_400.0
 """Longest window that is looked at, seconds: some 11500 grid points."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Site:
-    """A place on Earth with telescopes."""
-
-    name: str
-    lon_deg: float
-    """East longitude, WGS84, degrees."""
-
-    lat_deg: float
-    """Geodetic latitude, WGS84, degrees."""
-
-    height_m: float
-    """Height over the ellipsoid, metres."""
-
-    source: str
-    """Where the coordinates come from."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Constraints:
-    """What an observation needs."""
-
-    max_airmass: float = 2.0
-    """Largest secant of the zenith distance, > 1."""
-
-    min_moon_separation_deg: float = 15.0
-    """Smallest distance to the Moon, degrees."""
-
-    max_sun_altitude_deg: float = -18.0
-    """Highest Sun, degrees; -18 is astronomical twilight."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -82,26 +49,6 @@ class _Night:
 
     best_altitude_deg: float
     """At the good times, at all times where there are none."""
-
-
-def load_sites(text: str) -> tuple[Site, ...]:
-    """Return the sites of a TOML text (``conf/sites.toml``) in its order.
-
-    Raises
-    ------
-    ConfigError
-        The text is no TOML, a key is missing or unknown, a name occurs twice or a coordinate is out of range.
-    """
-    try:
-        rows = tomllib.loads(text).get("site", [])
-    except tomllib.TOMLDecodeError as error:
-        raise ConfigError(f"the table of sites is no TOML: {error}") from error
-    sites = tuple(_site(row) for row in rows)
-    names = [site.name for site in sites]
-    for name in names:
-        if names.count(name) > 1:
-            raise ConfigError(f"the site {name!r} stands twice in the table of sites")
-    return sites
 
 
 def visibility(  # noqa: PLR0917 - place, sites, window and constraints, in the order one says them
@@ -156,21 +103,6 @@ def work_offline() -> None:
     iers.conf.auto_download = False
     iers.conf.auto_max_age = None
     iers.conf.iers_degraded_accuracy = "ignore"
-
-
-def _site(row: dict[str, Any]) -> Site:
-    names = {"name": str, "lon_deg": float, "lat_deg": float, "height_m": float, "source": str}
-    label = row.get("name", "without a name")
-    if missing := sorted(set(names) - set(row)):
-        raise ConfigError(f"the site {label!r} lacks {', '.join(missing)}")
-    if unknown := sorted(set(row) - set(names)):
-        raise ConfigError(f"the site {label!r} has unknown keys: {', '.join(unknown)}")
-    for name, kind in names.items():
-        if not isinstance(row[name], (float, int) if kind is float else kind) or isinstance(row[name], bool):
-            raise ConfigError(f"{name} of the site {label!r} is no {'number' if kind is float else 'text'}")
-    if not (-180 <= row["lon_deg"] <= 360 and -90 <= row["lat_deg"] <= 90 and -500 <= row["height_m"] <= 9000):
-        raise ConfigError(f"the site {label!r} does not lie on Earth")
-    return Site(**row)
 
 
 def _night(site: Site, target: FixedTarget, times: Time, constraints: Constraints) -> _Night:

@@ -15,7 +15,7 @@ from hub.model.followup import Intent, RequestState, Submission, Visibility, int
 from hub.model.instant import Instant
 from hub.ports import Clock, TelescopeNetwork
 from hub.science.rules import Hypothesis
-from hub.science.visibility import Constraints, Site, visibility
+from hub.science.sites import Constraints, Site
 from hub.services.followup_policy import FollowupSettings, RequestPolicy
 from hub.services.sending import Hook, Sender, append_step, get_submission, no_hook
 from hub.services.submission import ALIVE_STATES, BY_PERSON, WAITING_STATES, Outcome
@@ -203,6 +203,8 @@ class FollowupService:
         return intents[0]
 
     def _visibility(self, candidate: Candidate, policy: RequestPolicy, start: Instant, end: Instant) -> tuple[Visibility, ...]:
+        from hub.science.visibility import visibility  # noqa: PLC0415 - two seconds and 100 MB, wanted with the first request only
+
         sites = [self._sites[name] for name in policy.sites]
         needs = Constraints(max_airmass=policy.max_airmass, min_moon_separation_deg=policy.min_moon_separation_deg)
         return visibility(candidate.ra_deg, candidate.dec_deg, sites, start, end, needs)

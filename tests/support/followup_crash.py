@@ -30,9 +30,9 @@ class DyingNetwork(SimulatedNetwork):
 
 
 def withdraw(store, network, clock, settings):
-    from hub.resources import read_text  # noqa: PLC0415 - astroplan is slow to import, and sending does not need it
-    from hub.science.visibility import load_sites  # noqa: PLC0415 - the same
-    from hub.services.followup import FollowupService  # noqa: PLC0415 - the same
+    from hub.resources import read_text
+    from hub.science.sites import load_sites
+    from hub.services.followup import FollowupService
 
     service = FollowupService(store, {"simulated": network}, load_sites(read_text("conf/sites.toml")), clock, settings)
     with store.transaction() as session:

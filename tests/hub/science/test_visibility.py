@@ -8,7 +8,8 @@ import pytest
 from hub.errors import ConfigError
 from hub.model.instant import Instant
 from hub.resources import read_text
-from hub.science.visibility import GRID_S, Constraints, Site, load_sites, visibility
+from hub.science.sites import Constraints, Site, load_sites
+from hub.science.visibility import GRID_S, visibility
 
 AT2017GFO = (197.45037, -23.38148)
 

@@ -15,7 +15,7 @@ from hub.model.coincidence import PairState
 from hub.model.followup import RequestState
 from hub.model.notice import Stage
 from hub.resources import read_text
-from hub.science.visibility import load_sites
+from hub.science.sites import load_sites
 from hub.services.followup import FollowupService
 from hub.services.followup_policy import FollowupSettings, RequestPolicy
 from hub.storage import followup as storage
