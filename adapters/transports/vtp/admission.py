@@ -113,15 +113,10 @@ class RateLimit:
     def allows(self, address: str) -> bool:
         """Take one message from what an address may still send; False where nothing is left."""
         now = self._monotonic()
-        left, then = self._buckets.get(address, (self._per_minute, now))
+        left, then = self._buckets.pop(address, (self._per_minute, now))
         left = min(self._per_minute, left + (now - then) * self._per_minute / 60.0)
-        if address not in self._buckets and len(self._buckets) >= _MAX_BUCKETS:
-            self._forget_idle(now)
-        self._buckets[address] = (max(left - 1.0, 0.0) if left >= 1.0 else left, now)
-        return left >= 1.0
-
-    def _forget_idle(self, now: float) -> None:
-        """Drop those that would be full again, and where there are none the one that was silent longest."""
-        idle = [address for address, (_, then) in self._buckets.items() if now - then >= 60.0]
-        for address in idle or [min(self._buckets, key=lambda address: self._buckets[address][1])]:
-            del self._buckets[address]
+        is_allowed = left >= 1.0
+        self._buckets[address] = (left - 1.0 if is_allowed else left, now)
+        if len(self._buckets) > _MAX_BUCKETS:
+            del self._buckets[next(iter(self._buckets))]  # the one that was silent longest
+        return is_allowed

@@ -101,6 +101,6 @@ def length(header: bytes, max_bytes: int) -> int:
     for first, name in _STRANGERS:
         if header.startswith(first):
             raise BadFrame(f"this is no VOEvent transport but {name}: its first bytes are {header!r}")
-    if int.from_bytes(header, "little") <= max_bytes:
+    if n_bytes > MAX_BYTES_ALLOWED and int.from_bytes(header, "little") <= max_bytes:
         raise BadFrame(f"the length {header.hex()} has its bytes in the wrong order: the most significant comes first")
     raise BadFrame(f"a message of {n_bytes} bytes is announced, more than the {max_bytes} allowed")

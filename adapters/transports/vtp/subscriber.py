@@ -102,6 +102,7 @@ class VtpSubscriber:
         self._state = "starting"
         self._trouble = ""
         self._store_trouble = ""
+        self._listening_since_s: float | None = None  # of the monotonic clock
         self._connected_at: Instant | None = None
         self._last_message_at: Instant | None = None
         self._last_event_at: Instant | None = None
@@ -110,35 +111,32 @@ class VtpSubscriber:
     async def run(self, accept: Accept, stop: asyncio.Event) -> None:
         """Listen until told to stop."""
         while not stop.is_set():
-            lived_s = 0.0
+            self._listening_since_s = None
+            trouble = store_trouble = ""
             try:
-                await self._hand_in_held(accept, link=None)
-                self._state = "connecting"
-                async with connected(
-                    self._options.host,
-                    self._options.port,
-                    timeout_s=self._options.connect_timeout_s,
-                    max_bytes=self._options.max_message_bytes,
-                ) as link:
-                    began = time.monotonic()
-                    try:
-                        await self._listen(link, accept, stop)
-                    finally:
-                        lived_s = time.monotonic() - began
-                        self._connected_at = None
+                await self._connect_and_listen(accept, stop)
             except StorageError as error:
-                self._store_trouble = str(error)
-                self._log.error("events cannot be stored", reason=str(error), held=len(self._held))
+                store_trouble = str(error)
             except Transient as error:
-                self._trouble = str(error)
-                self._log.warning("no connection to the broker", reason=str(error), failures=self._pauses.n_failed + 1)
+                trouble = str(error)
+            self._connected_at = None
             if stop.is_set():
                 break
-            if lived_s >= self._options.healthy_s:
+            if self._lived_s() >= self._options.healthy_s:
                 self._pauses.reset()
-            self._state = "waiting"
+            pause_s = self._pauses.next_s()
+            self._state, self._trouble, self._store_trouble = "waiting", trouble, store_trouble
+            self._log.warning(
+                "not listening to the broker",
+                reason=trouble or store_trouble,
+                failures=self._pauses.n_failed,
+                held=len(self._held),
+                pause_s=round(pause_s, 3),
+            )
             with suppress(TimeoutError):
-                await asyncio.wait_for(stop.wait(), self._pauses.next_s())
+                await asyncio.wait_for(stop.wait(), pause_s)
+        if self._held:
+            self._log.error("events that have arrived are not stored", held=len(self._held))
         self._state = "stopped"
 
     def health(self) -> Health:
@@ -164,8 +162,22 @@ class VtpSubscriber:
             },
         )
 
+    def _lived_s(self) -> float:
+        """Return how long the last connection lived, seconds; negative where there was none."""
+        return -1.0 if self._listening_since_s is None else time.monotonic() - self._listening_since_s
+
+    async def _connect_and_listen(self, accept: Accept, stop: asyncio.Event) -> None:
+        await self._hand_in_held(accept, link=None)
+        self._state = "connecting"
+        options = self._options
+        async with connected(
+            options.host, options.port, timeout_s=options.connect_timeout_s, max_bytes=options.max_message_bytes
+        ) as link:
+            await self._listen(link, accept, stop)
+
     async def _listen(self, link: Link, accept: Accept, stop: asyncio.Event) -> None:
         """Read and store side by side, so that a slow store does not make this end look dead, until one of them must end."""
+        self._listening_since_s = time.monotonic()
         self._connected_at = self._context.clock()
         self._counts["connections"] += 1
         self._state = "listening"
