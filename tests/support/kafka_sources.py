@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable, Iterable
 
-from confluent_kafka import Producer
+from confluent_kafka import Consumer, Message, Producer, TopicPartition
 
 from hub.model.envelope import Envelope
 from hub.ports import Health, MessageSource
@@ -38,3 +38,21 @@ def take_until(source: MessageSource, is_so: Callable[[Health], bool]) -> list[E
         found += source.take(100, 0.2)
         assert time.monotonic() < deadline, f"it did not come to that: {source.health()}"
     return found
+
+
+def read_back(bootstrap: str, topic: str, number: int) -> list[Message]:
+    """Return the first messages of a topic, without a group."""
+    consumer = Consumer({"bootstrap.servers": bootstrap, "group.id": "reader", "enable.auto.commit": False})
+    try:
+        partitions = consumer.list_topics(topic, timeout=TIMEOUT_S).topics[topic].partitions
+        consumer.assign([TopicPartition(topic, partition, 0) for partition in partitions])
+        found: list[Message] = []
+        deadline = time.monotonic() + TIMEOUT_S
+        while len(found) < number:
+            message = consumer.poll(0.2)
+            if message is not None and message.error() is None:
+                found.append(message)
+            assert time.monotonic() < deadline, f"only {len(found)} of {number} messages are on {topic}"
+        return found
+    finally:
+        consumer.close()
