@@ -1,11 +1,15 @@
 """What all tests share: where the recorded messages are, and what a missing component means."""
 
 import os
+from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import HealthCheck, settings
+
+from tests.support import kafka as kafka_brokers
 
 if TYPE_CHECKING:
     from tests.support.demo import Played
@@ -15,6 +19,17 @@ settings.register_profile("mmhub", derandomize=True, deadline=None, suppress_hea
 settings.load_profile("mmhub")
 
 REPOSITORY = Path(__file__).parent.parent
+
+
+def pytest_report_header() -> str:
+    """Say which Kafka broker a result was obtained on."""
+    return f"kafka: {kafka_brokers.described()}"
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Leave out what only Apache Kafka can pass where the broker is another one."""
+    if item.get_closest_marker("apache_kafka") and not kafka_brokers.is_apache():
+        missing(f"needs Apache Kafka, and the broker here is {kafka_brokers.described()}")
 
 
 def missing(what: str) -> None:
@@ -47,3 +62,25 @@ def demo_night(tmp_path_factory: pytest.TempPathFactory) -> "Played":
     from tests.support.demo import play  # noqa: PLC0415 - it imports this file
 
     return play(tmp_path_factory.mktemp("demo"))
+
+
+@pytest.fixture(scope="session")
+def kafka() -> Iterator[kafka_brokers.Kafka]:
+    """The Kafka broker of this run, shared by all tests of a process: take topics of your own from `unique_topic`."""
+    yield from _broker()
+
+
+@pytest.fixture
+def own_kafka() -> Iterator[kafka_brokers.Kafka]:
+    """A broker that a test may kill and start again; mark the test `apache_kafka`."""
+    yield from _broker()
+
+
+def _broker() -> Iterator[kafka_brokers.Kafka]:
+    with ExitStack() as stack:
+        try:
+            broker = stack.enter_context(kafka_brokers.broker())
+        except kafka_brokers.KafkaMissing as error:
+            missing(str(error))
+            raise AssertionError from error
+        yield broker
