@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 # Both cores of a small machine; `make test PYTEST_FLAGS=` runs one test after another.
 PYTEST_FLAGS ?= -n 2 --dist loadfile
 
-.PHONY: demo test check bench ranks fuzz serve docs clean
+.PHONY: demo test caches check bench ranks fuzz serve docs clean
 .DELETE_ON_ERROR:
 
 demo: $(VENV)/installed
@@ -14,6 +14,10 @@ demo: $(VENV)/installed
 
 test: $(VENV)/installed-test
 	$(BIN)/python -m pytest $(PYTEST_FLAGS)
+
+# Fetches and builds once what the tests keep in MMHUB_CACHE, else in ~/.cache/mmhub-tests: Apache Kafka and the like.
+caches: $(VENV)/installed-test
+	$(BIN)/python -m tests.support.prepare
 
 check: $(VENV)/installed-check
 	$(BIN)/ruff check
