@@ -3,7 +3,19 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from adapters.codecs import alerts, avro_record, circulars, fits_look, gcn_unified, hub_avro, hub_json, igwn, json_text, snews
+from adapters.codecs import (
+    alerts,
+    avro_record,
+    circulars,
+    fits_look,
+    gcn_unified,
+    hub_avro,
+    hub_json,
+    igwn,
+    json_text,
+    snews,
+    tns,
+)
 from adapters.codecs.gcn_unified import writer as hub_notice
 from adapters.codecs.voevent.reader import decode as decode_voevent
 from hub.errors import DecodeError, NotAMessage, SchemaUnknown
@@ -61,6 +73,8 @@ class WireDecoder:
             return hub_avro.decode(payload)
         if _is_packet(payload):
             return self._packet(payload)
+        if tns.is_zip(payload):
+            return tns.decode_table(payload)
         if fits_look.is_fits(payload):
             return fits_look.decode(payload)
         return _text(payload, topic)
@@ -126,6 +140,8 @@ def _text(payload: bytes, topic: str | None) -> Decoded:
     head = head.lstrip()
     if circulars.is_text_circular(payload):
         return circulars.decode_text(payload)
+    if tns.is_table(head):
+        return tns.decode_table(payload)
     if head.startswith((b"<", b"<\x00", b"\x00<")) or (b"<?xml" in head and b"VOEvent" in payload):
         return decode_voevent(payload, topic=topic)
     if head.startswith((b"{", b"[")):
@@ -133,7 +149,7 @@ def _text(payload: bytes, topic: str | None) -> Decoded:
     raise NotAMessage(NOT_A_MESSAGE)
 
 
-def _json(value: Any, topic: str | None) -> Decoded:
+def _json(value: Any, topic: str | None) -> Decoded:  # noqa: C901 - one question for each format
     """Return what a JSON document says, told by the fields that each format cannot be without."""
     if not isinstance(value, dict):
         raise NotAMessage("a JSON list, but a message is one object", format="json")
@@ -147,6 +163,8 @@ def _json(value: Any, topic: str | None) -> Decoded:
         raise DecodeError("a GraceDB record, not a notice", format="json")
     if circulars.is_circular(value):
         return circulars.decode_json(value)
+    if tns.is_object(value):
+        return tns.decode_object(value)
     if snews.is_message(value):
         return snews.decode(value, topic=topic)
     if gcn_unified.is_unified(value):

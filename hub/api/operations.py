@@ -15,7 +15,19 @@ router = APIRouter(tags=["operations"])
 @router.get("", response_model=dict[str, dict[str, str]], dependencies=[OPEN])
 def get_root() -> Response:
     """Return where everything is."""
-    names = ("events", "coincidences", "candidates", "followup", "voevents", "sources", "health", "ready", "openapi.json")
+    names = (
+        "events",
+        "coincidences",
+        "candidates",
+        "followup",
+        "voevents",
+        "circulars",
+        "annotations",
+        "sources",
+        "health",
+        "ready",
+        "openapi.json",
+    )
     return JSONResponse({"links": {"self": path(), **{name.removesuffix(".json"): path(name) for name in names}}})
 
 

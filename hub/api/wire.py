@@ -126,6 +126,12 @@ class Decision(Wire):
     note: str
 
 
+class DecisionReason(Wire):
+    """Why somebody decides so."""
+
+    note: str = Field(default="", max_length=2000)
+
+
 class AnnotationWithDecisions(Annotation):
     """An annotation with every decision about it, the first one first."""
 

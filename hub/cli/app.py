@@ -11,6 +11,8 @@ from typing import Annotated
 import typer
 
 from hub.cli import (
+    annotations,
+    circulars,
     coincidences,
     config,
     database,
@@ -84,6 +86,8 @@ for _verbs in (
     events,
     coincidences,
     followup,
+    circulars,
+    annotations,
     deadletter,
     serve,
     token,
