@@ -1,7 +1,7 @@
 """The composition root: settings to opened parts. Only this module knows who plugs into what."""
 
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -87,21 +87,28 @@ def open_database(settings: Settings) -> Iterator[Store]:
         store.close()
 
 
-def open_decoder(settings: Settings) -> Decoder:
+def open_decoder(settings: Settings, streams: Iterable[str] = ()) -> Decoder:
     """Return what reads every wire format; it holds nothing that needs closing.
+
+    Parameters
+    ----------
+    settings
+        All of them.
+    streams
+        Stream maps that it must have besides those that sources name.
 
     Raises
     ------
     ConfigError
         A stream map is wrong, or a source names one that there is not.
     """
-    return WireDecoder(Streams(maps=stream_maps(settings), schemas=_schemas(settings).schema))
+    return WireDecoder(Streams(maps=stream_maps(settings, streams), schemas=_schemas(settings).schema))
 
 
-def stream_maps(settings: Settings) -> dict[str, StreamMap]:
+def stream_maps(settings: Settings, also: Iterable[str] = ()) -> dict[str, StreamMap]:
     """Return all stream maps by the names that sources call them; raises `ConfigError` as `open_decoder` does."""
     folder = Path(settings.intake.streams_dir) if settings.intake.streams_dir else None
-    return load_streams(folder, _named_streams(settings))
+    return load_streams(folder, [*_named_streams(settings), *also])
 
 
 def alert_streams(settings: Settings) -> list[AlertStream]:

@@ -21,6 +21,9 @@ def decode(
     context: typer.Context,
     files: Annotated[list[Path], typer.Argument(help="Message files; a folder is walked.", metavar="FILE...")],
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line.")] = False,
+    stream: Annotated[
+        str | None, typer.Option(metavar="NAME|FILE", help="Read them as alerts, by this stream map (a name, or a TOML file).")
+    ] = None,
 ) -> None:
     """Say what messages mean, without storing anything. Exit code 1 if any file is rejected."""
     settings = start(context)
@@ -29,8 +32,8 @@ def decode(
 
     any_rejected = False
     with open_skymap_reader(settings) as reader:
-        decoder = open_decoder(settings)
-        read = partial(describe, decoder=decoder, reader=reader)
+        decoder = open_decoder(settings, () if stream is None else (stream,))
+        read = partial(describe, decoder=decoder, reader=reader, alert_stream=stream)
         for path in walk(files):
             for record in _records(path, read, settings.intake.max_message_bytes):
                 any_rejected |= record["kind"] == "rejected"

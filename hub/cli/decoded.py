@@ -16,15 +16,24 @@ from hub.science.levels import summary as summarise
 _NOT_A_MESSAGE = "not a message"
 
 
-def describe(data: bytes, path: str, decoder: Decoder, reader: SkymapReader) -> Iterator[dict[str, Any]]:
+def describe(
+    data: bytes, path: str, decoder: Decoder, reader: SkymapReader, alert_stream: str | None = None
+) -> Iterator[dict[str, Any]]:
     """Yield one record for each message in some bytes: ``path``, ``index``, ``kind``, ``format``, then the kind's own keys.
 
-    Bytes that cannot be understood give one record of kind ``rejected`` with a ``reason``; nothing is raised for them.
+    ``alert_stream`` is the map to read alerts by; None where the bytes alone must tell. Bytes that cannot be understood give one
+    record of kind ``rejected`` with a ``reason``; nothing is raised for them.
     """
-    envelope = Envelope(payload=data, source="file", received_at=Instant.from_datetime(datetime.now(UTC)), position=path)
+    envelope = Envelope(
+        payload=data,
+        source="file",
+        received_at=Instant.from_datetime(datetime.now(UTC)),
+        position=path,
+        alert_stream=alert_stream,
+    )
     try:
         decoded = decoder.decode(envelope)
-        records = list(_of_decoded(decoded, data, decoder, reader))
+        records = list(_of_decoded(decoded, envelope, decoder, reader))
     except DecodeError as error:
         records = [_rejected(error)]
     for index, record in enumerate(records):
@@ -52,12 +61,13 @@ def headline(record: Mapping[str, Any]) -> str:
             return f"{start} {record['format']}"
 
 
-def _of_decoded(decoded: Decoded, data: bytes, decoder: Decoder, reader: SkymapReader) -> Iterator[dict[str, Any]]:
+def _of_decoded(decoded: Decoded, envelope: Envelope, decoder: Decoder, reader: SkymapReader) -> Iterator[dict[str, Any]]:
+    data = envelope.payload
     match decoded:
         case DecodedNotice(notice=notice):
             yield _notice(notice, reader)
         case DecodedAlerts():
-            for detail in decoder.decode_details(data):
+            for detail in decoder.decode_details(data, envelope.alert_stream):
                 yield _rejected(detail) if isinstance(detail, DecodeError) else _alert(detail)
         case DecodedContext(kind="skymap"):
             yield _bare_map(decoded.format, data, reader)
@@ -100,7 +110,7 @@ def _notice(notice: Notice, reader: SkymapReader) -> dict[str, Any]:
 
 
 def _alert(detail: AlertDetail) -> dict[str, Any]:
-    record = {
+    record: dict[str, Any] = {
         "kind": "alert",
         "format": detail.format,
         "source_id": detail.source_id,
@@ -115,6 +125,8 @@ def _alert(detail: AlertDetail) -> dict[str, Any]:
         "is_solar_system": detail.is_solar_system,
         "n_history": detail.n_history,
     }
+    if detail.annotations:
+        record["annotations"] = list(detail.annotations)
     return record if detail.refusal is None else record | {"refused_by_intake": detail.refusal}
 
 

@@ -227,3 +227,27 @@ def test_recorded_messages_each_have_a_line(recorded: Path, capsys: pytest.Captu
             assert [key for key in record if key != "refused_by_intake"] == ALERT_KEYS
         if record["kind"] == "rejected":
             assert record["reason"]
+
+
+def test_a_stream_map_reads_what_the_bytes_alone_do_not_tell(capsys: pytest.CaptureFixture[str]) -> None:
+    Path("packet.json").write_text('{"candid": 5, "oid": "ZTF26a", "ra": 10, "dec": 20, "t": 2461000.5, "class": "SN"}')
+    Path("mine.toml").write_text(
+        """
+name = "mine"
+title = "mine"
+survey = "ZTF"
+wire = "json"
+id = { source = "candid", object = "oid" }
+position = { ra = "ra", dec = "dec" }
+time = { field = "t", scale = "jd_utc" }
+selection = { kind = "filtered", cuts = "some" }
+annotations = [{ field = "class", kind = "classification", source = "me" }]
+"""
+    )
+    assert main(["decode", "--json", "--stream", "mine.toml", "packet.json"]) == 0
+    (record,) = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert (record["kind"], record["format"], record["source_id"], record["ra_deg"]) == ("alert", "mine", "5", 10.0)
+    assert record["annotations"][0]["value"] == {"class": "SN"}
+    assert main(["decode", "--json", "packet.json"]) == 1
+    assert main(["decode", "--stream", "ztv", "packet.json"]) != 0
+    assert "there is no such stream map" in capsys.readouterr().err
