@@ -1,16 +1,29 @@
 """``mmhub run``: the hub itself, all roles or one of them."""
 
 import asyncio
+import os
+import sys
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from enum import StrEnum
 from functools import partial
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from hub.cli.invocation import EXIT_FAILED, start
 from hub.cli.listing import AsJson
 from hub.cli.output import complain
+from hub.errors import ConfigError
+
+if TYPE_CHECKING:
+    from hub.bootstrap import Hub
+    from hub.config import Settings
+    from hub.model.envelope import Envelope
+    from hub.ports import Health, Sink
+    from hub.runtime.supervisor import Loop, LoopBody
+    from hub.services.intake import Outcome
+    from hub.storage.engine import Store
 
 
 class Part(StrEnum):
@@ -18,8 +31,16 @@ class Part(StrEnum):
 
     ALL = "all"
     INGEST = "ingest"
+    WORKER = "worker"
     DISPATCH = "dispatch"
     API = "api"
+
+
+JOBS_PAUSE_S = 5.0
+"""Time between two looks for jobs that nobody does, seconds."""
+
+FOLLOWUP_PAUSE_S = 1.0
+"""Time between two looks at the follow-up requests, seconds."""
 
 
 def register(app: typer.Typer) -> None:
@@ -36,26 +57,12 @@ def run(
 ) -> None:
     """Take in what the sources bring, match it, send what is due, answer the API, until SIGTERM or Ctrl-C."""
     settings = start(context, api__port=port)
-    from hub.bootstrap import (
-        DEMO_MARK,
-        check_parts,
-        create_database,
-        enabled_destinations,
-        enabled_sources,
-        make_data_dir,
-        open_hub,
-        open_sink,
-        open_source,
-    )
-    from hub.cli.serve import api_loop, listening
-    from hub.errors import ConfigError
-    from hub.runtime.loops import dispatch_loop, source_loop
+    from hub.bootstrap import DEMO_MARK, check_parts, create_database, enabled_sources, make_data_dir, now, open_hub
+    from hub.runtime.board import Board
     from hub.runtime.supervisor import Loop, Supervisor
 
     check_parts(settings)
-    takes_in = role in (Part.ALL, Part.INGEST)
-    sources = enabled_sources(settings) if takes_in else {}
-    if takes_in and not sources:
+    if role in (Part.ALL, Part.INGEST) and not enabled_sources(settings):
         nothing = "no table [sources.NAME] stands in the settings, so there is nothing to take in"
         if role is Part.INGEST:
             raise ConfigError(nothing)
@@ -63,22 +70,107 @@ def run(
     (make_data_dir(settings) / DEMO_MARK).unlink(missing_ok=True)
     with ExitStack() as stack:
         store = stack.enter_context(create_database(settings))
-        loops = []
-        if role is not Part.API:
-            sends = role in (Part.ALL, Part.DISPATCH)
-            destinations = enabled_destinations(settings) if sends else {}
-            sinks = {name: stack.enter_context(open_sink(settings, store, name)) for name in destinations}
-            hub = stack.enter_context(open_hub(settings, store, sinks=sinks))
-            if takes_in:
-                hub.flow.resume()
-            for name in sources:
-                opened = partial(open_source, settings, store, name)
-                loops.append(Loop(name=name, body=source_loop(opened, hub.flow, batch=settings.intake.alert_batch)))
-            if sends:
-                loops.append(Loop(name="dispatch", body=dispatch_loop(hub.flow)))
+        _forget_old_parts(settings, store)
+        sinks: dict[str, Sink] = {}
+        hub = stack.enter_context(open_hub(settings, store, sinks=sinks))
+        crew = _Crew()
+        if role in (Part.ALL, Part.INGEST):
+            hub.flow.resume()
+            _add_sources(crew, settings, hub)
+        if role in (Part.ALL, Part.INGEST, Part.WORKER):
+            _add_worker(crew, settings, hub, alone=role is Part.WORKER)
+        if role in (Part.ALL, Part.DISPATCH):
+            _add_destinations(crew, settings, hub, sinks)
         if role in (Part.ALL, Part.API):
-            loops.append(Loop(name="api", body=api_loop(store, stack.enter_context(listening(settings.api, as_json=as_json)))))
-        supervisor = Supervisor(loops)
+            _add_api(crew, settings, hub, stack, as_json=as_json)
+        board = Board(store, now, crew.healths)
+        crew.loops.append(Loop(name="board", body=board.body, is_background=True))
+        supervisor = Supervisor(crew.loops, on_change=board.changed)
+        board.watch(supervisor.status)
         asyncio.run(supervisor.run())
-    if supervisor.has_failed:
-        raise typer.Exit(EXIT_FAILED)
+        board.farewell()
+    code = EXIT_FAILED if supervisor.has_failed else 0
+    if supervisor.cancelled:  # their threads wait for servers that do not answer, and libraries would wait for them in turn
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code)
+    if code:
+        raise typer.Exit(code)
+
+
+class _Crew:
+    """The loops that were chosen, and what each says of itself."""
+
+    def __init__(self) -> None:
+        self.loops: list[Loop] = []
+        self.healths: dict[str, Callable[[], Health]] = {}
+
+    def add(
+        self, name: str, body: "LoopBody", health: "Callable[[], Health] | None" = None, *, is_background: bool = False
+    ) -> None:
+        from hub.runtime.supervisor import Loop
+
+        self.loops.append(Loop(name=name, body=body, is_background=is_background))
+        if health is not None:
+            self.healths[name] = health
+
+
+def _forget_old_parts(settings: "Settings", store: "Store") -> None:
+    """Let nobody wait for a report of what the settings no longer have."""
+    from hub.bootstrap import enabled_destinations, enabled_sources
+    from hub.services.status import DESTINATION, SOURCE
+    from hub.storage import components
+
+    with store.transaction() as session:
+        for prefix, names in ((SOURCE, enabled_sources(settings)), (DESTINATION, enabled_destinations(settings))):
+            components.forget_others(session, prefix, [prefix + name for name in names])
+
+
+def _add_sources(crew: _Crew, settings: "Settings", hub: "Hub") -> None:
+    from hub.bootstrap import enabled_sources, open_source
+    from hub.runtime.sources import SourceLoop
+    from hub.services.status import SOURCE
+
+    for name in enabled_sources(settings):
+        opened = partial(open_source, settings, hub.store, name)
+        loop = SourceLoop(name, opened, hub.flow, hub.store, batch=settings.intake.alert_batch)
+        crew.add(SOURCE + name, loop.body, loop.health)
+
+
+def _add_worker(crew: _Crew, settings: "Settings", hub: "Hub", *, alone: bool) -> None:
+    from hub.bootstrap import enabled_destinations, now
+    from hub.runtime.chores import Chore
+    from hub.runtime.watch import Watch
+    from hub.services.status import SOURCE
+
+    jobs = Chore("jobs", lambda: hub.flow.work().versions, pause_s=JOBS_PAUSE_S)
+    crew.add("jobs", jobs.body, jobs.health, is_background=not alone)
+    echoes = {name: one.echo_within_s for name, one in enabled_destinations(settings).items() if one.echo_within_s is not None}
+    sources = {name.removeprefix(SOURCE): health for name, health in crew.healths.items() if name.startswith(SOURCE)}
+    watch = Watch(hub.store, now, echoes=echoes, healths=sources)
+    crew.add("watch", watch.body, watch.health, is_background=True)
+
+
+def _add_destinations(crew: _Crew, settings: "Settings", hub: "Hub", sinks: "dict[str, Sink]") -> None:
+    from hub.bootstrap import enabled_destinations, open_sink
+    from hub.runtime.chores import Chore
+    from hub.runtime.dispatch import DispatchLoop
+    from hub.services.status import DESTINATION
+
+    for name in enabled_destinations(settings):
+        loop = DispatchLoop(name, partial(open_sink, settings, hub.store, name), sinks, hub.flow.send)
+        crew.add(DESTINATION + name, loop.body, loop.health)
+        hub.flow.wakes(loop.wake.call)
+    followup = Chore("followup", hub.flow.follow_up, pause_s=FOLLOWUP_PAUSE_S)
+    crew.add("followup", followup.body, followup.health)
+
+
+def _add_api(crew: _Crew, settings: "Settings", hub: "Hub", stack: ExitStack, *, as_json: bool) -> None:
+    from hub.cli.serve import api_loop, listening
+    from hub.services.push import submission
+
+    def take(envelopes: "Sequence[Envelope]") -> "Sequence[Outcome]":
+        return hub.flow.take(envelopes).outcomes
+
+    door = stack.enter_context(listening(settings.api, as_json=as_json))
+    crew.add("api", api_loop(hub.store, door, settings.api, submit=submission(hub.store, take)))

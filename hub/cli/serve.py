@@ -15,6 +15,7 @@ from hub.errors import ConfigError
 
 if TYPE_CHECKING:
     from hub.config import ApiSection
+    from hub.services.push import Submit
     from hub.storage.engine import Store
 
 GRACE_S = 10
@@ -42,7 +43,7 @@ def serve(
     from hub.runtime.supervisor import Loop, Supervisor
 
     with open_database(settings) as store, listening(settings.api, as_json=as_json) as door:
-        supervisor = Supervisor([Loop(name="api", body=api_loop(store, door))])
+        supervisor = Supervisor([Loop(name="api", body=api_loop(store, door, settings.api))])
         asyncio.run(supervisor.run())
     if supervisor.has_failed:
         raise typer.Exit(EXIT_FAILED)
@@ -72,8 +73,22 @@ def listening(api: "ApiSection", *, as_json: bool = False) -> "Iterator[socket.s
         yield door
 
 
-def api_loop(store: "Store", door: socket.socket) -> Callable[[asyncio.Event], Awaitable[None]]:
-    """Return the body of a loop that serves the API on a listening socket until it is told to stop."""
+def api_loop(
+    store: "Store", door: socket.socket, api: "ApiSection", *, submit: "Submit | None" = None
+) -> Callable[[asyncio.Event], Awaitable[None]]:
+    """Return the body of a loop that serves the API on a listening socket until it is told to stop.
+
+    Parameters
+    ----------
+    store
+        What is served.
+    door
+        From `listening`.
+    api
+        Who may read, and how fast notices may come.
+    submit
+        Takes notices in; an API without it only reads.
+    """
     import uvicorn
 
     from hub.api.app import create_app
@@ -88,7 +103,12 @@ def api_loop(store: "Store", door: socket.socket) -> Callable[[asyncio.Event], A
     async def body(stop: asyncio.Event) -> None:
         server = Server(
             uvicorn.Config(
-                create_app(store),
+                create_app(
+                    store,
+                    submit=submit,
+                    anonymous_read=api.anonymous_read,
+                    notices_per_minute=api.notices_per_minute,
+                ),
                 lifespan="on",
                 log_config=None,
                 access_log=False,

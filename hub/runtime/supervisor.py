@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
 
-from hub.errors import ConfigError, Permanent
+from hub.errors import ConfigError, Permanent, StorageError, Transient
 from hub.telemetry import get_logger
 
 LoopBody = Callable[[asyncio.Event], Awaitable[None]]
@@ -28,6 +28,9 @@ class Loop:
     """Unique among the loops of a supervisor."""
 
     body: LoopBody
+
+    is_background: bool = False
+    """Whether it only serves the others: the supervisor ends once all that are not have ended."""
 
 
 class LoopState(StrEnum):
@@ -70,6 +73,10 @@ class Patience:
     max_failures: int = 12
     """After so many failures in a row a person is needed (about five minutes with the default pauses)."""
 
+    outage_s: float = 86_400.0
+    """After so long a person is needed where each failure in a row was a passing one: the other side does not answer, the disk is
+    full. An outage of hours must mend itself."""
+
     healthy_after_s: float = 120.0
     """A loop that ran so long, seconds, begins to count its failures anew."""
 
@@ -85,7 +92,9 @@ class Patience:
 class Supervisor:
     """Runs loops until all have ended or it is told to stop; use it once."""
 
-    def __init__(self, loops: Sequence[Loop], patience: Patience | None = None) -> None:
+    def __init__(
+        self, loops: Sequence[Loop], patience: Patience | None = None, *, on_change: Callable[[], None] = lambda: None
+    ) -> None:
         names = [loop.name for loop in loops]
         if len(set(names)) != len(names):
             raise ValueError(f"two loops have the same name: {', '.join(sorted(names))}")
@@ -94,6 +103,8 @@ class Supervisor:
         self._stopping = asyncio.Event()
         self._hurry = asyncio.Event()
         self._status = {name: LoopStatus(name=name, state=LoopState.WAITING) for name in names}
+        self._on_change = on_change
+        self._cancelled: list[str] = []
         self._log = get_logger("supervisor")
 
     def status(self) -> tuple[LoopStatus, ...]:
@@ -104,6 +115,11 @@ class Supervisor:
     def has_failed(self) -> bool:
         """Whether some loop needs a person."""
         return any(status.state is LoopState.FAILED for status in self._status.values())
+
+    @property
+    def cancelled(self) -> tuple[str, ...]:
+        """Loops that did not return when asked to: threads of theirs may still be waiting somewhere."""
+        return tuple(self._cancelled)
 
     def stop(self) -> None:
         """Ask all loops to return; a second call cancels them at once. Call it from the event loop's own thread."""
@@ -118,16 +134,20 @@ class Supervisor:
         """
         with _signals(self.stop):
             async with asyncio.TaskGroup() as group:
-                tasks = {group.create_task(self._keep(loop), name=loop.name) for loop in self._loops}
-                await _first_of(tasks, self._stopping, None)
-                await _first_of(tasks, self._hurry, self._patience.grace_s)
-                for task in tasks:
+                tasks = {loop.name: group.create_task(self._keep(loop), name=loop.name) for loop in self._loops}
+                working = {tasks[loop.name] for loop in self._loops if not loop.is_background}
+                await _first_of(working, self._stopping, None)
+                self._stopping.set()
+                await _first_of(set(tasks.values()), self._hurry, self._patience.grace_s)
+                for name, task in tasks.items():
                     if not task.done():
-                        self._log.warning("loop cancelled", loop=task.get_name(), grace_s=self._patience.grace_s)
+                        self._log.warning("loop cancelled", loop=name, grace_s=self._patience.grace_s)
+                        self._cancelled.append(name)
                         task.cancel()
 
     async def _keep(self, loop: Loop) -> None:
-        failures = 0
+        failures = surprises = 0
+        well_until = time.monotonic()
         while not self._stopping.is_set():
             began = time.monotonic()
             self._note(loop, LoopState.RUNNING, failures)
@@ -138,9 +158,14 @@ class Supervisor:
                 self._log.exception("loop failed", loop=loop.name)
                 return
             except Exception as error:  # noqa: BLE001 - one failing loop must not end the others
-                healthy = time.monotonic() - began >= self._patience.healthy_after_s
-                failures = 1 if healthy else failures + 1
-                if failures >= self._patience.max_failures:
+                moment = time.monotonic()
+                healthy = moment - began >= self._patience.healthy_after_s
+                if healthy:
+                    failures, surprises, well_until = 0, 0, moment
+                failures += 1
+                passes = isinstance(error, Transient | StorageError)
+                surprises += not passes
+                if surprises >= self._patience.max_failures or (passes and moment - well_until >= self._patience.outage_s):
                     self._note(loop, LoopState.FAILED, failures, error)
                     self._log.exception("loop failed", loop=loop.name, failures=failures)
                     return
@@ -155,6 +180,7 @@ class Supervisor:
     def _note(self, loop: Loop, state: LoopState, failures: int, error: Exception | None = None) -> None:
         sentence = self._status[loop.name].last_error if error is None else str(error) or type(error).__name__
         self._status[loop.name] = LoopStatus(name=loop.name, state=state, failures=failures, last_error=sentence)
+        self._on_change()
 
 
 async def _first_of(tasks: set[asyncio.Task[None]], event: asyncio.Event, timeout_s: float | None) -> None:

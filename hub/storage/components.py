@@ -59,7 +59,7 @@ def report(session: Session, instance: str, healths: Sequence[tuple[str, Health]
             updated_tai_us=at.tai_us,
         )
         new = statement.excluded
-        changes = {key: new[key] for key in ("instance", "state", "alarms", "facts", "updated_tai_us")}
+        changes: dict[str, Any] = {key: new[key] for key in ("instance", "state", "alarms", "facts", "updated_tai_us")}
         changes["since_tai_us"] = case((columns.state == new.state, columns.since_tai_us), else_=new.since_tai_us)
         session.execute(statement.on_conflict_do_update(index_elements=[columns.name], set_=changes))
 

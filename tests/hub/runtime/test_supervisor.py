@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import pytest
 
-from hub.errors import ConfigError, Permanent
+from hub.errors import ConfigError, Permanent, StorageError, Transient
 from hub.runtime.supervisor import Loop, LoopState, LoopStatus, Patience, Supervisor
 
 QUICK = Patience(first_pause_s=0.001, longest_pause_s=0.002, max_failures=4, grace_s=30)
@@ -120,6 +120,52 @@ def test_failures_after_a_healthy_time_are_counted_anew() -> None:
     asyncio.run(main())
 
 
+@pytest.mark.parametrize("error", [Transient("the broker is away"), StorageError("the disk is full")])
+def test_an_outage_is_sat_out_however_often_it_fails(error: Exception) -> None:
+    attempts = []
+
+    async def main() -> None:
+        async def cut_off(stop: asyncio.Event) -> None:
+            attempts.append(1)
+            raise error
+
+        supervisor = Supervisor([Loop(name="cut off", body=cut_off)], QUICK)
+        running = asyncio.ensure_future(supervisor.run())
+        await until(lambda: len(attempts) == 5 * QUICK.max_failures)
+        assert not supervisor.has_failed
+        supervisor.stop()
+        await running
+
+    asyncio.run(main())
+
+
+def test_an_outage_that_does_not_end_needs_a_person() -> None:
+    async def cut_off(stop: asyncio.Event) -> None:
+        raise Transient("the broker is away")
+
+    supervisor = Supervisor([Loop(name="cut off", body=cut_off)], Patience(first_pause_s=0.001, outage_s=0))
+    asyncio.run(supervisor.run())
+    assert supervisor.status()[0].state is LoopState.FAILED
+
+
+def test_background_loops_end_with_the_last_of_the_others() -> None:
+    tidied, changes = [], []
+
+    async def short(stop: asyncio.Event) -> None:
+        return
+
+    async def background(stop: asyncio.Event) -> None:
+        await stop.wait()
+        tidied.append(1)
+
+    loops = [Loop(name="short", body=short), Loop(name="watch", body=background, is_background=True)]
+    supervisor = Supervisor(loops, on_change=lambda: changes.append(1))
+    asyncio.run(supervisor.run())
+    assert tidied == [1]
+    assert len(changes) == 4
+    assert supervisor.cancelled == ()
+
+
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_signal_stops_all_loops_gracefully(number: signal.Signals) -> None:
     tidied = []
@@ -182,6 +228,7 @@ async def _deaf(patience: Patience, n_stops: int) -> None:
     async with asyncio.timeout(20):
         await running
     assert cancelled == [1]
+    assert supervisor.cancelled == ("deaf",)
 
 
 def test_cancelling_the_supervisor_cancels_its_loops() -> None:

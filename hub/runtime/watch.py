@@ -1,0 +1,91 @@
+"""Looks every minute whether anything is unaccounted for."""
+
+import asyncio
+import time
+from collections.abc import Callable, Mapping
+
+from hub.ports import Clock, Health
+from hub.runtime.threads import in_thread
+from hub.runtime.wake import Wake
+from hub.services.watch import BookKeeper, echo_alarms, law_alarms
+from hub.storage.engine import Store
+from hub.telemetry import get_logger
+
+LOOK_S = 60.0
+"""Time between two looks at the books, seconds."""
+
+ECHO_LOOK_S = 10.0
+"""Time between two looks for messages that did not come back, seconds."""
+
+log = get_logger("watch")
+
+
+class Watch:
+    """The loop that checks the others' work.
+
+    Parameters
+    ----------
+    store
+        What is looked at.
+    clock
+        Tells the present moment.
+    echoes
+        Destination to the time in which its messages must come back, seconds.
+    healths
+        What each source of this process says of itself, by its name.
+    """
+
+    def __init__(
+        self, store: Store, clock: Clock, *, echoes: Mapping[str, float], healths: Mapping[str, Callable[[], Health]]
+    ) -> None:
+        self._store = store
+        self._clock = clock
+        self._echoes = echoes
+        self._healths = healths
+        self._keeper = BookKeeper()
+        self._wake = Wake()
+        self._of_books: list[str] = []
+        self._of_echoes: list[str] = []
+        self._looked_at: str | None = None
+
+    def health(self) -> Health:
+        """Return what it found last; callable from any thread."""
+        facts = {"looked_at": self._looked_at, "echoes_watched": len(self._echoes)}
+        return Health(state="watching", alarms=(*self._of_books, *self._of_echoes), facts=facts)
+
+    async def body(self, stop: asyncio.Event) -> None:
+        """Look until told to stop; a loop body for the supervisor."""
+        async with self._wake.called_by(stop):
+            await in_thread("watch", lambda: self._run(stop))
+
+    def _run(self, stop: asyncio.Event) -> None:
+        books_due = time.monotonic()
+        while not stop.is_set():
+            if time.monotonic() >= books_due:
+                self._of_books = self._told(self.look_at_books())
+                books_due += LOOK_S
+            if self._echoes:
+                self._of_echoes = self._told(self.look_for_echoes())
+            self._wake.sleep(ECHO_LOOK_S if self._echoes else max(0.0, books_due - time.monotonic()))
+
+    def look_at_books(self) -> list[str]:
+        """Return where places and books disagree; that books do not balance is only logged, `/health` sees it by itself."""
+        tombstones = {name: int(health().facts.get("tombstones", 0)) for name, health in self._healths.items()}
+        with self._store.reading() as session:
+            unbalanced = law_alarms(session)
+            found = self._keeper.alarms(session, tombstones)
+        self._looked_at = self._clock().to_utc_iso()
+        for alarm in unbalanced:
+            log.error("messages unaccounted for", alarm=alarm)
+        return found
+
+    def look_for_echoes(self) -> list[str]:
+        """Return which messages did not come back in time."""
+        with self._store.reading() as session:
+            return echo_alarms(session, self._echoes, self._clock())
+
+    def _told(self, alarms: list[str]) -> list[str]:
+        for alarm in alarms:
+            if alarm not in self._of_books + self._of_echoes:
+                log.error("watch", alarm=alarm)
+        return alarms

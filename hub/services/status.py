@@ -1,0 +1,179 @@
+"""How everything is, read from the database alone: so that it does not matter which process is asked.
+
+Each loop of a running hub writes down how it is every few seconds (`hub.storage.components`); one that falls silent is an alarm.
+"""
+
+from collections.abc import Sequence
+from dataclasses import asdict
+
+from sqlalchemy.orm import Session
+
+from hub.model.instant import Instant
+from hub.services.bodies import Body, jsonable, source_body, text, utc
+from hub.services.watch import law_alarms
+from hub.storage import components, envelopes, incidents, positions, queues
+from hub.storage.components import STOPPED, Component
+from hub.storage.envelopes import SourceCounts
+from hub.storage.positions import StreamPosition
+from hub.storage.queues import OutboxCounts
+from hub.storage.tally import tally
+
+SILENT_AFTER_S = 60.0
+"""A loop that has not reported for so long is not there any more, seconds."""
+
+WAITS_TOO_LONG_S = 60.0
+"""A message that waits for so long in the outbox is an alarm, seconds."""
+
+SOURCE = "source/"
+"""Begins the component names of sources."""
+
+DESTINATION = "destination/"
+"""Begins the component names of destinations."""
+
+INCIDENTS = 20
+"""Latest incidents that are shown."""
+
+
+def health(session: Session, now: Instant) -> Body:
+    """Return how each source, destination and loop is, what is wrong, and how much there is of everything."""
+    books = envelopes.counts(session)
+    known = components.listing(session)
+    outgoing = queues.outbox_counts(session)
+    held = queues.held_counts(session)
+    law_holds = envelopes.law_holds(books)
+    alarms = [*law_alarms(session), *_component_alarms(known, now), *_held_alarms(held), *_outbox_alarms(outgoing, now)]
+    return {
+        "status": "messages unaccounted for" if not law_holds else "alarm" if alarms else "ok",
+        "law_holds": law_holds,
+        "alarms": [text(alarm) for alarm in alarms],
+        "sources": _sources(books, known, held, positions.listing(session), now),
+        "destinations": _destinations(outgoing, known, now),
+        "components": [_component(one, now) for one in known if not one.name.startswith((SOURCE, DESTINATION))],
+        "incidents": [
+            {
+                "source": text(one.source),
+                "kind": one.incident.kind,
+                "text": text(one.incident.text),
+                "facts": jsonable(one.incident.facts),
+                "at": utc(one.at),
+            }
+            for one in incidents.listing(session, limit=INCIDENTS)
+        ],
+        "counts": tally(session),
+    }
+
+
+def not_ready(session: Session, now: Instant) -> list[str]:
+    """Return why the hub does not do its work: a source is deaf, a loop failed or has fallen silent. None when all is well.
+
+    What was stopped on purpose is no reason, and neither is a backlog.
+    """
+    envelopes.counts(session)  # a database that does not answer says so here
+    found = components.listing(session)
+    reasons = [alarm for one in found for alarm in _alarms_of(one, now) if one.name.startswith(SOURCE) or _is_silent(one, now)]
+    reasons += [
+        f"{_called(one.name)} {one.state}" for one in found if one.state.startswith("failed") and not one.name.startswith(SOURCE)
+    ]
+    return [text(reason) for reason in reasons]
+
+
+def _sources(
+    books: Sequence[SourceCounts],
+    known: Sequence[Component],
+    held: dict[str, int],
+    places: Sequence[StreamPosition],
+    now: Instant,
+) -> list[Body]:
+    by_name = {one.name.removeprefix(SOURCE): one for one in known if one.name.startswith(SOURCE)}
+    of_source = {one.source: one for one in books}
+    found = []
+    for name in sorted(by_name.keys() | of_source.keys()):
+        nothing = SourceCounts(source=name, received=0, stored=0, duplicates=0, dead_letters=0, in_flight=0)
+        mine = [place for place in places if place.source == name]
+        found.append(
+            {
+                **source_body(of_source.get(name, nothing)),
+                "held": held.get(name, 0),
+                "partitions": len(mine),
+                "offsets_missing": sum(place.missing for place in mine),
+                "component": _component(by_name[name], now) if name in by_name else None,
+            }
+        )
+    return found
+
+
+def _destinations(outgoing: Sequence[OutboxCounts], known: Sequence[Component], now: Instant) -> list[Body]:
+    by_name = {one.name.removeprefix(DESTINATION): one for one in known if one.name.startswith(DESTINATION)}
+    counts = {one.destination: one for one in outgoing}
+    found = []
+    for name in sorted(by_name.keys() | counts.keys()):
+        nothing = OutboxCounts(destination=name, waiting=0, sent=0, failed=0, oldest_waiting_at=None, error="")
+        numbers = asdict(counts.get(name, nothing))
+        oldest = numbers.pop("oldest_waiting_at")
+        found.append(
+            {
+                **numbers,
+                "destination": text(name),
+                "error": text(numbers["error"]),
+                "oldest_waiting_s": None if oldest is None else round(now.minus(oldest), 3),
+                "component": _component(by_name[name], now) if name in by_name else None,
+            }
+        )
+    return found
+
+
+def _component(one: Component, now: Instant) -> Body:
+    return {
+        "name": text(one.name),
+        "instance": text(one.instance),
+        "state": "silent" if _is_silent(one, now) else text(one.state),
+        "alarms": [text(alarm) for alarm in one.alarms],
+        "facts": jsonable(one.facts),
+        "since": utc(one.since),
+        "reported_at": utc(one.updated),
+        "reported_s_ago": round(now.minus(one.updated), 3),
+    }
+
+
+def _is_silent(one: Component, now: Instant) -> bool:
+    return one.state != STOPPED and now.minus(one.updated) > SILENT_AFTER_S
+
+
+def _alarms_of(one: Component, now: Instant) -> list[str]:
+    if one.state == STOPPED:
+        return []
+    if _is_silent(one, now):
+        return [
+            f"{_called(one.name)} has not reported for {now.minus(one.updated):.0f} s: its process {one.instance} may be gone"
+        ]
+    return [f"{_called(one.name)}: {alarm}" for alarm in one.alarms]
+
+
+def _component_alarms(known: Sequence[Component], now: Instant) -> list[str]:
+    return [alarm for one in known for alarm in _alarms_of(one, now)]
+
+
+def _called(name: str) -> str:
+    """Return what a person calls a component.
+
+    >>> _called("source/gcn"), _called("watch")
+    ('source gcn', 'watch')
+    """
+    return name.replace("/", " ", 1)
+
+
+def _held_alarms(held: dict[str, int]) -> list[str]:
+    return [
+        f"{number} messages of source {source} are held because nobody knows their schema:"
+        " once it is there, `mmhub deadletter replay` takes them in"
+        for source, number in held.items()
+    ]
+
+
+def _outbox_alarms(outgoing: Sequence[OutboxCounts], now: Instant) -> list[str]:
+    return [
+        f"{one.waiting} messages to destination {one.destination} wait, the oldest for {waited_s:.0f} s"
+        + (f": {one.error}" if one.error else "")
+        for one in outgoing
+        if one.oldest_waiting_at is not None and (waited_s := now.minus(one.oldest_waiting_at)) > WAITS_TOO_LONG_S
+    ]
