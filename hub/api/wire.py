@@ -569,6 +569,31 @@ class VOEvent(Wire):
     )
 
 
+class AlertStream(Wire):
+    """A stream of alerts, and what it leaves out of its survey."""
+
+    name: str
+    survey: str
+    selection: str
+    """``full``, or ``filtered``: then neither rates nor non-detections may be claimed from it."""
+
+    cuts: str
+    """In words."""
+
+    filter_name: str | None
+    reliability_min: float | None
+    snr_min: float | None
+    classes: list[str]
+    sky: str | None
+    delay_s: float | None
+    not_claimed: list[str]
+    tells_past: bool
+    """Whether its alerts say when an object was first detected."""
+
+    since: str | None
+    """When the hub first listened to it."""
+
+
 class Source(Wire):
     """The books of one source, in messages: received = stored + duplicates + dead_letters + in_flight."""
 
@@ -579,6 +604,8 @@ class Source(Wire):
     dead_letters: int
     in_flight: int
     law_holds: bool
+    alert_stream: AlertStream | None = None
+    """The stream map by which its alerts are read; null where it has none."""
 
     model_config = ConfigDict(
         json_schema_extra={

@@ -64,6 +64,9 @@ class AlertStream:
     own_ids: bool = False
     """Whether its detections have ids that the hub made: the survey's own were not in the packet."""
 
+    sources: tuple[str, ...] = ()
+    """Names of the sources that bring it."""
+
     since: Instant | None = None
     """When the hub first listened to it; None where it never has."""
 

@@ -3,6 +3,8 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from sqlalchemy.orm import Session
+
 from hub.errors import ConfigError
 from hub.model.coverage import AlertStream, Coverage, doubling
 from hub.model.instant import Instant
@@ -41,6 +43,11 @@ def listen(store: Store, streams: Sequence[AlertStream], at: Instant) -> Coverag
         alert_streams.save(session, streams, at)
         known = {one.name: one for one in alert_streams.listing(session)}
     return Coverage(tuple(known[one.name] for one in streams))
+
+
+def by_source(session: Session) -> dict[str, dict[str, Any]]:
+    """Return for each source that brings alerts its stream, as JSON values."""
+    return {source: body(one) for one in alert_streams.listing(session) for source in one.sources}
 
 
 def body(stream: AlertStream) -> dict[str, Any]:

@@ -27,19 +27,6 @@ def listing(
         return deadletters.listing(session, source=source, kind=kind, limit=limit)
 
 
-def held_alarm(store: Store) -> str | None:
-    """Return the sentence about held alerts that a person must read; None while there are none."""
-    with store.reading() as session:
-        number, sources = deadletters.held(session)
-    if not number:
-        return None
-    alerts = "1 alert is" if number == 1 else f"{number} alerts are"
-    return (
-        f"{alerts} held because nobody knows the schema ({', '.join(sources)}): put the schema into the folder schemas of "
-        "hub.data_dir or configure a registry, then `mmhub deadletter replay --kind held`"
-    )
-
-
 def show(store: Store, digest: str) -> ShownLetter:
     """Return one dead letter with its bytes, by its digest or the first 8 or more digits of it.
 

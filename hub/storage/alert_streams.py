@@ -20,7 +20,13 @@ def save(session: Session, streams: Iterable[AlertStream], at: Instant) -> None:
         values = {
             "survey": one.survey,
             "is_full": one.selection.kind is SelectionKind.FULL,
-            "selection": {**selection, "kind": one.selection.kind.value, "tells_past": one.tells_past, "own_ids": one.own_ids},
+            "selection": {
+                **selection,
+                "kind": one.selection.kind.value,
+                "tells_past": one.tells_past,
+                "own_ids": one.own_ids,
+                "sources": list(one.sources),
+            },
         }
         columns = table(AlertStreamRow).c
         statement = insert(session, AlertStreamRow).values(name=one.name, since_tai_us=at.tai_us, **values)
@@ -35,7 +41,7 @@ def listing(session: Session) -> list[AlertStream]:
 
 def _stream(row: AlertStreamRow) -> AlertStream:
     said = dict(row.selection)
-    tells_past, own_ids = bool(said.pop("tells_past")), bool(said.pop("own_ids"))
+    tells_past, own_ids, sources = bool(said.pop("tells_past")), bool(said.pop("own_ids")), tuple(said.pop("sources"))
     said = {key: tuple(value) if isinstance(value, list) else value for key, value in said.items()}
     return AlertStream(
         name=row.name,
@@ -43,4 +49,5 @@ def _stream(row: AlertStreamRow) -> AlertStream:
         selection=Selection(**{**said, "kind": SelectionKind(said["kind"])}),
         tells_past=tells_past,
         own_ids=own_ids,
+        sources=sources,
     )

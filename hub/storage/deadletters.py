@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
-from sqlalchemy import delete, func, select
+from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 from sqlmodel import col
 
@@ -89,14 +89,6 @@ def listing(
     if kind is not None:
         statement = statement.where(col(DeadLetterRow.kind) == kind.value)
     return [_letter(row) for row in session.scalars(statement.execution_options(populate_existing=True))]
-
-
-def held(session: Session) -> tuple[int, list[str]]:
-    """Return how many letters are held, and the sources that brought them."""
-    place = col(DeadLetterRow.kind) == LetterKind.HELD.value
-    number = session.scalar(select(func.count()).select_from(DeadLetterRow).where(place)) or 0
-    sources = session.scalars(select(col(DeadLetterRow.source)).where(place).distinct().order_by(col(DeadLetterRow.source)))
-    return number, list(sources)
 
 
 def get(session: Session, digest: str) -> DeadLetter | None:
