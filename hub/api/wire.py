@@ -258,6 +258,16 @@ class Citation(Wire):
     kind: str
 
 
+class FetchedMap(Wire):
+    """A map that the hub fetched because a notice names its address."""
+
+    url: str
+    fetched_at: Time
+    sha256: str = Field(description="Of the file as it came")
+    localization_id: str
+    remarks: list[str]
+
+
 class Version(Position):
     """One notice of an event, in order of issue."""
 
@@ -285,7 +295,8 @@ class Version(Position):
     is_live: bool
     is_trusted: bool
     raw_sha256: str
-    skymap_url: str | None = Field(description="As the notice names it; the hub has not followed it")
+    skymap_url: str | None = Field(description="As the notice names it")
+    fetched_map: FetchedMap | None = Field(description="What the hub found there, where it may look")
     localization_id: str | None
     remarks: list[str]
 
@@ -531,6 +542,56 @@ class FollowupWithHistory(Followup):
 
     visibility: list[Visibility]
     transitions: list[Transition]
+
+
+class OutgoingMessage(Wire):
+    """A message to a destination, in whatever format; its content is at ``/payload``."""
+
+    message_id: str
+    ivorn: str = Field(description="The same for every destination and format: receivers tell repeats by it")
+    destination: str
+    subject: str = Field(description="coincidence, candidate, retraction, or notice for a relayed one")
+    key: str = Field(description="Canonical id of the first event")
+    role: str
+    media_type: str
+    cites: list[Citation]
+    created_at: Time
+    state: str
+    tries: int
+    due_at: Time = Field(description="Not sent before")
+    sent_at: Time | None
+    echoed_at: Time | None = Field(description="When it came back to a source that listens to its destination")
+    error: str
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "message_id": "12",
+                    "ivorn": "ivo://example.org/mmhub/coincidence#0123456789abcdef0123.v2",
+                    "destination": "kafka",
+                    "subject": "coincidence",
+                    "key": "S170817a",
+                    "role": "observation",
+                    "media_type": "application/json",
+                    "cites": [],
+                    "created_at": "2017-08-17T13:21:00.000000Z",
+                    "state": "sent",
+                    "tries": 1,
+                    "due_at": "2017-08-17T13:21:00.000000Z",
+                    "sent_at": "2017-08-17T13:21:00.500000Z",
+                    "echoed_at": "2017-08-17T13:21:00.700000Z",
+                    "error": "",
+                }
+            ]
+        }
+    )
+
+
+class RegisteredSchema(BaseModel):
+    """An Avro schema as a Confluent registry gives it."""
+
+    schema_: str = Field(alias="schema", description="The schema itself, as a JSON text")
 
 
 class VOEvent(Wire):

@@ -19,6 +19,22 @@ class EventState(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class FetchedMap:
+    """A sky map that the hub fetched because a notice names its address."""
+
+    url: str
+    """As the notice names it."""
+
+    fetched_at: Instant
+    sha256: str
+    """Of the file as it came, 64 hex digits."""
+
+    localization_id: str
+    remarks: tuple[str, ...] = ()
+    """What the validator changed or doubts, in sentences."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class StoredNotice:
     """A notice with what the hub knows about its arrival and its map."""
 
@@ -36,6 +52,15 @@ class StoredNotice:
 
     remarks: tuple[str, ...] = ()
     """What was wrong with its map, in sentences."""
+
+    fetched_map: FetchedMap | None = None
+    """The map at its ``skymap_url``, once the hub has fetched it: a localization beside that of the notice itself."""
+
+    @property
+    def localization_ids(self) -> tuple[str, ...]:
+        """Where it says that its event lies: by itself, then by the map that was fetched."""
+        fetched = None if self.fetched_map is None else self.fetched_map.localization_id
+        return tuple(name for name in (self.localization_id, fetched) if name is not None)
 
     @property
     def order(self) -> tuple[int, int, int, str]:
@@ -77,7 +102,7 @@ class Event:
     """The current stated position."""
 
     localization_id: str | None
-    """The current localization: that of the newest notice in issue order which localizes."""
+    """The current localization: that of the newest notice in issue order which localizes, its fetched map before its own."""
 
     far_hz: float | None
     p_astro: float | None
@@ -115,8 +140,8 @@ class Event:
     @property
     def localization_ids(self) -> tuple[str, ...]:
         """Localizations of all versions that localize, in issue order, each once."""
-        found = [v.stored.localization_id for v in self.versions if v.stored.notice.localizes]
-        return tuple(dict.fromkeys(name for name in found if name is not None))
+        found = [v.stored.localization_ids for v in self.versions if v.stored.notice.localizes]
+        return tuple(dict.fromkeys(name for names in found for name in names))
 
 
 def assemble(event_id: str, notices: Sequence[StoredNotice]) -> Event:
@@ -138,7 +163,7 @@ def assemble(event_id: str, notices: Sequence[StoredNotice]) -> Event:
     said = [stored.notice for stored in counted]
     content = [notice for notice in said if notice.stage is not Stage.RETRACTION] or said
     newest = content[-1]
-    localizing = [s for s in counted if s.localization_id is not None and s.notice.localizes]
+    localizing = [s for s in counted if s.localization_ids and s.notice.localizes]
     positioned = [n for n in content if n.position is not None and n.localizes]
     classified = [n for n in content if n.classification or n.vetoes]
     properties: dict[str, Any] = {}
@@ -155,7 +180,7 @@ def assemble(event_id: str, notices: Sequence[StoredNotice]) -> Event:
         versions=tuple(Version(number=i, stored=stored) for i, stored in enumerate(ordered, start=1)),
         t0=_last(content, "t0") or _last(said, "t0"),
         position=positioned[-1].position if positioned else None,
-        localization_id=localizing[-1].localization_id if localizing else None,
+        localization_id=localizing[-1].localization_ids[-1] if localizing else None,
         far_hz=_last(content, "far_hz"),
         p_astro=_last(content, "p_astro"),
         classification=next((n.classification for n in reversed(content) if n.classification), {}),

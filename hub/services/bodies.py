@@ -11,7 +11,7 @@ from enum import Enum
 from typing import Any
 
 from hub.model.coincidence import Candidate, Coincidence, Score
-from hub.model.event import Event, Version
+from hub.model.event import Event, FetchedMap, Version
 from hub.model.followup import Intent, Submission, Transition, Visibility
 from hub.model.instant import Instant
 from hub.model.notice import Citation
@@ -84,8 +84,19 @@ def version_body(event_id: str, version: Version) -> Body:
         "is_trusted": stored.is_trusted,
         "raw_sha256": stored.digest,
         "skymap_url": jsonable(notice.skymap_url),
+        "fetched_map": None if stored.fetched_map is None else _fetched_map(stored.fetched_map),
         "localization_id": stored.localization_id,
         "remarks": jsonable(stored.remarks),
+    }
+
+
+def _fetched_map(found: FetchedMap) -> Body:
+    return {
+        "url": text(found.url),
+        "fetched_at": utc(found.fetched_at),
+        "sha256": found.sha256,
+        "localization_id": found.localization_id,
+        "remarks": jsonable(found.remarks),
     }
 
 
@@ -201,6 +212,28 @@ def voevent_body(entry: OutboxEntry) -> Body:
         "state": entry.state.value,
         "tries": entry.tries,
         "sent_at": utc(entry.sent_at),
+        "error": text(entry.error),
+    }
+
+
+def outgoing_body(entry: OutboxEntry) -> Body:
+    """Return a message to a destination, in whatever format, without its content."""
+    outgoing = entry.outgoing
+    return {
+        "message_id": str(entry.sequence),
+        "ivorn": text(outgoing.ivorn),
+        "destination": text(outgoing.destination),
+        "subject": text(outgoing.subject),
+        "key": text(outgoing.key),
+        "role": outgoing.role.value,
+        "media_type": text(outgoing.media_type),
+        "cites": [citation_body(citation) for citation in outgoing.cites],
+        "created_at": utc(outgoing.created_at),
+        "state": entry.state.value,
+        "tries": entry.tries,
+        "due_at": utc(entry.due_at),
+        "sent_at": utc(entry.sent_at),
+        "echoed_at": utc(entry.echoed_at),
         "error": text(entry.error),
     }
 

@@ -9,7 +9,7 @@ that bears the hub's authority and was never written here is refused.
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -39,6 +39,9 @@ from hub.telemetry import get_logger
 from hub.version import VERSION
 
 log = get_logger(__name__)
+
+Wishes = Callable[[Session, str, Sequence[StoredNotice]], None]
+"""Told of an event and its notices in the transaction that changes them, to ask for what they lack."""
 
 _FRAMED = b"\x00"
 """First byte of a packet in Confluent framing."""
@@ -120,6 +123,7 @@ class Intake:
         clock: Clock,
         settings: IntakeSettings,
         relay: Relay | None = None,
+        wishes: Wishes | None = None,
     ) -> None:
         self._store = store
         self._decoder = decoder
@@ -129,6 +133,7 @@ class Intake:
         self._own = f"ivo://{settings.authority}/"
         self._echo_of = settings.echo_of
         self._relay = relay
+        self._wishes = wishes
 
     def accept(self, arrived: Sequence[Envelope]) -> IntakeReport:
         """Take in some envelopes; when this returns, all of them may be acknowledged.
@@ -353,7 +358,10 @@ class Intake:
             self._relay.relay(session, envelope, notice, event_id=event_id, came_from=came_from, at=self._clock())
 
     def _event_changed(self, session: Session, event_id: str, run: "_Run") -> None:
-        events.save(session, assemble(event_id, notices.of_event(session, event_id)))
+        known = notices.of_event(session, event_id)
+        events.save(session, assemble(event_id, known))
+        if self._wishes is not None:
+            self._wishes(session, event_id, known)
         jobs.put(session, EVENT_JOB, event_id)
         run.event_ids.add(event_id)
 

@@ -1,6 +1,7 @@
 """Localizations by the content of their map, arrays as compressed ``npz`` without pickle."""
 
 import io
+from collections.abc import Sequence
 
 import numpy as np
 from sqlalchemy import select
@@ -39,6 +40,13 @@ def get(session: Session, localization_id: str) -> Localization | None:
         summary=load(SkymapSummary, row.summary),
         remarks=tuple(row.remarks),
     )
+
+
+def sources(session: Session, localization_ids: Sequence[str]) -> dict[str, LocalizationSource]:
+    """Return what some localizations were made from, by id."""
+    columns = (col(LocalizationRow.localization_id), col(LocalizationRow.source))
+    statement = select(*columns).where(columns[0].in_(localization_ids))
+    return {name: LocalizationSource(source) for name, source in session.execute(statement)}
 
 
 def summary(session: Session, localization_id: str) -> SkymapSummary | None:

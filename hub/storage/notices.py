@@ -1,7 +1,8 @@
 """Notices: the natural key is identity and content, so the order of arrival leaves no trace."""
 
 import hashlib
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from sqlalchemy import select, update
@@ -9,6 +10,7 @@ from sqlalchemy.orm import Session
 from sqlmodel import col
 
 from hub.model.event import StoredNotice
+from hub.storage import map_fetches
 from hub.storage.jsonable import dump, load
 from hub.storage.tables import NoticeRow
 from hub.storage.writing import hold, insert_new
@@ -68,15 +70,19 @@ def trust(session: Session, digest: str) -> list[str]:
 
 
 def get(session: Session, notice_id: str) -> StoredNotice | None:
-    """Return one notice."""
-    document = session.scalars(select(col(NoticeRow.document)).where(col(NoticeRow.notice_id) == notice_id)).first()
-    return None if document is None else load(StoredNotice, document)
+    """Return one notice, with the map that was fetched for it."""
+    row = session.scalars(select(NoticeRow).where(col(NoticeRow.notice_id) == notice_id)).first()
+    if row is None:
+        return None
+    (stored,) = _with_maps(session, row.event_id, [load(StoredNotice, row.document)])
+    return stored
 
 
 def of_event(session: Session, event_id: str) -> list[StoredNotice]:
-    """Return all notices of an event in order of issue."""
+    """Return all notices of an event in order of issue, with the maps that were fetched for them."""
     documents = session.scalars(select(col(NoticeRow.document)).where(col(NoticeRow.event_id) == event_id))
-    return sorted((load(StoredNotice, document) for document in documents), key=lambda stored: stored.order)
+    found = _with_maps(session, event_id, [load(StoredNotice, document) for document in documents])
+    return sorted(found, key=lambda stored: stored.order)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,3 +104,11 @@ def by_ivorn(session: Session, ivorn: str) -> list[StoredNotice]:
     """Return all notices with this ivorn (more than one where it was revised) in order of issue."""
     documents = session.scalars(select(col(NoticeRow.document)).where(col(NoticeRow.ivorn) == ivorn))
     return sorted((load(StoredNotice, document) for document in documents), key=lambda stored: stored.order)
+
+
+def _with_maps(session: Session, event_id: str | None, found: Sequence[StoredNotice]) -> list[StoredNotice]:
+    """Return notices of an event with the maps that were fetched for them."""
+    if event_id is None or all(stored.notice.skymap_url is None for stored in found):
+        return list(found)
+    fetched = map_fetches.fetched(session, event_id)
+    return [replace(stored, fetched_map=fetched.get(stored.notice.skymap_url or "")) for stored in found]
