@@ -41,6 +41,7 @@ from hub.services.flow import Flow
 from hub.services.followup import FollowupService
 from hub.services.followup_policy import FollowupSettings, RequestPolicy
 from hub.services.intake import Intake, IntakeSettings
+from hub.services.map_fetch import MapFetching, MapFetchSettings, MapWishes
 from hub.services.maps import MapCache
 from hub.services.relay import Relay
 from hub.services.routes import Route
@@ -190,6 +191,8 @@ class Hub:
     flow: Flow
     followups: FollowupService
     maps: MapCache
+    map_fetching: MapFetching | None
+    """Fetches the maps that notices name; None where the settings do not allow it."""
 
 
 @contextmanager
@@ -239,6 +242,7 @@ def open_hub(
             clock=tells,
             settings=IntakeSettings(authority=settings.hub.authority, echo_of=_echo_of(settings)),
             relay=Relay(routes),
+            wishes=MapWishes(tells) if settings.fetch.enabled else None,
         )
         correlation = Correlation(
             store=store,
@@ -256,7 +260,27 @@ def open_hub(
         dispatch = Dispatch(store=store, sinks=sinks, clock=tells)
         stack.callback(dispatch.release_all)
         flow = Flow(intake=intake, correlation=correlation, dispatch=dispatch, followups=followups)
-        yield Hub(store=store, history=history, flow=flow, followups=followups, maps=maps)
+        yield Hub(
+            store=store,
+            history=history,
+            flow=flow,
+            followups=followups,
+            maps=maps,
+            map_fetching=_map_fetching(settings, store, reader, tells) if settings.fetch.enabled else None,
+        )
+
+
+def _map_fetching(settings: Settings, store: Store, skymaps: SkymapReader, clock: Clock) -> MapFetching:
+    section = settings.fetch
+    if not section.hosts:
+        raise ConfigError("fetch.hosts: maps are to be fetched, but no host is named that may be asked")
+    return MapFetching(
+        store=store,
+        fetcher=HttpClient(HttpOptions(hosts=section.hosts, max_bytes=section.max_bytes, total_s=section.timeout_s)),
+        skymaps=skymaps,
+        clock=clock,
+        settings=MapFetchSettings(give_up_s=section.give_up_h * 3600.0),
+    )
 
 
 def routes_of(settings: Settings) -> tuple[Route, ...]:
