@@ -137,7 +137,7 @@ class VtpBroadcaster:
                 "connections": len(peers),
                 "connections_refused": self._admission.n_refused,
                 "last_sent_at": None if self._last_sent_at is None else self._last_sent_at.to_utc_iso(),
-                **{name: self._counts[name] for name in ("events", "sent", "acked", "not_acked")},
+                **{name: self._counts[name] for name in ("events", "offered", "acked", "not_acked")},
             },
         )
 
@@ -193,7 +193,7 @@ class VtpBroadcaster:
         for peer, answer in waited_for:
             peer.is_behind = peer.is_behind or not answer.done()
         n_acked = sum(1 for _, answer in offered if answer is not None and answer.done() and answer.result())
-        self._counts.update(events=1, sent=len(offered), acked=n_acked, not_acked=len(offered) - n_acked)
+        self._counts.update(events=1, offered=len(offered), acked=n_acked, not_acked=len(offered) - n_acked)
         self._last_sent_at = self._clock()
         n_left = sum(1 for peer in peers if peer.is_open)
         if n_left < self._options.min_peers:

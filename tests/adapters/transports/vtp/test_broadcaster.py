@@ -54,7 +54,7 @@ def test_delivering_returns_with_the_acks_of_those_who_are_quick():
         peer.answer_from_now_on()
         sink.deliver(outgoing(event(1)))
         facts = sink.health().facts
-        assert (facts["sent"], facts["acked"], facts["not_acked"]) == (1, 1, 0)
+        assert (facts["offered"], facts["acked"], facts["not_acked"]) == (1, 1, 0)
 
 
 def test_without_subscribers_an_event_goes_nowhere_unless_some_are_demanded():
