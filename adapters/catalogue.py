@@ -12,7 +12,7 @@ from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
-from adapters.transports import folder, folder_source, gcn_kafka
+from adapters.transports import folder, folder_source, gcn_kafka, tns
 from adapters.transports.kafka import consumer
 from adapters.transports.vtp import broadcaster, receiver, subscriber
 from hub.errors import ConfigError
@@ -25,7 +25,7 @@ SINK_GROUP = "multimessenger_hub.destinations"
 """Entry points of other packages' destinations."""
 
 
-_SOURCES: tuple[Any, ...] = (folder_source, gcn_kafka, consumer, subscriber, receiver)
+_SOURCES: tuple[Any, ...] = (folder_source, gcn_kafka, consumer, subscriber, receiver, tns)
 _SINKS: tuple[Any, ...] = (folder, broadcaster)
 
 

@@ -9,6 +9,7 @@ import hashlib
 import io
 import re
 import zipfile
+import zlib
 from collections.abc import Iterator, Mapping
 from typing import IO, Any
 
@@ -69,7 +70,7 @@ class TnsTable:
                         raise DecodeError(f"the table has more than the {MAX_ROWS} rows allowed")
                     if row:
                         yield reader.line_num, _object_of_row(row, columns)
-            except (csv.Error, zipfile.BadZipFile, EOFError, OSError) as error:
+            except (csv.Error, zipfile.BadZipFile, zlib.error, EOFError, OSError) as error:
                 raise DecodeError(f"the table breaks off at line {reader.line_num}: {error}") from error
 
 

@@ -266,12 +266,15 @@ class _Timed(httpcore2.NetworkStream):
 
 
 def _header_lines(target: Target, headers: Mapping[str, str], body: bytes | None) -> list[tuple[bytes, bytes]]:
-    own = {"host": target.authority, "user-agent": USER_AGENT, "accept-encoding": "identity", "connection": "close"}
+    own = {"host": target.authority, "accept-encoding": "identity", "connection": "close"}
     if body is not None:
         own["content-length"] = str(len(body))
     given = {name.lower(): value for name, value in headers.items()}
     try:
-        return [(name.encode("ascii"), value.encode("latin-1")) for name, value in ({"accept": "*/*"} | given | own).items()]
+        return [
+            (name.encode("ascii"), value.encode("latin-1"))
+            for name, value in ({"accept": "*/*", "user-agent": USER_AGENT} | given | own).items()
+        ]
     except UnicodeEncodeError as error:
         raise Permanent("a header field of the request has characters that no header may have") from error
 
