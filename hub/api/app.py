@@ -9,7 +9,19 @@ from fastapi import Depends, FastAPI
 from fastapi.openapi.utils import get_openapi
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from hub.api import annotations, circulars, coincidences, events, localizations, notices, operations, outgoing, problems, wire
+from hub.api import (
+    annotations,
+    circulars,
+    coincidences,
+    events,
+    localizations,
+    notices,
+    operations,
+    outgoing,
+    problems,
+    schemas,
+    wire,
+)
 from hub.api.paging import PREFIX
 from hub.api.parameters import only_known_parameters
 from hub.api.quota import Quota
@@ -28,7 +40,7 @@ _DESCRIPTION = (
 )
 
 
-SUBJECTS = (operations, events, localizations, coincidences, outgoing, notices, circulars, annotations)
+SUBJECTS = (operations, events, localizations, coincidences, outgoing, schemas, notices, circulars, annotations)
 """Modules whose routers make the API."""
 
 

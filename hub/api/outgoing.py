@@ -1,4 +1,4 @@
-"""What leaves the hub: follow-up requests and VOEvents."""
+"""What leaves the hub: follow-up requests, VOEvents, and messages in every format."""
 
 from typing import Annotated
 
@@ -12,11 +12,14 @@ from hub.api.paging import artefact_response, one_response, page_response, path,
 from hub.api.parameters import DEFAULT_LIMIT, Cursor, Limit, Name, StoreDep
 from hub.api.security import READS
 from hub.model.followup import RequestState
+from hub.model.outgoing import Subject
 from hub.services import queries
-from hub.services.bodies import voevent_body
+from hub.services.bodies import outgoing_body, voevent_body
 from hub.storage.outbox import OutboxState
 
 router = APIRouter(dependencies=[READS])
+
+_SUFFIXES = {"application/xml": "xml", "application/json": "json", "application/avro": "avro"}
 
 VOEventId = Annotated[int, PathParameter(ge=1, lt=2**63 - 1)]
 
@@ -88,3 +91,50 @@ def get_voevent(store: StoreDep, voevent_id: VOEventId) -> Response:
         body = voevent_body(queries.find_voevent(session, voevent_id))
     own = path("voevents", str(voevent_id))
     return one_response(body, {"self": own, "xml": f"{own}.xml"})
+
+
+@router.get("/outgoing", response_model=wire.Page[wire.OutgoingMessage], tags=["outgoing"])
+def list_outgoing(
+    request: Request,
+    store: StoreDep,
+    state: Annotated[OutboxState | None, Query()] = None,
+    destination: Annotated[Name, Query(description="Name of the destination")] = None,
+    subject: Annotated[Subject | None, Query()] = None,
+    limit: Annotated[Limit, Query()] = DEFAULT_LIMIT,
+    cursor: Annotated[Cursor, Query()] = None,
+) -> Response:
+    """List messages to every destination, in every format, the newest first."""
+    before = read_cursor(cursor, (int,))
+    with store.reading() as session:
+        page = queries.outgoing_page(
+            session,
+            state=state,
+            destination=destination,
+            subject=subject,
+            limit=limit,
+            before=(before[0],) if before else None,
+        )
+    return page_response(request, page)
+
+
+@router.get("/outgoing/{message_id}", response_model=wire.One[wire.OutgoingMessage], tags=["outgoing"])
+def get_outgoing(store: StoreDep, message_id: VOEventId) -> Response:
+    """Return what became of a message."""
+    with store.reading() as session:
+        body = outgoing_body(queries.find_outgoing(session, message_id))
+    own = path("outgoing", str(message_id))
+    return one_response(body, {"self": own, "payload": f"{own}/payload"})
+
+
+@router.get(
+    "/outgoing/{message_id}/payload",
+    tags=["outgoing"],
+    response_class=Response,
+    responses={200: {"description": "The message", "content": {name: {} for name in _SUFFIXES}}, 304: {}},
+)
+def get_outgoing_payload(request: Request, store: StoreDep, message_id: VOEventId) -> Response:
+    """Return the content of a message, byte for byte as it was sent."""
+    with store.reading() as session:
+        outgoing = queries.find_outgoing(session, message_id).outgoing
+    filename = f"message-{message_id}.{_SUFFIXES.get(outgoing.media_type, 'bin')}"
+    return artefact_response(request, outgoing.payload, media_type=outgoing.media_type, filename=filename)

@@ -23,6 +23,7 @@ from hub.services.bodies import (
     followup_body,
     followup_with_history_body,
     localization_body,
+    outgoing_body,
     source_body,
     version_body,
     voevent_body,
@@ -32,6 +33,9 @@ from hub.storage.outbox import OutboxEntry, OutboxState
 from hub.storage.tally import tally
 
 Item = TypeVar("Item")
+
+VOEVENT = "application/xml"
+"""Media type of outgoing VOEvents."""
 
 _MEDIA_TYPES = {"voevent": "application/xml", "gcn-unified": "application/json", "snews2": "application/json"}
 
@@ -292,16 +296,57 @@ def voevent_page(
     before: tuple[int] | None = None,
 ) -> Page:
     """Return outgoing VOEvents, the newest first."""
-    found = outbox.search(session, state=state, destination=destination, limit=limit + 1, before=before[0] if before else None)
+    found = outbox.search(
+        session,
+        state=state,
+        destination=destination,
+        media_type=VOEVENT,
+        limit=limit + 1,
+        before=before[0] if before else None,
+    )
     return _page(found, limit, voevent_body, lambda entry: (entry.sequence,))
 
 
 def find_voevent(session: Session, voevent_id: int) -> OutboxEntry:
     """Return an outgoing VOEvent with its XML; raises `NotFound`."""
-    for entry in outbox.search(session, before=voevent_id + 1, limit=1, with_payload=True):
-        if entry.sequence == voevent_id:
-            return entry
-    raise NotFound(f"there is no outgoing VOEvent {voevent_id}")
+    found = _message(session, voevent_id)
+    if found is None or found.outgoing.media_type != VOEVENT:
+        raise NotFound(f"there is no outgoing VOEvent {voevent_id}")
+    return found
+
+
+def outgoing_page(
+    session: Session,
+    *,
+    state: OutboxState | None = None,
+    destination: str | None = None,
+    subject: str | None = None,
+    limit: int,
+    before: tuple[int] | None = None,
+) -> Page:
+    """Return outgoing messages in every format to every destination, the newest first."""
+    found = outbox.search(
+        session,
+        state=state,
+        destination=destination,
+        subject=subject,
+        limit=limit + 1,
+        before=before[0] if before else None,
+    )
+    return _page(found, limit, outgoing_body, lambda entry: (entry.sequence,))
+
+
+def find_outgoing(session: Session, message_id: int) -> OutboxEntry:
+    """Return an outgoing message with its content; raises `NotFound`."""
+    found = _message(session, message_id)
+    if found is None:
+        raise NotFound(f"there is no outgoing message {message_id}")
+    return found
+
+
+def _message(session: Session, sequence: int) -> OutboxEntry | None:
+    found = outbox.search(session, before=sequence + 1, limit=1, with_payload=True)
+    return next((entry for entry in found if entry.sequence == sequence), None)
 
 
 # ----------------------------------------------------------------------------------------------------------------- the books

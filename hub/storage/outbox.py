@@ -216,6 +216,8 @@ def search(
     *,
     state: OutboxState | None = None,
     destination: str | None = None,
+    subject: str | None = None,
+    media_type: str | None = None,
     limit: int | None = 100,
     before: int | None = None,
     with_payload: bool = False,
@@ -228,6 +230,10 @@ def search(
         statement = statement.where(col(OutboxRow.state) == state.value)
     if destination is not None:
         statement = statement.where(col(OutboxRow.destination) == destination)
+    if subject is not None:
+        statement = statement.where(col(OutboxRow.subject) == subject)
+    if media_type is not None:
+        statement = statement.where(col(OutboxRow.media_type) == media_type)
     if before is not None:
         statement = statement.where(after(_ORDER, (before,)))
     rows = session.scalars(statement.order_by(*ordering(_ORDER)).limit(limit).execution_options(populate_existing=True))

@@ -24,6 +24,7 @@ LISTINGS = {
     "/api/v1/candidates": wire.Candidate,
     "/api/v1/followup": wire.Followup,
     "/api/v1/voevents": wire.VOEvent,
+    "/api/v1/outgoing": wire.OutgoingMessage,
 }
 ISO = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z")
 
@@ -262,7 +263,7 @@ def test_a_cursor_that_was_not_given_is_refused(client, url):
         for key in ([], [1], ["a", "b"], [True, 2], [2**70, "x"], [1, "\ud800"], [1, "a\x00"], [1, 2, 3, 4, 5, 6, 7])
     ]
     for cursor in ["x", "====", "é", "W10", "bnVsbA==", *forged]:
-        if url.endswith("voevents") and cursor == write_cursor([1]):
+        if url.endswith(("voevents", "outgoing")) and cursor == write_cursor([1]):
             continue
         answer = get(client, url, 422, params={"cursor": cursor})
         assert answer.json()["errors"][0]["field"] == "cursor"

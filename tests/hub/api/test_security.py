@@ -41,6 +41,10 @@ DECLARED = {
     "/voevents": Scope.READ,
     "/voevents/{voevent_id}": Scope.READ,
     "/voevents/{voevent_id}.xml": Scope.READ,
+    "/outgoing": Scope.READ,
+    "/outgoing/{message_id}": Scope.READ,
+    "/outgoing/{message_id}/payload": Scope.READ,
+    "/schemas/ids/{schema_id}": Scope.READ,
     "/notices": Scope.NOTICE_SUBMIT,
 }
 """What each route that stood here when this was written must need: a route is never opened by an oversight."""
