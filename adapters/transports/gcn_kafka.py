@@ -71,6 +71,7 @@ def open_source(options: Options, context: PartContext) -> Iterator[KafkaSource]
         alert_stream=options.stream or None,
         heartbeat=Heartbeat(options.heartbeat_topic) if options.heartbeat_topic else None,
         advice=ADVICE,
+        empty_family="no topic of the family {family} can be seen: look the name up at gcn.nasa.gov/notices",
     ) as source:
         yield source
 

@@ -64,10 +64,12 @@ class KafkaSource:
         alert_stream: str | None = None,
         heartbeat: Heartbeat | None = None,
         advice: str = "",
+        empty_family: str | None = None,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._context = context
         self._advice = f": {advice}" if advice else ""
+        self._empty_family = empty_family
         self._topics = topics
         self._trust = trust
         self._alert_stream = alert_stream
@@ -80,6 +82,7 @@ class KafkaSource:
         self._taken: dict[Place, int] = {}
         self._positions: tuple[Position, ...] = ()
         self._n_revoked = 0
+        self._is_joined = False
         self._fatal: str | None = None
         self._topic_faults: dict[str, str] = {}
         self._seen: tuple[str, ...] | None = None
@@ -154,11 +157,14 @@ class KafkaSource:
         with self._lock:
             alarms += [self._stuck] if self._stuck else []
             alarms += [self._topic_faults[name] for name in sorted(self._topic_faults)]
+            families = self._topics.found(self._seen) if self._seen is not None else None
+            if self._empty_family is not None and families is not None:
+                alarms += [self._empty_family.format(family=name) for name, number in families.items() if not number]
             lag, assigned = self._lag(), sorted(self._next)
             facts = {
                 "topics_expected": list(self._topics.exact),
                 "topics_missing": sorted(self._topic_faults),
-                "families": self._topics.found(self._seen) if self._seen is not None else None,
+                "families": families,
                 "topics_assigned": sorted({topic for topic, _ in assigned}),
                 "partitions_assigned": len(assigned),
                 "lag": sum(lag.values()),
@@ -169,7 +175,7 @@ class KafkaSource:
                 **self._counts,
                 **self._link.facts(),
             }
-            is_joined = self._looked_at is not None and self._waiting is None
+            is_joined = self._is_joined
         if self._heartbeat is not None:
             alarms += self._heartbeat.alarms()
             facts |= self._heartbeat.facts()
@@ -190,6 +196,7 @@ class KafkaSource:
         consumer.unassign()
         with self._lock:
             self._waiting = None
+            self._is_joined = False
             self._n_revoked += 1
             self._counts["rebalances"] += 1
             self._next.clear()
@@ -229,6 +236,7 @@ class KafkaSource:
             self._consumer.assign(wanted)
             self._waiting = None
             self._stuck = None
+            self._is_joined = True
             self._next = places
             self._counts["gaps"] += sum(start.gap is not None for start in found)
             self._expired |= {(start.topic, start.partition): start.n_gone_before for start in found}
@@ -329,6 +337,9 @@ class KafkaSource:
             with self._lock:
                 if self._waiting is None:
                     self._waiting = [TopicPartition(name, partition) for name, partition in self._next]
+        elif topic and topic.startswith("^") and code in faults.TOPIC_MISSING:
+            with self._lock:
+                self._looked_at = float("-inf")  # a family without a topic: see what there is
         elif topic and code in faults.TOPIC_MISSING:
             self._mark(topic, _NOT_THERE)
         elif topic and code == KafkaError.TOPIC_AUTHORIZATION_FAILED:
@@ -347,7 +358,8 @@ class KafkaSource:
     def _look_at_topics(self) -> None:
         """Compare the topics of the cluster with those expected, after each dealing out and while some are missing."""
         with self._lock:
-            looked_at, is_whole = self._looked_at, not self._topic_faults and self._seen is not None
+            looked_at = self._looked_at
+            is_whole = not self._topic_faults and self._seen is not None and all(self._topics.found(self._seen).values())
         now = self._monotonic()
         if looked_at is None or (now - looked_at < LOOK_AGAIN_S) or (is_whole and looked_at != float("-inf")):
             return
@@ -437,8 +449,30 @@ def subscribed(
     alert_stream: str | None = None,
     heartbeat: Heartbeat | None = None,
     advice: str = "",
+    empty_family: str | None = None,
 ) -> Iterator[KafkaSource]:
-    """Give an open subscription made by a given client; the advice is what to do about a topic that is not to be had.
+    """Give an open subscription made by a given client.
+
+    Parameters
+    ----------
+    make
+        Makes the client.
+    settings
+        Of librdkafka.
+    context
+        From the hub.
+    topics
+        What is asked for.
+    trust
+        How far its messages are believed.
+    alert_stream
+        Stream map of its alerts.
+    heartbeat
+        Topic whose silence is an alarm.
+    advice
+        What to do about a topic that is not to be had.
+    empty_family
+        The alarm of a ``{family}`` that covers no topic; None where that is usual, as before the first night of a survey.
 
     Raises
     ------
@@ -455,6 +489,7 @@ def subscribed(
             alert_stream=alert_stream,
             heartbeat=heartbeat,
             advice=advice,
+            empty_family=empty_family,
         )
     except KafkaException as error:
         said = settings_of.without_secrets(error.args[0].str(), dict(settings))

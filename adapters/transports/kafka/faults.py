@@ -68,7 +68,10 @@ UNWELCOME = frozenset(
 """The broker will never take this very message, whatever is mended."""
 
 _TOKEN = "SASL OAUTHBEARER token"  # noqa: S105 - words of librdkafka, no secret
-_TOKEN_REFUSED = re.compile(r'"error"|invalid_|unauthori[sz]ed|denied|forbidden|\b40[0-4]\b', re.IGNORECASE)
+_TOKEN_REFUSED = re.compile(
+    r"invalid_(client|grant|scope|request)|unauthori[sz]ed|access_denied|forbidden|\b40[0-4]\b", re.IGNORECASE
+)
+"""What a token endpoint says when it is the client that is wrong (RFC 6749, section 5.2), and not the endpoint."""
 
 
 def is_refusal(error: KafkaError) -> bool:
@@ -86,6 +89,8 @@ def sentence(error: KafkaError) -> str:
         said = text.partition(f"{_TOKEN}: ")[2] or text
         if is_refusal(error):
             return f"the token endpoint refuses the client id and secret: {said}; look at client_id and client_secret"
+        if "unexpired" in said:
+            return f"the token endpoint hands out tokens that have expired; look at this machine's clock: {said}"
         return f"the token endpoint cannot be had: {said}"
     known = _SENTENCES.get(code)
     return f"{known} ({text})" if known else text

@@ -5,17 +5,32 @@ import pytest
 from confluent_kafka import Producer
 
 from adapters.transports.gcn_kafka import Options, open_source
+from adapters.transports.kafka import heartbeat
 from hub.errors import ConfigError
 from hub.model.envelope import Trust
+from tests.support.kafka_sources import produce, take, take_until
 from tests.support.parts import part_context
 
 TOPIC = "gcn.classic.voevent.FERMI_GBM_FIN_POS"
 TIMEOUT_S = 60.0
 
 
+def options(broker: str, **changes) -> Options:
+    return Options(
+        **{
+            "topics": (TOPIC,),
+            "group_id": "hub-test",
+            "bootstrap_servers": broker,
+            "session_timeout_s": 6,
+            "discovery_s": 1,
+            **changes,
+        }
+    )
+
+
 @pytest.fixture
-def broker():
-    """The broker inside librdkafka: the real wire protocol on loopback."""
+def mock_broker():
+    """The broker inside librdkafka: the real wire protocol on loopback, where there is no Java."""
     owner = Producer({"bootstrap.servers": "", "test.mock.num.brokers": 1})
     deadline = time.monotonic() + TIMEOUT_S
     while True:
@@ -28,57 +43,120 @@ def broker():
     owner.flush(1)
 
 
-def options(broker: str, **changes) -> Options:
-    return Options(**{"topics": (TOPIC,), "group_id": "hub-test", "bootstrap_servers": broker, "session_timeout_s": 6, **changes})
+@pytest.fixture
+def names(kafka):
+    """Names of this test's own topics and group, built as GCN's are."""
+
+    class Names:
+        family = kafka.unique_topic("gcn.classic.voevent")
+        fermi = f"{family}.FERMI_GBM_FIN_POS"
+        swift = f"{family}.SWIFT_BAT_GRB_POS_ACK"
+        heartbeat = kafka.unique_topic("gcn.heartbeat")
+
+        def options(self, **changes) -> Options:
+            return options(
+                kafka.bootstrap, **{"group_id": self.family, "topics": (f"{self.family}.*",), "heartbeat_topic": "", **changes}
+            )
+
+    return Names()
 
 
-def produce(broker: str, *payloads: bytes) -> None:
-    producer = Producer({"bootstrap.servers": broker, "message.max.bytes": 8 * 2**20})
-    for payload in payloads:
-        producer.produce(TOPIC, payload, partition=0)
-    assert producer.flush(TIMEOUT_S) == 0
-
-
-def take(source, number: int):
-    found = []
-    deadline = time.monotonic() + TIMEOUT_S
-    while len(found) < number:
-        found += source.take(10, 0.5)
-        assert time.monotonic() < deadline, f"only {len(found)} of {number} messages came"
-    return found
-
-
-def test_messages_come_with_their_place_and_topic(broker) -> None:
-    produce(broker, b"<one/>", b"<two/>")
-    with open_source(options(broker), part_context(Path())) as source:
+def test_messages_come_with_their_place_and_topic(mock_broker) -> None:
+    produce(mock_broker, TOPIC, [b"<one/>", b"x" * 2_100_000])
+    with open_source(options(mock_broker, heartbeat_topic=""), part_context(Path(), "gcn")) as source:
         found = take(source, 2)
-    assert [envelope.payload for envelope in found] == [b"<one/>", b"<two/>"]
-    assert [envelope.position for envelope in found] == [f"{TOPIC}/0/0", f"{TOPIC}/0/1"]
-    assert {envelope.topic for envelope in found} == {TOPIC}
-
-
-def test_what_was_not_acknowledged_comes_again_and_what_was_does_not(broker) -> None:
-    produce(broker, b"<one/>", b"<two/>")
-    with open_source(options(broker), part_context(Path())) as source:
-        take(source, 2)
-    with open_source(options(broker), part_context(Path())) as source:
-        assert [envelope.payload for envelope in take(source, 2)] == [b"<one/>", b"<two/>"]
         source.acknowledge()
-    produce(broker, b"<three/>")
-    with open_source(options(broker), part_context(Path())) as source:
-        assert [envelope.payload for envelope in take(source, 1)] == [b"<three/>"]
+    assert [len(envelope.payload) for envelope in found] == [6, 2_100_000]
+    assert [envelope.position for envelope in found] == [f"{TOPIC}/0/0", f"{TOPIC}/0/1"]
+    assert {(envelope.source, envelope.topic) for envelope in found} == {("gcn", TOPIC)}
 
 
-def test_a_message_as_large_as_an_alert_with_two_maps_passes(broker) -> None:
-    produce(broker, b"x" * 2_100_000)
-    with open_source(options(broker), part_context(Path())) as source:
-        assert len(take(source, 1)[0].payload) == 2_100_000
-
-
-def test_an_unencrypted_broker_is_never_trusted(broker) -> None:
-    produce(broker, b"<one/>")
-    with open_source(options(broker), part_context(Path())) as source:
+def test_an_unencrypted_broker_is_never_trusted(mock_broker) -> None:
+    produce(mock_broker, TOPIC, [b"<one/>"])
+    with open_source(options(mock_broker), part_context(Path())) as source:
         assert take(source, 1)[0].trust is Trust.UNTRUSTED
+
+
+def test_a_family_is_heard_as_a_whole_and_each_message_keeps_its_topic(kafka, names) -> None:
+    for topic in (names.fermi, names.swift):
+        kafka.create_topic(topic)
+        produce(kafka.bootstrap, topic, [topic.encode()])
+    with open_source(names.options(), part_context(Path())) as source:
+        found = take(source, 2)
+        assert sorted(envelope.topic for envelope in found) == sorted([names.fermi, names.swift])
+        assert all(envelope.payload == envelope.topic.encode() for envelope in found)
+        assert source.health().facts["topics_assigned"] == sorted([names.fermi, names.swift])
+
+
+def test_a_family_without_a_topic_is_an_alarm(kafka, names) -> None:
+    kafka.create_topic(names.fermi)
+    with open_source(names.options(topics=(names.fermi, "gcn.nonsense.*")), part_context(Path())) as source:
+        take_until(source, lambda health: bool(health.alarms))
+        assert source.health().alarms == (
+            "no topic of the family gcn.nonsense.* can be seen: look the name up at gcn.nasa.gov/notices",
+        )
+
+
+def test_a_subscription_to_nothing_but_an_empty_family_is_an_alarm_too(names) -> None:
+    with open_source(names.options(topics=("gcn.nonsense.*",)), part_context(Path())) as source:
+        take_until(source, lambda health: any("gcn.nonsense.*" in alarm for alarm in health.alarms))
+
+
+def test_a_topic_that_gcn_does_not_give_is_an_alarm_that_says_what_to_do(kafka, names) -> None:
+    kafka.create_topic(names.fermi)
+    with open_source(names.options(topics=(names.fermi, f"{names.family}.TYPO")), part_context(Path())) as source:
+        take_until(source, lambda health: bool(health.alarms))
+        (alarm,) = source.health().alarms
+    assert f"{names.family}.TYPO does not exist" in alarm
+    assert "quick start" in alarm
+
+
+def test_heartbeats_are_counted_and_never_handed_on_nor_committed(kafka, names) -> None:
+    kafka.create_topic(names.fermi)
+    kafka.create_topic(names.heartbeat)
+    produce(kafka.bootstrap, names.heartbeat, [b"{}"] * 1000)  # of days ago: nobody needs them
+    with open_source(names.options(heartbeat_topic=names.heartbeat), part_context(Path())) as source:
+        take_until(source, lambda health: health.state == "listening")
+        deadline = time.monotonic() + TIMEOUT_S
+        while not source.health().facts["heartbeats"]:
+            produce(kafka.bootstrap, names.heartbeat, [b"{}"])
+            assert source.take(10, 0.2) == []
+            assert source.positions() == ()
+            assert time.monotonic() < deadline
+        produce(kafka.bootstrap, names.fermi, [b"<one/>"])
+        assert [envelope.payload for envelope in take(source, 1)] == [b"<one/>"]
+        source.acknowledge()
+        assert 1 <= source.health().facts["heartbeats"] < 1000
+        assert source.health().facts["heartbeat_age_s"] is not None
+        assert source.health().alarms == ()
+    assert set(kafka.committed(names.family, names.heartbeat).values()) == {-1001}
+    assert kafka.committed(names.family, names.fermi) == {0: 1}
+
+
+def test_silence_of_the_heartbeat_is_an_alarm_and_its_return_ends_it(kafka, names, monkeypatch) -> None:
+    monkeypatch.setattr(
+        heartbeat.Heartbeat.__init__, "__kwdefaults__", {**heartbeat.Heartbeat.__init__.__kwdefaults__, "old_s": 1.0}
+    )
+    kafka.create_topic(names.fermi)
+    kafka.create_topic(names.heartbeat)
+    with open_source(names.options(heartbeat_topic=names.heartbeat), part_context(Path())) as source:
+        take_until(source, lambda health: any("no heartbeat has come" in alarm for alarm in health.alarms))
+        produce(kafka.bootstrap, names.heartbeat, [b"{}"])
+        take_until(source, lambda health: health.facts["heartbeats"] == 1)
+        take_until(source, lambda health: any("the last heartbeat" in alarm for alarm in health.alarms))
+
+
+def test_two_members_of_a_group_both_hear_the_heartbeat(kafka, names) -> None:
+    kafka.create_topic(names.fermi, partitions=2)
+    kafka.create_topic(names.heartbeat)
+    heard = names.options(heartbeat_topic=names.heartbeat)
+    with open_source(heard, part_context(Path())) as first, open_source(heard, part_context(Path())) as second:
+        deadline = time.monotonic() + TIMEOUT_S
+        while not (first.health().facts["heartbeats"] and second.health().facts["heartbeats"]):
+            produce(kafka.bootstrap, names.heartbeat, [b"{}"])
+            first.take(10, 0.1)
+            second.take(10, 0.1)
+            assert time.monotonic() < deadline
 
 
 @pytest.mark.parametrize(
@@ -88,6 +166,8 @@ def test_an_unencrypted_broker_is_never_trusted(broker) -> None:
         ({"topics": ()}, "topics"),
         ({"bootstrap_servers": "kafka.example.org:9092"}, "this machine"),
         ({"bootstrap_servers": ""}, "client_id"),
+        ({"bootstrap_servers": "", "client_id": "me", "client_secret_file": "nowhere"}, "client_secret_file"),
+        ({"client_id": "me", "client_secret": "s", "token_url": "http://auth.example.org/"}, "https"),
     ],
 )
 def test_options_that_would_lose_or_leak_are_refused(changes, says) -> None:
@@ -96,3 +176,7 @@ def test_options_that_would_lose_or_leak_are_refused(changes, says) -> None:
         open_source(options("127.0.0.1:9", **changes), part_context(Path())),
     ):
         pass
+
+
+def test_the_secret_is_in_no_text() -> None:
+    assert "c4n4ry" not in repr(options("127.0.0.1:9", client_secret="c4n4ry"))

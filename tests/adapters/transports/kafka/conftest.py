@@ -1,19 +1,11 @@
-import os
-import uuid
-
 import pytest
-from confluent_kafka.admin import AdminClient, NewTopic
-
-from tests.conftest import missing
+from confluent_kafka.admin import AdminClient
 
 
 @pytest.fixture(scope="session")
-def bootstrap():
-    """Address of a broker."""
-    address = os.environ.get("MMHUB_TEST_KAFKA")
-    if not address:
-        missing("no Kafka broker: set MMHUB_TEST_KAFKA")
-    return address
+def bootstrap(kafka) -> str:
+    """Address of the broker."""
+    return kafka.bootstrap
 
 
 @pytest.fixture(scope="session")
@@ -22,17 +14,16 @@ def admin(bootstrap):
 
 
 @pytest.fixture
-def unique() -> str:
-    return uuid.uuid4().hex[:10]
+def unique(kafka) -> str:
+    """Part of a name that no other test uses."""
+    return kafka.unique_topic("t")
 
 
 @pytest.fixture
-def make_topic(admin, unique):
+def make_topic(kafka, unique):
     """Makes a topic whose name no other test has."""
 
     def make(name: str, partitions: int = 1, **config) -> str:
-        topic = f"{name}.{unique}" if unique not in name else name
-        admin.create_topics([NewTopic(topic, partitions, 1, config=config)])[topic].result(30)
-        return topic
+        return kafka.create_topic(f"{name}.{unique}" if unique not in name else name, partitions, config)
 
     return make

@@ -6,28 +6,9 @@ from adapters.transports.kafka import hop
 from adapters.transports.kafka.producer import Options, message_id, open_sink
 from hub.errors import ConfigError, Permanent, Transient
 from hub.model.notice import Role
-from hub.model.outgoing import Outgoing
 from tests.support.kafka_sources import read_back
-from tests.support.parts import T0, part_context
-
-MEDIA = "application/json"
-
-
-def outgoing(number: int = 1, **changes) -> Outgoing:
-    return Outgoing(
-        **{
-            "ivorn": f"ivo://hub.test/coincidence#C{number}.v1",
-            "media_type": MEDIA,
-            "payload": b'{"n": %d}' % number,
-            "destination": "topics",
-            "subject": "coincidence",
-            "key": "S230518h",
-            "role": Role.OBSERVATION,
-            "cites": (),
-            "created_at": T0,
-            **changes,
-        }
-    )
+from tests.support.outgoing import outgoing
+from tests.support.parts import part_context
 
 
 def sink(bootstrap, unique, **changes):
@@ -48,7 +29,7 @@ def test_each_subject_has_its_topic_and_messages_come_back_as_they_were_sent(boo
     assert dict(first.headers()) == {
         "_id": message_id(outgoing(1)),
         "ivorn": b"ivo://hub.test/coincidence#C1.v1",
-        "content-type": MEDIA.encode(),
+        "content-type": b"application/json",
         "subject": b"coincidence",
         "role": b"observation",
     }
