@@ -82,7 +82,10 @@ class MapFetchSettings:
 
 
 class MapWishes:
-    """Asks for the maps that the notices of an event name and do not carry; in the transaction that stores the notice."""
+    """Asks for the maps that the notices of an event name and do not carry; in the transaction that stores the notice.
+
+    A map that was given up is asked for anew when the event changes.
+    """
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock

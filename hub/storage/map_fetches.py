@@ -10,7 +10,7 @@ from sqlmodel import col
 from hub.model.event import FetchedMap
 from hub.model.instant import Instant
 from hub.storage.tables import MapFetchRow
-from hub.storage.writing import insert_new, storable
+from hub.storage.writing import insert, storable, table
 
 
 class FetchState(StrEnum):
@@ -43,8 +43,8 @@ class MapFetch:
     """Why the last try failed, one sentence."""
 
 
-def ask(session: Session, event_id: str, url: str, at: Instant) -> bool:
-    """Ask for a map; return whether nobody had asked for it."""
+def ask(session: Session, event_id: str, url: str, at: Instant) -> None:
+    """Ask for a map; one that was given up is asked for anew, any other stays as it is."""
     values = {
         "event_id": event_id,
         "url": url,
@@ -58,7 +58,15 @@ def ask(session: Session, event_id: str, url: str, at: Instant) -> bool:
         "remarks": [],
         "error": "",
     }
-    return insert_new(session, MapFetchRow, values, key=["event_id", "url"])
+    columns = table(MapFetchRow).c
+    statement = insert(session, MapFetchRow).values(values)
+    session.execute(
+        statement.on_conflict_do_update(
+            index_elements=[columns.event_id, columns.url],
+            set_={name: statement.excluded[name] for name in ("state", "tries", "first_tai_us", "due_tai_us")},
+            where=columns.state == FetchState.GIVEN_UP.value,
+        )
+    )
 
 
 def due(session: Session, at: Instant) -> MapFetch | None:
