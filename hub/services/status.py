@@ -4,7 +4,7 @@ Each loop of a running hub writes down how it is every few seconds (`hub.storage
 """
 
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import dataclass
 
 from sqlalchemy.orm import Session
 
@@ -29,6 +29,9 @@ SOURCE = "source/"
 
 DESTINATION = "destination/"
 """Begins the component names of destinations."""
+
+NOT_UP = (STOPPED, "failed, needs a person", "restarting")
+"""States of a loop that does not do its work."""
 
 INCIDENTS = 20
 """Latest incidents that are shown."""
@@ -108,13 +111,15 @@ def _destinations(outgoing: Sequence[OutboxCounts], known: Sequence[Component], 
     found = []
     for name in sorted(by_name.keys() | counts.keys()):
         nothing = OutboxCounts(destination=name, waiting=0, sent=0, failed=0, oldest_waiting_at=None, error="")
-        numbers = asdict(counts.get(name, nothing))
-        oldest = numbers.pop("oldest_waiting_at")
+        mine = counts.get(name, nothing)
+        oldest = mine.oldest_waiting_at
         found.append(
             {
-                **numbers,
                 "destination": text(name),
-                "error": text(numbers["error"]),
+                "waiting": mine.waiting,
+                "sent": mine.sent,
+                "failed": mine.failed,
+                "error": text(mine.error),
                 "oldest_waiting_s": None if oldest is None else round(now.minus(oldest), 3),
                 "component": _component(by_name[name], now) if name in by_name else None,
             }
@@ -177,3 +182,50 @@ def _outbox_alarms(outgoing: Sequence[OutboxCounts], now: Instant) -> list[str]:
         for one in outgoing
         if one.oldest_waiting_at is not None and (waited_s := now.minus(one.oldest_waiting_at)) > WAITS_TOO_LONG_S
     ]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Numbers:
+    """What is counted, for metrics."""
+
+    books: tuple[SourceCounts, ...]
+    held: dict[str, int]
+    """Source to messages whose schema nobody knows."""
+
+    outbox: tuple[OutboxCounts, ...]
+    followups: dict[str, int]
+    """State to requests."""
+
+    jobs_waiting: int
+    incidents: dict[str, int]
+    """Source to incidents."""
+
+    known: tuple[Component, ...]
+    """Every loop that reports."""
+
+    @property
+    def law_holds(self) -> bool:
+        """Whether no message is unaccounted for."""
+        return envelopes.law_holds(self.books)
+
+    @property
+    def sources(self) -> dict[str, Component]:
+        """The loops of sources, by the name of the source."""
+        return {one.name.removeprefix(SOURCE): one for one in self.known if one.name.startswith(SOURCE)}
+
+    def components(self, now: Instant) -> list[tuple[Component, bool]]:
+        """Return each loop and whether it runs and has reported."""
+        return [(one, not _is_silent(one, now) and one.state not in NOT_UP) for one in self.known]
+
+
+def numbers(session: Session) -> Numbers:
+    """Return what is counted, all of one moment."""
+    return Numbers(
+        books=tuple(envelopes.counts(session)),
+        held=queues.held_counts(session),
+        outbox=tuple(queues.outbox_counts(session)),
+        followups=queues.followup_counts(session),
+        jobs_waiting=queues.jobs_waiting(session),
+        incidents=incidents.counts(session),
+        known=tuple(components.listing(session)),
+    )

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 from sqlmodel import col
 
@@ -52,3 +52,9 @@ def listing(session: Session, *, since: Instant | None = None, limit: int | None
         )
         for row in session.scalars(statement.limit(limit))
     ]
+
+
+def counts(session: Session) -> dict[str, int]:
+    """Return how many incidents each source or destination has had."""
+    statement = select(col(IncidentRow.source), func.count()).group_by(col(IncidentRow.source))
+    return {str(source): int(count) for source, count in session.execute(statement.order_by(col(IncidentRow.source)))}
