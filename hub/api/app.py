@@ -15,6 +15,7 @@ from hub.api import (
     coincidences,
     events,
     localizations,
+    metrics,
     notices,
     operations,
     outgoing,
@@ -70,7 +71,7 @@ def create_app(
     clock
         What tells the time; this machine's clock where not given.
     """
-    demand_declarations(subject.router for subject in SUBJECTS)
+    demand_declarations(subject.router for subject in (*SUBJECTS, metrics))
     tells = clock or _now
 
     @asynccontextmanager
@@ -96,6 +97,7 @@ def create_app(
     app.state.takes_in = submit is not None
     app.state.notices = notices.NoticeDoor(submit=submit, clock=tells, per_minute=Quota(notices_per_minute, 60.0))
     problems.install(app)
+    app.include_router(metrics.router, dependencies=[Depends(only_known_parameters)], responses=problems.PROBLEM_RESPONSES)
     for subject in SUBJECTS:
         app.include_router(
             subject.router,

@@ -1,13 +1,15 @@
 """How the hub is: health, readiness, and the books of its sources."""
 
 from fastapi import APIRouter
+from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from hub.api import wire
+from hub.api import wire, wire_status
 from hub.api.paging import one_response, path
 from hub.api.parameters import StoreDep
+from hub.api.problems import problem
 from hub.api.security import OPEN, READS
-from hub.services import queries
+from hub.services import queries, status
 
 router = APIRouter(tags=["operations"])
 
@@ -21,6 +23,7 @@ def get_root() -> Response:
         "candidates",
         "followup",
         "voevents",
+        "outgoing",
         "circulars",
         "annotations",
         "sources",
@@ -31,19 +34,21 @@ def get_root() -> Response:
     return JSONResponse({"links": {"self": path(), **{name.removesuffix(".json"): path(name) for name in names}}})
 
 
-@router.get("/health", response_model=wire.One[wire.Health], dependencies=[READS])
-def get_health(store: StoreDep) -> Response:
-    """Return how much there is of everything, and whether no message is unaccounted for."""
+@router.get("/health", response_model=wire.One[wire_status.Health], dependencies=[READS])
+def get_health(request: Request, store: StoreDep) -> Response:
+    """Return how each source, destination and loop is, what is wrong, and whether no message is unaccounted for."""
     with store.reading() as session:
-        body = queries.health(session)
+        body = status.health(session, request.app.state.clock())
     return _uncached(one_response(body, {"self": path("health"), "sources": path("sources")}))
 
 
 @router.get("/ready", response_model=wire.Ready, dependencies=[OPEN])
-def get_ready(store: StoreDep) -> Response:
-    """Return 200 where the state database answers, 503 where it does not."""
+def get_ready(request: Request, store: StoreDep) -> Response:
+    """Return 200 where the hub does its work; 503 with reasons where a source is deaf, a loop is gone, or the database."""
     with store.reading() as session:
-        queries.sources(session)
+        reasons = status.not_ready(session, request.app.state.clock())
+    if reasons:
+        return _uncached(problem(request, 503, "the hub is not ready", errors=[{"field": "", "reason": one} for one in reasons]))
     return _uncached(JSONResponse({"status": "ready"}))
 
 

@@ -9,7 +9,7 @@ import pytest
 from astropy.io import fits
 from structlog.testing import capture_logs
 
-from hub.api import wire
+from hub.api import wire, wire_status
 from hub.api.paging import write_cursor
 from hub.api.parameters import parse_time
 from hub.model.instant import Instant
@@ -53,7 +53,7 @@ def everything(client):
         f"/api/v1/coincidences/{coincidence(1).coincidence_id}": wire.Coincidence,
         f"/api/v1/followup/{get(client, '/api/v1/followup').json()['data'][0]['intent_id']}": wire.FollowupWithHistory,
         "/api/v1/voevents/1": wire.VOEvent,
-        "/api/v1/health": wire.Health,
+        "/api/v1/health": wire_status.Health,
     }.items():
         yield shape, get(client, url).json()["data"]
     for url, shape in {
@@ -71,7 +71,14 @@ def test_every_body_has_the_declared_shape_and_every_shape_is_seen(client):
     for shape, body in everything(client):
         shape.model_validate(body)
         seen.add(shape)
-    assert seen >= {*LISTINGS.values(), wire.Version, wire.Localization, wire.FollowupWithHistory, wire.Source, wire.Health}
+    assert seen >= {
+        *LISTINGS.values(),
+        wire.Version,
+        wire.Localization,
+        wire.FollowupWithHistory,
+        wire.Source,
+        wire_status.Health,
+    }
 
 
 @pytest.mark.parametrize("shape", [*LISTINGS.values(), wire.Localization, wire.Source])
@@ -292,12 +299,11 @@ def test_health_shows_the_books_and_that_they_balance(client):
     assert health["law_holds"] is True
     assert health["counts"]["events"] == 3
     assert health["counts"]["coincidences"] == 2
-    assert health["sources"] == [
-        {"source": "gcn", "received": 5, "stored": 4, "duplicates": 0, "dead_letters": 1, "in_flight": 0, "law_holds": True}
-    ]
+    books = {"source": "gcn", "received": 5, "stored": 4, "duplicates": 0, "dead_letters": 1, "in_flight": 0, "law_holds": True}
+    assert health["sources"] == [{**books, "held": 0, "partitions": 0, "offsets_missing": 0, "component": None}]
     (source,) = get(client, "/api/v1/sources").json()["data"]
     assert source.pop("alert_stream") is None
-    assert [source] == health["sources"]
+    assert source == books
     assert get(client, "/api/v1/ready").json() == {"status": "ready"}
 
 
