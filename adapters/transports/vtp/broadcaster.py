@@ -20,7 +20,7 @@ from adapters.transports.vtp import messages
 from adapters.transports.vtp.admission import Admission, AllowList, Cidr, is_in, networks
 from adapters.transports.vtp.filters import Traits, checked, parse
 from adapters.transports.vtp.link import DEFAULT_LOCAL_IVO, Link, LocalIvo
-from adapters.transports.vtp.listening import Port, listening
+from adapters.transports.vtp.listening import Port, complaints, listening
 from adapters.transports.vtp.messages import EventHead
 from adapters.transports.vtp.peer import Manners, Peer
 from hub.errors import DecodeError, Permanent, Transient
@@ -144,7 +144,7 @@ class VtpBroadcaster:
     async def serve(self) -> None:
         """Listen until stopped; while the port is taken by another, try again."""
         pause_s = 1.0
-        port = Port(host=self._options.host, port=self._options.port, max_bytes=messages.MAX_TRANSPORT_BYTES)
+        port = _port(self._options)
         while not self._stop.is_set():
             try:
                 async with listening(port, self._admission, self._converse, grace_s=0) as self._port:
@@ -215,6 +215,15 @@ class VtpBroadcaster:
         if head.version not in versions:
             raise Permanent(f"VOEvents of version {head.version or 'unknown'} are not sent, only {', '.join(versions)}")
         return Traits(role=head.role, ivorn=head.ivorn, subject=outgoing.subject)
+
+
+def check(options: Options, context: PartContext) -> list[str]:
+    """Try whether the port can be listened on, and return what is wrong, in sentences."""
+    return complaints(_port(options), options.allow, "subscriber")
+
+
+def _port(options: Options) -> Port:
+    return Port(host=options.host, port=options.port, max_bytes=messages.MAX_TRANSPORT_BYTES)
 
 
 @contextmanager

@@ -1,7 +1,8 @@
 """A TCP port that hands each connection that may come in to a function, and waits for all of them at the end."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+import socket
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
@@ -73,3 +74,14 @@ async def listening(port: Port, admission: Admission, converse: Converse, *, gra
             if late:
                 await asyncio.wait(late)
         await server.wait_closed()
+
+
+def complaints(port: Port, allow: Sequence[str], who: str) -> list[str]:
+    """Try whether a port can be listened on, and return what is wrong in sentences; ``who`` is whom it is for."""
+    found = [] if allow else [f"No {who} may connect to port {port.port}: name addresses or networks in 'allow'."]
+    try:
+        with socket.create_server((port.host, port.port), family=socket.AF_INET6 if ":" in port.host else socket.AF_INET):
+            pass
+    except OSError as error:
+        found.append(f"The address {port.host} port {port.port} cannot be listened on: {reason_of(error)}.")
+    return found

@@ -13,7 +13,7 @@ from adapters.transports.vtp import messages
 from adapters.transports.vtp.admission import Admission, AllowList, RateLimit
 from adapters.transports.vtp.frames import MAX_BYTES, BadFrame
 from adapters.transports.vtp.link import DEFAULT_LOCAL_IVO, Link, LocalIvo, Lost, MessageBytes
-from adapters.transports.vtp.listening import Port, listening
+from adapters.transports.vtp.listening import Port, complaints, listening
 from adapters.transports.vtp.messages import EventHead, TransportMessage, TransportRole
 from hub.errors import DecodeError, StorageError
 from hub.model.envelope import Envelope, Trust
@@ -82,7 +82,7 @@ class VtpReceiver:
         Transient
             The port cannot be listened on.
         """
-        port = Port(host=self._options.host, port=self._options.port, max_bytes=self._options.max_message_bytes)
+        port = _port(self._options)
         async with listening(
             port, self._admission, lambda link: self._converse(link, accept, stop), grace_s=_GRACE_S
         ) as self._port:
@@ -186,6 +186,15 @@ class VtpReceiver:
             media_type=_MEDIA_TYPE,
             trust=Trust(self._options.trust),
         )
+
+
+def check(options: Options, context: PartContext) -> list[str]:
+    """Try whether the port can be listened on, and return what is wrong, in sentences."""
+    return complaints(_port(options), options.allow, "author")
+
+
+def _port(options: Options) -> Port:
+    return Port(host=options.host, port=options.port, max_bytes=options.max_message_bytes)
 
 
 @contextmanager

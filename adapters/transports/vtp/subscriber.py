@@ -1,7 +1,8 @@
 """A subscription to a VTP broker: comes back after every fault, and acknowledges an event only when it is safe.
 
 VTP has no memory: a broker does not repeat what a subscriber missed. So what has arrived is never thrown away because the
-store is in trouble; it is kept in memory and handed in again, with the connection closed so that nothing more comes.
+store is in trouble; it is kept in memory and handed in again, with the connection closed so that nothing more comes. And each
+time without a connection is written down as a gap.
 """
 
 import asyncio
@@ -23,7 +24,7 @@ from adapters.transports.vtp.messages import EventHead, TransportMessage, Transp
 from hub.errors import DecodeError, StorageError, Transient
 from hub.model.envelope import Envelope, Trust
 from hub.model.instant import Instant
-from hub.ports import Accept, Health, PartContext, PushSource
+from hub.ports import Accept, Health, Incident, PartContext, PushSource
 
 KIND = "vtp-subscriber"
 """In the settings."""
@@ -32,6 +33,7 @@ MAX_HELD = 64
 """Most events that have arrived and are not stored yet; when there are as many, nothing more is read."""
 
 _MEDIA_TYPE = "application/xml"
+_FIRST_WORD_S = 2.0
 
 log = structlog.get_logger()
 
@@ -106,6 +108,7 @@ class VtpSubscriber:
         self._connected_at: Instant | None = None
         self._last_message_at: Instant | None = None
         self._last_event_at: Instant | None = None
+        self._heard_until: Instant | None = None  # the beginning of a gap that is not written down yet
         self._counts: Counter[str] = Counter()
 
     async def run(self, accept: Accept, stop: asyncio.Event) -> None:
@@ -119,7 +122,9 @@ class VtpSubscriber:
                 store_trouble = str(error)
             except Transient as error:
                 trouble = str(error)
-            self._connected_at = None
+            if self._connected_at is not None:
+                self._heard_until = max(self._connected_at, self._last_message_at or self._connected_at)
+                self._connected_at = None
             if stop.is_set():
                 break
             if self._lived_s() >= self._options.healthy_s:
@@ -173,7 +178,22 @@ class VtpSubscriber:
         async with connected(
             options.host, options.port, timeout_s=options.connect_timeout_s, max_bytes=options.max_message_bytes
         ) as link:
+            await self._note_gap()
             await self._listen(link, accept, stop)
+
+    async def _note_gap(self) -> None:
+        if self._heard_until is None:
+            return
+        start, end = self._heard_until.to_utc_iso(), self._context.clock().to_utc_iso()
+        gap = Incident(
+            kind="gap",
+            subject=f"{self._options.host}:{self._options.port}/{start}",
+            text=f"Nothing was heard from the broker {self._options.host}:{self._options.port} between {start} and {end}, "
+            "and it does not repeat what it sent in that time.",
+            facts={"broker": f"{self._options.host}:{self._options.port}", "start": start, "end": end},
+        )
+        await asyncio.to_thread(self._context.report, gap)
+        self._heard_until = None
 
     async def _listen(self, link: Link, accept: Accept, stop: asyncio.Event) -> None:
         """Read and store side by side, so that a slow store does not make this end look dead, until one of them must end."""
@@ -274,6 +294,28 @@ class VtpSubscriber:
 def open_source(options: Options, context: PartContext) -> Iterator[PushSource]:
     """Give a subscription; it connects when it runs."""
     yield VtpSubscriber(options, context)
+
+
+def check(options: Options, context: PartContext) -> list[str]:
+    """Connect once and return what is wrong, in sentences."""
+    return asyncio.run(_complaints(options))
+
+
+async def _complaints(options: Options) -> list[str]:
+    broker = f"{options.host}:{options.port}"
+    try:
+        async with connected(
+            options.host, options.port, timeout_s=options.connect_timeout_s, max_bytes=options.max_message_bytes
+        ) as link:
+            messages.read(await link.receive(idle_s=_FIRST_WORD_S))
+    except TimeoutError:  # it need not say anything before its first iamalive
+        return []
+    except Transient as error:
+        advice = "; perhaps its list of those who may subscribe lacks this address" if "closed" in str(error) else ""
+        return [f"The broker {broker} cannot be subscribed to: {error}{advice}."]
+    except DecodeError as error:
+        return [f"What answers at {broker} is no VTP broker: {error}."]
+    return []
 
 
 async def _cancelled(*tasks: "asyncio.Task[Any]") -> None:

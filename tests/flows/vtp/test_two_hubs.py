@@ -49,7 +49,7 @@ def test_two_hubs_subscribed_to_each_other_never_amplify(tmp_path):
         assert set(send(hubs["south"], *south)) == {"ack"}
         expected = {f"ivo://author.example/stream#{number}" for number in range(15)}
         for hub in hubs.values():
-            wait_until(lambda hub=hub: {one.ivorn for one in hub.outbox()} >= expected, "all events in both hubs")
+            wait_until(lambda hub=hub: {one.outgoing.ivorn for one in hub.outbox()} >= expected, "all events in both hubs")
 
         # A last event after all others: VTP keeps the order, so when it has come back nothing else is still on its way.
         assert send(hubs["north"], event("last")) == ["ack"]
@@ -59,7 +59,7 @@ def test_two_hubs_subscribed_to_each_other_never_amplify(tmp_path):
             )
         wait_until(lambda: hubs["north"].counts()["neighbour"].received >= 16, "back at its origin")
         for hub in hubs.values():
-            sent = [one.ivorn for one in hub.outbox()]
+            sent = [one.outgoing.ivorn for one in hub.outbox()]
             assert sorted(sent) == sorted(set(sent))
             assert set(sent) == expected | {"ivo://author.example/stream#last"}
             # Each hub hears each event from its neighbour once, however it got there.

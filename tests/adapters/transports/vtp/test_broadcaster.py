@@ -5,7 +5,7 @@ import pytest
 from pydantic import ValidationError
 
 from adapters.transports.vtp import messages
-from adapters.transports.vtp.broadcaster import Options, open_sink
+from adapters.transports.vtp.broadcaster import Options, check, open_sink
 from adapters.transports.vtp.frames import framed
 from adapters.transports.vtp.messages import TransportRole
 from hub.errors import Permanent, Transient
@@ -305,3 +305,11 @@ def test_closing_sends_what_is_queued():
 def test_bad_options_are_refused_with_a_sentence(options, why):
     with pytest.raises(ValidationError, match=why):
         Options(**options)
+
+
+def test_a_check_says_what_is_wrong_with_the_port():
+    assert check(Options(port=0, allow=("127.0.0.1",)), context()) == []
+    with listener() as (_, port):
+        empty, taken = check(Options(port=port), context())
+    assert "may connect to port" in empty
+    assert "address already in use" in taken

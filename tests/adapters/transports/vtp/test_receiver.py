@@ -7,7 +7,7 @@ from pydantic import ValidationError
 from adapters.transports.vtp import messages
 from adapters.transports.vtp.frames import framed
 from adapters.transports.vtp.messages import TransportRole
-from adapters.transports.vtp.receiver import Options, open_source
+from adapters.transports.vtp.receiver import Options, check, open_source
 from hub.errors import Transient
 from hub.model.envelope import Trust
 from tests.support import bombs_xml
@@ -275,3 +275,11 @@ def test_ipv6_is_spoken_where_there_is_any():
 def test_bad_options_are_refused_with_a_sentence(options, why):
     with pytest.raises(ValidationError, match=why):
         Options(**options)
+
+
+def test_a_check_says_what_is_wrong_with_the_port():
+    assert check(Options(port=0, allow=("127.0.0.1",)), context()) == []
+    with listener() as (_, port):
+        empty, taken = check(Options(port=port), context())
+    assert "may connect to port" in empty
+    assert "address already in use" in taken

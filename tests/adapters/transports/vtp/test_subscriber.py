@@ -1,9 +1,12 @@
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 from pydantic import ValidationError
 
 from adapters.transports.vtp import messages
+from adapters.transports.vtp.frames import framed
 from adapters.transports.vtp.messages import TransportRole
-from adapters.transports.vtp.subscriber import MAX_HELD, Options, Pauses, open_source
+from adapters.transports.vtp.subscriber import MAX_HELD, Options, Pauses, check, open_source
 from hub.model.envelope import Trust
 from tests.support.voevents import voevent
 from tests.support.vtp_peers import HUB_IVO, LOCAL_IVO, Store, accepted, context, listener, now, running, wait_until
@@ -185,6 +188,43 @@ def test_a_broker_that_talks_nonsense_is_left_and_asked_again(broker, data, why)
             peer.send(event(1))
             assert peer.read().role is TransportRole.ACK
             assert source.health().alarms == ()
+
+
+def test_each_time_without_a_connection_is_written_down(broker):
+    server, port = broker
+    incidents = []
+    chosen = Options(port=port, first_pause_s=0.01, longest_pause_s=0.05)
+    with open_source(chosen, context("upstream", incidents)) as source, running(source, Store()):
+        accepted(server).close()
+        with accepted(server) as peer:
+            peer.send(event(1))
+            assert peer.read().role is TransportRole.ACK
+        [gap] = incidents
+        assert gap.kind == "gap"
+        assert gap.text.startswith(f"Nothing was heard from the broker 127.0.0.1:{port} between ")
+        assert gap.facts["start"] < gap.facts["end"]
+        with accepted(server) as peer:
+            peer.send(event(2))
+            assert peer.read().role is TransportRole.ACK
+        assert len({one.subject for one in incidents}) == 2
+
+
+def test_a_check_says_what_is_wrong_with_the_broker(broker):
+    server, port = broker
+    for answer, why in (
+        (framed(messages.authenticate(LOCAL_IVO, now())), None),
+        (b"HTTP/1.1 400 Bad Request", "an HTTP server"),
+        (framed(b"<html/>"), "no VTP broker: the XML root is html"),
+        (b"", "lacks this address"),
+    ):
+        with ThreadPoolExecutor(1) as pool:
+            checking = pool.submit(check, Options(port=port), context())
+            with accepted(server) as peer:
+                peer.send_raw(answer)
+            complaints = checking.result(60)
+        assert [why in complaint for complaint in complaints] == ([True] if why else [])
+    server.close()
+    assert "connection refused" in check(Options(port=port), context())[0]
 
 
 def test_a_broker_that_is_not_there_is_an_alarm_until_it_comes():
