@@ -647,6 +647,9 @@ class AlertStream(Wire):
     classes: list[str]
     sky: str | None
     delay_s: float | None
+    independent_of: list[str]
+    """What the filter pays no regard to: ``light curve``, ``brightness``, ``reliability``."""
+
     not_claimed: list[str]
     tells_past: bool
     """Whether its alerts say when an object was first detected."""

@@ -6,6 +6,9 @@ from enum import StrEnum
 
 from hub.model.instant import Instant
 
+ASPECTS = ("light curve", "brightness", "reliability")
+"""What a filter may choose by and a statistic look at: how a source changes, how bright it is, the survey's real-bogus score."""
+
 
 class SelectionKind(StrEnum):
     """How much of a survey a stream brings."""
@@ -43,6 +46,9 @@ class Selection:
 
     delay_s: float | None = None
     """How much later than the survey's own stream it comes, seconds."""
+
+    independent_of: tuple[str, ...] = ()
+    """What the filter pays no regard to, of `ASPECTS`: the objects that pass are like all others in it."""
 
     not_claimed: tuple[str, ...] = ()
     """What must not be said from this stream, in words."""
@@ -85,6 +91,12 @@ class Coverage:
         """Return whether the survey is heard through filters only."""
         found = self.of(survey)
         return bool(found) and all(one.selection.kind is SelectionKind.FILTERED for one in found)
+
+    def known_aspects(self, survey: str) -> frozenset[str]:
+        """Return the `ASPECTS` in which the survey's objects are heard as they are: all, unless every stream is filtered."""
+        if not self.is_filtered(survey):
+            return frozenset(ASPECTS)
+        return frozenset(ASPECTS).intersection(*(one.selection.independent_of for one in self.of(survey)))
 
     def remarks(self, survey: str) -> tuple[str, ...]:
         """Return what a statement about an object of the survey must be read with, as sentences; none for a full stream.

@@ -58,7 +58,14 @@ def evaluate(
     context = _context(target, fitting, pixel, first, localizations[current] if current is not None else None)
     streams = coverage.of(alerts.survey)
     tells_past = not streams or any(one.tells_past for one in streams)
-    score, scores, reasons = rank(replace(context, is_filtered=coverage.is_filtered(alerts.survey), tells_past=tells_past))
+    score, scores, reasons = rank(
+        replace(
+            context,
+            is_filtered=coverage.is_filtered(alerts.survey),
+            known_aspects=coverage.known_aspects(alerts.survey),
+            tells_past=tells_past,
+        )
+    )
     return Candidate(
         event_id=target.event.event_id,
         survey=alerts.survey,

@@ -60,6 +60,7 @@ def body(stream: AlertStream) -> dict[str, Any]:
         "classes": list(said.classes),
         "sky": said.sky,
         "delay_s": said.delay_s,
+        "independent_of": list(said.independent_of),
     }
     return {
         "name": stream.name,

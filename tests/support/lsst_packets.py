@@ -28,6 +28,11 @@ SOURCE = {
 """What `record` says of the detection where the version has such a field; floats are exact in 32 bits."""
 
 
+def plain_schema(version: str) -> Any:
+    """Return a pinned schema as it is written."""
+    return json.loads(resources.read_bytes(f"schemas/lsst/{version}.avsc"))
+
+
 def schema(version: str) -> Any:
     """Return a pinned schema, parsed."""
     return fastavro.parse_schema(json.loads(resources.read_bytes(f"schemas/lsst/{version}.avsc")))

@@ -205,12 +205,17 @@ class SelectionTable(Table):
     classes: tuple[str, ...] = ()
     sky: str | None = None
     delay_s: float | None = Field(None, ge=0)
+    independent_of: tuple[Literal["light curve", "brightness", "reliability"], ...] = ()
+    """What the filter pays no regard to; without a word the hub believes that it may choose by everything."""
+
     not_claimed: tuple[str, ...] = ()
 
     @model_validator(mode="after")
     def _says_its_cuts(self) -> "SelectionTable":
         if self.kind is SelectionKind.FILTERED and not self.cuts.strip():
             raise ValueError("a filtered stream says in `cuts`, in words, what its filter lets through")
+        if self.reliability_min is not None and "reliability" in self.independent_of:
+            raise ValueError("a filter with reliability_min is not independent of the reliability")
         limits = (self.reliability_min, self.snr_min, self.sky)
         if self.kind is SelectionKind.FULL and (self.classes or any(one is not None for one in limits)):
             raise ValueError("a full stream has no cuts; say kind = 'filtered'")

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from hub.model.alert import AlertBatch
+from hub.model.coverage import ASPECTS
 from hub.science.rules import Hypothesis
 
 
@@ -30,6 +31,9 @@ class Context:
 
     is_filtered: bool = False
     """Whether the survey is heard through filters only: its unrelated objects are then not those of the full stream."""
+
+    known_aspects: frozenset[str] = frozenset(ASPECTS)
+    """Of `ASPECTS`, those in which the unrelated objects that are heard are like those of the full stream."""
 
     tells_past: bool = True
     """Whether the alerts say when the object was first detected."""

@@ -15,13 +15,8 @@ STATISTICS: dict[str, Callable[[Context], Term | None]] = {
 }
 """Name to function; each gives the log of a likelihood ratio, or None where it cannot speak."""
 
-OF_THE_FULL_STREAM: dict[str, str] = {
-    "fading": "how fast unrelated objects fade is known of the full stream only, and a filter may choose by it",
-    "luminosity": "how bright unrelated objects are is known of the full stream only, and a filter may choose by it",
-    "reality": "a filter has chosen by the survey's score, or may have",
-}
-"""Statistics that compare with the unrelated objects of the full stream, with the reason why they cannot speak where a survey is
-heard through filters only."""
+LOOKS_AT = {"fading": "light curve", "luminosity": "brightness", "reality": "reliability"}
+"""Statistics that compare an object with the unrelated ones of the full stream, and in which of `ASPECTS`."""
 
 NO_PAST = "the alerts do not say when the object was first detected"
 """Why ``timing`` cannot speak of some streams."""
@@ -53,4 +48,7 @@ def _silenced(name: str, context: Context) -> str | None:
     """Return why a statistic must not be counted, None where it may."""
     if name == "timing" and not context.tells_past:
         return NO_PAST
-    return OF_THE_FULL_STREAM.get(name) if context.is_filtered else None
+    aspect = LOOKS_AT.get(name)
+    if aspect is None or aspect in context.known_aspects:
+        return None
+    return f"a filter may have chosen by the {aspect}, so the unrelated objects that pass it are not those of the full stream"

@@ -1,0 +1,200 @@
+"""A hub that hears a survey through a broker's filter only: it finds the same objects and claims less of them."""
+
+import dataclasses
+import json
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from lxml import etree
+from starlette.testclient import TestClient
+
+from adapters.contained import contained
+from hub import resources
+from hub.api.app import create_app
+from hub.bootstrap import Hub, create_database, open_hub
+from hub.cli.app import main
+from hub.config import Settings, SourceSection
+from hub.errors import ConfigError
+from hub.storage import candidates, envelopes, outbox
+from hub.storage.engine import Store
+from tests.support import lsst_packets
+from tests.support.small_world import NOW, Sent, Ticking, alerts, notices, settings_in
+
+REMARK = "coverage: LSST is heard only through fink-lsst (what the Fink filter of each topic lets through): that nothing else was"
+KEY = json.dumps(lsst_packets.plain_schema("10.0")).encode()
+
+
+def settings(folder: Path, **streams: str) -> Settings:
+    """Return the settings of a hub whose sources listen to these streams."""
+    sources = {
+        name: SourceSection.model_validate({"kind": "kafka", "topics": ["x"], "group_id": "g", "stream": stream})
+        for name, stream in streams.items()
+    }
+    return settings_in(folder).model_copy(update={"sources": sources})
+
+
+@contextmanager
+def hub_of(settings: Settings) -> Iterator[tuple[Store, Hub]]:
+    settings.hub.data_dir.mkdir(parents=True, exist_ok=True)
+    with create_database(settings) as store, open_hub(settings, store, clock=Ticking(NOW)) as hub:
+        yield store, hub
+
+
+def bring(hub: Hub, sent: Sequence[Sent], source: str | None = None, stream: str | None = None) -> None:
+    """Bring messages; alerts as a source with a stream map brings them."""
+    for one in sent:
+        envelope = one.envelope
+        if stream is not None:
+            payload = one.payload if stream == "lsst" else contained(KEY, one.payload[5:])
+            envelope = dataclasses.replace(envelope, payload=payload, source=source, alert_stream=stream)
+        hub.flow.take([envelope])
+
+
+def of_the_merger(store: Store) -> dict[str, Any]:
+    with store.reading() as session:
+        found = candidates.of_event(session, "S260301b")
+    return {f"{one.object_id} {one.hypothesis}": one for one in found}
+
+
+PACKETS = [one for one in alerts() if one.payload[:1] == b"\0"]
+
+
+@pytest.fixture(scope="module")
+def nights(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[tuple[Store, Hub], tuple[Store, Hub]]]:
+    """The same night, heard in full and through a filter."""
+    with ExitStack() as stack:
+        found = []
+        for stream in ("lsst", "fink-lsst"):
+            store, hub = stack.enter_context(hub_of(settings(tmp_path_factory.mktemp(stream), rubin=stream)))
+            bring(hub, notices())
+            bring(hub, PACKETS, "rubin", stream)
+            while hub.flow.step():
+                pass
+            found.append((store, hub))
+        yield found[0], found[1]
+
+
+def test_the_filtered_hub_finds_the_same_candidates_by_the_same_ids(nights):
+    (full, _), (filtered, _) = nights
+    assert of_the_merger(full)
+    assert of_the_merger(filtered).keys() == of_the_merger(full).keys()
+
+
+def test_its_reasons_say_what_it_does_not_hear(nights):
+    (full, _), (filtered, _) = nights
+    for name, candidate in of_the_merger(filtered).items():
+        assert candidate.reasons[-1].startswith(REMARK), name
+        assert not any(reason.startswith("coverage") for reason in of_the_merger(full)[name].reasons)
+        (sky,) = [reason for reason in candidate.reasons if reason.startswith("sky")]
+        assert sky.endswith("unrelated in the full stream") or "outside" in sky
+
+
+def test_statistics_that_suppose_the_full_stream_have_no_value_and_the_score_is_without_them(nights):
+    (full, _), (filtered, _) = nights
+    silenced = set()
+    for name, candidate in of_the_merger(filtered).items():
+        scores = {one.statistic: one for one in candidate.scores}
+        before = {one.statistic: one for one in of_the_merger(full)[name].scores}
+        assert scores.keys() == before.keys()
+        for statistic in {"fading", "luminosity", "reality"} & scores.keys():
+            assert scores[statistic].value is None
+            assert before[statistic].value is not None
+            assert "filter" in scores[statistic].inputs["reason"]
+            silenced.add(statistic)
+        assert candidate.score == pytest.approx(sum(one.value for one in candidate.scores if one.value is not None))
+    assert {"reality", "fading"} <= silenced
+
+
+def test_what_is_announced_through_a_filter_that_is_known_to_be_blind_says_so_too(tmp_path: Path):
+    shipped = resources.read_text("conf/streams/fink-lsst.toml")
+    blind = 'kind = "filtered"\nindependent_of = ["light curve", "reliability"]'
+    mine = tmp_path / "mine.toml"
+    mine.write_text(shipped.replace('kind = "filtered"', blind).replace('"fink-lsst"', '"mine"'))
+    with hub_of(settings(tmp_path / "hub", fink=str(mine))) as (store, hub):
+        bring(hub, notices())
+        bring(hub, PACKETS, "fink", str(mine))
+        assert any("fading" in reason for one in of_the_merger(store).values() for reason in one.reasons)
+        with store.reading() as session:
+            sent = list(outbox.search(session, limit=500, with_payload=True))
+    about_objects = [one.outgoing.payload for one in sent if one.outgoing.subject == "candidate"]
+    assert about_objects
+    for payload in about_objects:
+        assert "LSST is heard only through mine" in " ".join(etree.fromstring(payload).itertext())
+
+
+def test_the_books_balance_and_the_api_shows_the_selection(nights):
+    for (store, _), kind in zip(nights, ("full", "filtered"), strict=True):
+        with store.reading() as session:
+            assert envelopes.law_holds(envelopes.counts(session))
+        with TestClient(create_app(store)) as client:
+            sources = {one["source"]: one for one in client.get("/api/v1/sources").json()["data"]}
+        assert sources["rubin"]["alert_stream"]["selection"] == kind
+        assert sources["rubin"]["stored"] == len({one.payload for one in PACKETS})
+        assert sources["file"]["alert_stream"] is None
+    assert sources["rubin"]["alert_stream"]["not_claimed"] == ["rates", "non-detections"]
+
+
+def test_a_hub_that_hears_both_claims_what_the_full_stream_allows(tmp_path: Path):
+    with hub_of(settings(tmp_path, rubin="lsst", fink="fink-lsst")) as (store, hub):
+        bring(hub, notices())
+        bring(hub, PACKETS, "fink", "fink-lsst")
+        bring(hub, PACKETS, "rubin", "lsst")
+        found = of_the_merger(store)
+        assert found
+        assert not any("coverage" in reason for one in found.values() for reason in one.reasons)
+        with store.reading() as session:
+            books = {one.source: one for one in envelopes.counts(session)}
+        assert (books["rubin"].stored, books["rubin"].received) == (0, len(PACKETS))
+
+
+def test_streams_by_which_a_detection_would_count_twice_are_refused(tmp_path: Path):
+    with (
+        pytest.raises(ConfigError, match="the streams lasair-lsst-lite and lsst cannot be heard together"),
+        hub_of(settings(tmp_path, rubin="lsst", lasair="lasair-lsst-lite")),
+    ):
+        pass
+
+
+def test_a_packet_of_an_unknown_schema_is_held_and_read_once_the_schema_is_there(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    there = settings(tmp_path, rubin="lsst")
+    good, newer = PACKETS[0], PACKETS[1]
+    unknown = dataclasses.replace(newer, payload=b"\0" + (1200).to_bytes(4, "big") + newer.payload[5:])
+    with hub_of(there) as (store, hub):
+        bring(hub, [good, unknown, unknown], "rubin", "lsst")
+        with store.reading() as session:
+            (books,) = envelopes.counts(session)
+        assert (books.received, books.stored, books.dead_letters, books.duplicates) == (3, 1, 1, 1)
+
+    def run(*words: str) -> tuple[int, str]:
+        code = main(["--config", str(tmp_path / "hub.toml"), "--data-dir", str(tmp_path), "deadletter", *words])
+        return code, capsys.readouterr().out
+
+    (tmp_path / "hub.toml").write_text(
+        '[sources.rubin]\nkind = "kafka"\ntopics = ["x"]\ngroup_id = "g"\nstream = "lsst"\n[followup]\nenabled = false\n'
+    )
+    code, out = run("list", "--kind", "held", "--json")
+    (letter,) = [json.loads(line) for line in out.splitlines()]
+    assert (code, letter["kind"], letter["source"]) == (0, "held", "rubin")
+    assert letter["reason"] == "nobody knows the schema 1200 yet, and no schema registry is configured"
+
+    code, out = run("replay", "--kind", "held")
+    assert (code, "nobody knows the schema 1200" in out) == (1, True)
+
+    (tmp_path / "schemas").mkdir(exist_ok=True)
+    (tmp_path / "schemas" / "1200.avsc").write_text(json.dumps(lsst_packets.plain_schema("10.0")))
+    assert run("replay", "--kind", "held")[0] == 0
+    assert run("list", "--kind", "held", "--json")[1] == ""
+    with hub_of(there) as (store, hub):
+        with store.reading() as session:
+            (books,) = envelopes.counts(session)
+            assert envelopes.law_holds([books])
+        assert (books.stored, books.dead_letters) == (2, 0)
+        bring(hub, [newer], "rubin", "lsst")  # the same alert, by a schema that was known all along
+        with store.reading() as session:
+            (books,) = envelopes.counts(session)
+        assert books.stored == 2
