@@ -39,6 +39,9 @@ class Part(StrEnum):
 JOBS_PAUSE_S = 5.0
 """Time between two looks for jobs that nobody does, seconds."""
 
+MAPS_PAUSE_S = 5.0
+"""Time between two looks for maps that are due, seconds."""
+
 FOLLOWUP_PAUSE_S = 1.0
 """Time between two looks at the follow-up requests, seconds."""
 
@@ -149,6 +152,9 @@ def _add_worker(crew: _Crew, settings: "Settings", hub: "Hub", *, alone: bool) -
     sources = {name.removeprefix(SOURCE): health for name, health in crew.healths.items() if name.startswith(SOURCE)}
     watch = Watch(hub.store, now, echoes=echoes, healths=sources)
     crew.add("watch", watch.body, watch.health, is_background=True)
+    if hub.map_fetching is not None:
+        maps = Chore("maps", hub.map_fetching.step, pause_s=MAPS_PAUSE_S)
+        crew.add("maps", maps.body, hub.map_fetching.health, is_background=True)
 
 
 def _add_destinations(crew: _Crew, settings: "Settings", hub: "Hub", sinks: "dict[str, Sink]") -> None:
