@@ -67,7 +67,7 @@ def test_a_cut_resets_open_connections_and_new_ones_until_it_is_mended(proxy: Tc
         proxy.cut()
         with pytest.raises(ConnectionResetError):
             client.recv(1)
-    with pytest.raises(OSError, match="reset|[Bb]roken pipe"):
+    with pytest.raises(OSError, match=r"reset|[Bb]roken pipe"):
         greet(proxy)
     proxy.resume()
     with connected(proxy) as client:

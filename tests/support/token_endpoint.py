@@ -76,8 +76,8 @@ class TokenEndpoint:
 
 
 @contextmanager
-def token_endpoint(key: SigningKey) -> Iterator[TokenEndpoint]:
-    """Give an endpoint on a free loopback port, in a thread."""
+def token_endpoint(key: SigningKey, port: int = 0) -> Iterator[TokenEndpoint]:
+    """Give an endpoint on loopback, on a free port where none is named, in a thread."""
     endpoint = TokenEndpoint(key)
 
     class Answers(BaseHTTPRequestHandler):
@@ -94,7 +94,7 @@ def token_endpoint(key: SigningKey) -> Iterator[TokenEndpoint]:
         def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the name in the standard library
             pass
 
-    httpd = ThreadingHTTPServer(("127.0.0.1", 0), Answers)
+    httpd = ThreadingHTTPServer(("127.0.0.1", port), Answers)
     endpoint.url = f"http://127.0.0.1:{httpd.server_port}/oauth2/token"
     thread = threading.Thread(target=httpd.serve_forever, kwargs={"poll_interval": 0.05}, name="token endpoint")
     thread.start()

@@ -16,8 +16,9 @@ REFUSED_S = 60.0
 """Credentials that worked once and are refused for so long need a person, seconds: a broker that comes back from an outage may
 refuse for a moment."""
 
-SLOW_CONNECT_S = 60.0
-"""A connection that takes longer than this to come up is an alarm, seconds."""
+SLOW_CONNECT_S = 15.0
+"""A connection that takes longer than this to come up is an alarm, seconds: with TLS and a token it takes about one, and a token
+endpoint that answers 500 is asked again by the client without a word."""
 
 
 class Link:
