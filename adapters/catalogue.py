@@ -13,7 +13,7 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 
 from adapters.transports import folder, folder_source, gcn_kafka, tns
-from adapters.transports.kafka import consumer
+from adapters.transports.kafka import consumer, hop, producer
 from adapters.transports.vtp import broadcaster, receiver, subscriber
 from hub.errors import ConfigError
 from hub.ports import MessageSource, PartContext, PushSource, Sink
@@ -24,9 +24,8 @@ SOURCE_GROUP = "multimessenger_hub.sources"
 SINK_GROUP = "multimessenger_hub.destinations"
 """Entry points of other packages' destinations."""
 
-
 _SOURCES: tuple[Any, ...] = (folder_source, gcn_kafka, consumer, subscriber, receiver, tns)
-_SINKS: tuple[Any, ...] = (folder, broadcaster)
+_SINKS: tuple[Any, ...] = (folder, broadcaster, producer, hop)
 
 
 def sources() -> dict[str, Any]:
