@@ -134,6 +134,7 @@ _Z = re.compile(
 _SPECTRUM = re.compile(r"redshift|spectroscop|absorption|emission line", re.IGNORECASE)
 _SUPPOSED = re.compile(r"\b(?:assum|if\b|suppos|hypothe|unlikely|would )", re.IGNORECASE)
 _MAGNITUDE = re.compile(r"^[^\n]{0,25}?(?:\bmag|\(?AB\b|\(?Vega\b)|^ ?,? {0,2}[griyJHKzu]'? ?[=<>~]", re.IGNORECASE)
+_SAID = re.compile(r"redshift (?:of|is|at|z)\b", re.IGNORECASE)
 _LARGEST_Z = 15.0
 
 
@@ -143,7 +144,7 @@ def _redshifts(text: str) -> Iterator[Proposal]:
         z = float(written)
         before = text[max(0, match.start() - 60) : match.start()].rsplit(". ", 1)[-1]
         around = text[max(0, match.start() - 200) : match.end() + 200]
-        if not 0 < z < _LARGEST_Z or (sign is None and match[0][:1] in "zZ"):
+        if not 0 < z < _LARGEST_Z or (sign is None and not _SAID.match(match[0])):
             continue
         if not _SPECTRUM.search(around) or _SUPPOSED.search(before) or _MAGNITUDE.search(text[match.end() : match.end() + 40]):
             continue
