@@ -6,7 +6,7 @@ import typer
 
 from hub.cli.invocation import EXIT_NOTHING_FOUND, start
 from hub.cli.listing import AsJson
-from hub.cli.output import emit, say, table
+from hub.cli.output import complain, emit, say, table
 
 if TYPE_CHECKING:
     from hub.model.instant import Instant
@@ -39,6 +39,7 @@ def what(
     """List events whose localization holds a position, and candidates and alerts around it."""
     settings = start(context)
     from hub.bootstrap import open_database, open_history
+    from hub.services import coverage
     from hub.services.coincident import Question, alerts_at, candidates_at, events_at
     from hub.services.maps import MapCache
 
@@ -48,7 +49,11 @@ def what(
     with open_database(settings) as store:
         with store.reading() as session:
             found = events_at(session, MapCache(), question) + candidates_at(session, question)
+            hears = coverage.heard(session)
         found += alerts_at(open_history(store), question)
+    for survey in hears.surveys():
+        for remark in hears.remarks(survey):
+            complain(remark)
     if not found:
         raise typer.Exit(EXIT_NOTHING_FOUND)
     if as_json:

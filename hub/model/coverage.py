@@ -87,6 +87,10 @@ class Coverage:
         """Return the streams that bring alerts of a survey, by name."""
         return tuple(sorted((one for one in self.streams if one.survey == survey), key=lambda one: one.name))
 
+    def surveys(self) -> tuple[str, ...]:
+        """Return the surveys of which the hub hears anything, by name."""
+        return tuple(sorted({one.survey for one in self.streams}))
+
     def is_filtered(self, survey: str) -> bool:
         """Return whether the survey is heard through filters only."""
         found = self.of(survey)

@@ -45,6 +45,11 @@ def listen(store: Store, streams: Sequence[AlertStream], at: Instant) -> Coverag
     return Coverage(tuple(known[one.name] for one in streams))
 
 
+def heard(session: Session) -> Coverage:
+    """Return every stream that the hub ever listened to."""
+    return Coverage(tuple(alert_streams.listing(session)))
+
+
 def by_source(session: Session) -> dict[str, dict[str, Any]]:
     """Return for each source that brings alerts its stream, as JSON values."""
     return {source: body(one) for one in alert_streams.listing(session) for source in one.sources}

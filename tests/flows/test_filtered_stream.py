@@ -137,6 +137,13 @@ def test_the_books_balance_and_the_api_shows_the_selection(nights):
     assert sources["rubin"]["alert_stream"]["not_claimed"] == ["rates", "non-detections"]
 
 
+def test_what_is_known_of_a_place_comes_with_what_is_not_heard(nights, capsys: pytest.CaptureFixture[str]):
+    for (store, _), is_filtered in zip(nights, (False, True), strict=True):
+        folder = Path(str(store.engine.url.database)).parent
+        assert main(["--data-dir", str(folder), "what", "10", "80", "2026-03-01"]) == 3
+        assert ("LSST is heard only through fink-lsst" in capsys.readouterr().err) is is_filtered
+
+
 def test_a_hub_that_hears_both_claims_what_the_full_stream_allows(tmp_path: Path):
     with hub_of(settings(tmp_path, rubin="lsst", fink="fink-lsst")) as (store, hub):
         bring(hub, notices())

@@ -103,3 +103,25 @@ def test_whatever_the_light_curve_the_rank_is_a_finite_number(detections) -> Non
     total, scores, _ = rank(context(batch))
     assert math.isfinite(total)
     assert all(math.isfinite(score.value) for score in scores)
+
+
+FADING = {"flux_njy": 100_000.0, "reliability": 0.9, "days": 0.5}, {"flux_njy": 60_000.0, "reliability": 0.9, "days": 1.5}
+
+
+def test_of_a_filtered_survey_only_what_the_filter_is_blind_to_counts() -> None:
+    full, scores, _ = rank(context(alerts(*FADING)))
+    all_known = {one.statistic: one.value for one in scores}
+    total, scores, reasons = rank(context(alerts(*FADING), is_filtered=True, known_aspects=frozenset({"brightness"})))
+    values = {one.statistic: one.value for one in scores}
+    assert values == all_known | {"fading": None, "reality": None}
+    assert total == pytest.approx(full - all_known["fading"] - all_known["reality"])
+    (why,) = [one.inputs["reason"] for one in scores if one.statistic == "fading"]
+    assert why.startswith("a filter may have chosen by the light curve")
+    assert any("unrelated in the full stream" in reason for reason in reasons)
+
+
+def test_without_a_known_past_the_delay_says_nothing() -> None:
+    _, scores, reasons = rank(context(alerts(*FADING), tells_past=False))
+    (timing,) = [one for one in scores if one.statistic == "timing"]
+    assert (timing.value, timing.inputs["reason"]) == (None, "the alerts do not say when the object was first detected")
+    assert not any(reason.startswith("timing") for reason in reasons)
