@@ -1,5 +1,6 @@
 """The composition root: settings to opened parts. Only this module knows who plugs into what."""
 
+import json
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, ExitStack, contextmanager
@@ -345,6 +346,44 @@ def enabled_sources(settings: Settings) -> dict[str, SourceSection]:
 def enabled_destinations(settings: Settings) -> dict[str, DestinationSection]:
     """Return the destinations that messages go to, by name."""
     return {name: one for name, one in settings.destinations.items() if one.enabled}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PartKind:
+    """A kind of source or destination as a person reads of it."""
+
+    kind: str
+    part: str
+    """``source`` or ``destination``."""
+
+    summary: str
+    options: tuple[tuple[str, str, str], ...]
+    """Key, default (empty where it must be given) and meaning of each."""
+
+
+def part_kinds() -> list[PartKind]:
+    """Return every kind of source and destination with its options."""
+    return [
+        PartKind(
+            kind=kind,
+            part=part,
+            summary=(module.Options.__doc__ or "").partition("\n")[0],
+            options=tuple(
+                (
+                    key,
+                    "" if field.is_required() else _default(field.get_default(call_default_factory=True)),
+                    field.description or "",
+                )
+                for key, field in module.Options.model_fields.items()
+            ),
+        )
+        for part, modules in (("source", catalogue.sources()), ("destination", catalogue.sinks()))
+        for kind, module in sorted(modules.items())
+    ]
+
+
+def _default(value: object) -> str:
+    return json.dumps(value, default=str)
 
 
 def check_parts(settings: Settings) -> None:

@@ -8,7 +8,7 @@ import typer
 from hub.cli.invocation import load_settings
 from hub.cli.listing import AsJson
 from hub.cli.output import emit, say, table
-from hub.errors import ConfigError
+from hub.errors import ConfigError, NotFound
 
 group = typer.Typer(no_args_is_help=True, help="Show or check the settings.")
 """Verbs below ``mmhub config``."""
@@ -58,6 +58,29 @@ def check(context: typer.Context, as_json: AsJson = False) -> None:
         return
     say(f"the settings are valid; data is kept in {folder.resolve()}")
     say(f"coincidence rules: {len(rules.pairs)} pairs of events, {len(rules.hypotheses)} counterpart hypotheses")
+
+
+@group.command()
+def kinds(
+    kind: Annotated[str | None, typer.Argument(help="Show the options of one kind.")] = None, as_json: AsJson = False
+) -> None:
+    """List the kinds of sources and destinations, or the options of one of them."""
+    from hub.bootstrap import part_kinds
+
+    found = [one for one in part_kinds() if kind in (None, one.kind)]
+    if not found:
+        raise NotFound(f"there is no kind {kind!r}; there are {', '.join(sorted({one.kind for one in part_kinds()}))}")
+    if as_json:
+        for one in found:
+            options = [{"key": key, "default": default, "meaning": meaning} for key, default, meaning in one.options]
+            emit({"kind": one.kind, "part": one.part, "summary": one.summary, "options": options})
+        return
+    if kind is None:
+        table(("kind", "part", "what"), [(one.kind, one.part, one.summary) for one in found])
+        return
+    for one in found:
+        say(f"{one.part} {one.kind}: {one.summary}")
+        table(("key", "default", "meaning"), one.options)
 
 
 def init(

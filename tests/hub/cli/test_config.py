@@ -23,7 +23,8 @@ def test_show_prints_every_setting_with_its_origin(capsys: pytest.CaptureFixture
     Path("x.toml").write_text("[api]\nport = 9\n")
     monkeypatch.setenv("MMHUB_API__HOST", "::1")
     settings = shown(capsys, "--config", "x.toml", "--data-dir", "here")
-    assert set(settings) == {f"{s}.{k}" for s, table in Settings().model_dump().items() for k in table}
+    plain = Settings().model_dump(exclude={"sources", "destinations"})
+    assert {f"{s}.{k}" for s, table in plain.items() for k in table} <= set(settings)
     assert settings["api.port"] == (9, "x.toml")
     assert settings["api.host"] == ("::1", "environment MMHUB_API__HOST")
     assert settings["hub.data_dir"] == ("here", "command line")
@@ -67,7 +68,9 @@ def test_init_writes_a_file_that_changes_nothing_and_lists_everything(capsys: py
     uncommented = "".join(
         line.removeprefix("#") if "=" in line and line[1:2].isalpha() else line for line in written.splitlines(True)
     )
-    assert tomllib.loads(uncommented) == Settings().model_dump(mode="json")
+    said = tomllib.loads(uncommented)
+    assert said.pop("destinations") == {"voevents": {"kind": "folder", "path": "voevents"}}
+    assert said == Settings().model_dump(mode="json", exclude={"sources", "destinations"})
 
 
 def test_init_overwrites_only_when_told(capsys: pytest.CaptureFixture[str]) -> None:
@@ -81,3 +84,13 @@ def test_init_overwrites_only_when_told(capsys: pytest.CaptureFixture[str]) -> N
 def test_init_into_a_missing_folder_fails_with_a_sentence(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["init", "none/mmhub.toml"]) == 1
     assert capsys.readouterr().err == "mmhub: cannot write none/mmhub.toml: No such file or directory\n"
+
+
+def test_kinds_are_listed_with_their_options(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["config", "kinds", "--json"]) == 0
+    found = {(one["part"], one["kind"]): one for one in map(json.loads, capsys.readouterr().out.splitlines())}
+    assert {("source", "gcn-kafka"), ("source", "kafka"), ("source", "vtp-receiver"), ("destination", "vtp")} <= found.keys()
+    for one in found.values():
+        assert one["summary"]
+        assert all(option["meaning"] for option in one["options"]), one["kind"]
+    assert main(["config", "kinds", "pigeon"]) == 3
