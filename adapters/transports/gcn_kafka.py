@@ -11,6 +11,7 @@ from typing import Any, Literal
 from gcn_kafka import Consumer
 from pydantic import Field, SecretStr
 
+from adapters.transports.kafka import trial
 from adapters.transports.kafka.consumer import KafkaSource, subscribed
 from adapters.transports.kafka.heartbeat import Heartbeat
 from adapters.transports.kafka.options import PATIENCE, KafkaSubscription, check_token_url, is_loopback, secret_of, subscription
@@ -64,7 +65,7 @@ def open_source(options: Options, context: PartContext) -> Iterator[KafkaSource]
     trust = options.trust or (Trust.TRUSTED if is_authenticated else Trust.UNTRUSTED)
     with subscribed(
         Consumer,
-        subscription(options, where) | PATIENCE | _connection(options, where, context),
+        _settings(options, where, context),
         context=context,
         topics=topic_names(options.topics, f"{where}.topics"),
         trust=trust,
@@ -74,6 +75,17 @@ def open_source(options: Options, context: PartContext) -> Iterator[KafkaSource]
         empty_family="no topic of the family {family} can be seen: look the name up at gcn.nasa.gov/notices",
     ) as source:
         yield source
+
+
+def check(options: Options, context: PartContext) -> list[str]:
+    """Try the connection once and return what is wrong, in sentences; nobody's place in the stream is touched."""
+    where = f"sources.{context.name}"
+    topics = (*options.topics, *([options.heartbeat_topic] if options.heartbeat_topic else []))
+    return trial.complaints(Consumer, _settings(options, where, context), topic_names(topics, f"{where}.topics"), ADVICE)
+
+
+def _settings(options: Options, where: str, context: PartContext) -> dict[str, Any]:
+    return subscription(options, where) | PATIENCE | _connection(options, where, context)
 
 
 def _connection(options: Options, where: str, context: PartContext) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from typing import Any
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
 from adapters.contained import contained, is_schema
-from adapters.transports.kafka import faults
+from adapters.transports.kafka import faults, trial
 from adapters.transports.kafka import options as settings_of
 from adapters.transports.kafka.heartbeat import Heartbeat
 from adapters.transports.kafka.link import Link
@@ -33,6 +33,9 @@ Options = KafkaOptions
 
 LOOK_S = 5.0
 """Longest wait for a broker's answer about places and topics, seconds."""
+
+STUCK_S = 10.0
+"""Places that cannot be looked up for so long are an alarm, seconds: a group's very first use has no coordinator yet."""
 
 SLICE_S = 0.2
 """Longest single wait for a message, seconds."""
@@ -88,7 +91,7 @@ class KafkaSource:
         self._seen: tuple[str, ...] | None = None
         self._looked_at: float | None = None
         self._expired: dict[Place, int] = {}
-        self._stuck: str | None = None
+        self._stuck: tuple[str, float] | None = None
         self._last_message_at: str | None = None
         self._counts = dict.fromkeys(("messages", "tombstones", "heartbeats", "gaps", "commits_refused", "rebalances"), 0)
         callbacks = {"error_cb": self._link.on_error, "stats_cb": self._link.on_stats}
@@ -155,7 +158,8 @@ class KafkaSource:
         """Return how the subscription is; callable from any thread."""
         alarms = self._link.alarms()
         with self._lock:
-            alarms += [self._stuck] if self._stuck else []
+            if self._stuck is not None and self._monotonic() - self._stuck[1] >= STUCK_S:
+                alarms.append(self._stuck[0])
             alarms += [self._topic_faults[name] for name in sorted(self._topic_faults)]
             families = self._topics.found(self._seen) if self._seen is not None else None
             if self._empty_family is not None and families is not None:
@@ -211,7 +215,7 @@ class KafkaSource:
         try:
             bounds = self._bounds(waiting, places)
         except KafkaException as error:
-            self._stuck = f"the place in the stream cannot be looked up: {faults.sentence(error.args[0])}"
+            self._note_stuck(f"the place in the stream cannot be looked up: {faults.sentence(error.args[0])}")
             return
         self._link.note_ends({(one.topic, one.partition): one.high for one in bounds})
         found = starts(bounds)
@@ -221,9 +225,13 @@ class KafkaSource:
         try:
             self._commit({(start.topic, start.partition): start.offset for start in found if start.is_first or start.gap})
         except Transient as error:
-            self._stuck = str(error)
+            self._note_stuck(str(error))
             return
         self._begin(waiting, found)
+
+    def _note_stuck(self, said: str) -> None:
+        with self._lock:
+            self._stuck = (said, self._stuck[1] if self._stuck is not None else self._monotonic())
 
     def _begin(self, waiting: list[TopicPartition], found: Sequence[Start]) -> None:
         places = {(start.topic, start.partition): start.offset for start in found}
@@ -426,16 +434,25 @@ def open_source(options: KafkaOptions, context: PartContext) -> Iterator[KafkaSo
         The options make no sense, e.g. no group id.
     """
     where = f"sources.{context.name}"
-    settings = settings_of.connection(options, where, context.data_dir) | settings_of.subscription(options, where)
     with subscribed(
         Consumer,
-        settings,
+        _settings(options, where, context),
         context=context,
         topics=topic_names(options.topics, f"{where}.topics"),
         trust=settings_of.trust_of(options),
         alert_stream=options.stream or None,
     ) as source:
         yield source
+
+
+def check(options: KafkaOptions, context: PartContext) -> list[str]:
+    """Try the connection once and return what is wrong, in sentences; nobody's place in the stream is touched."""
+    where = f"sources.{context.name}"
+    return trial.complaints(Consumer, _settings(options, where, context), topic_names(options.topics, f"{where}.topics"))
+
+
+def _settings(options: KafkaOptions, where: str, context: PartContext) -> dict[str, Any]:
+    return settings_of.connection(options, where, context.data_dir) | settings_of.subscription(options, where)
 
 
 @contextmanager

@@ -32,6 +32,9 @@ class Options(producer.Options):
     create_topics: bool = Field(False, description="Make topics that are missing; at Hopskotch a group's owner makes them")
 
 
+check = producer.check
+
+
 def hop_headers(sender: str) -> Headers:
     """Return what makes the headers of messages from one sender."""
 

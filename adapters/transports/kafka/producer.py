@@ -11,14 +11,15 @@ from dataclasses import dataclass
 from typing import Any, Literal
 from uuid import NAMESPACE_URL, uuid5
 
-from confluent_kafka import KafkaError, KafkaException, Message, Producer
+from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Producer
 from confluent_kafka.admin import AdminClient, NewTopic
 from pydantic import Field
 
-from adapters.transports.kafka import faults
+from adapters.transports.kafka import faults, trial
 from adapters.transports.kafka import options as settings_of
 from adapters.transports.kafka.link import Link
 from adapters.transports.kafka.options import LARGEST_MESSAGE_BYTES, KafkaConnection
+from adapters.transports.kafka.topics import topic_names
 from hub.errors import ConfigError, Permanent, Transient
 from hub.model.outgoing import Outgoing
 from hub.ports import Health, PartContext
@@ -263,6 +264,14 @@ def open_sink(options: Options, context: PartContext) -> Iterator[KafkaSink]:
     """
     with producer(Producer, options, context, plain_headers) as sink:
         yield sink
+
+
+def check(options: Options, context: PartContext) -> list[str]:
+    """Try the connection once and return what is wrong, in sentences; nothing is sent and no topic is made."""
+    wanted = [options.topic] if options.topic and not options.create_topics else []
+    settings = settings_of.connection(options, f"destinations.{context.name}", context.data_dir)
+    names = topic_names(wanted, f"destinations.{context.name}.topic")
+    return trial.complaints(Consumer, {**settings, "group.id": "multimessenger-hub-check"}, names, group=False)
 
 
 @contextmanager

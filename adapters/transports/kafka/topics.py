@@ -26,6 +26,10 @@ class TopicNames:
         there = set(names)
         return tuple(topic for topic in self.exact if topic not in there)
 
+    def matches(self, name: str) -> bool:
+        """Return whether a family or an expression covers a name."""
+        return any(re.match(pattern, name) for _, pattern in self.patterns)
+
     def found(self, names: Iterable[str]) -> dict[str, int]:
         """Return how many of the names each family or expression covers."""
         there = list(names)
