@@ -2,7 +2,9 @@
 
 import asyncio
 import math
-from collections.abc import Callable, Mapping
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from fastapi import APIRouter
@@ -31,6 +33,9 @@ BODY_S = 60.0
 BODIES_AT_ONCE = 16
 """Bodies that are read or taken in at the same time; together they fit into memory."""
 
+BODIES_OF_ONE = 4
+"""Of these, at most so many of one token: a slow or greedy caller must not keep the others out."""
+
 REFUSED_PER_HOUR = 20
 """Messages that one token may add to the dead letters; whoever sends more junk has to wait."""
 
@@ -53,7 +58,21 @@ class NoticeDoor:
     clock: Callable[[], Instant]
     per_minute: Quota
     refused: Quota = field(default_factory=lambda: Quota(REFUSED_PER_HOUR, 3600.0))
-    places: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(BODIES_AT_ONCE))
+    under_way: Counter[str] = field(default_factory=Counter)
+    """Bodies that are being read or taken in, by the name of the token."""
+
+    @contextmanager
+    def place(self, who: str) -> Iterator[None]:
+        """Hold one of the places while a body is read and taken in; called from the event loop only."""
+        if self.under_way[who] >= BODIES_OF_ONE:
+            raise _Refused(429, "the token is handing in too many notices at once", {"Retry-After": "1"})
+        if self.under_way.total() >= BODIES_AT_ONCE:
+            raise _Refused(503, "too many notices are being taken in at this moment", {"Retry-After": "1"})
+        self.under_way[who] += 1
+        try:
+            yield
+        finally:
+            self.under_way[who] -= 1
 
 
 class _Refused(Exception):
@@ -109,9 +128,7 @@ async def _take_in(request: Request, caller: Token, door: NoticeDoor) -> Respons
     for quota, what in ((door.per_minute, "notices"), (door.refused, "messages that could not be understood")):
         if wait_s := math.ceil(quota.wait_s(caller.name)):
             raise _Refused(429, f"the token has handed in too many {what}; try again later", {"Retry-After": str(wait_s)})
-    if door.places.locked():
-        raise _Refused(503, "too many notices are being taken in at this moment", {"Retry-After": "1"})
-    async with door.places:
+    with door.place(caller.name):
         door.per_minute.spend(caller.name)
         body = await _body(request)
         if not body.removeprefix(_BOM).lstrip().startswith(_FIRST_BYTE[media_type]):
