@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hub.errors import DecodeError
-from hub.model.alert import AlertBatch, AlertDetail
+from hub.model.alert import AlertBatch, AlertDetail, ObjectStatement
 from hub.model.annotation import ReportedObject
 from hub.model.circular import Circular
 from hub.model.coincidence import Coincidence, MemberKind
@@ -105,6 +105,9 @@ class AlertRows:
 
     refused: tuple[tuple[int, str], ...]
     """Index of a message and the sentence why it was refused."""
+
+    statements: tuple[tuple[int, ObjectStatement], ...] = ()
+    """Index of a message, and what its broker says of the object."""
 
     held: tuple[tuple[int, str], ...] = ()
     """Index of a message whose schema nobody knows yet, and the sentence that says which: kept whole, to be read later."""

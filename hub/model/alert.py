@@ -1,6 +1,6 @@
 """Survey alerts as columns. There is never an object per alert."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields
 from typing import Any, Self
 
@@ -118,6 +118,31 @@ def concatenate(batches: list[AlertBatch]) -> AlertBatch:
     return AlertBatch(
         survey=first.survey, **{name: np.concatenate([getattr(b, name) for b in batches]) for name in COLUMN_DTYPES}
     )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ObjectStatement:
+    """What a broker says of an object in the packet of one of its alerts."""
+
+    survey: str
+    object_id: str
+    source_id: int
+    """The alert that it came with."""
+
+    mid_tai_us: int
+    """Middle of the exposure of that alert, `Instant.tai_us`: when the broker cannot have said so before."""
+
+    ra_deg: float
+    dec_deg: float
+    kind: str
+    """As `hub.model.annotation.AnnotationKind`; so are the keys of the value."""
+
+    value: Mapping[str, Any]
+    source: str
+    """The broker."""
+
+    version: str
+    """Of its software, empty where not stated."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

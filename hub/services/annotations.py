@@ -5,6 +5,7 @@ from collections.abc import Iterable, Sequence
 from sqlalchemy.orm import Session
 
 from hub.errors import InvalidRequest, NotFound
+from hub.model.alert import ObjectStatement
 from hub.model.annotation import (
     Annotation,
     AnnotationKind,
@@ -109,6 +110,47 @@ def of_report(report: ReportedObject, received_at: Instant) -> list[Annotation]:
         )
         for kind, value in said
     ]
+
+
+def of_alerts(statements: Iterable[ObjectStatement], received_at: Instant) -> list[Annotation]:
+    """Return what brokers say of objects, one statement for each alert that it came with; a newer alert's takes its place.
+
+    A broker does not tell when it said so, but not before the exposure ended: that is the time of the statement, so that the same
+    packet gives the same statement whenever it comes.
+    """
+    return [_of_alert(one, received_at) for one in statements]
+
+
+def _of_alert(one: ObjectStatement, received_at: Instant) -> Annotation:
+    target_id = f"{one.survey}:{one.object_id}"
+    stated_at = Instant(one.mid_tai_us)
+    kind = AnnotationKind(one.kind)
+    what = str(one.value.get("class", "")) if "probability" in one.value else ""
+    source_ref = f"{target_id} {kind.value} {what}".rstrip()
+    version = f"{one.source_id} {one.version}".rstrip()
+    value = {**one.value, "alert": str(one.source_id)} | ({"software": one.version} if one.version else {})
+    return Annotation(
+        annotation_id=annotation_id(
+            source=one.source,
+            source_ref=source_ref,
+            version=version,
+            target=(TargetKind.OBJECT, target_id),
+            kind=kind,
+            value=value,
+            stated_at=stated_at,
+        ),
+        target_kind=TargetKind.OBJECT,
+        target_id=target_id,
+        kind=kind,
+        value=value,
+        source=one.source,
+        source_ref=source_ref,
+        version=version,
+        stated_at=stated_at,
+        received_at=received_at,
+        ra_deg=one.ra_deg,
+        dec_deg=one.dec_deg,
+    )
 
 
 def page(

@@ -17,9 +17,10 @@ from numpy.typing import NDArray
 from sqlalchemy.orm import Session
 
 from hub.errors import DecodeError, SchemaUnknown, SkymapRefused, StorageError
-from hub.model.alert import AlertBatch
+from hub.model.alert import AlertBatch, ObjectStatement
 from hub.model.envelope import Envelope, Trust
 from hub.model.event import StoredNotice, assemble
+from hub.model.instant import Instant
 from hub.model.notice import Notice, Role
 from hub.model.outgoing import HUB_FRAME
 from hub.model.sky import Localization
@@ -404,6 +405,7 @@ class Intake:
                 self._dead_letter(session, batch[index], reason, None, LetterKind.HELD if index in held else LetterKind.REFUSED)
                 for index, reason in refused.items()
             )
+            _record_statements(session, rows, batch)
             envelopes.count_alerts(
                 session,
                 batch[0].source,
@@ -424,6 +426,7 @@ class Intake:
         n_rows, n_new, fresh = self._append(rows, [envelope], run)
         reason = _reasons(rows).get(0)
         with self._store.transaction() as session:
+            _record_statements(session, rows, [envelope])
             if reason is None:
                 deadletters.remove(session, envelope.digest)
                 deliveries = envelopes.release(session, envelope.digest, envelope.source)
@@ -498,6 +501,16 @@ def is_alert_packet(envelope: Envelope) -> bool:
     """Return whether an envelope takes the road of alert packets, many at once; the hub's own messages have the same framing."""
     payload = envelope.payload
     return envelope.alert_stream is not None or (payload[:1] == _FRAMED and not payload.startswith(HUB_FRAME))
+
+
+def _record_statements(session: Session, rows: AlertRows, batch: Sequence[Envelope]) -> None:
+    """Keep what brokers say of the objects, where they came from a trusted source."""
+    trusted: dict[Instant, list[ObjectStatement]] = {}
+    for index, statement in rows.statements:
+        if batch[index].trust is Trust.TRUSTED:
+            trusted.setdefault(batch[index].received_at, []).append(statement)
+    for received_at, statements in trusted.items():
+        annotations.record(session, annotations.of_alerts(statements, received_at))
 
 
 def _reasons(rows: AlertRows) -> dict[int, str]:

@@ -18,6 +18,7 @@ from hub.bootstrap import Hub, create_database, open_hub
 from hub.cli.app import main
 from hub.config import Settings, SourceSection
 from hub.errors import ConfigError
+from hub.model.envelope import Envelope, Trust
 from hub.storage import candidates, envelopes, outbox
 from hub.storage.engine import Store
 from tests.support import lsst_packets
@@ -155,6 +156,28 @@ def test_a_hub_that_hears_both_claims_what_the_full_stream_allows(tmp_path: Path
         with store.reading() as session:
             books = {one.source: one for one in envelopes.counts(session)}
         assert (books["rubin"].stored, books["rubin"].received) == (0, len(PACKETS))
+
+
+def test_what_a_broker_says_of_an_object_is_kept_where_the_source_is_trusted(tmp_path: Path):
+    message = {
+        "diaObjectId": 169760235333878021,
+        "classification": "SN",
+        "alert": {
+            "diaSourcesList": [
+                {"diaSourceId": 5, "midpointMjdTai": 61100.5, "ra": 221.87, "dec": -38.16, "psfFlux": 1000.0, "band": "r"}
+            ]
+        },
+    }
+    with hub_of(settings(tmp_path, lasair="lasair-lsst")) as (store, hub):
+        for source, days, trust in (("street", 0, Trust.UNTRUSTED), ("lasair", 1, Trust.TRUSTED), ("lasair", 1, Trust.TRUSTED)):
+            message["alert"]["diaSourcesList"][0] |= {"diaSourceId": 5 + days, "midpointMjdTai": 61100.5 + days}
+            payload = json.dumps(message).encode()
+            hub.flow.take([Envelope(payload=payload, source=source, received_at=NOW, trust=trust, alert_stream="lasair-lsst")])
+        with TestClient(create_app(store)) as client:
+            found = client.get("/api/v1/annotations", params={"object_id": "LSST:169760235333878021"}).json()["data"]
+    (one,) = found
+    assert (one["kind"], one["value"], one["source"]) == ("classification", {"class": "SN", "alert": "6"}, "lasair")
+    assert one["state"] == "stated"
 
 
 def test_streams_by_which_a_detection_would_count_twice_are_refused(tmp_path: Path):

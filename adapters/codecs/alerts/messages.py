@@ -26,7 +26,7 @@ from adapters.codecs.alerts.reading import Reading, problem, to_batch, unreadabl
 from adapters.codecs.alerts.stream_map import StreamMap
 from adapters.codecs.avro_container import MAGIC, Container, blocks, open_container
 from hub.errors import DecodeError, NotAMessage, SchemaUnknown
-from hub.model.alert import AlertDetail
+from hub.model.alert import AlertDetail, ObjectStatement
 from hub.model.instant import Instant
 from hub.ports import AlertRows
 from hub.telemetry import get_logger
@@ -109,9 +109,11 @@ def decode_messages(
     origins: dict[str, list[int]] = {}
     refused: list[tuple[int, str]] = []
     held: list[tuple[int, str]] = []
+    statements: list[tuple[int, ObjectStatement]] = []
     for index, (payload, name) in enumerate(zip(payloads, names or [None] * len(payloads), strict=True)):
         try:
-            survey, found, remarks = _slim(payload, streams, streams.named(name))
+            stream = streams.named(name)
+            survey, found, remarks, said = _slim(payload, streams, stream)
         except SchemaUnknown as error:
             held.append((index, error.reason))
         except DecodeError as error:
@@ -123,11 +125,13 @@ def decode_messages(
             readings.setdefault(survey, []).extend(found)
             origins.setdefault(survey, []).extend([index] * len(found))
             refused.extend((index, remark) for remark in remarks)
+            statements.extend((index, statement) for statement in said)
     surveys = [survey for survey in readings if readings[survey]]
     return AlertRows(
         batches=tuple(to_batch(survey, readings[survey]) for survey in surveys),
         message_index=tuple(np.array(origins[survey], dtype=np.intp) for survey in surveys),
         refused=tuple(refused),
+        statements=tuple(statements),
         held=tuple(held),
     )
 
@@ -162,20 +166,39 @@ def decode_details(payload: bytes, name: str | None = None, streams: Streams = N
     ]
 
 
-def _slim(payload: bytes, streams: Streams, stream: StreamMap | None) -> tuple[str, list[Reading], list[str]]:
-    """Return the survey, the good readings and the sentences on the bad ones."""
+def _slim(
+    payload: bytes, streams: Streams, stream: StreamMap | None
+) -> tuple[str, list[Reading], list[str], list[ObjectStatement]]:
+    """Return the survey, the good readings, the sentences on the bad ones, and what a broker says of the good ones."""
     if stream is None:
-        return _built_in(payload, streams.schemas, range_of_ids=_SCHEMA_IDS)
+        return *_built_in(payload, streams.schemas, range_of_ids=_SCHEMA_IDS), []
     if stream.reader != "mapped":
         survey, good, remarks = _built_in(payload, streams.schemas, range_of_ids=None)
         _check_survey(survey, stream)
-        return survey, good, remarks
-    read = MappedReader(stream).read
-    results = [_checked(read, record) for record in records(payload, stream, streams.schemas)]
+        return survey, good, remarks, []
+    reader = MappedReader(stream)
+    results: list[Reading | str] = []
+    said: list[ObjectStatement] = []
+    for record in records(payload, stream, streams.schemas):
+        results.append(reading := _checked(reader.read, record))
+        if stream.annotations and not isinstance(reading, str) and reading.object_id:
+            said += [_statement(stream.survey, reading, one) for one in reader.annotations(record)]
     if len(results) == 1 and isinstance(results[0], str) and not payload.startswith(MAGIC):
         raise DecodeError(results[0])
     good = [result for result in results if not isinstance(result, str)]
-    return stream.survey, good, _numbered(results)
+    return stream.survey, good, _numbered(results), said
+
+
+def _statement(survey: str, reading: Reading, said: Mapping[str, Any]) -> ObjectStatement:
+    return ObjectStatement(
+        survey=survey,
+        object_id=reading.object_id,
+        source_id=reading.source_id,
+        mid_tai_us=reading.mid_tai_us,
+        ra_deg=reading.ra_deg,
+        dec_deg=reading.dec_deg,
+        **said,
+    )
 
 
 def _numbered(results: Sequence[Reading | str]) -> list[str]:
