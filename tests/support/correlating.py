@@ -1,5 +1,6 @@
 """A correlation on a database of its own, told of notices and shown alerts without any wire format."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 from adapters.codecs.voevent.writer import VoeventRenderer
@@ -39,7 +40,7 @@ class FailingRenderer(VoeventRenderer):
 class Desk:
     """The correlation with what a test needs around it."""
 
-    def __init__(self, store: Store, *, enabled: bool = True) -> None:
+    def __init__(self, store: Store, *, enabled: bool = True, routes: Sequence[Route] | None = None) -> None:
         self.store = store
         self.renderer = FailingRenderer()
         self.history = SqlAlertHistory(store)
@@ -51,7 +52,7 @@ class Desk:
             maps=MapCache(),
             announcements=Announcements(
                 settings=AnnouncementSettings(authority=AUTHORITY, enabled=enabled),
-                routes=[Route(destination="file", renderer=self.renderer)],
+                routes=[Route(destination="file", renderer=self.renderer)] if routes is None else routes,
             ),
             followups=None,
             clock=self.clock,
