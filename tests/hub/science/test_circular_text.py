@@ -36,6 +36,7 @@ def found(text, kind):
             38.84556,
             0.05,
         ),
+        ("It lies at RA = 10.5, Dec = 20.25.", 10.5, 20.25, None),
         ("R.A. = 12:00:00.0, Decl. = -00:30:00.0", 180.0, -0.5, None),
         ("RA, Dec = 352.3, 22.9 with a statistical uncertainty of 2.1 degrees.", 352.3, 22.9, 7560.0),
         ("RA, Dec: 10 30 00.0, +20 00 00.0", 157.5, 20.0, None),
