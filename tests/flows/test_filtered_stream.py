@@ -2,8 +2,10 @@
 
 import dataclasses
 import json
+import threading
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -16,10 +18,10 @@ from hub import resources
 from hub.api.app import create_app
 from hub.bootstrap import Hub, create_database, open_hub
 from hub.cli.app import main
-from hub.config import Settings, SourceSection
+from hub.config import IntakeSection, Settings, SourceSection
 from hub.errors import ConfigError
 from hub.model.envelope import Envelope, Trust
-from hub.storage import candidates, envelopes, outbox
+from hub.storage import candidates, deadletters, envelopes, outbox
 from hub.storage.engine import Store
 from tests.support import lsst_packets
 from tests.support.small_world import NOW, Sent, Ticking, alerts, notices, settings_in
@@ -174,7 +176,7 @@ def test_what_a_broker_says_of_an_object_is_kept_where_the_source_is_trusted(tmp
             payload = json.dumps(message).encode()
             hub.flow.take([Envelope(payload=payload, source=source, received_at=NOW, trust=trust, alert_stream="lasair-lsst")])
         with TestClient(create_app(store)) as client:
-            found = client.get("/api/v1/annotations", params={"object_id": "LSST:169760235333878021"}).json()["data"]
+            found = client.get("/api/v1/annotations", params={"object": "LSST:169760235333878021"}).json()["data"]
     (one,) = found
     assert (one["kind"], one["value"], one["source"]) == ("classification", {"class": "SN", "alert": "6"}, "lasair")
     assert one["state"] == "stated"
@@ -228,3 +230,41 @@ def test_a_packet_of_an_unknown_schema_is_held_and_read_once_the_schema_is_there
         with store.reading() as session:
             (books,) = envelopes.counts(session)
         assert books.stored == 2
+
+
+def test_a_registry_is_asked_once_for_an_unknown_schema_and_never_again_after_a_restart(tmp_path: Path):
+    asked: list[str] = []
+
+    class Registry(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            asked.append(self.path)
+            body = json.dumps({"schema": json.dumps(lsst_packets.plain_schema("10.0"))}).encode()
+            self.send_response(200 if self.path == "/schemas/ids/1200" else 404)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_: object) -> None:
+            """Say nothing."""
+
+    packets = [dataclasses.replace(one, payload=b"\0" + (1200).to_bytes(4, "big") + one.payload[5:]) for one in PACKETS[:3]]
+    other = dataclasses.replace(PACKETS[0], payload=b"\0" + (1300).to_bytes(4, "big") + PACKETS[0].payload[5:])
+    with ThreadingHTTPServer(("127.0.0.1", 0), Registry) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        try:
+            there = settings(tmp_path, rubin="lsst")
+            url = f"http://127.0.0.1:{server.server_address[1]}"
+            there = there.model_copy(update={"intake": IntakeSection(schema_registry=url)})
+            for wanted in (packets[:2], [*packets[2:], other, other]):
+                with hub_of(there) as (store, hub):
+                    bring(hub, wanted, "rubin", "lsst")
+        finally:
+            server.shutdown()
+            thread.join()
+    assert asked == ["/schemas/ids/1200", "/schemas/ids/1300"]
+    with hub_of(settings(tmp_path, rubin="lsst")) as (store, _), store.reading() as session:
+        (books,) = envelopes.counts(session)
+        (letter,) = deadletters.listing(session)
+    assert (books.stored, books.dead_letters) == (3, 1)
+    assert (letter.kind, "404" in letter.reason) == ("held", True), letter.reason
