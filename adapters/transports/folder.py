@@ -1,5 +1,6 @@
 """A folder as a place that messages go to."""
 
+import hashlib
 import os
 import re
 from collections.abc import Iterator
@@ -9,14 +10,14 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict, Field
 
 from hub.errors import Transient
-from hub.model.outgoing import Outgoing
+from hub.model.outgoing import Outgoing, Subject
 from hub.ports import Health, PartContext
-
 
 KIND = "folder"
 """Name in the settings."""
 
-_SUFFIXES = {"application/xml": ".xml", "application/json": ".json"}
+_SUFFIXES = {"application/xml": ".xml", "application/json": ".json", "application/avro": ".avro"}
+_UNUSUAL = re.compile(r"[^A-Za-z0-9._-]")
 
 
 class Options(BaseModel):
@@ -40,14 +41,15 @@ class FolderSink:
         self._folder = folder
 
     def deliver(self, outgoing: Outgoing) -> None:
-        """Write ``<local part of the ivorn>.xml``, or ``.json``, ``.bin`` by the media type.
+        """Write ``<local part of the ivorn>.xml``, or ``.json``, ``.avro``, ``.bin`` by the media type; see `file_name`.
 
         Raises
         ------
         Transient
             The folder cannot be written; it may be later (full disk).
         """
-        target = self._folder / file_name(outgoing.ivorn, outgoing.media_type)
+        is_own = outgoing.subject != Subject.NOTICE
+        target = self._folder / file_name(outgoing.ivorn, outgoing.media_type, is_own=is_own)
         partial = target.with_suffix(".part")
         try:
             self._folder.mkdir(parents=True, exist_ok=True)
@@ -64,7 +66,14 @@ class FolderSink:
         return Health(state="writing", facts={"folder": str(self._folder)})
 
 
-def file_name(ivorn: str, media_type: str = "application/xml") -> str:
-    """Return a safe file name for an ivorn: its part behind ``#`` with anything unusual replaced."""
-    local = ivorn.rpartition("#")[2] or ivorn
-    return re.sub(r"[^A-Za-z0-9._-]", "_", local)[:120] + _SUFFIXES.get(media_type, ".bin")
+def file_name(ivorn: str, media_type: str = "application/xml", *, is_own: bool = True) -> str:
+    """Return a safe file name for an ivorn: its part behind ``#`` with anything unusual replaced, different for any two ivorns.
+
+    The hub's own messages are told apart by that part alone. Others, and what had to be changed, also get eight digits of the hash of
+    the whole: another hub gives the same pair the same local name.
+    """
+    local = ivorn.rpartition("#")[2]
+    safe = _UNUSUAL.sub("_", local or ivorn)[:120]
+    if not is_own or safe != local:
+        safe = f"{safe}-{hashlib.sha256(ivorn.encode('utf-8', 'surrogatepass')).hexdigest()[:8]}"
+    return safe + _SUFFIXES.get(media_type, ".bin")
