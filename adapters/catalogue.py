@@ -1,19 +1,24 @@
 """Every kind of source and destination, by the name that the settings call it.
 
-A kind is a module with ``KIND``, a pydantic model ``Options`` and an opener; ``check``, where there is one, tries the connection and
-says in sentences what to fix. Kinds of other packages are found by the entry-point groups `SOURCE_GROUP` and `SINK_GROUP`, each
-entry naming such a module.
+A kind is a module with ``KIND``, a pydantic model ``Options`` and an opener; ``check``, where there is one, tries the connection
+and says in sentences what to fix. Kinds of other packages are found by the entry-point groups `SOURCE_GROUP` and `SINK_GROUP`,
+each entry naming such a module.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from importlib.metadata import entry_points
 from typing import Any
 
+from confluent_kafka import Consumer
+from gcn_kafka import Consumer as GcnConsumer
 from pydantic import BaseModel, ValidationError
 
 from adapters.transports import folder, folder_source, gcn_kafka, tns
-from adapters.transports.kafka import consumer, hop, producer
+from adapters.transports.kafka import consumer, hop, listening, producer
+from adapters.transports.kafka.listening import Heard
+from adapters.transports.kafka.options import PATIENCE, KafkaOptions, connection
+from adapters.transports.kafka.topics import topic_names
 from adapters.transports.vtp import broadcaster, receiver, subscriber
 from hub.errors import ConfigError
 from hub.ports import MessageSource, PartContext, PushSource, Sink
@@ -101,3 +106,31 @@ def _complaint(detail: Any, context: str) -> str:
         return f"{key} is missing"
     said = detail["msg"].removeprefix("Input should be ").removeprefix("Value error, ").partition(", unable to parse")[0]
     return f"{key} should be {said}" if detail["msg"].startswith("Input should be ") else f"{key}: {said}"
+
+
+def check(module: Any, options: BaseModel, context: PartContext) -> list[str]:
+    """Try the connection of a part once and return what is wrong, in sentences; none where its kind has nothing to try."""
+    tries = getattr(module, "check", None)
+    return [] if tries is None else list(tries(options, context))
+
+
+def listen(
+    kind: str, options: BaseModel, context: PartContext, topics: Sequence[str], *, since_s: float | None, until_eos: bool
+) -> Iterator[Heard | None]:
+    """Yield what lies in or comes to topics; see `adapters.transports.kafka.listening.listen`.
+
+    Raises
+    ------
+    ConfigError
+        The kind of source has no topics.
+    """
+    where = f"sources.{context.name}"
+    if isinstance(options, gcn_kafka.Options):
+        settings = PATIENCE | gcn_kafka._connection(options, where, context)  # noqa: SLF001 - a friend
+        make: Any = GcnConsumer
+    elif isinstance(options, KafkaOptions):
+        settings, make = connection(options, where, context.data_dir), Consumer
+    else:
+        raise ConfigError(f"{where} is of the kind {kind}, which has no topics to listen to")
+    names = topic_names(topics, "listen")
+    return listening.listen(make, settings, names, since_s=since_s, until_eos=until_eos)

@@ -2,7 +2,7 @@
 
 import json
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -25,6 +25,7 @@ from adapters.codecs.voevent.writer import VoeventRenderer
 from adapters.http import HttpClient, HttpOptions
 from adapters.networks.simulated import SimulatedNetwork, SimulatedOptions
 from adapters.schema_registry import SchemaRegistry
+from adapters.transports.kafka.listening import Heard
 from hub.config import DestinationSection, Settings, SourceSection
 from hub.errors import ConfigError, StorageError
 from hub.model.coverage import AlertStream
@@ -415,6 +416,50 @@ def open_source(
     section = settings.sources[name]
     options = catalogue.source_options(section.kind, f"sources.{name}", section.options)
     return catalogue.open_source(section.kind, options, _context(settings, store, name, clock))
+
+
+def listen_to(
+    settings: Settings, name: str, topics: Sequence[str], *, since_s: float | None = None, until_eos: bool = False
+) -> Iterator[Heard | None]:
+    """Yield what lies in or comes to topics of a source's broker, and disturb nobody; see `adapters.transports.kafka.listening`.
+
+    Raises
+    ------
+    ConfigError
+        There is no such source, or it is of no kind that has topics.
+    Transient
+        The broker does not answer.
+    """
+    section = settings.sources.get(name)
+    if section is None:
+        raise ConfigError(f"there is no table [sources.{name}] in the settings")
+    options = catalogue.source_options(section.kind, f"sources.{name}", section.options)
+    context = _trial_context(settings, name)
+    return catalogue.listen(section.kind, options, context, topics, since_s=since_s, until_eos=until_eos)
+
+
+def check_source(settings: Settings, name: str) -> list[str]:
+    """Try the connection of a source once and return what is wrong, in sentences; none where all is well or nothing can be tried.
+
+    Raises
+    ------
+    ConfigError
+        An option is missing or wrong.
+    """
+    section = settings.sources[name]
+    options = catalogue.source_options(section.kind, f"sources.{name}", section.options)
+    return catalogue.check(catalogue.sources()[section.kind], options, _trial_context(settings, name))
+
+
+def check_sink(settings: Settings, name: str) -> list[str]:
+    """Try the connection of a destination once; as `check_source`."""
+    section = settings.destinations[name]
+    options = catalogue.sink_options(section.kind, f"destinations.{name}", section.options)
+    return catalogue.check(catalogue.sinks()[section.kind], options, _trial_context(settings, name))
+
+
+def _trial_context(settings: Settings, name: str) -> PartContext:
+    return PartContext(name=name, data_dir=settings.hub.data_dir, clock=now, report=lambda _: None)
 
 
 def open_sink(settings: Settings, store: Store, name: str, *, clock: Clock | None = None) -> AbstractContextManager[Sink]:

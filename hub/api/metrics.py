@@ -49,20 +49,20 @@ class _Given(Collector):
 
 def families(found: Numbers, now: Instant) -> Iterator[Metric]:
     """Yield every metric; `docs/reference/metrics.md` describes them."""
-    yield InfoMetricFamily("hub_build", "Which hub this is", value={"version": VERSION})
+    yield InfoMetricFamily("mmhub_build", "Which hub this is", value={"version": VERSION})
     yield from _of_books(found)
     yield from _of_sources(found, now)
     yield from _of_outbox(found, now)
-    yield _labelled(GaugeMetricFamily, "hub_followup_requests", "Follow-up requests by state", "state", found.followups)
-    yield GaugeMetricFamily("hub_jobs_waiting", "Events whose correlation is to be computed again", value=found.jobs_waiting)
+    yield _labelled(GaugeMetricFamily, "mmhub_followup_requests", "Follow-up requests by state", "state", found.followups)
+    yield GaugeMetricFamily("mmhub_jobs_waiting", "Events whose correlation is to be computed again", value=found.jobs_waiting)
     up = {one.name: float(is_up) for one, is_up in found.components(now)}
     yield _labelled(
-        GaugeMetricFamily, "hub_component_up", "1 where a loop has reported within a minute and runs", "component", up
+        GaugeMetricFamily, "mmhub_component_up", "1 where a loop has reported within a minute and runs", "component", up
     )
     alarms = {one.name: len(one.alarms) for one, _ in found.components(now)}
-    yield _labelled(GaugeMetricFamily, "hub_component_alarms", "Alarms that a loop raises", "component", alarms)
-    yield _labelled(GaugeMetricFamily, "hub_incidents", "Incidents ever recorded", "source", found.incidents)
-    yield GaugeMetricFamily("hub_conservation_ok", "1 where no message is unaccounted for", value=float(found.law_holds))
+    yield _labelled(GaugeMetricFamily, "mmhub_component_alarms", "Alarms that a loop raises", "component", alarms)
+    yield _labelled(GaugeMetricFamily, "mmhub_incidents", "Incidents ever recorded", "source", found.incidents)
+    yield GaugeMetricFamily("mmhub_conservation_ok", "1 where no message is unaccounted for", value=float(found.law_holds))
 
 
 def _of_books(found: Numbers) -> Iterator[Metric]:
@@ -73,29 +73,29 @@ def _of_books(found: Numbers) -> Iterator[Metric]:
         ("dead_letters", "Messages that were refused, with a reason"),
     ):
         values = {one.source: getattr(one, name) for one in found.books}
-        yield _labelled(CounterMetricFamily, f"hub_messages_{name}", text, "source", values)
+        yield _labelled(CounterMetricFamily, f"mmhub_messages_{name}", text, "source", values)
     flying = {one.source: one.in_flight for one in found.books}
-    yield _labelled(GaugeMetricFamily, "hub_messages_in_flight", "Received, without an outcome yet", "source", flying)
-    yield _labelled(GaugeMetricFamily, "hub_messages_held", "Kept until their schema is known", "source", found.held)
+    yield _labelled(GaugeMetricFamily, "mmhub_messages_in_flight", "Received, without an outcome yet", "source", flying)
+    yield _labelled(GaugeMetricFamily, "mmhub_messages_held", "Kept until their schema is known", "source", found.held)
 
 
 def _of_sources(found: Numbers, now: Instant) -> Iterator[Metric]:
     facts = {name: one.facts for name, one in found.sources.items()}
     yield _labelled(
         GaugeMetricFamily,
-        "hub_source_lag_messages",
+        "mmhub_source_lag_messages",
         "Messages that the broker has and the hub has not",
         "source",
         _facts(facts, "lag"),
     )
     heartbeats = _facts(facts, "heartbeat_age_s")
-    yield _labelled(GaugeMetricFamily, "hub_source_heartbeat_age_seconds", "Age of the last heartbeat", "source", heartbeats)
+    yield _labelled(GaugeMetricFamily, "mmhub_source_heartbeat_age_seconds", "Age of the last heartbeat", "source", heartbeats)
     ages = {
         name: now.minus(Instant.from_utc_iso(last))
         for name, told in facts.items()
         if isinstance(last := told.get("last_taken_at"), str)
     }
-    yield _labelled(GaugeMetricFamily, "hub_source_last_message_age_seconds", "Age of the last message taken", "source", ages)
+    yield _labelled(GaugeMetricFamily, "mmhub_source_last_message_age_seconds", "Age of the last message taken", "source", ages)
 
 
 def _of_outbox(found: Numbers, now: Instant) -> Iterator[Metric]:
@@ -104,11 +104,11 @@ def _of_outbox(found: Numbers, now: Instant) -> Iterator[Metric]:
     failed = {one.destination: one.failed for one in outbox}
     waiting = {one.destination: one.waiting for one in outbox}
     oldest = {one.destination: now.minus(one.oldest_waiting_at) if one.oldest_waiting_at else 0.0 for one in outbox}
-    yield _labelled(CounterMetricFamily, "hub_outbox_sent", "Messages that were delivered", "destination", sent)
-    yield _labelled(CounterMetricFamily, "hub_outbox_failed", "Messages that were given up", "destination", failed)
-    yield _labelled(GaugeMetricFamily, "hub_outbox_waiting", "Messages that wait", "destination", waiting)
+    yield _labelled(CounterMetricFamily, "mmhub_outbox_sent", "Messages that were delivered", "destination", sent)
+    yield _labelled(CounterMetricFamily, "mmhub_outbox_failed", "Messages that were given up", "destination", failed)
+    yield _labelled(GaugeMetricFamily, "mmhub_outbox_waiting", "Messages that wait", "destination", waiting)
     text = "Age of the oldest message that waits, 0 where none does"
-    yield _labelled(GaugeMetricFamily, "hub_outbox_oldest_age_seconds", text, "destination", oldest)
+    yield _labelled(GaugeMetricFamily, "mmhub_outbox_oldest_age_seconds", text, "destination", oldest)
 
 
 def _facts(facts: Mapping[str, Mapping[str, Any]], key: str) -> dict[str, float]:

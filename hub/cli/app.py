@@ -23,9 +23,12 @@ from hub.cli import (
     followup,
     ingest,
     inside,
+    listen,
     outbox,
+    replay,
     run,
     serve,
+    status,
     token,
     what,
 )
@@ -80,7 +83,10 @@ def _options(
 for _verbs in (
     demo,
     run,
+    status,
     ingest,
+    replay,
+    listen,
     decode,
     inside,
     what,

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from hub.cli.invocation import load_settings
+from hub.cli.invocation import EXIT_FAILED, load_settings
 from hub.cli.listing import AsJson
 from hub.cli.output import emit, say, table
 from hub.errors import ConfigError, NotFound
@@ -39,25 +39,24 @@ def show(
 
 @group.command()
 def check(context: typer.Context, as_json: AsJson = False) -> None:
-    """Check that the settings and the coincidence rules are valid and that the hub can write where they say."""
-    from hub import resources
-    from hub.science.rules import load_rules
+    """Try everything that the settings name: folder, database, rules, each source and destination. Exit code 1 if any fails.
+
+    Nobody's place in a stream is touched and nothing is sent.
+    """
+    from hub.bootstrap import check_parts
+    from hub.cli.trial import trials
 
     settings = load_settings(context).settings
-    folder = settings.hub.data_dir
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        probe = folder / ".mmhub-check"
-        probe.write_bytes(b"")
-        probe.unlink()
-    except OSError as error:
-        raise ConfigError(f"hub.data_dir: the hub cannot write into {folder}: {error.strerror}") from error
-    rules = load_rules(resources.read_text("conf/coincidence.toml"))
-    if as_json:
-        emit({"valid": True, "data_dir": str(folder.resolve()), "pairs": len(rules.pairs), "hypotheses": len(rules.hypotheses)})
-        return
-    say(f"the settings are valid; data is kept in {folder.resolve()}")
-    say(f"coincidence rules: {len(rules.pairs)} pairs of events, {len(rules.hypotheses)} counterpart hypotheses")
+    check_parts(settings)
+    any_fails = False
+    for name, found in trials(settings):
+        any_fails |= bool(found.faults)
+        if as_json:
+            emit({"part": name, "fine": not found.faults, "says": list(found.faults) or [found.fine]})
+        else:
+            say(f"{name}: {found.fine}" if not found.faults else "\n".join(f"{name}: {fault}" for fault in found.faults))
+    if any_fails:
+        raise typer.Exit(EXIT_FAILED)
 
 
 @group.command()

@@ -1,4 +1,5 @@
 import json
+import socket
 import tomllib
 from pathlib import Path
 
@@ -56,7 +57,27 @@ def test_check_tells_where_data_goes(capsys: pytest.CaptureFixture[str]) -> None
 def test_check_refuses_a_folder_that_cannot_be_written(capsys: pytest.CaptureFixture[str]) -> None:
     Path("file").touch()
     assert main(["--data-dir", "file/inside", "config", "check"]) == 1
-    assert capsys.readouterr().err.startswith("mmhub: hub.data_dir: the hub cannot write into file/inside")
+    assert capsys.readouterr().out.startswith("hub.data_dir: the hub cannot write into file/inside")
+
+
+def test_check_tries_each_part_and_says_what_to_fix(capsys: pytest.CaptureFixture[str]) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))  # bound and not listening: whoever connects is refused
+        port = taken.getsockname()[1]
+        Path("mmhub.toml").write_text(
+            f"[sources.kafka]\nkind = 'kafka'\ntopics = ['t']\ngroup_id = 'g'\n"
+            f"bootstrap_servers = '127.0.0.1:{port}'\nsecurity = 'plaintext'\n"
+            f"[sources.away]\nkind = 'vtp-subscriber'\nhost = '127.0.0.1'\nport = {port}\n"
+            "[sources.off]\nkind = 'folder'\npath = 'x'\nenabled = false\n"
+        )
+        assert main(["config", "check", "--json"]) == 1
+    said = {one["part"]: one for one in map(json.loads, capsys.readouterr().out.splitlines())}
+    assert {name for name, one in said.items() if not one["fine"]} == {"sources.kafka", "sources.away"}
+    assert f"127.0.0.1:{port}" in said["sources.away"]["says"][0]
+    assert said["sources.off"]["says"] == ["is switched off (enabled = false)"]
+    assert set(said) == {
+        *("hub.data_dir", "storage", "rules", "sources.kafka", "sources.away", "sources.off", "destinations.voevents")
+    }
 
 
 def test_init_writes_a_file_that_changes_nothing_and_lists_everything(capsys: pytest.CaptureFixture[str]) -> None:

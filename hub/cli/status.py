@@ -1,0 +1,80 @@
+"""``mmhub status``: how a running hub is, from any machine that reaches its database."""
+
+from typing import Any
+
+import typer
+
+from hub.cli.invocation import EXIT_FAILED, reading
+from hub.cli.listing import AsJson
+from hub.cli.output import emit, say, table
+
+
+def register(app: typer.Typer) -> None:
+    """Add the verbs of this file."""
+    app.command()(status)
+
+
+def status(context: typer.Context, as_json: AsJson = False) -> None:
+    """Show each source, destination and loop, what is wrong, and what waits. Exit code 1 where there is an alarm."""
+    with reading(context) as session:
+        from hub.bootstrap import now
+        from hub.services.status import health
+
+        body = health(session, now())
+    if as_json:
+        emit(body)
+    else:
+        _show(body)
+    if body["status"] != "ok":
+        raise typer.Exit(EXIT_FAILED)
+
+
+def _show(body: dict[str, Any]) -> None:
+    say(f"status: {body['status']}")
+    for alarm in body["alarms"]:
+        say(f"  ! {alarm}")
+    sources = [
+        (
+            one["source"],
+            _state(one),
+            *(one[name] for name in ("received", "stored", "duplicates", "dead_letters", "in_flight", "held")),
+            _fact(one, "lag"),
+            _fact(one, "heartbeat_age_s"),
+            _fact(one, "last_taken_at"),
+        )
+        for one in body["sources"]
+    ]
+    head = ("source", "state", "received", "stored", "dupl.", "dead", "flying", "held", "lag", "heartbeat s", "last message")
+    _section("sources", head, sources)
+    destinations = [
+        (
+            one["destination"],
+            _state(one),
+            one["waiting"],
+            one["sent"],
+            one["failed"],
+            one["oldest_waiting_s"],
+            one["error"] or None,
+        )
+        for one in body["destinations"]
+    ]
+    _section("destinations", ("destination", "state", "waiting", "sent", "failed", "oldest s", "last error"), destinations)
+    loops = [(one["name"], one["state"], one["since"], one["instance"]) for one in body["components"]]
+    _section("other loops", ("loop", "state", "since", "process"), loops)
+    incidents = [(one["at"], one["source"], one["kind"], one["text"]) for one in body["incidents"]]
+    _section("incidents, the latest", ("at", "source", "kind", "what"), incidents)
+
+
+def _section(title: str, head: tuple[str, ...], rows: list[tuple[Any, ...]]) -> None:
+    say("")
+    say(f"{title}: {len(rows) or 'none'}")
+    if rows:
+        table(head, rows)
+
+
+def _state(one: dict[str, Any]) -> str:
+    return "not running" if one["component"] is None else str(one["component"]["state"])
+
+
+def _fact(one: dict[str, Any], name: str) -> Any:
+    return None if one["component"] is None else one["component"]["facts"].get(name)

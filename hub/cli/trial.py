@@ -1,0 +1,104 @@
+"""Trying what the settings name, part by part, each within a time: what ``mmhub config check`` prints."""
+
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from hub.errors import HubError
+
+if TYPE_CHECKING:
+    from hub.config import Settings
+
+TRIAL_S = 45.0
+"""Longest time for one part, seconds; a connection that is refused says so sooner."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Found:
+    """What came of one trial."""
+
+    fine: str
+    """What is fine, one sentence; only true without faults."""
+
+    faults: tuple[str, ...] = ()
+    """What to fix, one sentence each."""
+
+
+def trials(settings: "Settings") -> Iterator[tuple[str, Found]]:
+    """Yield each part with what came of it, as soon as it is known."""
+    from hub.bootstrap import check_sink, check_source
+
+    yield "hub.data_dir", _tried(partial(_data_dir, settings))
+    yield "storage", _tried(partial(_database, settings))
+    yield "rules", _tried(_rules)
+    for section, parts, check in (
+        ("sources", settings.sources, check_source),
+        ("destinations", settings.destinations, check_sink),
+    ):
+        for name, one in parts.items():
+            if one.enabled:
+                yield f"{section}.{name}", _tried(partial(_part, check, settings, name))
+            else:
+                yield f"{section}.{name}", Found(fine="is switched off (enabled = false)")
+
+
+def _part(check: "Callable[[Settings, str], list[str]]", settings: "Settings", name: str) -> Found:
+    return Found(fine="answers, or has nothing that could be tried", faults=tuple(check(settings, name)))
+
+
+def _data_dir(settings: "Settings") -> Found:
+    folder = settings.hub.data_dir
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        probe = folder / ".mmhub-check"
+        probe.write_bytes(b"")
+        probe.unlink()
+    except OSError as error:
+        return Found(fine="", faults=(f"the hub cannot write into {folder}: {error.strerror}",))
+    return Found(fine=f"data is kept in {folder.resolve()}")
+
+
+def _database(settings: "Settings") -> Found:
+    from sqlalchemy import make_url
+
+    from hub.bootstrap import open_database
+    from hub.storage.engine import is_current
+    from hub.text import redacted_url
+
+    shown = redacted_url(settings.storage_url)
+    file = make_url(settings.storage_url).database if settings.storage_url.startswith("sqlite") else None
+    if file and not Path(file).exists():
+        return Found(fine=f"{shown} will be made with the first start")
+    if not is_current(settings.storage_url):
+        return Found(fine=f"{shown} answers; its schema is brought up to date with the next start")
+    with open_database(settings):
+        return Found(fine=f"{shown} answers")
+
+
+def _rules() -> Found:
+    from hub import resources
+    from hub.science.rules import load_rules
+
+    rules = load_rules(resources.read_text("conf/coincidence.toml"))
+    return Found(fine=f"{len(rules.pairs)} pairs of events, {len(rules.hypotheses)} counterpart hypotheses")
+
+
+def _tried(work: Callable[[], Found]) -> Found:
+    """Return what came of some work, or that it did not come back in time."""
+    results: list[Found] = []
+
+    def run() -> None:
+        try:
+            results.append(work())
+        except HubError as error:
+            results.append(Found(fine="", faults=(str(error),)))
+        except Exception as error:  # noqa: BLE001 - one part that breaks must not hide how the others are
+            results.append(Found(fine="", faults=(f"its trial broke: {type(error).__name__}: {error}",)))
+
+    thread = threading.Thread(target=run, daemon=True)
+    thread.start()
+    thread.join(TRIAL_S)
+    return results[0] if results else Found(fine="", faults=(f"it does not answer within {TRIAL_S:.0f} s",))
