@@ -22,7 +22,7 @@ def is_schema(key: bytes | None) -> bool:
 
 
 def contained(schema: bytes, body: bytes) -> bytes:
-    """Return the container of one record.
+    """Return the container of one record; of a body that is a container itself, that one.
 
     Parameters
     ----------
@@ -31,6 +31,8 @@ def contained(schema: bytes, body: bytes) -> bytes:
     body
         The record, as Avro writes it.
     """
+    if body.startswith(_MAGIC):
+        return body
     sync = hashlib.sha256(schema).digest()[:SYNC_BYTES]
     metadata = _number(2) + _sized(b"avro.schema") + _sized(schema) + _sized(b"avro.codec") + _sized(b"null") + _number(0)
     return _MAGIC + metadata + sync + _number(1) + _sized(body) + sync

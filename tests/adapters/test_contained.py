@@ -38,6 +38,11 @@ def test_containers_are_those_of_the_official_reader(number: int, text: str):
     assert list(fastavro.reader(io.BytesIO(container))) == [{"n": number, "t": text}]
 
 
+def test_a_container_stays_as_it_is():
+    whole = ztf_packets.container([ztf_packets.record()])
+    assert contained(KEY, whole) == whole
+
+
 def test_only_the_text_of_a_record_is_a_schema():
     assert is_schema(KEY)
     assert not is_schema(None)
