@@ -52,10 +52,10 @@ _SETTINGS = """
 process.roles=broker,controller
 node.id=1
 controller.quorum.voters=1@127.0.0.1:{controller}
-listeners=PLAINTEXT://127.0.0.1:{plain},SASL_SSL://127.0.0.1:{secured},CONTROLLER://127.0.0.1:{controller}
-advertised.listeners=PLAINTEXT://127.0.0.1:{advertised},SASL_SSL://127.0.0.1:{secured}
+listeners=PLAINTEXT://127.0.0.1:{plain},SASL_SSL://127.0.0.1:{secured},BEHIND://127.0.0.1:{behind},CONTROLLER://127.0.0.1:{controller}
+advertised.listeners=PLAINTEXT://127.0.0.1:{plain},SASL_SSL://127.0.0.1:{secured},BEHIND://127.0.0.1:{advertised}
 controller.listener.names=CONTROLLER
-listener.security.protocol.map=PLAINTEXT:PLAINTEXT,SASL_SSL:SASL_SSL,CONTROLLER:PLAINTEXT
+listener.security.protocol.map=PLAINTEXT:PLAINTEXT,BEHIND:PLAINTEXT,SASL_SSL:SASL_SSL,CONTROLLER:PLAINTEXT
 log.dirs={home}/data
 num.partitions=1
 auto.create.topics.enable=false
@@ -138,7 +138,7 @@ def server(*, advertised_port: int | None = None) -> Iterator[ApacheServer]:
     Parameters
     ----------
     advertised_port
-        Where clients are sent to in place of the listener itself, e.g. to a proxy in front of it.
+        Where the clients of a third listener, ``ports["behind"]``, are sent to: a proxy in front of it.
 
     Raises
     ------
@@ -152,8 +152,8 @@ def server(*, advertised_port: int | None = None) -> Iterator[ApacheServer]:
         for attempt in ("first", "second"):
             home = folder / attempt
             home.mkdir()
-            ports = dict(zip(("plain", "secured", "controller"), _free_ports(3), strict=True))
-            ports["advertised"] = advertised_port or ports["plain"]
+            ports = dict(zip(("plain", "secured", "behind", "controller"), _free_ports(4), strict=True))
+            ports["advertised"] = advertised_port or ports["behind"]
             key = _furnish(home, parts, ports)
             try:
                 started = ApacheServer(home, ports, _launch(home, ports, key), key)
@@ -203,7 +203,7 @@ def _build(folder: Path) -> None:
     # What formatting writes depends on no port and no path: done once here, copied at each start.
     settings = folder / "format.properties"
     home = folder / "home"
-    settings.write_text(_settings(home, {"plain": 1, "secured": 2, "controller": 3, "advertised": 1}))
+    settings.write_text(_settings(home, {"plain": 1, "secured": 2, "behind": 3, "controller": 4, "advertised": 3}))
     users = [
         option
         for mechanism in ("SCRAM-SHA-256", "SCRAM-SHA-512")

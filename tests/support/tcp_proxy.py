@@ -10,6 +10,9 @@ from typing import Any
 
 CHUNK = 65_536
 
+Pair = tuple[asyncio.StreamWriter, asyncio.StreamWriter]
+"""To the client and to the server."""
+
 
 class TcpProxy:
     """A running proxy; its methods are called from the thread of a test and have taken effect when they return."""
@@ -28,7 +31,8 @@ class TcpProxy:
         self._corrupt = 0
         self._is_cut = False
         self._flowing = asyncio.Event()
-        self._pairs: set[tuple[asyncio.StreamWriter, asyncio.StreamWriter]] = set()
+        self._deaf: set[Pair] = set()
+        self._pairs: set[Pair] = set()
         self._loop = asyncio.new_event_loop()
         self._server: asyncio.Server | None = None
 
@@ -39,6 +43,10 @@ class TcpProxy:
     def stall(self) -> None:
         """Take bytes and deliver nothing, on old connections and new ones: half-open, as behind a router that lost its state."""
         self._do(self._stall())
+
+    def deafen(self) -> None:
+        """Let the connections of now carry nothing ever again, while new ones are well: a half-open link that nobody mends."""
+        self._do(self._deafen())
 
     def resume(self) -> None:
         """Be well again. What was stalled stays lost, as on a real half-open link: those connections are reset."""
@@ -59,6 +67,9 @@ class TcpProxy:
 
     async def _stall(self) -> None:
         self._flowing.clear()
+
+    async def _deafen(self) -> None:
+        self._deaf |= self._pairs
 
     async def _resume(self) -> None:
         was_whole = self._flowing.is_set()
@@ -101,16 +112,18 @@ class TcpProxy:
         pair = (writer, up_writer)
         self._pairs.add(pair)
         try:
-            await asyncio.gather(self._pump(reader, up_writer, "up"), self._pump(up_reader, writer, "down"))
+            await asyncio.gather(self._pump(reader, pair, "up"), self._pump(up_reader, pair, "down"))
         finally:
             self._pairs.discard(pair)
+            self._deaf.discard(pair)
             for one in pair:
                 one.transport.abort()
 
-    async def _pump(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, direction: str) -> None:
+    async def _pump(self, reader: asyncio.StreamReader, pair: Pair, direction: str) -> None:
+        writer = pair[1] if direction == "up" else pair[0]
         with suppress(OSError):
             while data := await reader.read(CHUNK):
-                if not self._flowing.is_set():
+                if not self._flowing.is_set() or pair in self._deaf:
                     continue  # swallowed, while the sender believes it was sent
                 if self.delay_s:
                     await asyncio.sleep(self.delay_s)

@@ -95,3 +95,15 @@ def test_a_corrupted_piece_differs_in_one_bit(proxy: TcpProxy):
         proxy.corrupt()
         assert said_back(client, b"abc") == b"abb"
         assert said_back(client, b"abc") == b"abc"
+
+
+def test_a_deafened_connection_stays_deaf_and_a_new_one_is_well(proxy: TcpProxy):
+    with connected(proxy) as old:
+        assert said_back(old, b"one") == b"one"
+        proxy.deafen()
+        old.sendall(b"two")
+        with connected(proxy) as new:
+            assert said_back(new, b"three") == b"three"
+        old.settimeout(0.2)
+        with pytest.raises(TimeoutError):
+            old.recv(1)
