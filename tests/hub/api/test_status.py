@@ -126,17 +126,17 @@ def test_metrics_obey_the_law(hub):
     client, store, clock = hub
     report(store, clock.now, source_gcn=LISTENING, destination_hop=Health(state="failed, needs a person"))
     found = samples(client)
-    books = {name: found[f"hub_messages_{name}_total", "gcn"] for name in ("received", "stored", "duplicates", "dead_letters")}
+    books = {name: found[f"mmhub_messages_{name}_total", "gcn"] for name in ("received", "stored", "duplicates", "dead_letters")}
     assert books == {"received": 5, "stored": 4, "duplicates": 0, "dead_letters": 1}
-    assert books["received"] == sum(books.values()) - books["received"] + found["hub_messages_in_flight", "gcn"]
-    assert found["hub_conservation_ok",] == 1
-    assert found["hub_source_lag_messages", "gcn"] == 7
-    assert found["hub_source_heartbeat_age_seconds", "gcn"] == 1.5
-    assert found["hub_source_last_message_age_seconds", "gcn"] == 30
-    assert (found["hub_component_up", "source/gcn"], found["hub_component_up", "destination/hop"]) == (1, 0)
+    assert books["received"] == sum(books.values()) - books["received"] + found["mmhub_messages_in_flight", "gcn"]
+    assert found["mmhub_conservation_ok",] == 1
+    assert found["mmhub_source_lag_messages", "gcn"] == 7
+    assert found["mmhub_source_heartbeat_age_seconds", "gcn"] == 1.5
+    assert found["mmhub_source_last_message_age_seconds", "gcn"] == 30
+    assert (found["mmhub_component_up", "source/gcn"], found["mmhub_component_up", "destination/hop"]) == (1, 0)
     with store.transaction() as session:
         envelopes.count_alerts(session, "lsst", received=2, stored=1, duplicates=0, dead_letters=0)
-    assert samples(client)["hub_conservation_ok",] == 0
+    assert samples(client)["mmhub_conservation_ok",] == 0
 
 
 def test_metrics_need_the_scope_read():
