@@ -57,6 +57,7 @@ class Peer:
         self._link = link
         self._configured = tuple(filters)
         self._asked_for: tuple[Filter, ...] = ()
+        self._refused_filters: tuple[str, ...] = ()
         self._manners = manners
         self._clock = clock
         self._log = log.bind(subscriber=link.peer)
@@ -124,6 +125,7 @@ class Peer:
             "acked": self._n_acked,
             "refused": self._n_refused,
             "filters": len(self._configured) + len(self._asked_for),
+            "refused_filters": list(self._refused_filters),
         }
 
     async def _listen(self) -> None:
@@ -174,14 +176,18 @@ class Peer:
 
     def _filters_of(self, message: TransportMessage) -> tuple[Filter, ...]:
         found: list[Filter] = []
+        refused: list[str] = []
         for name, text in message.params:
             if name == XPATH_PARAM:
-                self._log.warning("XPath filter refused: write it in the hub's language", filter=printable(text)[:200])
+                refused.append(f"XPath is not evaluated, write the filter in the hub's language: {printable(text)[:200]}")
             elif name == PARAM and len(found) < MAX_FILTERS:
                 try:
                     found.append(parse(text))
                 except InvalidRequest as error:
-                    self._log.warning("filter refused", reason=str(error))
+                    refused.append(str(error))
+        for reason in refused:
+            self._log.warning("filter refused", reason=reason)
+        self._refused_filters = tuple(refused)
         return tuple(found)
 
     async def _send(self) -> None:
