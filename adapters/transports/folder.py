@@ -69,8 +69,8 @@ class FolderSink:
 def file_name(ivorn: str, media_type: str = "application/xml", *, is_own: bool = True) -> str:
     """Return a safe file name for an ivorn: its part behind ``#`` with anything unusual replaced, different for any two ivorns.
 
-    The hub's own messages are told apart by that part alone. Others, and what had to be changed, also get eight digits of the hash of
-    the whole: another hub gives the same pair the same local name.
+    The hub's own messages are told apart by that part alone. Others, and what had to be changed, also get eight digits of a hash:
+    another hub gives the same pair the same local name.
     """
     local = ivorn.rpartition("#")[2]
     safe = _UNUSUAL.sub("_", local or ivorn)[:120]

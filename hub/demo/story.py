@@ -56,7 +56,8 @@ def play(settings: Settings, store: Store, night: Night, *, tell: Tell) -> dict[
         followups, retractions`` and ``truth``.
     """
     clock = NightClock(night.notices[0].arrives)
-    with open_hub(settings, store, clock=clock, seed=night.seed) as hub:
+    staged = settings.model_copy(update={"destinations": Settings().destinations})  # what never happened leaves for nobody
+    with open_hub(staged, store, clock=clock, seed=night.seed) as hub:
         hub.flow.resume()
         last_step = clock.now
         for batch in in_batches(_watched(night, clock), settings.intake.alert_batch):

@@ -13,6 +13,24 @@ from hub.storage import envelopes, outbox
 from hub.storage.outbox import OutboxEntry
 from tests.contracts.sink import Mailbox
 from tests.support import small_world as world
+from tests.support.json_notices import as_bytes, icecube
+
+HERE = (150.0, -20.0, 1.0)
+STORY = (
+    world.burst(794023391, 2.0, 60, HERE),
+    as_bytes(
+        icecube(
+            id=["141234_5678901_0"],
+            trigger_time=world.after(100.0),
+            alert_datetime=world.after(150),
+            ra=HERE[0],
+            dec=HERE[1],
+            ra_dec_error=HERE[2],
+        )
+    ),
+    world.burst(794023391, 2.0, 7000, HERE, alert_type="retraction", subtype="FINAL_POSITION", record_number=9),
+)
+"""A burst and a neutrino, which is told, then the retraction of the burst, which retracts that."""
 
 
 def settings_for(

@@ -1,12 +1,14 @@
 """Relaying: each VOEvent once for each destination, byte for byte, and never in circles."""
 
+from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from hub.model.outgoing import Subject
 from hub.storage.envelopes import MessageState
-from tests.support.hubs import Neighbour, neighbour
+from tests.support.hubs import STORY, Neighbour, neighbour
 from tests.support.json_notices import as_bytes, gbm
 from tests.support.voevents import voevent
 
@@ -53,6 +55,15 @@ def test_a_refused_message_is_not_relayed(tmp_path: Path) -> None:
         assert one.entries() == []
 
 
+def both(tmp_path: Path, stack: ExitStack, **words: Any) -> tuple[Neighbour, Neighbour]:
+    """Open two hubs of different authorities."""
+    found = []
+    for name in ("left", "right"):
+        (tmp_path / name).mkdir()
+        found.append(stack.enter_context(neighbour(tmp_path / name, authority=f"example.org/{name}", **words)))
+    return found[0], found[1]
+
+
 def carry(left: Neighbour, right: Neighbour, delivered: dict[str, int]) -> int:
     """Bring what each has sent since the last time to the other; return how many messages that were."""
     moved = 0
@@ -64,25 +75,41 @@ def carry(left: Neighbour, right: Neighbour, delivered: dict[str, int]) -> int:
     return moved
 
 
+def exchange(left: Neighbour, right: Neighbour) -> None:
+    """Bring each what the other sends until neither sends anything."""
+    delivered = {"left": 0, "right": 0}
+    for _ in range(6):
+        if not carry(left, right, delivered):
+            return
+    pytest.fail("the hubs send each other messages for ever")
+
+
 @pytest.mark.parametrize("listens_to_its_own", [False, True])
 def test_two_hubs_that_relay_to_each_other_do_not_amplify(tmp_path: Path, listens_to_its_own: bool) -> None:
     """With ``echo_of`` each knows the other as the far end of its own destination; without, only the outbox stops the circle."""
-    echo_of = {"peer": "out"} if listens_to_its_own else {}
-    (tmp_path / "left").mkdir()
-    (tmp_path / "right").mkdir()
-    with (
-        neighbour(tmp_path / "left", authority="example.org/left", destinations=OPEN, echo_of=echo_of) as left,
-        neighbour(tmp_path / "right", authority="example.org/right", destinations=OPEN, echo_of=echo_of) as right,
-    ):
+    with ExitStack() as stack:
+        left, right = both(tmp_path, stack, destinations=OPEN, echo_of={"peer": "out"} if listens_to_its_own else {})
         events = [voevent(ivorn=f"ivo://nasa.gsfc.gcn/TEST#{number}") for number in range(5)]
         left.take(*events[:3])
         right.take(*events[2:])
-        delivered = {"left": 0, "right": 0}
-        rounds = 0
-        while carry(left, right, delivered):
-            rounds += 1
-            assert rounds < 5, "the hubs send each other the same messages for ever"
+        exchange(left, right)
         for hub in (left, right):
             assert len(set(hub.sent("out"))) == len(hub.sent("out")) <= len(events)
             assert hub.law_holds()
         assert set(left.sent("out")) | set(right.sent("out")) == set(events)
+
+
+@pytest.mark.parametrize("wire", ["voevent", "hub-json", "hub-avro"])
+def test_two_hubs_that_announce_to_each_other_do_not_amplify(tmp_path: Path, wire: str) -> None:
+    """Each finds the same coincidence and says so; the other takes that in, and neither makes anything new of it."""
+    with ExitStack() as stack:
+        left, right = both(tmp_path, stack, destinations={"out": {"relay": True, "format": wire}})
+        left.take(*STORY)
+        right.take(*STORY)
+        own = {hub: len(hub.sent("out")) for hub in (left, right)}
+        assert set(own.values()) == {2}
+        exchange(left, right)
+        relayed = 2 if wire == "voevent" else 0
+        for hub in (left, right):
+            assert len(hub.sent("out")) == own[hub] + relayed
+            assert hub.law_holds()
