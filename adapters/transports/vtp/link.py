@@ -17,6 +17,7 @@ SEND_S = 20.0
 
 _WHOLE_S = 60.0  # a message from its first byte to its last
 _CLOSE_S = 2.0
+_LINGER_S = 2.0
 
 
 def _ivoid(text: str) -> str:
@@ -100,6 +101,14 @@ class Link:
             raise Lost(f"the peer has not read anything for {timeout_s:g} s") from error
         except OSError as error:
             raise Lost(f"the connection broke: {error.strerror or error}") from error
+
+    async def linger(self) -> None:
+        """Throw away what the peer still sends, for a while: closing at once would take the last answer from it (RST)."""
+        left = MAX_BYTES_ALLOWED
+        with suppress(OSError, TimeoutError):
+            async with asyncio.timeout(_LINGER_S):
+                while left > 0 and (piece := await self._reader.read(1 << 16)):
+                    left -= len(piece)
 
     def abort(self) -> None:
         """Close at once, whatever is still to be sent."""

@@ -1,6 +1,7 @@
 """A TCP port that hands each connection that may come in to a function, and waits for all of them at the end."""
 
 import asyncio
+import errno
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
@@ -83,5 +84,6 @@ def complaints(port: Port, allow: Sequence[str], who: str) -> list[str]:
         with socket.create_server((port.host, port.port), family=socket.AF_INET6 if ":" in port.host else socket.AF_INET):
             pass
     except OSError as error:
-        found.append(f"The address {port.host} port {port.port} cannot be listened on: {reason_of(error)}.")
+        maybe = "; perhaps the hub runs already" if error.errno == errno.EADDRINUSE else ""
+        found.append(f"The address {port.host} port {port.port} cannot be listened on: {reason_of(error)}{maybe}.")
     return found

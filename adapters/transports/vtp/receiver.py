@@ -124,6 +124,7 @@ class VtpReceiver:
             self._counts["broken"] += 1
             bound.warning("author does not speak the protocol", reason=str(error))
             await self._refuse(link, messages.UNREADABLE, str(error))
+            await link.linger()
         except (Lost, TimeoutError) as error:
             bound.debug("author is gone", reason=str(error) or f"nothing came for {self._options.author_timeout_s:g} s")
 

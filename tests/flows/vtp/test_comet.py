@@ -168,6 +168,15 @@ def test_comet_sendvo_as_an_author():
     assert store.payloads[:3] == [event(version, version=version) for version in ("2.0", "1.1", "2.1")]
 
 
+def test_comet_sendvo_reads_why_an_event_is_too_long():
+    options = receiver.Options(port=0, allow=("127.0.0.1/32",), local_ivo=HUB_IVO)
+    with receiver.open_source(options, context("authors")) as source, running(source, Store()):
+        port = wait_until(lambda: facts(source, "port"), "a port")
+        sent = comet.sendvo(port, event(0, inside=f"<!--{'x' * 3_000_000}-->"))
+    assert sent.returncode == 1
+    assert "more than the 1048576 allowed" in sent.stdout
+
+
 def test_comet_sendvo_reads_the_reason_for_a_duplicate():
     options = receiver.Options(port=0, allow=("127.0.0.1/32",), local_ivo=HUB_IVO, duplicates="nak")
     with receiver.open_source(options, context("authors")) as source, running(source, Store()):

@@ -154,6 +154,7 @@ def test_a_stranger_is_told_what_is_wrong_and_sent_away(data, why):
         answer = author.next_answer()
         assert answer.role is TransportRole.NAK
         assert why in answer.result
+        author.connection.shutdown(socket.SHUT_WR)
         assert author.is_closed()
         wait_until(lambda: source.health().facts["broken"] == 1, "counted")
 
