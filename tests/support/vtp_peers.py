@@ -55,12 +55,17 @@ class Store:
         self.envelopes = []
         self.calls = Counter()
         self.is_broken = False
+        self.breaks_on = None
+        """A payload on which an error of the hub's own happens."""
+
         self.gate = threading.Event()
         self.gate.set()
 
     async def __call__(self, envelope):
         self.calls[envelope.payload] += 1
         await asyncio.to_thread(self.gate.wait, PATIENCE_S)
+        if envelope.payload == self.breaks_on:
+            raise ZeroDivisionError
         if self.is_broken:
             raise StorageError("the disk is full")
         if envelope.payload in self.payloads:

@@ -12,11 +12,12 @@ from pydantic import BaseModel, ConfigDict, Field
 from adapters.transports.vtp import messages
 from adapters.transports.vtp.admission import Admission, AllowList, RateLimit
 from adapters.transports.vtp.frames import MAX_BYTES, BadFrame
+from adapters.transports.vtp.handing_in import envelope_of, hand_in
 from adapters.transports.vtp.link import DEFAULT_LOCAL_IVO, Link, LocalIvo, Lost, MessageBytes
 from adapters.transports.vtp.listening import Port, complaints, listening
 from adapters.transports.vtp.messages import EventHead, TransportMessage, TransportRole
 from hub.errors import DecodeError, StorageError
-from hub.model.envelope import Envelope, Trust
+from hub.model.envelope import Envelope
 from hub.model.instant import Instant
 from hub.ports import Accept, Health, PartContext, PushSource
 
@@ -27,7 +28,6 @@ PREVIOUSLY_SEEN = "Previously seen by this broker"
 """Reason of a nak for a duplicate; Comet's words, which authors' scripts may look for."""
 
 _GRACE_S = 10.0  # for conversations in hand, at the end
-_MEDIA_TYPE = "application/xml"
 
 log = structlog.get_logger()
 
@@ -160,7 +160,7 @@ class VtpReceiver:
         self._counts["events"] += 1
         self._last_event_at = self._context.clock()
         try:
-            acceptance = await accept(self._envelope(frame))
+            acceptance = await hand_in(accept, self._envelope(frame))
         except StorageError as error:
             self._store_trouble = str(error)
             self._log.error("an event of an author cannot be stored", ivorn=message.ivorn, reason=str(error))
@@ -180,13 +180,7 @@ class VtpReceiver:
             await link.send(messages.nak(self._options.local_ivo, self._context.clock(), ivorn=ivorn, reason=reason))
 
     def _envelope(self, payload: bytes) -> Envelope:
-        return Envelope(
-            payload=payload,
-            source=self._context.name,
-            received_at=self._context.clock(),
-            media_type=_MEDIA_TYPE,
-            trust=Trust(self._options.trust),
-        )
+        return envelope_of(payload, source=self._context.name, received_at=self._context.clock(), trust=self._options.trust)
 
 
 def check(options: Options, context: PartContext) -> list[str]:

@@ -19,10 +19,11 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validat
 from adapters.transports.vtp import messages
 from adapters.transports.vtp.filters import MAX_FILTERS, PARAM, XPATH_PARAM, checked
 from adapters.transports.vtp.frames import MAX_BYTES
+from adapters.transports.vtp.handing_in import envelope_of, hand_in
 from adapters.transports.vtp.link import DEFAULT_LOCAL_IVO, Link, LocalIvo, Lost, MessageBytes, connected
 from adapters.transports.vtp.messages import EventHead, TransportMessage, TransportRole
 from hub.errors import DecodeError, StorageError, Transient
-from hub.model.envelope import Envelope, Trust
+from hub.model.envelope import Envelope
 from hub.model.instant import Instant
 from hub.ports import Accept, Health, Incident, PartContext, PushSource
 
@@ -32,7 +33,6 @@ KIND = "vtp-subscriber"
 MAX_HELD = 64
 """Most events that have arrived and are not stored yet; when there are as many, nothing more is read."""
 
-_MEDIA_TYPE = "application/xml"
 _FIRST_WORD_S = 2.0
 
 log = structlog.get_logger()
@@ -269,7 +269,7 @@ class VtpSubscriber:
         """Store what has arrived, in order, and acknowledge each event where its connection still lives."""
         while self._held:
             ivorn, envelope = self._held[0]
-            acceptance = await accept(envelope)
+            acceptance = await hand_in(accept, envelope)
             self._held.popleft()
             self._counts[{"stored": "stored", "duplicate": "duplicates"}.get(acceptance.state, "dead")] += 1
             if room is not None:
@@ -281,13 +281,7 @@ class VtpSubscriber:
         self._store_trouble = ""
 
     def _envelope(self, payload: bytes) -> Envelope:
-        return Envelope(
-            payload=payload,
-            source=self._context.name,
-            received_at=self._context.clock(),
-            media_type=_MEDIA_TYPE,
-            trust=Trust(self._options.trust),
-        )
+        return envelope_of(payload, source=self._context.name, received_at=self._context.clock(), trust=self._options.trust)
 
 
 @contextmanager

@@ -97,6 +97,17 @@ def test_an_event_that_cannot_be_stored_is_refused_and_can_come_again():
         assert source.health().alarms == ()
 
 
+def test_an_event_on_which_the_hub_fails_is_refused_and_can_come_again():
+    store = Store()
+    store.breaks_on = event(1)
+    source = receiver()
+    with running(source, store):
+        answer = send(source, event(1))
+        assert (answer.role, answer.result) == (TransportRole.NAK, "the event cannot be stored now; send it again later")
+        store.breaks_on = None
+        assert send(source, event(1)).role is TransportRole.ACK
+
+
 def test_nobody_is_let_in_while_the_list_is_empty():
     store = Store()
     source = receiver(allow=())

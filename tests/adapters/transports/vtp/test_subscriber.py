@@ -85,11 +85,14 @@ def test_what_cannot_be_stored_is_not_acknowledged_and_handed_in_again(broker):
     server, port = broker
     store = Store()
     store.is_broken = True
+    store.gate.clear()
     source = subscriber(port)
     with running(source, store):
         with accepted(server) as peer:
             peer.send(event(1))
             peer.send(event(2))
+            wait_until(lambda: source.health().facts["events"] == 2, "both read")
+            store.gate.set()
             assert peer.next_answer() is None
         [alarm] = wait_until(lambda: source.health().alarms, "an alarm")
         assert "cannot be stored: the disk is full" in alarm
@@ -101,6 +104,28 @@ def test_what_cannot_be_stored_is_not_acknowledged_and_handed_in_again(broker):
             assert source.health().alarms == ()
     assert store.payloads[0] == event(1)
     assert store.payloads[-1] == event(3)
+
+
+def test_an_event_on_which_the_hub_fails_is_kept_with_all_behind_it_until_the_hub_is_mended(broker):
+    server, port = broker
+    store = Store()
+    store.breaks_on = event(1)
+    store.gate.clear()
+    source = subscriber(port)
+    with running(source, store):
+        with accepted(server) as peer:
+            for number in range(4):
+                peer.send(event(number))
+            wait_until(lambda: source.health().facts["events"] == 4, "all read")
+            store.gate.set()
+            assert peer.next_answer().origin == "ivo://peer.example/stream#0"
+            assert peer.next_answer() is None
+        wait_until(lambda: "the hub fails on the event" in " ".join(source.health().alarms), "an alarm")
+        n_held = source.health().facts["held"]
+        store.breaks_on = None
+        with accepted(server):
+            wait_until(lambda: len(store.payloads) == 1 + n_held, "all stored")
+    assert store.payloads == [event(number) for number in range(1 + n_held)]
 
 
 def test_what_has_arrived_is_stored_when_the_connection_breaks_meanwhile(broker):
