@@ -44,7 +44,7 @@ def spread(kafka: Kafka, topic: str, payloads: list[bytes]) -> None:
 
 def test_what_a_killed_member_had_is_taken_over_and_nothing_is_lost(kafka: Kafka, hub_config, letters, digest, tmp_path):
     topic = kafka.create_topic(kafka.unique_topic("taken.over"), PARTITIONS)
-    early, late = letters(0, 200), letters(200, 600)
+    early, late = letters(0, 80), letters(80, 120)
     books = Books(tmp_path / "data")
     config = hub_config(kafka.bootstrap, topic)
     with RunningHub(config, "one") as one:
@@ -52,16 +52,16 @@ def test_what_a_killed_member_had_is_taken_over_and_nothing_is_lost(kafka: Kafka
         with RunningHub(config, "two") as two:
             until(lambda: dealt_out(kafka, topic) == [2, 2], "the partitions are not shared", [one, two])
             spread(kafka, topic, early)
-            until(lambda: books.stored(SOURCE) > 50, "nothing is taken in", [one, two])
+            until(lambda: books.stored(SOURCE) > 20, "nothing is taken in", [one, two])
             spread(kafka, topic, late)
             two.kill()
             stored = books.stored(SOURCE)
-            assert 50 < stored < 800, "the kill fell outside of the work"
-        until(lambda: is_read_to_the_end(kafka, topic, 200), lambda: f"only {kafka.committed(topic, topic)} is read", [one])
+            assert 20 < stored < 200, "the kill fell outside of the work"
+        until(lambda: is_read_to_the_end(kafka, topic, 50), lambda: f"only {kafka.committed(topic, topic)} is read", [one])
         assert dealt_out(kafka, topic) == [4]
         assert one.stop() == 0
     assert books.has_all([digest(payload) for payload in early + late])
-    assert books.stored(SOURCE) == 800
+    assert books.stored(SOURCE) == 200
     assert law_holds(books.counts())
 
 
@@ -72,8 +72,8 @@ def test_dealing_out_anew_again_and_again_loses_nothing(kafka: Kafka, hub_config
     is_over = threading.Event()
 
     def write_on() -> None:
-        while not is_over.wait(0.05):
-            some = letters(len(produced), PARTITIONS * 2)
+        while not is_over.wait(0.2):
+            some = letters(len(produced), PARTITIONS)
             spread(kafka, topic, some)
             produced.extend(some)
 
