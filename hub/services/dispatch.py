@@ -21,8 +21,8 @@ from hub.storage.engine import Store
 from hub.storage.outbox import OutboxEntry
 from hub.telemetry import get_logger
 
-BATCH = 100
-"""Messages taken from the outbox in one go."""
+BATCH = 20
+"""Messages taken from the outbox in one go; some have megabytes."""
 
 FIRST_PAUSE_S = 1.0
 """Pause after the first failure; doubles with each further one."""
