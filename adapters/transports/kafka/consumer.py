@@ -116,8 +116,12 @@ class KafkaSource:
         ------
         Permanent
             Credentials or rights are refused: a person must look.
+        Transient
+            The connection has gone deaf: a new one may hear.
         """
         self._raise_refusal()
+        if self._heartbeat is not None and self._heartbeat.is_deaf() and self._link.is_up():
+            raise Transient(f"{self._context.name}: the brokers answer and no heartbeat comes: a new connection may hear more")
         deadline = self._monotonic() + timeout_s
         self._positions = ()
         self._settle()

@@ -9,6 +9,9 @@ from typing import Any
 OLD_S = 30.0
 """A heartbeat older than this is an alarm, seconds; GCN sends one each second."""
 
+DEAF_S = 300.0
+"""A connection that has been silent for so long after it was heard is given up for a new one, seconds."""
+
 
 class Heartbeat:
     """Counts the time spent listening since the last heartbeat.
@@ -62,6 +65,14 @@ class Heartbeat:
             if not self._has_come:
                 return [f"no heartbeat has come on {self.topic} in {silence:.0f} s: the connection may be deaf"]
             return [f"the last heartbeat on {self.topic} came {silence:.0f} s ago: the connection may be deaf"]
+
+    def is_deaf(self) -> bool:
+        """Return whether heartbeats came once and then none for so long that a new connection is worth a try.
+
+        Where none has come at all it is not: the topic itself may be silent, and a new connection would change nothing.
+        """
+        with self._lock:
+            return self._has_come and self._silence() > DEAF_S
 
     def facts(self) -> dict[str, Any]:
         """Return how old the last heartbeat is, in seconds of listening."""

@@ -6,7 +6,7 @@ from confluent_kafka import Producer
 
 from adapters.transports.gcn_kafka import Options, open_source
 from adapters.transports.kafka import heartbeat
-from hub.errors import ConfigError
+from hub.errors import ConfigError, Transient
 from hub.model.envelope import Trust
 from tests.support.kafka_sources import produce, take, take_until
 from tests.support.parts import part_context
@@ -144,6 +144,17 @@ def test_silence_of_the_heartbeat_is_an_alarm_and_its_return_ends_it(kafka, name
         produce(kafka.bootstrap, names.heartbeat, [b"{}"])
         take_until(source, lambda health: health.facts["heartbeats"] == 1)
         take_until(source, lambda health: any("the last heartbeat" in alarm for alarm in health.alarms))
+
+
+def test_a_connection_that_has_gone_deaf_is_given_up_for_a_new_one(kafka, names, monkeypatch) -> None:
+    monkeypatch.setattr(heartbeat, "DEAF_S", 1.0)
+    kafka.create_topic(names.fermi)
+    kafka.create_topic(names.heartbeat)
+    with open_source(names.options(heartbeat_topic=names.heartbeat), part_context(Path())) as source:
+        take_until(source, lambda health: health.state == "listening")
+        produce(kafka.bootstrap, names.heartbeat, [b"{}"])
+        with pytest.raises(Transient, match="no heartbeat comes"):
+            take(source, 1)
 
 
 def test_two_members_of_a_group_both_hear_the_heartbeat(kafka, names) -> None:

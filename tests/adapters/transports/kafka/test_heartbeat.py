@@ -51,6 +51,20 @@ def test_time_in_which_the_hub_did_something_else_is_no_silence() -> None:
     assert heartbeat.facts() == {"heartbeat_age_s": 10}
 
 
+def test_a_connection_that_was_heard_and_fell_silent_is_given_up_once() -> None:
+    heartbeat, clock = made()
+    heartbeat.expect()
+    heartbeat.beat()
+    listen(heartbeat, clock, 299)
+    assert not heartbeat.is_deaf()
+    listen(heartbeat, clock, 2)
+    assert heartbeat.is_deaf()
+    anew, clock = made()
+    anew.expect()
+    listen(anew, clock, 10_000)
+    assert not anew.is_deaf(), "a new connection that hears nothing either is an alarm only"
+
+
 def test_the_alarm_comes_while_the_hub_still_waits_for_a_message() -> None:
     heartbeat, clock = made()
     heartbeat.expect()
