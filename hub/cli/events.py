@@ -5,7 +5,7 @@ from typing import Annotated, Any
 import typer
 
 from hub.cli.invocation import reading
-from hub.cli.listing import AsJson, Limit, collect, facts, present
+from hub.cli.listing import AsJson, Limit, cell, collect, facts, present
 from hub.cli.output import emit, say, table
 
 N_CANDIDATES = 10
@@ -50,7 +50,9 @@ def show(
         versions = queries.event_versions(session, event)
         pairs = collect(lambda n, last: queries.coincidence_page(session, event_name=event, limit=n, before=last), N_CANDIDATES)
         candidates = queries.ranked_candidates(session, event, limit=N_CANDIDATES)
-    facts(body)
+    facts(body, leave_out=("annotations",))
+    if body["annotations"]:
+        _section("annotations", body["annotations"], ("kind", "value", "source", "source_ref", "stated_at", "decided_by"))
     _section("versions", versions, ("version", "stage", "issued_at", "stream", "far_hz", "localization_id"))
     _section("coincidences", pairs, ("coincidence_id", "kind", "state", "version", "joint_far_hz", "score"))
     _section("best candidates", candidates, ("rank", "survey", "object_id", "hypothesis", "level", "score", "n_detections"))
@@ -62,4 +64,4 @@ def _section(name: str, bodies: list[dict[str, Any]], columns: tuple[str, ...]) 
     say("")
     say(f"{name}: {len(bodies) or 'none'}")
     if bodies:
-        table(columns, [[body.get(column) for column in columns] for body in bodies])
+        table(columns, [[cell(body.get(column)) for column in columns] for body in bodies])

@@ -42,7 +42,7 @@ def present(bodies: Sequence[Mapping[str, Any]], columns: Sequence[str], *, as_j
         for body in bodies:
             emit(body)
     else:
-        table(columns, [[_cell(body[column]) for column in columns] for body in bodies])
+        table(columns, [[cell(body[column]) for column in columns] for body in bodies])
 
 
 def facts(body: Mapping[str, Any], *, leave_out: Sequence[str] = ()) -> None:
@@ -53,7 +53,7 @@ def facts(body: Mapping[str, Any], *, leave_out: Sequence[str] = ()) -> None:
         say(f"{key.ljust(width)}  {_short(value)}")
 
 
-def _cell(value: Any) -> Any:
+def cell(value: Any) -> Any:
     """Return a number as it is, so that it is set to the right, and anything compound as text."""
     return value if isinstance(value, bool | int | float | str | None) else _short(value)
 
