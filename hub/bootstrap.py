@@ -393,7 +393,7 @@ def check_parts(settings: Settings) -> None:
     Raises
     ------
     ConfigError
-        A kind or an option of one is wrong.
+        A kind or an option of one is wrong, or a stream map, or two streams must not be heard together.
     """
     for name, source in settings.sources.items():
         catalogue.source_options(source.kind, f"sources.{name}", source.options)
@@ -401,6 +401,7 @@ def check_parts(settings: Settings) -> None:
             raise ConfigError(f"sources.{name}.echo_of: there is no destination {source.echo_of!r}")
     for name, sink in settings.destinations.items():
         catalogue.sink_options(sink.kind, f"destinations.{name}", sink.options)
+    coverage.check(alert_streams(settings))
 
 
 def open_source(
