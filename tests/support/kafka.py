@@ -72,15 +72,15 @@ class Kafka:
 
     def produce(self, topic: str, messages: Iterable[tuple[bytes | None, bytes | None]], *, partition: int | None = None) -> None:
         """Write messages and wait until the broker has each of them."""
-        producer = Producer(
-            {
-                "bootstrap.servers": self.bootstrap,
-                "message.max.bytes": kafka_server.MAX_MESSAGE_BYTES,
-                "linger.ms": 2,
-                "acks": "all",
-            },
-            logger=_QUIET,
-        )
+        settings = {
+            "bootstrap.servers": self.bootstrap,
+            "message.max.bytes": kafka_server.MAX_MESSAGE_BYTES,
+            "linger.ms": 2,
+            "acks": "all",
+        }
+        if self.kind == "tansu":
+            settings["batch.num.messages"] = 1  # its end of a partition lies one behind the beginning of the last batch
+        producer = Producer(settings, logger=_QUIET)
         failed: list[KafkaError] = []
         where = {} if partition is None else {"partition": partition}
         for key, value in messages:

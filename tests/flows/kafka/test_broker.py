@@ -25,6 +25,7 @@ def test_a_message_of_four_megabytes_passes(kafka: Kafka):
     assert kafka.consume_all(topic)[0].value == payload
 
 
+@pytest.mark.apache_kafka
 def test_deleted_records_are_gone(kafka: Kafka):
     topic = kafka.create_topic(kafka.unique_topic("broker.gone"))
     kafka.produce(topic, [(None, str(n).encode()) for n in range(5)])
