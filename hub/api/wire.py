@@ -688,15 +688,6 @@ class Source(Wire):
     )
 
 
-class Health(Wire):
-    """How the hub is."""
-
-    status: str
-    law_holds: bool
-    sources: list[Source]
-    counts: dict[str, int]
-
-
 class Ready(Wire):
     """That the hub can answer."""
 

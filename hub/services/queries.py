@@ -30,7 +30,6 @@ from hub.services.bodies import (
 )
 from hub.storage import candidates, coincidences, envelopes, events, followup, localizations, notices, outbox
 from hub.storage.outbox import OutboxEntry, OutboxState
-from hub.storage.tally import tally
 
 Item = TypeVar("Item")
 
@@ -359,18 +358,6 @@ def sources(session: Session) -> list[Body]:
     books = {source: envelopes.SourceCounts(source=source, **nothing) for source in streams}
     books |= {counts.source: counts for counts in envelopes.counts(session)}
     return [{**source_body(counts), "alert_stream": streams.get(source)} for source, counts in sorted(books.items())]
-
-
-def health(session: Session) -> Body:
-    """Return how much there is of everything, and whether no message is unaccounted for."""
-    books = envelopes.counts(session)
-    law_holds = envelopes.law_holds(books)
-    return {
-        "status": "ok" if law_holds else "messages unaccounted for",
-        "law_holds": law_holds,
-        "sources": [source_body(counts) for counts in books],
-        "counts": tally(session),
-    }
 
 
 def _event(session: Session, one: Event) -> Body:
