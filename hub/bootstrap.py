@@ -460,7 +460,9 @@ def check_sink(settings: Settings, name: str) -> list[str]:
 
 
 def _trial_context(settings: Settings, name: str) -> PartContext:
-    return PartContext(name=name, data_dir=settings.hub.data_dir, clock=now, report=lambda _: None)
+    return PartContext(
+        name=name, authority=settings.hub.authority, data_dir=settings.hub.data_dir, clock=now, report=lambda _: None
+    )
 
 
 def open_sink(settings: Settings, store: Store, name: str, *, clock: Clock | None = None) -> AbstractContextManager[Sink]:
@@ -472,7 +474,13 @@ def open_sink(settings: Settings, store: Store, name: str, *, clock: Clock | Non
 
 def _context(settings: Settings, store: Store, name: str, clock: Clock | None) -> PartContext:
     tells = clock or now
-    return PartContext(name=name, data_dir=settings.hub.data_dir, clock=tells, report=partial(_report, store, name, tells))
+    return PartContext(
+        name=name,
+        authority=settings.hub.authority,
+        data_dir=settings.hub.data_dir,
+        clock=tells,
+        report=partial(_report, store, name, tells),
+    )
 
 
 def _report(store: Store, name: str, clock: Clock, incident: Incident) -> None:

@@ -258,6 +258,9 @@ class PartContext:
     name: str
     """Of the part in the settings, and in the books."""
 
+    authority: str
+    """IVOA authority of the hub, e.g. ``example.org/mmhub``."""
+
     data_dir: Path
     """Folder of everything that the hub keeps; relative paths of options lie in it."""
 

@@ -14,4 +14,4 @@ def part_context(
 ) -> PartContext:
     """Return a context whose incidents go into a list."""
     found = [] if incidents is None else incidents
-    return PartContext(name=name, data_dir=data_dir, clock=clock, report=found.append)
+    return PartContext(name=name, authority="example.org/mmhub", data_dir=data_dir, clock=clock, report=found.append)

@@ -35,7 +35,7 @@ def now():
 def context(name="vtp", incidents=None):
     """Return what an opener gets."""
     report = (incidents if incidents is not None else []).append
-    return PartContext(name=name, clock=now, report=report, data_dir=Path("unused"))
+    return PartContext(name=name, authority="example.org/mmhub", clock=now, report=report, data_dir=Path("unused"))
 
 
 def wait_until(condition, what):

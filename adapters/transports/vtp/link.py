@@ -27,15 +27,14 @@ def _ivoid(text: str) -> str:
 
 
 LocalIvo = Annotated[
-    str, AfterValidator(_ivoid), Field(max_length=200, description="By which name this end is known to its peers, an IVOID")
+    str,
+    AfterValidator(_ivoid),
+    Field(max_length=200, description="By which name this end is known to its peers, an IVOID; unset: ivo:// and hub.authority"),
 ]
 """Option of every part."""
 
 MessageBytes = Annotated[int, Field(ge=1_000, le=MAX_BYTES_ALLOWED, description="Longest message that is read, bytes")]
 """Option of a part that takes events."""
-
-DEFAULT_LOCAL_IVO = "ivo://anonymous/multimessenger-hub"
-"""For who did not choose a name."""
 
 
 class Lost(Transient):

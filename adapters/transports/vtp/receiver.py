@@ -13,7 +13,7 @@ from adapters.transports.vtp import messages
 from adapters.transports.vtp.admission import Admission, AllowList, RateLimit
 from adapters.transports.vtp.frames import MAX_BYTES, BadFrame
 from adapters.transports.vtp.handing_in import envelope_of, hand_in
-from adapters.transports.vtp.link import DEFAULT_LOCAL_IVO, Link, LocalIvo, Lost, MessageBytes
+from adapters.transports.vtp.link import Link, LocalIvo, Lost, MessageBytes
 from adapters.transports.vtp.listening import Port, complaints, listening
 from adapters.transports.vtp.messages import EventHead, TransportMessage, TransportRole
 from hub.errors import DecodeError, StorageError
@@ -40,7 +40,7 @@ class Options(BaseModel):
     host: str = Field("127.0.0.1", min_length=1, description="Address to listen on")
     port: int = Field(8098, ge=0, le=65535, description="TCP port to listen on; 0 for any free one")
     allow: AllowList = ()
-    local_ivo: LocalIvo = DEFAULT_LOCAL_IVO
+    local_ivo: LocalIvo | None = None
     trust: Literal["trusted", "untrusted"] = Field(
         "untrusted",
         description="Whether events may lead to announcements and follow-up; whoever may connect may claim to be anybody",
@@ -62,6 +62,7 @@ class VtpReceiver:
     def __init__(self, options: Options, context: PartContext) -> None:
         self._options = options
         self._context = context
+        self._local_ivo = options.local_ivo or f"ivo://{context.authority}"
         self._log = log.bind(source=context.name)
         self._admission = Admission(
             options.allow, max_connections=options.max_connections, max_per_address=options.max_per_address
@@ -143,7 +144,7 @@ class VtpReceiver:
 
     async def _answer(self, link: Link, frame: bytes, accept: Accept) -> bool:
         """Answer one message; return whether another may follow."""
-        local = self._options.local_ivo
+        local = self._local_ivo
         try:
             message = messages.read(frame)
         except DecodeError:  # the hub keeps it and says why it is refused
@@ -177,7 +178,7 @@ class VtpReceiver:
 
     async def _refuse(self, link: Link, ivorn: str, reason: str) -> None:
         with suppress(Lost):
-            await link.send(messages.nak(self._options.local_ivo, self._context.clock(), ivorn=ivorn, reason=reason))
+            await link.send(messages.nak(self._local_ivo, self._context.clock(), ivorn=ivorn, reason=reason))
 
     def _envelope(self, payload: bytes) -> Envelope:
         return envelope_of(payload, source=self._context.name, received_at=self._context.clock(), trust=self._options.trust)

@@ -20,7 +20,7 @@ from adapters.transports.vtp import messages
 from adapters.transports.vtp.filters import MAX_FILTERS, PARAM, XPATH_PARAM, checked
 from adapters.transports.vtp.frames import MAX_BYTES
 from adapters.transports.vtp.handing_in import envelope_of, hand_in
-from adapters.transports.vtp.link import DEFAULT_LOCAL_IVO, Link, LocalIvo, Lost, MessageBytes, connected
+from adapters.transports.vtp.link import Link, LocalIvo, Lost, MessageBytes, connected
 from adapters.transports.vtp.messages import EventHead, TransportMessage, TransportRole
 from hub.errors import DecodeError, StorageError, Transient
 from hub.model.envelope import Envelope
@@ -45,7 +45,7 @@ class Options(BaseModel):
 
     host: str = Field("127.0.0.1", min_length=1, description="Name or address of the broker")
     port: int = Field(8099, ge=1, le=65535, description="TCP port for subscribers")
-    local_ivo: LocalIvo = DEFAULT_LOCAL_IVO
+    local_ivo: LocalIvo | None = None
     trust: Literal["trusted", "untrusted"] = Field(
         "untrusted", description="Whether its events may lead to announcements and follow-up; VTP knows no signatures"
     )
@@ -98,6 +98,7 @@ class VtpSubscriber:
     def __init__(self, options: Options, context: PartContext) -> None:
         self._options = options
         self._context = context
+        self._local_ivo = options.local_ivo or f"ivo://{context.authority}"
         self._log = log.bind(source=context.name, broker=f"{options.host}:{options.port}")
         self._pauses = Pauses(options.first_pause_s, options.longest_pause_s)
         self._held: deque[tuple[str, Envelope]] = deque()  # ivorn and event: arrived, but not durable yet
@@ -245,7 +246,7 @@ class VtpSubscriber:
                     arrived.set()
 
     async def _answer(self, link: Link, message: TransportMessage) -> None:
-        local, now = self._options.local_ivo, self._context.clock()
+        local, now = self._local_ivo, self._context.clock()
         match message.role:
             case TransportRole.IAMALIVE:
                 self._counts["iamalive"] += 1
@@ -277,7 +278,7 @@ class VtpSubscriber:
             if link is not None:
                 # Also a duplicate and what the hub refuses: a broker cuts those who say no (VTP 2.0, 6.4).
                 with suppress(Lost):
-                    await link.send(messages.ack(self._options.local_ivo, self._context.clock(), ivorn=ivorn))
+                    await link.send(messages.ack(self._local_ivo, self._context.clock(), ivorn=ivorn))
         self._store_trouble = ""
 
     def _envelope(self, payload: bytes) -> Envelope:
