@@ -59,7 +59,7 @@ def recorded() -> Path:
 @pytest.fixture(scope="session")
 def demo_night(tmp_path_factory: pytest.TempPathFactory) -> "Played":
     """A small demo, played once for all tests that look at what it leaves; none of them may write into its data folder."""
-    from tests.support.demo import play  # noqa: PLC0415 - it imports this file
+    from tests.support.demo import play
 
     return play(tmp_path_factory.mktemp("demo"))
 

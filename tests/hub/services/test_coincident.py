@@ -71,8 +71,8 @@ PLACES = st.tuples(st.floats(0, 359.999), st.floats(-90, 90))
 @settings(max_examples=200, deadline=None, derandomize=True, database=None)
 @given(PLACES, PLACES)
 def test_a_separation_is_symmetric_and_agrees_with_astropy(a: tuple[float, float], b: tuple[float, float]) -> None:
-    from astropy.coordinates import angular_separation  # noqa: PLC0415
-    from numpy import degrees, radians  # noqa: PLC0415
+    from astropy.coordinates import angular_separation
+    from numpy import degrees, radians
 
     expected = degrees(angular_separation(*radians([*a, *b])))
     assert separation_deg(*a, *b) == pytest.approx(expected, abs=2e-6)
