@@ -170,7 +170,7 @@ def _called(name: str) -> str:
 def _held_alarms(held: dict[str, int]) -> list[str]:
     return [
         f"{number} messages of source {source} are held because nobody knows their schema:"
-        " once it is there, `mmhub deadletter replay` takes them in"
+        " once it is there, `mmhub deadletter replay --kind held` takes them in"
         for source, number in held.items()
     ]
 

@@ -20,10 +20,19 @@ def clients(tmp_path_factory):
         missing(str(reason))
 
 
+def timeless(body):
+    """Return a body without what grows while one looks: ages, and the alarms that name them."""
+    if isinstance(body, list):
+        return [timeless(one) for one in body]
+    if not isinstance(body, dict):
+        return body
+    return {key: timeless(value) for key, value in body.items() if key not in ("oldest_waiting_s", "reported_s_ago", "alarms")}
+
+
 def test_every_resource_has_the_shape_and_the_content_that_it_has_on_sqlite(clients):
     postgres, sqlite = clients
     found = list(everything(postgres))
-    assert found == list(everything(sqlite))
+    assert [timeless(body) for _, body in found] == [timeless(body) for _, body in everything(sqlite)]
     for shape, body in found:
         shape.model_validate(body)
 
