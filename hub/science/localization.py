@@ -26,8 +26,9 @@ from hub.model.sky import (
     Skymap,
     StatedPosition,
 )
-from hub.science.healpix import MAX_ORDER, Floats, Int64s, area_sr, centres
+from hub.science.healpix import MAX_ORDER, Floats, Int64s, area_sr
 from hub.science.levels import summary
+from hub.science.subpixels import centre_vectors
 
 ASSUMED_CONTAINMENT = 0.683
 """Probability inside a region that states none: one standard deviation, the habit of gamma-ray notices."""
@@ -78,6 +79,9 @@ _RADIUS_OVER_SIDE = 1.1
 _SUBDIVISION = 2
 """Each pixel's density is the mean over 4**2 sub-pixels."""
 
+_BLOCK = 1024
+"""Pixels whose sub-pixels are handled at once: arrays of a hundred kilobytes, which a processor's cache holds."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class _Component:
@@ -85,10 +89,10 @@ class _Component:
 
     weight: float
     density: Callable[[Floats], Floats]
-    """Unit vectors, shape ``(n, 3)``, to densities."""
+    """Unit vectors, shape ``(3, ...)``, to densities of the shape behind it."""
 
     split: Callable[[Floats, Floats, float], NDArray[np.bool_]]
-    """Unit vectors of centres, pixel radii in radians and a coarseness to: which pixels are too large."""
+    """Unit vectors of centres, shape ``(3, n)``, pixel radii in radians and a coarseness to: which pixels are too large."""
 
 
 def localize(position: StatedPosition, systematic_model: str | None = None) -> Localization | None:
@@ -208,7 +212,7 @@ def _fisher(position: StatedPosition, kappa: float, weight: float) -> _Component
     if kappa <= 0.0:
         return _everywhere(weight)
     centre = _vector(position.ra_deg, position.dec_deg)
-    return _gaussian_in(lambda v: math.sqrt(kappa) * np.linalg.norm(v - centre, axis=1), 1.0 / math.sqrt(kappa), weight)
+    return _gaussian_in(lambda v: math.sqrt(kappa) * _chord(v, centre), 1.0 / math.sqrt(kappa), weight)
 
 
 def _two_piece(position: StatedPosition, sigmas_deg: list[float], angle_deg: float) -> _Component:
@@ -219,14 +223,14 @@ def _two_piece(position: StatedPosition, sigmas_deg: list[float], angle_deg: flo
     ahead, behind, left, right = np.radians(sigmas_deg)
 
     def z(vectors: Floats) -> Floats:
-        offset = vectors - centre
-        u, w = offset @ along, offset @ across
+        offset = _away(vectors, centre)
+        u, w = _dot(along, offset), _dot(across, offset)
         # Stretched from the projected to the true chord, so that the far side of the sphere is far.
         plane = np.hypot(u, w)
-        stretch = np.linalg.norm(offset, axis=1) / np.where(plane > 0, plane, 1.0)
+        stretch = _length(offset) / np.where(plane > 0, plane, 1.0)
         u, w = u * stretch, w * stretch
         # The antipode has no direction: as far as the narrowest side says.
-        far = np.where((plane == 0) & (offset @ centre < -1), 2.0 / min(ahead, behind, left, right), 0.0)
+        far = np.where((plane == 0) & (_dot(centre, offset) < -1), 2.0 / min(ahead, behind, left, right), 0.0)
         return np.asarray(np.hypot(u / np.where(u >= 0, ahead, behind), w / np.where(w >= 0, left, right)) + far)
 
     return _gaussian_in(z, float(min(ahead, behind, left, right)), 1.0)
@@ -237,7 +241,7 @@ def _ring(position: StatedPosition, radius_deg: float, sigma_deg: float) -> _Com
     radius, sigma = math.radians(radius_deg), math.radians(sigma_deg)
 
     def z(vectors: Floats) -> Floats:
-        distance = 2.0 * np.arcsin(np.minimum(0.5 * np.linalg.norm(vectors - centre, axis=1), 1.0))
+        distance = 2.0 * np.arcsin(np.minimum(0.5 * _chord(vectors, centre), 1.0))
         return np.asarray(np.abs(distance - radius) / sigma)
 
     return _gaussian_in(z, sigma, 1.0)
@@ -258,8 +262,8 @@ def _gaussian_in(z: Callable[[Floats], Floats], scale: float, weight: float) -> 
 def _everywhere(weight: float) -> _Component:
     return _Component(
         weight=weight,
-        density=lambda vectors: np.ones(len(vectors)),
-        split=lambda vectors, *_: np.zeros(len(vectors), dtype=np.bool_),
+        density=lambda vectors: np.ones(vectors.shape[1:]),
+        split=lambda vectors, *_: np.zeros(vectors.shape[1], dtype=np.bool_),
     )
 
 
@@ -290,18 +294,18 @@ def _polygon(corners: tuple[tuple[float, float], ...], weight: float) -> _Compon
         return None
 
     def density(points: Floats) -> Floats:
-        depth = points @ centre
+        depth = _dot(centre, points)
         front = depth > 0.01
         scaled = np.where(front, depth, 1.0)
-        px, py = (points @ east / scaled)[:, None], (points @ north / scaled)[:, None]
+        px, py = (_dot(east, points) / scaled)[..., None], (_dot(north, points) / scaled)[..., None]
         crosses = (y > py) != (next_y > py)
         with np.errstate(divide="ignore", invalid="ignore"):
             at = x + (py - y) * (next_x - x) / (next_y - y)
-        inside = (crosses & (px < at)).sum(axis=1) % 2 == 1
+        inside = (crosses & (px < at)).sum(axis=-1) % 2 == 1
         return np.asarray((inside & front).astype(np.float64))
 
     def split(points: Floats, radii: Floats, coarseness: float) -> NDArray[np.bool_]:
-        distance, _ = tree.query(points)
+        distance, _ = tree.query(points.T)
         return np.asarray((distance < radii + size / 100.0) & (radii > coarseness * size / 40.0))
 
     return _Component(weight=weight, density=density, split=split)
@@ -335,7 +339,7 @@ def _refined(components: list[_Component], coarseness: float) -> tuple[Int64s, I
     for order in range(_START_ORDER, deepest + 1):
         size = np.int64(1) << (2 * (MAX_ORDER - order))
         radii = np.full(len(lo), _RADIUS_OVER_SIDE * math.sqrt(4.0 * math.pi / (12 << (2 * order))))
-        vectors = _centre_vectors(lo, lo + size)
+        vectors = centre_vectors(lo, lo + size)[:, 0]
         split = np.zeros(len(lo), dtype=np.bool_)
         if order < deepest:
             for component in components:
@@ -353,16 +357,28 @@ def _refined(components: list[_Component], coarseness: float) -> tuple[Int64s, I
 
 
 def _mean_density(component: _Component, lo: Int64s, hi: Int64s) -> Floats:
-    n_parts = 4**_SUBDIVISION
-    step = (hi - lo) // n_parts
-    sub = (lo[:, None] + step[:, None] * np.arange(n_parts)).ravel()
-    vectors = _centre_vectors(sub, sub + np.repeat(step, n_parts))
-    return np.asarray(component.density(vectors).reshape(len(lo), n_parts).mean(axis=1))
+    mean = np.empty(len(lo))
+    for start in range(0, len(lo), _BLOCK):
+        some = slice(start, start + _BLOCK)
+        mean[some] = component.density(centre_vectors(lo[some], hi[some], 2**_SUBDIVISION)).mean(axis=0)
+    return mean
 
 
-def _centre_vectors(lo: Int64s, hi: Int64s) -> Floats:
-    ra, dec = np.radians(centres(lo, hi))
-    return np.column_stack((np.cos(dec) * np.cos(ra), np.cos(dec) * np.sin(ra), np.sin(dec)))
+def _away(vectors: Floats, centre: Floats) -> Floats:
+    return vectors - centre.reshape(3, *(1,) * (vectors.ndim - 1))
+
+
+def _dot(direction: Floats, vectors: Floats) -> Floats:
+    return np.asarray(direction[0] * vectors[0] + direction[1] * vectors[1] + direction[2] * vectors[2])
+
+
+def _length(vectors: Floats) -> Floats:
+    return np.sqrt(_dot(vectors, vectors))
+
+
+def _chord(vectors: Floats, centre: Floats) -> Floats:
+    """Return the straight distance of unit vectors from one of them."""
+    return _length(_away(vectors, centre))
 
 
 def _vector(ra_deg: float, dec_deg: float) -> Floats:
