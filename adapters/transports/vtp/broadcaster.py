@@ -19,7 +19,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from adapters.transports.vtp import messages
 from adapters.transports.vtp.admission import Admission, AllowList, Cidr, is_in, networks
 from adapters.transports.vtp.filters import Traits, checked, parse
-from adapters.transports.vtp.link import Link, LocalIvo
+from adapters.transports.vtp.link import LOCAL_IVO, Link, LocalIvo
 from adapters.transports.vtp.listening import Port, complaints, listening
 from adapters.transports.vtp.messages import EventHead
 from adapters.transports.vtp.peer import Manners, Peer
@@ -53,7 +53,7 @@ class Options(BaseModel):
     host: str = Field("127.0.0.1", min_length=1, description="Address to listen on")
     port: int = Field(8099, ge=0, le=65535, description="TCP port to listen on; 0 for any free one")
     allow: AllowList = ()
-    local_ivo: LocalIvo | None = None
+    local_ivo: LocalIvo | None = Field(None, description=LOCAL_IVO)
     filters: dict[Cidr, tuple[Annotated[str, AfterValidator(checked)], ...]] = Field(
         default_factory=dict, description="For subscribers of a network, filters of which an event must pass one"
     )

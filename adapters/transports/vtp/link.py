@@ -26,12 +26,11 @@ def _ivoid(text: str) -> str:
     return text
 
 
-LocalIvo = Annotated[
-    str,
-    AfterValidator(_ivoid),
-    Field(max_length=200, description="By which name this end is known to its peers, an IVOID; unset: ivo:// and hub.authority"),
-]
-"""Option of every part."""
+LOCAL_IVO = "By which name this end is known to its peers, an IVOID; unset: ivo:// and hub.authority"
+"""What the option of every part means."""
+
+LocalIvo = Annotated[str, AfterValidator(_ivoid), Field(max_length=200)]
+"""An IVOID of one end."""
 
 MessageBytes = Annotated[int, Field(ge=1_000, le=MAX_BYTES_ALLOWED, description="Longest message that is read, bytes")]
 """Option of a part that takes events."""

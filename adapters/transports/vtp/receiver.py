@@ -13,7 +13,7 @@ from adapters.transports.vtp import messages
 from adapters.transports.vtp.admission import Admission, AllowList, RateLimit
 from adapters.transports.vtp.frames import MAX_BYTES, BadFrame
 from adapters.transports.vtp.handing_in import envelope_of, hand_in
-from adapters.transports.vtp.link import Link, LocalIvo, Lost, MessageBytes
+from adapters.transports.vtp.link import LOCAL_IVO, Link, LocalIvo, Lost, MessageBytes
 from adapters.transports.vtp.listening import Port, complaints, listening
 from adapters.transports.vtp.messages import EventHead, TransportMessage, TransportRole
 from hub.errors import DecodeError, StorageError
@@ -40,7 +40,7 @@ class Options(BaseModel):
     host: str = Field("127.0.0.1", min_length=1, description="Address to listen on")
     port: int = Field(8098, ge=0, le=65535, description="TCP port to listen on; 0 for any free one")
     allow: AllowList = ()
-    local_ivo: LocalIvo | None = None
+    local_ivo: LocalIvo | None = Field(None, description=LOCAL_IVO)
     trust: Literal["trusted", "untrusted"] = Field(
         "untrusted",
         description="Whether events may lead to announcements and follow-up; whoever may connect may claim to be anybody",

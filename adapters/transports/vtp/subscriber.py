@@ -20,7 +20,7 @@ from adapters.transports.vtp import messages
 from adapters.transports.vtp.filters import MAX_FILTERS, PARAM, XPATH_PARAM, checked
 from adapters.transports.vtp.frames import MAX_BYTES
 from adapters.transports.vtp.handing_in import envelope_of, hand_in
-from adapters.transports.vtp.link import Link, LocalIvo, Lost, MessageBytes, connected
+from adapters.transports.vtp.link import LOCAL_IVO, Link, LocalIvo, Lost, MessageBytes, connected
 from adapters.transports.vtp.messages import EventHead, TransportMessage, TransportRole
 from hub.errors import DecodeError, StorageError, Transient
 from hub.model.envelope import Envelope
@@ -45,7 +45,7 @@ class Options(BaseModel):
 
     host: str = Field("127.0.0.1", min_length=1, description="Name or address of the broker")
     port: int = Field(8099, ge=1, le=65535, description="TCP port for subscribers")
-    local_ivo: LocalIvo | None = None
+    local_ivo: LocalIvo | None = Field(None, description=LOCAL_IVO)
     trust: Literal["trusted", "untrusted"] = Field(
         "untrusted", description="Whether its events may lead to announcements and follow-up; VTP knows no signatures"
     )
