@@ -1,4 +1,5 @@
 import time
+from dataclasses import replace
 from pathlib import Path
 from threading import Event, Thread
 
@@ -131,7 +132,7 @@ def test_nothing_is_taken_while_a_gap_cannot_be_written_down(bootstrap, admin, m
     context = part_context(Path(), "rubin")
     with (
         pytest.raises(StorageError, match="disk is full"),
-        open_source(options(topic), type(context)(name="rubin", data_dir=Path(), clock=context.clock, report=refuse)) as source,
+        open_source(options(topic), replace(context, report=refuse)) as source,
     ):
         take(source, 1)
     incidents = []
