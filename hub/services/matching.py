@@ -103,15 +103,15 @@ class Matching:
         return found
 
     def _events_near(self, session: Session, batch: AlertBatch) -> Iterable[Event]:
-        hypotheses = self._rules.hypotheses
-        if not hypotheses:
-            return ()
-        classes = tuple({event_class for hypothesis in hypotheses for event_class in hypothesis.classes})
-        earliest = min(hypothesis.window_d[0] for hypothesis in hypotheses)
-        latest = max(hypothesis.window_d[1] for hypothesis in hypotheses)
-        start = Instant(int(batch.mid_tai_us.min())).plus_s(-latest * DAY_S)
-        end = Instant(int(batch.mid_tai_us.max())).plus_s(-earliest * DAY_S + 1e-6)
-        return events.in_window(session, classes, start, end)
+        """Return the events that some hypothesis looks at alerts of this time for, by id; each hypothesis has its own window."""
+        first, last = Instant(int(batch.mid_tai_us.min())), Instant(int(batch.mid_tai_us.max()))
+        found: dict[str, Event] = {}
+        for hypothesis in self._rules.hypotheses:
+            earliest, latest = hypothesis.window_d
+            start, end = first.plus_s(-latest * DAY_S), last.plus_s(-earliest * DAY_S + 1e-6)
+            for event in events.in_window(session, hypothesis.classes, start, end):
+                found[event.event_id] = event
+        return [found[event_id] for event_id in sorted(found)]
 
 
 def _first_of_object(rows: AlertBatch, alerts: AlertBatch) -> NDArray[np.int64]:

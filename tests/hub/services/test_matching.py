@@ -3,13 +3,15 @@
 import itertools
 
 import pytest
+from sqlalchemy import delete
 
 from hub.model.alert import AlertBatch
 from hub.model.coincidence import PairState
 from hub.storage import candidates
 from hub.storage.engine import Store
+from hub.storage.tables import LocalizationRow
 from tests.support.correlating import Desk
-from tests.support.words import DAY_S, T0, alerts, gaussian_map, localization, notice
+from tests.support.words import DAY_S, T0, alerts, gaussian_map, grb, localization, notice
 
 HERE = localization(gaussian_map(130.0, 20.0, 6.0))
 BLACK_HOLES = {"BBH": 0.95, "BNS": 0.0, "NSBH": 0.0, "Terrestrial": 0.05}
@@ -35,3 +37,11 @@ def test_a_flare_needs_a_past_whenever_the_past_becomes_known(store: Store, orde
     with store.reading() as session:
         found = candidates.of_event(session, "S260301a")
     assert [(one.object_id, one.hypothesis, one.state) for one in found] == [("100", "agn-flare", PairState.OPEN)]
+
+
+def test_the_map_of_an_event_is_not_read_for_alerts_that_only_other_kinds_of_event_wait_for(store: Store) -> None:
+    Desk(store).tell(grb(), HERE)
+    with store.transaction() as session:
+        session.execute(delete(LocalizationRow))  # whoever asks for it fails
+    later = alerts({"days": 25.0, "source_id": 9})  # too late for an afterglow, in time for a neutrino or a flare
+    assert Desk(store).show(later).matched_alerts == 0
