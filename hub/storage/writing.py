@@ -1,11 +1,13 @@
 """The two ways a row is written: only where it is not there yet, or over what is there. The same on both engines."""
 
 from collections.abc import Mapping, Sequence
+from functools import cache
 from typing import Any
 
-from sqlalchemy import Table, text
+from sqlalchemy import Table, bindparam, text
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
+from sqlalchemy.sql.dml import ReturningInsert
 from sqlmodel import SQLModel
 
 CHUNK = 500
@@ -29,18 +31,42 @@ def insert(session: Session, row: type[SQLModel]) -> sqlite.Insert | postgresql.
 
 def insert_new(session: Session, row: type[SQLModel], values: Mapping[str, Any], *, key: Sequence[str]) -> bool:
     """Insert a row unless one with its key is there; return whether it was inserted."""
-    columns = [table(row).c[name] for name in key]
-    statement = insert(session, row).values(values).on_conflict_do_nothing(index_elements=columns).returning(*columns)
-    return session.execute(statement).first() is not None
+    statement = _insert_new(row, tuple(values), tuple(key), is_postgresql(session))
+    return session.execute(statement, values).first() is not None
 
 
 def upsert(
     session: Session, row: type[SQLModel], values: Mapping[str, Any], *, key: Sequence[str], keep: Sequence[str] = ()
 ) -> None:
     """Insert a row, or overwrite the one with its key except for the columns to keep."""
-    statement = insert(session, row).values(values)
-    changed = {name: statement.excluded[name] for name in values if name not in key and name not in keep}
-    session.execute(statement.on_conflict_do_update(index_elements=[table(row).c[name] for name in key], set_=changed))
+    session.execute(_upsert(row, tuple(values), tuple(key), tuple(keep), is_postgresql(session)), values)
+
+
+# To build a statement takes as long as to run it: each is built once, and takes its values as parameters.
+
+
+@cache
+def _insert_new(row: type[SQLModel], names: tuple[str, ...], key: tuple[str, ...], for_postgresql: bool) -> ReturningInsert[Any]:
+    columns = [table(row).c[name] for name in key]
+    return _insert_of(row, names, for_postgresql).on_conflict_do_nothing(index_elements=columns).returning(*columns)
+
+
+@cache
+def _upsert(
+    row: type[SQLModel],
+    names: tuple[str, ...],
+    key: tuple[str, ...],
+    keep: tuple[str, ...],
+    for_postgresql: bool,
+) -> sqlite.Insert | postgresql.Insert:
+    statement = _insert_of(row, names, for_postgresql)
+    changed = {name: statement.excluded[name] for name in names if name not in key and name not in keep}
+    return statement.on_conflict_do_update(index_elements=[table(row).c[name] for name in key], set_=changed)
+
+
+def _insert_of(row: type[SQLModel], names: tuple[str, ...], for_postgresql: bool) -> sqlite.Insert | postgresql.Insert:
+    statement = postgresql.insert(table(row)) if for_postgresql else sqlite.insert(table(row))
+    return statement.values({name: bindparam(name) for name in names})
 
 
 def hold(session: Session, subject: str) -> None:
