@@ -90,10 +90,15 @@ class Dispatch:
             The outbox cannot be read or written: what was sent may be sent again.
         """
         sink = self._sinks.get(destination)
-        if sink is None or not self._due(destination, 1) or not self._hold(destination):
+        if sink is None:
+            return DispatchReport()
+        # What is due is looked up under the lease: another process may have sent it before we had it.
+        had_lease = self._has_lease(destination)
+        found = self._due(destination, BATCH if had_lease else 1)
+        if not found or not self._hold(destination):
             return DispatchReport()
         report = DispatchReport()
-        for item in self._due(destination, BATCH):
+        for item in found if had_lease else self._due(destination, BATCH):
             if not self._hold(destination):
                 break
             outcome = self._send(sink, item)
@@ -154,12 +159,16 @@ class Dispatch:
             outbox.mark_sent(session, outgoing, self._clock())
         return DispatchReport(sent=1)
 
+    def _has_lease(self, destination: str) -> bool:
+        """Return whether the lease is ours for a good while, as far as this process knows."""
+        until = self._held.get(destination)
+        return until is not None and LEASE_S / 2 < until.minus(self._clock()) <= LEASE_S
+
     def _hold(self, destination: str) -> bool:
         """Return whether the lease is ours for a good while; take it or make it last where that is possible."""
-        now = self._clock()
-        until = self._held.get(destination)
-        if until is not None and LEASE_S / 2 < until.minus(now) <= LEASE_S:
+        if self._has_lease(destination):
             return True
+        now = self._clock()
         until = now.plus_s(LEASE_S)
         name = _lease(destination)
         with self._store.transaction() as session:

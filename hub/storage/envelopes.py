@@ -86,7 +86,9 @@ def receive(session: Session, envelope: Envelope) -> Reception:
     """Keep the bytes of a delivery and count it as received."""
     digest = envelope.digest
     is_new = keep(session, envelope, MessageState.RECEIVED)
-    state = session.scalars(select(col(RawMessageRow.state)).where(col(RawMessageRow.digest) == digest)).one()
+    state: str = MessageState.RECEIVED
+    if not is_new:
+        state = session.scalars(select(col(RawMessageRow.state)).where(col(RawMessageRow.digest) == digest)).one()
     statement = insert(session, ReceptionRow).values(
         digest=digest,
         source=storable(envelope.source),
@@ -134,10 +136,14 @@ def finish(session: Session, digest: str, source: str, outcome: MessageState) ->
     deliveries = _take_in_flight(session, digest, source)
     if deliveries == 0:
         return
-    state = session.scalars(select(col(RawMessageRow.state)).where(col(RawMessageRow.digest) == digest)).one()
-    if state == MessageState.RECEIVED or (state == MessageState.DEAD and outcome is MessageState.STORED):
-        session.execute(update(RawMessageRow).where(col(RawMessageRow.digest) == digest).values(state=outcome.value))
-    else:
+    unsettled = [MessageState.RECEIVED.value] + [MessageState.DEAD.value] * (outcome is MessageState.STORED)
+    settled = (
+        update(RawMessageRow)
+        .where(col(RawMessageRow.digest) == digest, col(RawMessageRow.state).in_(unsettled))
+        .values(state=outcome.value)
+        .returning(col(RawMessageRow.digest))
+    )
+    if session.execute(settled, execution_options={"synchronize_session": False}).first() is None:
         outcome = MessageState.DUPLICATE
     repeats = deliveries - 1
     count_alerts(
