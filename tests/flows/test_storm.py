@@ -74,7 +74,7 @@ def play(folder, made, skymaps, sent):
     folder.mkdir()
     with (
         fresh_sqlite(folder, made) as store,
-        open_hub(settings_in(folder), store, clock=Ticking(), skymaps=skymaps) as hub,
+        open_hub(settings_in(folder, with_followup=True), store, clock=Ticking(), skymaps=skymaps) as hub,
     ):
         for start in range(0, len(sent), 100):
             hub.flow.take(sent[start : start + 100])
@@ -120,6 +120,8 @@ def test_a_storm_of_mocks_passes_without_a_live_announcement_and_the_real_ones_g
         assert not any(f'"{name}"' in text or f">{name}<" in text for name in mocks), "a mock was announced"
     said = sorted(one.outgoing.role.value for one in mixed["outgoing"])
     assert "observation" in said, "the real ones are announced, or this test shows nothing"
-    assert {one.intent.event_id for one in mixed["requests"]} <= set(alone["events"])
+    followed = {one.intent.event_id for one in mixed["requests"]}
+    assert followed, "a real one is followed up, or this test shows nothing"
+    assert followed <= set(alone["events"])
     for name, event in alone["events"].items():
         assert mixed["events"][name] == event, "a real event is as if there had been no storm"
