@@ -155,8 +155,8 @@ def _schemas(settings: Settings) -> SchemaRegistry:
 
 
 @contextmanager
-def open_skymap_reader(settings: Settings) -> Iterator[SkymapReader]:
-    """Give the reader of sky maps; its child process starts with the first map and ends with the context."""
+def open_skymap_reader(settings: Settings) -> Iterator[SkymapWorker]:
+    """Give the reader of sky maps; its child process starts with `warm` or the first map, and ends with the context."""
     with SkymapWorker(maps_per_child=settings.skymap.maps_per_child, map_s=settings.skymap.timeout_s) as worker:
         yield worker
 

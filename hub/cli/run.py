@@ -60,7 +60,16 @@ def run(
 ) -> None:
     """Take in what the sources bring, match it, send what is due, answer the API, until SIGTERM or Ctrl-C."""
     settings = start(context, api__port=port)
-    from hub.bootstrap import DEMO_MARK, check_parts, create_database, enabled_sources, make_data_dir, now, open_hub
+    from hub.bootstrap import (
+        DEMO_MARK,
+        check_parts,
+        create_database,
+        enabled_sources,
+        make_data_dir,
+        now,
+        open_hub,
+        open_skymap_reader,
+    )
     from hub.runtime.board import Board
     from hub.runtime.supervisor import Loop, Supervisor
 
@@ -75,7 +84,10 @@ def run(
         store = stack.enter_context(create_database(settings))
         _forget_old_parts(settings, store)
         sinks: dict[str, Sink] = {}
-        hub = stack.enter_context(open_hub(settings, store, sinks=sinks))
+        skymaps = stack.enter_context(open_skymap_reader(settings))
+        if role in (Part.ALL, Part.INGEST):
+            skymaps.warm()
+        hub = stack.enter_context(open_hub(settings, store, skymaps=skymaps, sinks=sinks))
         crew = _Crew()
         if role in (Part.ALL, Part.INGEST):
             hub.flow.resume()

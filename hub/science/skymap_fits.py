@@ -44,7 +44,7 @@ _PASSED_ON = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "LD_LIBRARY_PATH")
 class SkymapWorker:
     """Reads sky maps in a warm child process with limits; safe to call from several threads, one map at a time.
 
-    The child starts with the first map and is replaced after `MAPS_PER_CHILD` maps and after any failure.
+    The child starts with `warm` or the first map, and is replaced after `MAPS_PER_CHILD` maps and after any failure.
     """
 
     def __init__(self, *, maps_per_child: int = MAPS_PER_CHILD, map_s: float = MAP_S) -> None:
@@ -53,6 +53,9 @@ class SkymapWorker:
         self._lock = threading.Lock()
         self._child: subprocess.Popen[bytes] | None = None
         self._n_read = 0
+        self._keeps_warm = False
+        self._is_awaited = False
+        """Whether the child has not said yet that it is ready."""
 
     def __enter__(self) -> Self:
         return self
@@ -65,6 +68,13 @@ class SkymapWorker:
         """Process id of the child, None where there is none now."""
         child = self._child
         return None if child is None else child.pid
+
+    def warm(self) -> None:
+        """Start the child now and each successor at once, without waiting until they are ready: no map then waits for a start."""
+        with self._lock:
+            self._keeps_warm = True
+            if self._child is None:
+                self._spawn()
 
     def read(self, data: bytes) -> tuple[Skymap, tuple[str, ...]]:
         """Return the map of a FITS file, gzipped or not, and remarks.
@@ -80,16 +90,23 @@ class SkymapWorker:
         if len(data) > limit:
             raise SkymapRefused(f"the file of the map is larger than {limit >> 20} MB")
         with self._lock:
-            columns = self._ask(data)
+            try:
+                columns = self._ask(data)
+            finally:
+                if self._keeps_warm and self._child is None:
+                    self._spawn()
         return validate(columns)
 
     def close(self) -> None:
         """End the child."""
         with self._lock:
+            self._keeps_warm = False
             self._drop()
 
     def _ask(self, data: bytes) -> dict[str, NDArray[Any]]:
-        child = self._child or self._start()
+        child = self._child or self._spawn()
+        if self._is_awaited:
+            self._greet(child)
         # The timer ends a child that hangs; its pipes then break, whatever we are waiting for.
         watchdog = threading.Timer(self._map_s, child.kill)
         watchdog.start()
@@ -111,7 +128,7 @@ class SkymapWorker:
             raise SkymapRefused(body.decode("utf-8", "replace"))
         return _columns(body)
 
-    def _start(self) -> subprocess.Popen[bytes]:
+    def _spawn(self) -> subprocess.Popen[bytes]:
         environment = {name: os.environ[name] for name in _PASSED_ON if name in os.environ}
         # The same packages as here, wherever this process found them; one thread, for threads of a linear algebra library cost
         # memory.
@@ -124,7 +141,11 @@ class SkymapWorker:
             stderr=subprocess.DEVNULL,
             env=environment,
         )
-        self._child, self._n_read = child, 0
+        self._child, self._n_read, self._is_awaited = child, 0, True
+        return child
+
+    def _greet(self, child: subprocess.Popen[bytes]) -> None:
+        """Wait until a child is ready."""
         watchdog = threading.Timer(START_S, child.kill)
         watchdog.start()
         try:
@@ -134,7 +155,7 @@ class SkymapWorker:
             raise SkymapRefused("the process that reads maps does not start") from error
         finally:
             watchdog.cancel()
-        return child
+        self._is_awaited = False
 
     def _drop(self) -> None:
         child, self._child = self._child, None

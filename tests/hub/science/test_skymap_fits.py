@@ -329,6 +329,26 @@ def test_a_child_is_replaced_after_its_share_of_maps(blob):
         assert short_lived.child_pid not in (None, first)
 
 
+def test_a_warm_child_is_there_before_the_first_map_and_so_is_each_successor(blob):
+    good = multi_order(blob)
+    with SkymapWorker(maps_per_child=2) as worker:
+        worker.warm()
+        first = worker.child_pid
+        assert first is not None
+        worker.warm()
+        assert worker.read(good)[0].digest() == blob.digest()
+        assert worker.child_pid == first
+        worker.read(good)
+        second = worker.child_pid
+        assert second not in {None, first}
+        os.kill(second, signal.SIGKILL)
+        assert refusal(worker, good) == "the process that reads maps does not start"
+        third = worker.child_pid
+        assert third not in {None, second}
+    assert worker.child_pid is None
+    assert not psutil.pid_exists(third)
+
+
 def test_a_child_sees_no_secret_and_has_limits(worker, blob):
     worker.read(multi_order(blob))
     child = psutil.Process(worker.child_pid)
