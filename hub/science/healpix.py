@@ -6,8 +6,6 @@ only in files.
 """
 
 import numpy as np
-from astropy import units as u
-from astropy_healpix import healpix_to_lonlat, lonlat_to_healpix
 from numpy.typing import ArrayLike, NDArray
 
 Int64s = NDArray[np.int64]
@@ -50,6 +48,9 @@ def pixels29(ra_deg: ArrayLike, dec_deg: ArrayLike) -> Int64s:
     ValueError
         A coordinate is not finite, or a declination lies beyond a pole.
     """
+    from astropy import units as u  # noqa: PLC0415 - half a second that only those who ask for pixels pay
+    from astropy_healpix import lonlat_to_healpix  # noqa: PLC0415 - the same
+
     ra = np.asarray(ra_deg, dtype=np.float64)
     dec = np.asarray(dec_deg, dtype=np.float64)
     if not (np.isfinite(ra).all() and np.isfinite(dec).all()):
@@ -97,6 +98,9 @@ def area_sr(lo: Int64s, hi: Int64s) -> Floats:
 
 def centres(lo: Int64s, hi: Int64s) -> tuple[Floats, Floats]:
     """Return right ascension [0, 360) and declination in degrees of the centres of intervals that are one pixel each."""
+    from astropy import units as u  # noqa: PLC0415 - half a second that only those who ask for pixels pay
+    from astropy_healpix import healpix_to_lonlat  # noqa: PLC0415 - the same
+
     order = order_of_ranges(lo, hi)
     lon, lat = healpix_to_lonlat(lo >> (2 * (MAX_ORDER - order)), np.int64(1) << order, order="nested")
     return np.asarray(lon.to_value(u.deg), dtype=np.float64) % 360.0, np.asarray(lat.to_value(u.deg), dtype=np.float64)

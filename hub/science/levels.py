@@ -10,7 +10,6 @@ from typing import Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.special import ndtr
 
 from hub.model.sky import FULL_SKY_DEG2, Skymap, SkymapSummary
 from hub.science.healpix import SR_TO_DEG2, Floats, Int64s, area_sr, centres, find, uniq_of_ranges
@@ -249,6 +248,8 @@ def marginal_distance(skymap: Skymap) -> tuple[float | None, float | None]:
     if not good.any():
         return None, None
     mu, sigma, prob = skymap.distmu[good], skymap.distsigma[good], prob[good]
+    from scipy.special import ndtr  # noqa: PLC0415 - a third of a second that only maps with distances pay
+
     x = mu / sigma
     safe = np.maximum(x, _GAMMA_BELOW)
     # In units of sigma, scaled by nothing: even phi(-20) is far from underflow.

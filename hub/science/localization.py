@@ -11,8 +11,6 @@ from typing import assert_never
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.spatial import cKDTree
-from scipy.special import ndtri
 
 from hub.model.sky import (
     Annulus,
@@ -161,6 +159,8 @@ def _components(
             sides = (errors.dec_plus_deg, errors.dec_minus_deg, errors.ra_plus_deg, errors.ra_minus_deg)
             return [_two_piece(position, [_floored(s, remarks) / sigmas for s in sides], 0.0)], LocalizationSource.ASYMMETRIC
         case Annulus(radius_deg=radius, half_width_deg=half_width):
+            from scipy.special import ndtri  # noqa: PLC0415 - a third of a second that only annuli pay
+
             sigma = _floored(half_width, remarks) / float(ndtri(0.5 * (1.0 + containment)))
             return [_ring(position, radius, sigma)], LocalizationSource.ANNULUS
         case Polygon(corners=corners):
@@ -288,6 +288,8 @@ def _polygon(corners: tuple[tuple[float, float], ...], weight: float) -> _Compon
     steps = np.linspace(0.0, 1.0, 200, endpoint=False)[:, None, None]
     border = (vectors * (1 - steps) + np.roll(vectors, -1, axis=0) * steps).reshape(-1, 3)
     border /= np.linalg.norm(border, axis=1, keepdims=True)
+    from scipy.spatial import cKDTree  # noqa: PLC0415 - a third of a second that only polygons pay
+
     tree = cKDTree(border)
     size = float(np.linalg.norm(vectors - centre, axis=1).max())
     if size <= 0.0:

@@ -4,9 +4,7 @@ import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
-import astropy.units as u
 import numpy as np
-from astropy_healpix import lonlat_to_healpix
 from numpy.typing import NDArray
 
 from hub.model.alert import AlertBatch
@@ -105,5 +103,8 @@ def to_batch(survey: str, readings: Sequence[Reading]) -> AlertBatch:
 
 def _pixels(ra_deg: NDArray[np.float64], dec_deg: NDArray[np.float64]) -> NDArray[np.int64]:
     """Return the order-29 NESTED pixels; the positions have passed `problem`, so none is NaN (which would become pixel -1)."""
+    from astropy import units as u  # noqa: PLC0415 - half a second that only those who ask for pixels pay
+    from astropy_healpix import lonlat_to_healpix  # noqa: PLC0415 - the same
+
     found = lonlat_to_healpix(ra_deg * u.deg, dec_deg * u.deg, nside=1 << _ORDER, order="nested")
     return np.asarray(found, dtype=np.int64)
