@@ -94,8 +94,11 @@ def _connection(options: Options, where: str, context: PartContext) -> dict[str,
             raise ConfigError(f"{where}.bootstrap_servers: only a broker on this machine may be spoken to without encryption")
         return {"bootstrap.servers": options.bootstrap_servers, "security.protocol": "plaintext"}
     secret = secret_of(options.client_secret, options.client_secret_file, f"{where}.client_secret_file", context.data_dir)
-    if not options.client_id or not secret:
+    if not options.client_id:
         raise ConfigError(f"{where}: client_id and client_secret are needed: get them from the quick start of GCN")
+    if not secret:
+        variable = f"MMHUB_{where.upper().replace('.', '__').replace('-', '_')}__CLIENT_SECRET"
+        raise ConfigError(f"{where}: the client secret is missing: set {variable}, or name a file in client_secret_file")
     settings: dict[str, Any] = {"domain": options.domain, "client_id": options.client_id, "client_secret": secret}
     if options.bootstrap_servers:
         settings["bootstrap.servers"] = options.bootstrap_servers

@@ -54,7 +54,8 @@ def check(context: typer.Context, as_json: AsJson = False) -> None:
         if as_json:
             emit({"part": name, "fine": not found.faults, "says": list(found.faults) or [found.fine]})
         else:
-            say(f"{name}: {found.fine}" if not found.faults else "\n".join(f"{name}: {fault}" for fault in found.faults))
+            for sentence in found.faults or (found.fine,):
+                say(f"{name}: {sentence}")
     if any_fails:
         raise typer.Exit(EXIT_FAILED)
 

@@ -31,16 +31,16 @@ def trials(settings: "Settings") -> Iterator[tuple[str, Found]]:
     """Yield each part with what came of it, as soon as it is known."""
     from hub.bootstrap import check_sink, check_source
 
-    yield "hub.data_dir", _tried(partial(_data_dir, settings))
-    yield "storage", _tried(partial(_database, settings))
-    yield "rules", _tried(_rules)
+    yield _tried("hub.data_dir", partial(_data_dir, settings))
+    yield _tried("storage", partial(_database, settings))
+    yield _tried("rules", _rules)
     for section, parts, check in (
         ("sources", settings.sources, check_source),
         ("destinations", settings.destinations, check_sink),
     ):
         for name, one in parts.items():
             if one.enabled:
-                yield f"{section}.{name}", _tried(partial(_part, check, settings, name))
+                yield _tried(f"{section}.{name}", partial(_part, check, settings, name))
             else:
                 yield f"{section}.{name}", Found(fine="is switched off (enabled = false)")
 
@@ -86,19 +86,19 @@ def _rules() -> Found:
     return Found(fine=f"{len(rules.pairs)} pairs of events, {len(rules.hypotheses)} counterpart hypotheses")
 
 
-def _tried(work: Callable[[], Found]) -> Found:
-    """Return what came of some work, or that it did not come back in time."""
+def _tried(name: str, work: Callable[[], Found]) -> tuple[str, Found]:
+    """Return the name of a part and what came of its trial, or that it did not come back in time."""
     results: list[Found] = []
 
     def run() -> None:
         try:
             results.append(work())
         except HubError as error:
-            results.append(Found(fine="", faults=(str(error),)))
+            results.append(Found(fine="", faults=(str(error).removeprefix(f"{name}: "),)))
         except Exception as error:  # noqa: BLE001 - one part that breaks must not hide how the others are
             results.append(Found(fine="", faults=(f"its trial broke: {type(error).__name__}: {error}",)))
 
     thread = threading.Thread(target=run, daemon=True)
     thread.start()
     thread.join(TRIAL_S)
-    return results[0] if results else Found(fine="", faults=(f"it does not answer within {TRIAL_S:.0f} s",))
+    return name, results[0] if results else Found(fine="", faults=(f"it does not answer within {TRIAL_S:.0f} s",))

@@ -122,6 +122,7 @@ PATIENCE: dict[str, Any] = {
     "statistics.interval.ms": 2_000,
     "client.id": "multimessenger-hub",
     "logger": logging.getLogger("adapters.transports.kafka"),
+    "log_level": 2,  # only what is critical: a broker that is away is an alarm, not a line for each attempt
 }
 """How long the client waits and how it reconnects: by itself, for ever, at most ten seconds apart."""
 

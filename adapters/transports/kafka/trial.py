@@ -37,10 +37,16 @@ def complaints(
     try:
         there = _topics(consumer, link)
         if there is None:
-            return [f"{said[0].upper()}{said[1:]}." for said in link.alarms()] or ["No broker answers."]
+            asked = settings.get("bootstrap.servers")
+            tried = f" Tried {asked}: are name, port and firewall right?" if asked and link.refusal() is None else ""
+            return [f"{said[0].upper()}{said[1:]}.{tried}" for said in link.alarms()] or [f"No broker answers.{tried}"]
         because = f": {advice}" if advice else ""
         found = [f"The topic {name} does not exist, or this user may not see it{because}." for name in topics.missing(there)]
-        found += [f"No topic matches {name} yet." for name, number in topics.found(there).items() if not number]
+        found += [
+            f"No topic matches {name} yet; it is heard once there is one."
+            for name, number in topics.found(there).items()
+            if not number
+        ]
         return found + (_group_complaints(consumer, there) if group else [])
     finally:
         consumer.close()

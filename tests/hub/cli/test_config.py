@@ -80,6 +80,19 @@ def test_check_tries_each_part_and_says_what_to_fix(capsys: pytest.CaptureFixtur
     }
 
 
+def test_each_fault_has_a_line_that_names_its_part_once(capsys: pytest.CaptureFixture[str]) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        Path("mmhub.toml").write_text(
+            "[sources.gcn]\nkind = 'gcn-kafka'\ntopics = ['t']\ngroup_id = 'g'\nclient_id = 'me'\n"
+            f"[sources.authors]\nkind = 'vtp-receiver'\nport = {taken.getsockname()[1]}\n"
+        )
+        assert main(["config", "check"]) == 1
+    said = capsys.readouterr().out.splitlines()
+    (gcn,) = [line for line in said if "gcn" in line]
+    assert gcn.startswith("sources.gcn: the client secret is missing: set MMHUB_SOURCES__GCN__CLIENT_SECRET")
+    assert len([line for line in said if line.startswith("sources.authors: ")]) == 2  # nobody is allowed, and the port is taken
+
+
 def test_init_writes_a_file_that_changes_nothing_and_lists_everything(capsys: pytest.CaptureFixture[str]) -> None:
     before = shown(capsys)
     assert main(["init"]) == 0

@@ -23,17 +23,19 @@ def test_a_good_connection_has_nothing_to_complain_about(bootstrap, make_topic) 
 def test_topics_that_are_not_there_are_named(bootstrap, unique) -> None:
     assert consumer.check(options(bootstrap, f"typo-{unique}", f"^night-{unique}-.*"), CONTEXT) == [
         f"The topic typo-{unique} does not exist, or this user may not see it.",
-        f"No topic matches ^night-{unique}-.* yet.",
+        f"No topic matches ^night-{unique}-.* yet; it is heard once there is one.",
     ]
     assert hop.check(
         hop.Options(bootstrap_servers=bootstrap, security="plaintext", sasl="none", topic=f"typo-{unique}"), CONTEXT
     ) == [f"The topic typo-{unique} does not exist, or this user may not see it."]
 
 
-def test_a_broker_that_is_away_is_one_sentence(monkeypatch) -> None:
+def test_a_broker_that_is_away_is_one_sentence(monkeypatch, capfd) -> None:
     monkeypatch.setattr("adapters.transports.kafka.trial.TRY_S", 2.0)
     (said, *_) = consumer.check(options("127.0.0.1:9", "alerts"), CONTEXT)
     assert said.startswith("No broker can be reached")
+    assert "127.0.0.1:9: are name, port and firewall right?" in said
+    assert capfd.readouterr().err == ""  # and not a line of librdkafka's for each attempt
 
 
 @pytest.mark.apache_kafka
