@@ -17,6 +17,9 @@ from hub.services.flow import Flow, in_batches
 from hub.services.intake import Outcome, is_alert_packet
 from hub.storage import positions
 from hub.storage.engine import Store
+from hub.telemetry import get_logger
+
+log = get_logger("sources")
 
 WAIT_S = 1.0
 """Longest wait for a message before the stop signal is looked at again, seconds."""
@@ -65,6 +68,7 @@ class SourceLoop:
         stack = ExitStack()
         source = await in_thread(f"open {self._name}", lambda: stack.enter_context(self._opened()))
         self._source = source
+        log.info("source opened", source=self._name)
         is_cancelled = False
         try:
             if isinstance(source, PushSource):

@@ -155,7 +155,7 @@ class Supervisor:
                 await loop.body(self._stopping)
             except (ConfigError, Permanent) as error:  # no new attempt will mend it
                 self._note(loop, LoopState.FAILED, failures + 1, error)
-                self._log.exception("loop failed", loop=loop.name)
+                self._log.error("loop needs a person", loop=loop.name, reason=str(error))
                 return
             except Exception as error:  # noqa: BLE001 - one failing loop must not end the others
                 moment = time.monotonic()
@@ -171,7 +171,8 @@ class Supervisor:
                     return
                 pause_s = self._patience.pause_s(failures)
                 self._note(loop, LoopState.WAITING, failures, error)
-                self._log.warning("loop restarts", loop=loop.name, failures=failures, pause_s=round(pause_s, 3), exc_info=error)
+                what = {"reason": str(error)} if passes else {"exc_info": error}
+                self._log.warning("loop restarts", loop=loop.name, failures=failures, pause_s=round(pause_s, 3), **what)
                 await _pause(self._stopping, pause_s)
             else:
                 break

@@ -87,7 +87,7 @@ def test_loop_that_fails_too_often_needs_a_person_while_the_others_go_on() -> No
 
 
 @pytest.mark.parametrize("error", [ConfigError("api.port is taken"), Permanent("the account is closed")])
-def test_error_that_no_attempt_mends_is_not_tried_again(error: Exception) -> None:
+def test_error_that_no_attempt_mends_is_not_tried_again(error: Exception, capfd) -> None:
     attempts = []
 
     async def hopeless(stop: asyncio.Event) -> None:
@@ -99,6 +99,9 @@ def test_error_that_no_attempt_mends_is_not_tried_again(error: Exception) -> Non
     assert len(attempts) == 1
     assert supervisor.status()[0].state is LoopState.FAILED
     assert supervisor.status()[0].last_error == str(error)
+    said = capfd.readouterr().err
+    assert str(error) in said
+    assert "Traceback" not in said  # a person reads a sentence
 
 
 def test_failures_after_a_healthy_time_are_counted_anew() -> None:
