@@ -220,6 +220,8 @@ class MappedReader:
         if isinstance(value, float) and value.is_integer():
             value = int(value)
         if (positive := _SIGNS.get(str(value).lower())) is None:
+            if value is None:
+                raise DecodeError(f"{said.positive[0]} is missing")
             raise DecodeError(f"{said.positive[0]} {str(value)[:10]!r} is neither true nor false")
         return positive
 

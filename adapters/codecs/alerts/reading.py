@@ -69,6 +69,8 @@ def untimely(reading: Reading) -> str | None:
 
 def unreadable(reading: Reading) -> str | None:
     """Return what makes an alert meaningless even for a person, as a sentence; None for one that can be shown."""
+    if math.isnan(reading.ra_deg) or math.isnan(reading.dec_deg):
+        return "the alert states no position"
     if not 0.0 <= reading.ra_deg < 360.0:
         return f"right ascension {reading.ra_deg} deg is outside [0, 360)"
     if not -90.0 <= reading.dec_deg <= 90.0:

@@ -141,7 +141,7 @@ def test_without_the_flag_a_negative_flux_tells_a_negative_source():
     [
         ({"ra": 360.0}, "right ascension"),
         ({"ra": -1e-9}, "right ascension"),
-        ({"ra": math.nan}, "right ascension"),
+        ({"ra": math.nan}, "states no position"),
         ({"dec": 90.0001}, "declination"),
         ({"dec": math.inf}, "declination"),
         ({"midpointMjdTai": math.nan}, "believable time"),

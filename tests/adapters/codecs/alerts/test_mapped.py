@@ -271,7 +271,7 @@ def test_fink_says_what_it_found_out():
         ("diaSourceId", 2**63, "is no id of a LSST alert"),
         ("diaObjectId", 1.7e17, "floating-point number"),
         ("ra", "221.87", "row.ra is no number"),
-        ("ra", None, "right ascension nan deg is outside"),
+        ("ra", None, "the alert states no position"),
         ("dec", 91.0, "declination 91.0 deg is outside"),
         ("dec", 10**400, "a whole number of 401 digits"),
         ("band", 5, "row.band '5' is no name of a band"),
@@ -461,3 +461,10 @@ def check(message: bytes, stream: str) -> None:
         assert not rows.batches
     else:
         assert bool(rows.batches) <= bool(details)
+
+
+def test_a_sign_that_is_not_stated_is_called_missing():
+    bad = json.loads(json.dumps(ALERCE))
+    del bad["detections"][0]["isdiffpos"]
+    ((_, said),) = decode_messages([as_json(bad)], ["alerce"], STREAMS).refused
+    assert said == "row.isdiffpos is missing"
