@@ -115,7 +115,8 @@ class SchemaRegistry:
 
     def _fetched(self, schema_id: int) -> bytes:
         if self._fetch is None:
-            raise SchemaUnknown(f"nobody knows the schema {schema_id} yet, and no schema registry is configured", schema_id)
+            reason = f"nobody knows the schema {schema_id} yet: put it into the data folder as schemas/{schema_id}.avsc, or set"
+            raise SchemaUnknown(f"{reason} intake.schema_registry", schema_id)
         now = self._seconds()
         asked_at, reason = self._absent.get(schema_id, (-self._ask_again_s, ""))
         if now - asked_at < self._ask_again_s:

@@ -43,7 +43,10 @@ def test_a_schema_is_fetched_once_and_kept_for_ever(tmp_path: Path):
 
 def test_what_a_person_puts_into_the_folder_counts_at_once(tmp_path: Path):
     registry = SchemaRegistry(folder=tmp_path, seconds=lambda: 0.0)
-    with pytest.raises(SchemaUnknown, match="nobody knows the schema 7 yet, and no schema registry is configured") as caught:
+    with pytest.raises(
+        SchemaUnknown,
+        match=r"nobody knows the schema 7 yet: put it into the data folder as schemas/7\.avsc, or set intake\.schema_registry",
+    ) as caught:
         registry.schema(7)
     assert caught.value.schema_id == 7
     (tmp_path / "7.avsc").write_text(json.dumps(SCHEMA))
