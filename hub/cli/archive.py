@@ -60,6 +60,9 @@ def kept_messages(paths: list[Path], max_bytes: int) -> tuple[list[Kept], list[s
         try:
             data = read_up_to(path, max_bytes)
             time_s = path.stat().st_mtime
+        except IsADirectoryError:
+            faults.append(f"{path} is a folder without files")
+            continue
         except (OSError, ValueError) as error:
             faults.append(f"{path} cannot be read: {getattr(error, 'strerror', None) or error}")
             continue

@@ -59,7 +59,7 @@ def _show(body: dict[str, Any]) -> None:
         for one in body["destinations"]
     ]
     _section("destinations", ("destination", "state", "waiting", "sent", "failed", "oldest s", "last error"), destinations)
-    loops = [(one["name"], one["state"], one["since"], one["instance"]) for one in body["components"]]
+    loops = [(one["name"], one["state"], one["since"], _process(one["instance"])) for one in body["components"]]
     _section("other loops", ("loop", "state", "since", "process"), loops)
     incidents = [(one["at"], one["source"], one["kind"], one["text"]) for one in body["incidents"]]
     _section("incidents, the latest", ("at", "source", "kind", "what"), incidents)
@@ -70,6 +70,12 @@ def _section(title: str, head: tuple[str, ...], rows: list[tuple[Any, ...]]) -> 
     say(f"{title}: {len(rows) or 'none'}")
     if rows:
         table(head, rows)
+
+
+def _process(instance: str) -> str:
+    """Return host and number of a process, without what only tells it from later ones of the same number."""
+    host, _, rest = instance.partition("/")
+    return f"{host} {rest.split('/')[1]}" if rest.count("/") == 2 else instance
 
 
 def _state(one: dict[str, Any]) -> str:

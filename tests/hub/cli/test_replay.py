@@ -108,3 +108,9 @@ def test_a_speed_that_is_none_is_a_usage_error(speed: str):
 def test_what_cannot_be_read_is_said(capsys: pytest.CaptureFixture[str]):
     assert main(["--data-dir", "data", "replay", "none.xml"]) == 1
     assert capsys.readouterr().err == "mmhub: none.xml cannot be read: No such file or directory\n"
+
+
+def test_a_folder_without_files_is_called_so(capsys: pytest.CaptureFixture[str]):
+    Path("empty").mkdir()
+    assert main(["--data-dir", "data", "replay", "empty"]) == 1
+    assert capsys.readouterr().err == "mmhub: empty is a folder without files\n"
