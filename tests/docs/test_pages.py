@@ -10,6 +10,7 @@ import pytest
 
 from adapters import catalogue
 from hub import config
+from hub.api import metrics
 from hub.api.app import create_app
 from hub.bootstrap import create_database
 from hub.errors import ConfigError
@@ -49,6 +50,7 @@ def test_every_route_is_in_the_reference(tmp_path: Path) -> None:
         paths = create_app(store).openapi()["paths"]
     there = {f"{method.upper()} {path}" for path, methods in paths.items() for method in methods if method != "head"}
     assert "POST /api/v1/notices" in there
+    assert f"`GET {metrics.PATH}`" in page  # which OpenAPI leaves out
     assert sorted(one for one in there if f"`{one}`" not in page) == []
 
 
