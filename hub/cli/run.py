@@ -42,6 +42,9 @@ JOBS_PAUSE_S = 5.0
 MAPS_PAUSE_S = 5.0
 """Time between two looks for maps that are due, seconds."""
 
+SCHEMAS_PAUSE_S = 5.0
+"""Time between two looks for alerts that wait for their schema, seconds."""
+
 FOLLOWUP_PAUSE_S = 1.0
 """Time between two looks at the follow-up requests, seconds."""
 
@@ -71,6 +74,7 @@ def run(
         open_skymap_reader,
     )
     from hub.runtime.board import Board
+    from hub.runtime.memory import settle
     from hub.runtime.supervisor import Loop, Supervisor
 
     check_parts(settings)
@@ -102,6 +106,7 @@ def run(
         crew.loops.append(Loop(name="board", body=board.body, is_background=True))
         supervisor = Supervisor(crew.loops, on_change=board.changed)
         board.watch(supervisor.status)
+        settle()
         asyncio.run(supervisor.run())
         board.farewell()
     code = EXIT_FAILED if supervisor.has_failed else 0
@@ -164,6 +169,8 @@ def _add_worker(crew: _Crew, settings: "Settings", hub: "Hub", *, alone: bool) -
     sources = {name.removeprefix(SOURCE): health for name, health in crew.healths.items() if name.startswith(SOURCE)}
     watch = Watch(hub.store, now, echoes=echoes, healths=sources)
     crew.add("watch", watch.body, watch.health, is_background=True)
+    schemas = Chore("schemas", hub.held.step, pause_s=SCHEMAS_PAUSE_S)
+    crew.add("schemas", schemas.body, hub.held.health, is_background=True)
     if hub.map_fetching is not None:
         maps = Chore("maps", hub.map_fetching.step, pause_s=MAPS_PAUSE_S)
         crew.add("maps", maps.body, hub.map_fetching.health, is_background=True)
