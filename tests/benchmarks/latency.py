@@ -3,10 +3,13 @@
 Every trial is a pair of its own: a first notice that the hub has already, and the second one that makes it a coincidence; the time runs
 from the moment before the second one is sent. Goals are goals: nothing fails here. Run by ``make bench``, or alone:
 ``python -m tests.benchmarks.latency --trials 100``.
+
+Last comes a backlog: a topic of bursts with cones that the hub finds full when it starts.
 """
 
 import argparse
 import base64
+import os
 import statistics
 import tempfile
 import threading
@@ -20,6 +23,7 @@ from typing import Any
 from confluent_kafka import Consumer, Producer
 
 from hub.model.instant import Instant
+from hub.runtime.memory import settle
 from hub.science import healpix
 from hub.telemetry import configure
 from tests.support import kafka as brokers
@@ -30,7 +34,12 @@ from tests.support.voevents import voevent
 from tests.support.vtp_hubs import RunningHub, running_hub
 from tests.support.vtp_peers import RawPeer, wait_until
 
-PLACE = (150.0, -20.0)
+PLACES = ((150.0, -20.0), (151.3, -21.2), (148.9, -17.4), (152.2, -19.1), (147.5, -22.8))
+"""Where bursts are, degrees: one after the other, so that nothing gains from having seen a place before."""
+
+PLACE = PLACES[0]
+"""Centre of all maps, degrees; their standard deviation is 5."""
+
 T0 = Instant.from_utc_iso("2026-03-01T00:00:00Z")
 CONE_GOAL_MS, MAP_GOAL_MS = 50.0, 500.0
 """Goals for the 99th percentile, milliseconds."""
@@ -62,7 +71,7 @@ def burst(number: int) -> bytes:
         params={"Packet_Type": 61, "TrigID": 2_000_000 + number},
         time=moment.to_utc_iso()[:23],
         date=moment.plus_s(20).to_utc_iso()[:19],
-        position=(*PLACE, 0.05),
+        position=(*PLACES[number % len(PLACES)], 0.05 + 1e-5 * number),
     )
 
 
@@ -241,16 +250,54 @@ def measure(trials: int) -> list[Way]:
         return found
 
 
+def drain(number: int) -> str | None:
+    """Return how fast a hub empties a topic of cones, as one line; None without a broker."""
+    try:
+        with brokers.broker() as kafka, tempfile.TemporaryDirectory() as folder:
+            topic = kafka.create_topic(kafka.unique_topic("backlog"))
+            producer = Producer({"bootstrap.servers": kafka.bootstrap})
+            for one in range(1, number + 1):
+                producer.produce(topic, burst(one))
+            producer.flush(LONGEST_WAIT_S)
+            source = {
+                "kind": "kafka",
+                "topics": [topic],
+                "group_id": topic,
+                "trust": "trusted",
+                "bootstrap_servers": kafka.bootstrap,
+                "security": "plaintext",
+            }
+            with running_hub(Path(folder), authority="hub.example", sources={"stream": source}, destinations={}) as hub:
+
+                def stored() -> int:
+                    return sum(one.stored for one in hub.counts().values())
+
+                wait_until(lambda: stored() > 0, "the first one is stored")
+                first, begun, used = stored(), time.perf_counter(), time.process_time()
+                while stored() < number:
+                    time.sleep(0.05)
+                taken, used = time.perf_counter() - begun, time.process_time() - used
+    except KafkaMissing:
+        return None
+    rest = number - first
+    return f"{rest} cones from Kafka, taken in and correlated: {rest / taken:.0f} a second, {1e3 * used / rest:.1f} ms CPU each"
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--trials", type=int, default=100)
+    parser.add_argument("--backlog", type=int, default=1000, help="cones that wait in the topic; 0 leaves this out")
     asked = parser.parse_args()
     configure("error")
-    found = measure(asked.trials)
-    if not found:
+    settle()  # as `mmhub run` does
+    found = measure(asked.trials) if asked.trials else []
+    if asked.trials and not found:
         print("latency: no Kafka broker, not measured")
     for way in found:
         print(way.line())
+    if asked.backlog and (line := drain(asked.backlog)) is not None:
+        print(line)
+    print(f"{os.cpu_count()} processors, load average {os.getloadavg()[0]:.1f}")
 
 
 if __name__ == "__main__":
