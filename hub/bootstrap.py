@@ -27,7 +27,7 @@ from adapters.networks.simulated import SimulatedNetwork, SimulatedOptions
 from adapters.schema_registry import SchemaRegistry
 from adapters.transports.kafka.listening import Heard
 from hub.config import DestinationSection, Settings, SourceSection
-from hub.errors import ConfigError, StorageError
+from hub.errors import ConfigError, Permanent, StorageError, Transient
 from hub.model.coverage import AlertStream
 from hub.model.instant import Instant
 from hub.ports import AlertHistory, Clock, Decoder, Incident, MessageSource, PartContext, PushSource, Renderer, Sink, SkymapReader
@@ -139,18 +139,27 @@ def _schemas(settings: Settings) -> SchemaRegistry:
     folder = settings.hub.data_dir / "schemas"
     if not url:
         return SchemaRegistry(folder=folder, seconds=time.monotonic)
-    host = urlsplit(url).hostname or ""
-    client = HttpClient(
-        HttpOptions(
-            hosts=(host,),
-            ports=(443, urlsplit(url).port or 443),
-            max_bytes=MAX_SCHEMA_BYTES,
-            total_s=SCHEMA_TIMEOUT_S,
-            allow_loopback=host in ("localhost", "127.0.0.1"),
-        )
-    )
+    client = _registry_client(url)
     return SchemaRegistry(
         folder=folder, seconds=time.monotonic, url=url, fetch=lambda address: client.get(address).demand_success().body
+    )
+
+
+def _registry_client(url: str) -> HttpClient:
+    try:
+        host, port = urlsplit(url).hostname or "", urlsplit(url).port
+    except ValueError as error:
+        raise ConfigError(f"intake.schema_registry: {url} is no address of a server: {error}") from error
+    if urlsplit(url).scheme != "https" and host not in LOOPBACK_HOSTS:
+        raise ConfigError(f"intake.schema_registry: {url} should begin with https://: schemas are fetched over TLS only")
+    return HttpClient(
+        HttpOptions(
+            hosts=(host,),
+            ports=(443, port or 443),
+            max_bytes=MAX_SCHEMA_BYTES,
+            total_s=SCHEMA_TIMEOUT_S,
+            allow_loopback=host in LOOPBACK_HOSTS,
+        )
     )
 
 
@@ -189,6 +198,14 @@ class Hub:
     """The opened parts that verbs work with."""
 
     store: Store
+LOOPBACK_HOSTS = ("localhost", "127.0.0.1")
+"""Hosts that may be asked without TLS: this machine."""
+
+TRIAL_S = 10.0
+"""Longest time to try one server, seconds."""
+
+_NO_HOSTS = "fetch.hosts: maps are to be fetched, but no host is named that may be asked: name some, or set enabled = false"
+
     history: AlertHistory
     flow: Flow
     followups: FollowupService
@@ -275,7 +292,7 @@ def open_hub(
 def _map_fetching(settings: Settings, store: Store, skymaps: SkymapReader, clock: Clock) -> MapFetching:
     section = settings.fetch
     if not section.hosts:
-        raise ConfigError("fetch.hosts: maps are to be fetched, but no host is named that may be asked")
+        raise ConfigError(_NO_HOSTS)
     return MapFetching(
         store=store,
         fetcher=HttpClient(HttpOptions(hosts=section.hosts, max_bytes=section.max_bytes, total_s=section.timeout_s)),
@@ -480,6 +497,30 @@ def _context(settings: Settings, store: Store, name: str, clock: Clock | None) -
         data_dir=settings.hub.data_dir,
         clock=tells,
         report=partial(_report, store, name, tells),
+def check_fetching(settings: Settings) -> list[str]:
+    """Try each host that maps may be fetched from, and return what is wrong, in sentences; families (``*.x``) cannot be tried."""
+    section = settings.fetch
+    if not section.hosts:
+        return [_NO_HOSTS]
+    client = HttpClient(HttpOptions(hosts=section.hosts, total_s=TRIAL_S))
+    return [said for host in section.hosts if not host.startswith("*") for said in _unreachable(client, f"https://{host}/")]
+
+
+def check_registry(settings: Settings) -> list[str]:
+    """Try the schema registry that the settings name, and return what is wrong, in sentences."""
+    return _unreachable(_registry_client(settings.intake.schema_registry), settings.intake.schema_registry)
+
+
+def _unreachable(client: HttpClient, url: str) -> list[str]:
+    try:
+        client.reach(url)
+    except Transient as error:
+        return [f"{error}: are the name, the port and the firewall right?"]
+    except Permanent as error:
+        return [f"{error}: name a server on the internet that speaks https"]
+    return []
+
+
     )
 
 

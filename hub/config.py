@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 from pydantic_settings import BaseSettings, EnvSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
 from pydantic_settings.exceptions import SettingsError
 
@@ -114,12 +114,18 @@ class SkymapSection(Section):
 
 
 class FetchSection(Section):
+def _host_name(text: str) -> str:
+    if not re.fullmatch(r"(\*\.)?[A-Za-z0-9_.-]+", text):
+        raise ValueError("a host name such as gracedb.ligo.org, without scheme, port or path")
+    return text
+
+
     """Sky maps that notices name by their URL."""
 
     enabled: bool = False
     """Whether they are fetched."""
 
-    hosts: tuple[str, ...] = ()
+    hosts: tuple[Annotated[str, AfterValidator(_host_name)], ...] = ()
     """Host names that may be asked; ``*.example.org`` allows every name below."""
 
     max_bytes: int = Field(64 * 2**20, ge=1024, le=2**31)

@@ -6,6 +6,7 @@ asks for the certificate of the name. Proxies of the environment are not used, n
 """
 
 import ssl
+import sys
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -147,6 +148,16 @@ class HttpClient:
         if answer.status in _REDIRECTS:
             raise Permanent(sentence_of(f"{target} redirects what is sent to it: the new address must be configured"))
         return answer
+
+    def reach(self, url: str) -> None:
+        """Find out whether a server can be asked: by its name, at a checked address, over TLS. What it answers does not matter.
+
+        Raises
+        ------
+        Transient, Permanent
+            It cannot, with the reason.
+        """
+        self._ask("HEAD", self._target(url), {}, deadline=_Deadline(self._options.total_s), max_bytes=sys.maxsize)
 
     def _target(self, url: str) -> Target:
         options = self._options

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -32,6 +33,25 @@ class Options(BaseModel):
 def open_sink(options: Options, context: PartContext) -> "Iterator[FolderSink]":
     """Give the folder; it is made with the first message."""
     yield FolderSink(context.data_dir / options.path)
+
+
+def check(options: Options, context: PartContext) -> list[str]:
+    """Try whether the folder can be written, and return what is wrong, in sentences; nothing stays behind."""
+    return complaints(context.data_dir / options.path)
+
+
+def complaints(folder: Path) -> list[str]:
+    """Return why a folder cannot be made or written, in sentences; none where it can. Nothing stays behind."""
+    there = next(path for path in (folder, *folder.absolute().parents) if path.exists() or path.is_symlink())
+    if not there.is_dir():
+        return [f"{there} is no folder: name a folder in path."]
+    try:
+        with TemporaryDirectory(prefix=".mmhub-check-", dir=there):
+            pass
+    except OSError as error:
+        needed = f"let the hub's user write into {there}, or name another folder in path"
+        return [f"The hub cannot write into {folder}: {error.strerror}; {needed}."]
+    return []
 
 
 class FolderSink:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from adapters.transports.folder import complaints
 from hub.errors import ConfigError
 from hub.model.envelope import Envelope, Trust
 from hub.ports import Clock, Health, PartContext, Position
@@ -121,6 +122,11 @@ class FolderSource:
         target.mkdir(exist_ok=True)
         names = itertools.chain([path.name], (f"{path.name}.{number}" for number in itertools.count(1)))
         path.rename(next(free for name in names if not (free := target / name).exists()))
+
+
+def check(options: Options, context: PartContext) -> list[str]:
+    """Try whether files can be moved about in the folder, and return what is wrong, in sentences; nothing stays behind."""
+    return complaints(context.data_dir / options.path)
 
 
 @contextmanager

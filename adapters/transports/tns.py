@@ -126,6 +126,16 @@ class TnsSource:
         answer.demand_success()
         return self._read(question, answer, now)
 
+    def ask_once(self) -> int:
+        """Ask for what became public this moment, which is next to nothing, and return the status of the answer.
+
+        Raises
+        ------
+        Transient, Permanent
+            There is none.
+        """
+        return self._ask(_Search(since=self._clock())).status
+
     def acknowledge(self) -> None:
         """Do nothing: what was not stored is asked for again after a start."""
 
@@ -214,6 +224,20 @@ class _Object:
 _Question = _Table | _Search | _Object
 
 
+def check(options: Options, context: PartContext) -> list[str]:
+    """Ask TNS one small question and return what is wrong, in sentences."""
+    source = _source(options, context)
+    try:
+        status = source.ask_once()
+    except (Transient, Permanent) as error:
+        return [f"TNS cannot be asked: {error}: are base_url, the name server and the firewall right?"]
+    if status in _REFUSED:
+        return [f"TNS refuses the bot {options.bot_name} ({status}): check bot_id, bot_name and the API key."]
+    if status >= 500:
+        return [f"{options.base_url} answers {status}: TNS has a fault; try again later."]
+    return []
+
+
 @contextmanager
 def open_source(options: Options, context: PartContext) -> Iterator[TnsSource]:
     """Give a poller of TNS.
@@ -223,6 +247,10 @@ def open_source(options: Options, context: PartContext) -> Iterator[TnsSource]:
     ConfigError
         There is no API key, or the address is none.
     """
+    yield _source(options, context)
+
+
+def _source(options: Options, context: PartContext) -> TnsSource:
     where = f"sources.{context.name}"
     key = options.api_secret.get_secret_value() or _from_file(options.api_secret_file, where, context.data_dir)
     if not key:
@@ -233,7 +261,7 @@ def open_source(options: Options, context: PartContext) -> Iterator[TnsSource]:
     limits = HttpOptions(
         hosts=(host,), ca_file=Path(options.ca_file) if options.ca_file else None, allow_loopback=options.allow_loopback
     )
-    yield TnsSource(options, HttpClient(limits), key, context.clock)
+    return TnsSource(options, HttpClient(limits), key, context.clock)
 
 
 def _from_file(path: str, where: str, folder: Path) -> str:

@@ -39,7 +39,7 @@ def show(
 
 @group.command()
 def check(context: typer.Context, as_json: AsJson = False) -> None:
-    """Try everything that the settings name: folder, database, rules, each source and destination. Exit code 1 if any fails.
+    """Try everything that the settings name: folders, database, the API's address, servers, each part. Exit code 1 if any fails.
 
     Nobody's place in a stream is touched and nothing is sent.
     """
@@ -55,7 +55,8 @@ def check(context: typer.Context, as_json: AsJson = False) -> None:
             emit({"part": name, "fine": not found.faults, "says": list(found.faults) or [found.fine]})
         else:
             for sentence in found.faults or (found.fine,):
-                say(f"{name}: {sentence}")
+                for line in filter(None, map(str.strip, sentence.splitlines())):
+                    say(f"{name}: {line}")
     if any_fails:
         raise typer.Exit(EXIT_FAILED)
 

@@ -1,6 +1,7 @@
 """``mmhub serve``: the HTTP API on a database that is there."""
 
 import asyncio
+import errno
 import socket
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
@@ -58,19 +59,37 @@ def listening(api: "ApiSection", *, as_json: bool = False) -> "Iterator[socket.s
     ConfigError
         The address cannot be had.
     """
-    family = socket.AF_INET6 if ":" in api.host else socket.AF_INET
-    if "\0" in api.host:
-        raise ConfigError("api.host: an address has no NUL in it")
-    try:
-        door = socket.create_server((api.host, api.port), family=family, backlog=128)
-    except (OSError, UnicodeError) as error:
-        reason = (getattr(error, "strerror", None) or str(error)).partition(" (while")[0]
-        raise ConfigError(f"api.host and api.port: cannot listen at {api.host} port {api.port}: {reason}") from error
-    with door:
+    with bound(api) as door:
         shown = f"[{api.host}]" if ":" in api.host else api.host
         url = f"http://{shown}:{door.getsockname()[1]}/api/v1"
         emit({"url": url}) if as_json else complain(f"the API answers at {url}")
         yield door
+
+
+def bound(api: "ApiSection") -> socket.socket:
+    """Return a socket that listens where the settings say.
+
+    Raises
+    ------
+    ConfigError
+        The address cannot be had; an `OSError`, where that was the reason, is its cause.
+    """
+    family = socket.AF_INET6 if ":" in api.host else socket.AF_INET
+    if "\0" in api.host:
+        raise ConfigError("api.host: an address has no NUL in it")
+    try:
+        return socket.create_server((api.host, api.port), family=family, backlog=128)
+    except (OSError, UnicodeError) as error:
+        reason = (getattr(error, "strerror", None) or str(error)).partition(" (while")[0]
+        remedy = _REMEDIES.get(getattr(error, "errno", None) or 0, "")
+        raise ConfigError(f"api.host and api.port: cannot listen at {api.host} port {api.port}: {reason}{remedy}") from error
+
+
+_REMEDIES = {
+    errno.EADDRINUSE: ": set another port, or stop the program that has it",
+    errno.EADDRNOTAVAIL: ": set an address of this machine, such as 127.0.0.1, or 0.0.0.0 for all of them",
+    errno.EACCES: ": set a port above 1023",
+}
 
 
 def api_loop(

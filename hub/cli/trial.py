@@ -1,5 +1,8 @@
 """Trying what the settings name, part by part, each within a time: what ``mmhub config check`` prints."""
 
+import errno
+import http.client
+import json
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -7,10 +10,10 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from hub.errors import HubError
+from hub.errors import ConfigError, HubError
 
 if TYPE_CHECKING:
-    from hub.config import Settings
+    from hub.config import ApiSection, Settings
 
 TRIAL_S = 45.0
 """Longest time for one part, seconds; a connection that is refused says so sooner."""
@@ -29,11 +32,16 @@ class Found:
 
 def trials(settings: "Settings") -> Iterator[tuple[str, Found]]:
     """Yield each part with what came of it, as soon as it is known."""
-    from hub.bootstrap import check_sink, check_source
+    from hub.bootstrap import check_fetching, check_registry, check_sink, check_source
 
     yield _tried("hub.data_dir", partial(_data_dir, settings))
     yield _tried("storage", partial(_database, settings))
     yield _tried("rules", _rules)
+    yield _tried("api", partial(_api, settings))
+    if settings.intake.schema_registry:
+        yield _tried("intake.schema_registry", partial(_servers, check_registry, settings))
+    if settings.fetch.enabled:
+        yield _tried("fetch.hosts", partial(_servers, check_fetching, settings))
     for section, parts, check in (
         ("sources", settings.sources, check_source),
         ("destinations", settings.destinations, check_sink),
@@ -47,6 +55,41 @@ def trials(settings: "Settings") -> Iterator[tuple[str, Found]]:
 
 def _part(check: "Callable[[Settings, str], list[str]]", settings: "Settings", name: str) -> Found:
     return Found(fine="answers, or has nothing that could be tried", faults=tuple(check(settings, name)))
+
+
+def _servers(check: "Callable[[Settings], list[str]]", settings: "Settings") -> Found:
+    return Found(fine="every server that is named answers over TLS", faults=tuple(check(settings)))
+
+
+def _api(settings: "Settings") -> Found:
+    from hub.cli.serve import bound
+
+    api = settings.api
+    try:
+        bound(api).close()
+    except ConfigError as error:
+        if isinstance(error.__cause__, OSError) and error.__cause__.errno == errno.EADDRINUSE and _is_hub(api):
+            return Found(fine=f"a hub answers at {api.host} port {api.port} already")
+        raise
+    return Found(fine=f"{api.host} port {api.port} can be listened at")
+
+
+def _is_hub(api: "ApiSection") -> bool:
+    """Return whether a hub answers where the API would: the settings of one that runs may be tried, too."""
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(api.host, api.host)  # noqa: S104 - any address: asked is the own one
+    door = http.client.HTTPConnection(host, api.port, timeout=_ANSWER_S)
+    try:
+        door.request("GET", "/api/v1/ready")
+        said = json.loads(door.getresponse().read(_ANSWER_BYTES))
+    except (OSError, ValueError, http.client.HTTPException):
+        return False
+    finally:
+        door.close()
+    return isinstance(said, dict) and (said.get("status") == "ready" or str(said.get("type")).startswith("urn:mmhub:"))
+
+
+_ANSWER_S = 3.0
+_ANSWER_BYTES = 1 << 16
 
 
 def _data_dir(settings: "Settings") -> Found:

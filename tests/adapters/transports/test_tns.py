@@ -151,3 +151,23 @@ def test_the_key_may_stand_in_a_file_and_its_absence_is_told(server, clock, tmp_
     for wrong in ({"api_secret": ""}, {"api_secret": "", "api_secret_file": "nowhere"}):
         with pytest.raises(ConfigError, match=r"sources\.tns.*api_secret"), opened(server, clock, tmp_path, **wrong):
             pass
+
+
+def tried(server, clock, tmp_path, **more):
+    values = {"bot_id": 7, "bot_name": "my bot", "api_secret": "k3y", "allow_loopback": True}
+    values["base_url"] = f"http://127.0.0.1:{server.port}"
+    options = catalogue.source_options("tns", "sources.tns", values | more)
+    return catalogue.check(catalogue.sources()["tns"], options, part_context(tmp_path, "tns", clock=clock))
+
+
+def test_a_trial_asks_once_and_says_what_to_fix(server, clock, tmp_path):
+    server.pages["/api/get/search"] = (200, {}, b'{"data": {"reply": []}}')
+    assert tried(server, clock, tmp_path) == []
+    assert form_of(server.asked[0])["api_key"] == "k3y"
+    server.pages["/api/get/search"] = (401, {}, b"")
+    assert tried(server, clock, tmp_path) == ["TNS refuses the bot my bot (401): check bot_id, bot_name and the API key."]
+    server.pages["/api/get/search"] = (502, {}, b"")
+    assert "answers 502" in tried(server, clock, tmp_path)[0]
+    assert server.paths() == ["/api/get/search"] * 3
+    (said,) = tried(server, clock, tmp_path, base_url="http://127.0.0.1:1")
+    assert said.startswith("TNS cannot be asked: http://127.0.0.1:1/api/get/search cannot be read")

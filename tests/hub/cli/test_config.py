@@ -1,5 +1,6 @@
 import json
 import socket
+import threading
 import tomllib
 from pathlib import Path
 
@@ -7,6 +8,7 @@ import pytest
 
 from hub.cli.app import main
 from hub.config import Settings
+from tests.support.web import web
 
 
 @pytest.fixture(autouse=True)
@@ -48,6 +50,13 @@ def test_bad_setting_is_one_line_that_names_the_key(capsys: pytest.CaptureFixtur
         assert (out, err) == ("", "mmhub: api.prot (mmhub.toml) is no setting of the hub\n")
 
 
+@pytest.fixture
+def free_port(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the API have any port: the usual one may be in use on a machine where tests run."""
+    monkeypatch.setenv("MMHUB_API__PORT", "0")
+
+
+@pytest.mark.usefixtures("free_port")
 def test_check_tells_where_data_goes(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["--data-dir", "deep/folder", "config", "check"]) == 0
     assert str(Path("deep/folder").resolve()) in capsys.readouterr().out
@@ -60,6 +69,7 @@ def test_check_refuses_a_folder_that_cannot_be_written(capsys: pytest.CaptureFix
     assert capsys.readouterr().out.startswith("hub.data_dir: the hub cannot write into file/inside")
 
 
+@pytest.mark.usefixtures("free_port")
 def test_check_tries_each_part_and_says_what_to_fix(capsys: pytest.CaptureFixture[str]) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))  # bound and not listening: whoever connects is refused
@@ -76,7 +86,7 @@ def test_check_tries_each_part_and_says_what_to_fix(capsys: pytest.CaptureFixtur
     assert f"127.0.0.1:{port}" in said["sources.away"]["says"][0]
     assert said["sources.off"]["says"] == ["is switched off (enabled = false)"]
     assert set(said) == {
-        *("hub.data_dir", "storage", "rules", "sources.kafka", "sources.away", "sources.off", "destinations.voevents")
+        *("hub.data_dir", "storage", "rules", "api", "sources.kafka", "sources.away", "sources.off", "destinations.voevents")
     }
 
 
@@ -95,6 +105,74 @@ def test_each_fault_has_a_line_that_names_its_part_once(capsys: pytest.CaptureFi
 
 def test_init_writes_a_file_that_changes_nothing_and_lists_everything(capsys: pytest.CaptureFixture[str]) -> None:
     before = shown(capsys)
+def checked(capsys: pytest.CaptureFixture[str], settings: str) -> tuple[int, dict[str, list[str]]]:
+    """Return the exit code of a check, and what it says of each part that is not fine."""
+    Path("mmhub.toml").write_text(settings)
+    code = main(["config", "check", "--json"])
+    said = map(json.loads, capsys.readouterr().out.splitlines())
+    return code, {one["part"]: one["says"] for one in said if not one["fine"]}
+
+
+@pytest.mark.usefixtures("free_port")
+@pytest.mark.parametrize(
+    ("settings", "part", "sentence"),
+    [
+        ("[fetch]\nenabled = true\n", "fetch.hosts", "no host is named that may be asked: name some"),
+        ("[fetch]\nenabled = true\nhosts = ['localhost']\n", "fetch.hosts", "not of the public internet: name a server"),
+        ("[intake]\nschema_registry = 'http://r.example.org'\n", "intake.schema_registry", "should begin with https://"),
+        ("[intake]\nschema_registry = 'https://r:x'\n", "intake.schema_registry", "is no address of a server"),
+        ("[api]\nhost = '192.0.2.1'\n", "api", "set an address of this machine"),
+        ("[sources.f]\nkind = 'folder'\npath = '{here}/file'\n", "sources.f", "/file is no folder: name a folder in path"),
+        ("[sources.f]\nkind = 'folder'\npath = '/proc/none/in'\n", "sources.f", "write into /proc, or name another"),
+        ("[destinations.f]\nkind = 'folder'\npath = '/proc/none'\n", "destinations.f", "write into /proc, or name another"),
+        ("[destinations.f]\nkind = 'folder'\npath = '{here}/file/x'\n", "destinations.f", "/file is no folder"),
+    ],
+)
+def test_check_finds_what_run_would_stumble_over(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, settings: str, part: str, sentence: str
+) -> None:
+    Path("file").touch()
+    code, faults = checked(capsys, settings.format(here=tmp_path))
+    assert code == 1
+    ((found,),) = [faults.pop(part)]
+    assert sentence in found
+    assert "\n" not in found
+    assert faults == {}
+
+
+def test_check_leaves_no_folder_behind(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MMHUB_API__PORT", "0")
+    code, faults = checked(capsys, "[sources.f]\nkind = 'folder'\npath = 'deep/in'\n")
+    assert (code, faults) == (0, {})
+    assert list(Path("mmhub-data").iterdir()) == []
+
+
+def hang_up(door: socket.socket) -> None:
+    door.accept()[0].close()
+
+
+def test_check_refuses_a_port_that_another_program_has(capsys: pytest.CaptureFixture[str]) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        threading.Thread(target=hang_up, args=[taken], daemon=True).start()
+        code, faults = checked(capsys, f"[api]\nport = {taken.getsockname()[1]}\n")
+    assert code == 1
+    assert "set another port, or stop the program that has it" in faults["api"][0]
+
+
+def test_check_is_content_with_the_hub_that_has_the_port(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    with web(tmp_path) as server:
+        server.pages["/api/v1/ready"] = (200, {}, b'{"status": "ready"}')
+        assert checked(capsys, f"[api]\nport = {server.port}\n") == (0, {})
+
+
+def test_hosts_are_names_and_no_addresses_of_pages(capsys: pytest.CaptureFixture[str]) -> None:
+    Path("mmhub.toml").write_text("[fetch]\nenabled = true\nhosts = ['https://gracedb.ligo.org/']\n")
+    assert main(["config", "check"]) == 1
+    said = capsys.readouterr().err
+    assert "fetch.hosts" in said
+    assert "without scheme, port or path" in said
+
+
     assert main(["init"]) == 0
     assert "mmhub.toml" in capsys.readouterr().out
     written = Path("mmhub.toml").read_text()

@@ -50,4 +50,7 @@ def test_taken_port_is_one_sentence(folder: Path, capsys: pytest.CaptureFixture[
         port = taken.getsockname()[1]
         assert main(["--data-dir", str(folder), "serve", "--port", str(port)]) == 1
     err = capsys.readouterr().err
-    assert err == f"mmhub: api.host and api.port: cannot listen at 127.0.0.1 port {port}: Address already in use\n"
+    assert (
+        err
+        == f"mmhub: api.host and api.port: cannot listen at 127.0.0.1 port {port}: Address already in use: set another port, or stop the program that has it\n"
+    )
