@@ -5,6 +5,7 @@ An unknown key or ``MMHUB_SECTION__KEY`` variable is refused by name, so that a 
 
 import json
 import os
+import re
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
