@@ -317,7 +317,10 @@ def _read(path: Path) -> _Layer:
     for key, (value, _) in layer.items():
         if isinstance(value, str) and (redacted_url(value) != value or (value and _is_secret(key))):
             variable = ENV_PREFIX + key.upper().replace(".", "__").replace("-", "_")
-            raise ConfigError(f"{key} in {path} holds a password, which belongs into the environment: set {variable} instead")
+            or_file = f", or name a file that holds it in {key}_file" if key.startswith(PARTS) and _is_secret(key) else ""
+            raise ConfigError(
+                f"{key} in {path} holds a password, which belongs into the environment: set {variable} instead{or_file}"
+            )
     return layer
 
 

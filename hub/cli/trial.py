@@ -137,7 +137,7 @@ def _tried(name: str, work: Callable[[], Found]) -> tuple[str, Found]:
         try:
             results.append(work())
         except HubError as error:
-            results.append(Found(fine="", faults=(str(error).removeprefix(f"{name}: "),)))
+            results.append(Found(fine="", faults=(str(error).removeprefix(name).lstrip(":. "),)))
         except Exception as error:  # noqa: BLE001 - one part that breaks must not hide how the others are
             results.append(Found(fine="", faults=(f"its trial broke: {type(error).__name__}: {error}",)))
 

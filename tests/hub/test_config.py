@@ -91,7 +91,11 @@ def test_environment_wins_over_files_and_the_command_line_over_both(monkeypatch:
         ("[followup]\nnetwork = 'lco'\n", r"followup\.network .*'simulated'"),
         ("[hub]\nauthority = 'ivo://x'\n", r"hub\.authority"),
         ("[api\n", r"mmhub\.toml is not valid TOML"),
-        ("[storage]\nurl = 'postgresql://me:geheim@host/db'\n", "storage.url .* set MMHUB_STORAGE__URL instead"),
+        ("[storage]\nurl = 'postgresql://me:geheim@host/db'\n", "storage.url .* set MMHUB_STORAGE__URL instead$"),
+        (
+            "[sources.my-gcn]\nkind = 'gcn-kafka'\nclient_secret = 'geheim'\n",
+            r"set MMHUB_SOURCES__MY_GCN__CLIENT_SECRET instead, or name a file .* sources\.my-gcn\.client_secret_file$",
+        ),
     ],
 )
 def test_bad_file_is_refused_with_a_sentence_that_names_the_key(text: str, sentence: str) -> None:

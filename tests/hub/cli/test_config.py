@@ -95,16 +95,16 @@ def test_each_fault_has_a_line_that_names_its_part_once(capsys: pytest.CaptureFi
         Path("mmhub.toml").write_text(
             "[sources.gcn]\nkind = 'gcn-kafka'\ntopics = ['t']\ngroup_id = 'g'\nclient_id = 'me'\n"
             f"[sources.authors]\nkind = 'vtp-receiver'\nport = {taken.getsockname()[1]}\n"
+            "[sources.nameless]\nkind = 'kafka'\ntopics = ['t']\nbootstrap_servers = '127.0.0.1:9'\nsecurity = 'plaintext'\n"
         )
         assert main(["config", "check"]) == 1
     said = capsys.readouterr().out.splitlines()
     (gcn,) = [line for line in said if "gcn" in line]
     assert gcn.startswith("sources.gcn: the client secret is missing: set MMHUB_SOURCES__GCN__CLIENT_SECRET")
+    assert next(line for line in said if "nameless" in line).startswith("sources.nameless: group_id is empty")
     assert len([line for line in said if line.startswith("sources.authors: ")]) == 2  # nobody is allowed, and the port is taken
 
 
-def test_init_writes_a_file_that_changes_nothing_and_lists_everything(capsys: pytest.CaptureFixture[str]) -> None:
-    before = shown(capsys)
 def checked(capsys: pytest.CaptureFixture[str], settings: str) -> tuple[int, dict[str, list[str]]]:
     """Return the exit code of a check, and what it says of each part that is not fine."""
     Path("mmhub.toml").write_text(settings)
@@ -173,6 +173,8 @@ def test_hosts_are_names_and_no_addresses_of_pages(capsys: pytest.CaptureFixture
     assert "without scheme, port or path" in said
 
 
+def test_init_writes_a_file_that_changes_nothing_and_lists_everything(capsys: pytest.CaptureFixture[str]) -> None:
+    before = shown(capsys)
     assert main(["init"]) == 0
     assert "mmhub.toml" in capsys.readouterr().out
     written = Path("mmhub.toml").read_text()
