@@ -42,6 +42,7 @@ from hub.services.dispatch import Dispatch
 from hub.services.flow import Flow
 from hub.services.followup import FollowupService
 from hub.services.followup_policy import FollowupSettings, RequestPolicy
+from hub.services.held import HeldAlerts
 from hub.services.intake import Intake, IntakeSettings
 from hub.services.map_fetch import MapFetching, MapFetchSettings, MapWishes
 from hub.services.maps import MapCache
@@ -90,7 +91,7 @@ def open_database(settings: Settings) -> Iterator[Store]:
         store.close()
 
 
-def open_decoder(settings: Settings, streams: Iterable[str] = ()) -> Decoder:
+def open_decoder(settings: Settings, streams: Iterable[str] = (), schemas: SchemaRegistry | None = None) -> Decoder:
     """Return what reads every wire format; it holds nothing that needs closing.
 
     Parameters
@@ -99,13 +100,15 @@ def open_decoder(settings: Settings, streams: Iterable[str] = ()) -> Decoder:
         All of them.
     streams
         Stream maps that it must have besides those that sources name.
+    schemas
+        Who knows Avro schemas; one of its own where not given.
 
     Raises
     ------
     ConfigError
         A stream map is wrong, or a source names one that there is not.
     """
-    return WireDecoder(Streams(maps=stream_maps(settings, streams), schemas=_schemas(settings).schema))
+    return WireDecoder(Streams(maps=stream_maps(settings, streams), schemas=(schemas or _schemas(settings)).schema))
 
 
 def stream_maps(settings: Settings, also: Iterable[str] = ()) -> dict[str, StreamMap]:
@@ -184,7 +187,7 @@ RENDERERS: Mapping[str, Callable[[], Renderer]] = {
 """How announcements can be written, by the word of the settings."""
 
 SCHEMA_TIMEOUT_S = 10.0
-"""Longest time for one schema, seconds: alerts wait for it."""
+"""Longest time for one schema, seconds."""
 
 MAX_SCHEMA_BYTES = 2 << 20
 """Longest answer of a schema registry, bytes."""
@@ -210,6 +213,9 @@ _NO_HOSTS = "fetch.hosts: maps are to be fetched, but no host is named that may 
     flow: Flow
     followups: FollowupService
     maps: MapCache
+    held: HeldAlerts
+    """Fetches the schemas that alerts wait for."""
+
     map_fetching: MapFetching | None
     """Fetches the maps that notices name; None where the settings do not allow it."""
 
@@ -248,6 +254,7 @@ def open_hub(
     rules = load_rules(read_text("conf/coincidence.toml"))
     followups = _followups(settings, store, tells, seed)
     routes = routes_of(settings)
+    schemas = _schemas(settings)
     with ExitStack() as stack:
         reader = skymaps if skymaps is not None else stack.enter_context(open_skymap_reader(settings))
         if sinks is None:
@@ -255,7 +262,7 @@ def open_hub(
             sinks = {name: stack.enter_context(open_sink(settings, store, name, clock=tells)) for name in folders}
         intake = Intake(
             store=store,
-            decoder=open_decoder(settings),
+            decoder=open_decoder(settings, schemas=schemas),
             skymaps=reader,
             history=history,
             clock=tells,
@@ -285,6 +292,7 @@ def open_hub(
             flow=flow,
             followups=followups,
             maps=maps,
+            held=HeldAlerts(store=store, flow=flow, schemas=schemas),
             map_fetching=_map_fetching(settings, store, reader, tells) if settings.fetch.enabled else None,
         )
 

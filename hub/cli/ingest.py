@@ -59,6 +59,7 @@ def ingest(
                 if as_json:
                     emit({"path": envelope.position, "state": outcome.state.value, **_outcome(outcome)})
             progress.advance(len(batch))
+        hub.held.finish()
         _settle(hub)
         with store.reading() as session:
             books = counts(session)

@@ -45,6 +45,9 @@ MAPS_PAUSE_S = 5.0
 SCHEMAS_PAUSE_S = 5.0
 """Time between two looks for alerts that wait for their schema, seconds."""
 
+SCHEMAS_PAUSE_S = 5.0
+"""Time between two looks for alerts that wait for their schema, seconds."""
+
 FOLLOWUP_PAUSE_S = 1.0
 """Time between two looks at the follow-up requests, seconds."""
 
@@ -169,6 +172,8 @@ def _add_worker(crew: _Crew, settings: "Settings", hub: "Hub", *, alone: bool) -
     sources = {name.removeprefix(SOURCE): health for name, health in crew.healths.items() if name.startswith(SOURCE)}
     watch = Watch(hub.store, now, echoes=echoes, healths=sources)
     crew.add("watch", watch.body, watch.health, is_background=True)
+    schemas = Chore("schemas", hub.held.step, pause_s=SCHEMAS_PAUSE_S)
+    crew.add("schemas", schemas.body, hub.held.health, is_background=True)
     schemas = Chore("schemas", hub.held.step, pause_s=SCHEMAS_PAUSE_S)
     crew.add("schemas", schemas.body, hub.held.health, is_background=True)
     if hub.map_fetching is not None:

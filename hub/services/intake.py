@@ -47,6 +47,9 @@ Wishes = Callable[[Session, str, Sequence[StoredNotice]], None]
 _FRAMED = b"\x00"
 """First byte of a packet in Confluent framing."""
 
+_FRAME_BYTES = 5
+"""Length of that framing: the zero, then the number of the schema, big-endian."""
+
 _MOCK_ID = re.compile(r"(MS|TS)\d{6}[a-z]+|M\d+")
 """Event ids that only mock events have: LVK's ``MS230518a`` and ``TS...``, trigger numbers with an M before them."""
 
@@ -277,6 +280,8 @@ class Intake:
         wire_format: str | None,
         kind: LetterKind = LetterKind.REFUSED,
     ) -> bool:
+        if kind is LetterKind.HELD and wire_format is None:
+            wire_format = deadletters.of_schema(int.from_bytes(envelope.payload[1:_FRAME_BYTES], "big"))
         log.warning("message refused", source=envelope.source, digest=envelope.digest, kind=kind.value, reason=reason)
         return deadletters.add(
             session, envelope, reason=reason, format=wire_format, adapter_version=VERSION, at=self._clock(), kind=kind

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
-from sqlalchemy import delete, select
+from sqlalchemy import delete, func, select
 from sqlalchemy.orm import Session
 from sqlmodel import col
 
@@ -16,6 +16,14 @@ from hub.storage.writing import insert, storable, table
 
 PREFIX_LENGTH = 8
 """Fewest digits of a digest that name a dead letter."""
+
+
+_OF_SCHEMA = "schema-"
+
+
+def of_schema(schema_id: int) -> str:
+    """Return the format of a held letter: the number of the schema that it waits for."""
+    return f"{_OF_SCHEMA}{schema_id}"
 
 
 class LetterKind(StrEnum):
@@ -98,6 +106,21 @@ def get(session: Session, digest: str) -> DeadLetter | None:
     statement = select(DeadLetterRow).where(col(DeadLetterRow.digest).startswith(digest, autoescape=True)).limit(2)
     rows = session.scalars(statement.execution_options(populate_existing=True)).all()
     return _letter(rows[0]) if len(rows) == 1 else None
+
+
+def held_schemas(session: Session, limit: int = 1000) -> list[int]:
+    """Return the numbers of the schemas that held letters wait for, that of the most letters first."""
+    is_held = (col(DeadLetterRow.kind) == LetterKind.HELD.value, col(DeadLetterRow.format).startswith(_OF_SCHEMA))
+    statement = select(col(DeadLetterRow.format)).where(*is_held).group_by(col(DeadLetterRow.format))
+    formats = session.scalars(statement.order_by(func.count().desc(), col(DeadLetterRow.format)).limit(limit))
+    return [int(str(one).removeprefix(_OF_SCHEMA)) for one in formats]
+
+
+def held_of(session: Session, schema_id: int, *, after: str = "", limit: int) -> list[str]:
+    """Return the digests of held letters that wait for a schema, ascending, from the first behind ``after`` on."""
+    digest = col(DeadLetterRow.digest)
+    is_held = (col(DeadLetterRow.kind) == LetterKind.HELD.value, col(DeadLetterRow.format) == of_schema(schema_id))
+    return list(session.scalars(select(digest).where(*is_held, digest > after).order_by(digest).limit(limit)))
 
 
 def remove(session: Session, digest: str) -> bool:
