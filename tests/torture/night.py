@@ -38,7 +38,7 @@ class Size:
 SMALL = Size(kafka_notices=200, vtp_notices=60, alerts=400, life_s=0.6)
 """For every run of the tests."""
 
-MEDIUM = Size(kafka_notices=2_000, vtp_notices=500, alerts=2_000, life_s=2.0)
+MEDIUM = Size(kafka_notices=1_000, vtp_notices=250, alerts=1_000, life_s=2.0)
 """For PostgreSQL."""
 
 LARGE = Size(kafka_notices=20_000, vtp_notices=5_000, alerts=20_000, life_s=10.0)

@@ -16,6 +16,7 @@ from typing import Any
 STEPS = (
     "starting",
     "waiting",
+    "taking in",
     "handing in",
     "receiving",
     "decoding",
@@ -27,8 +28,8 @@ STEPS = (
     "acknowledging",
     "answering",
 )
-"""What a hub that takes in may be doing, several at once as it has several sources: ``handing in`` is a VOEvent's way from the
-socket into the database, ``placing`` the writing of a Kafka partition's place, ``acknowledging`` the commit of offsets,
+"""What a hub that takes in may be doing, several at once as it has several sources: ``taking in`` is the way of what Kafka
+brought into the database, ``handing in`` that of a VOEvent from its socket, ``placing`` the writing of a Kafka partition's place, ``acknowledging`` the commit of offsets,
 ``answering`` the ack of VTP."""
 
 NOT_FOR_INGEST = ("astroplan", "ligo.skymap")
@@ -133,6 +134,12 @@ def main() -> None:
         (positions, "advance", "placing"),
     ):
         setattr(owner, name, notes.during(step, getattr(owner, name)))
+    take, take_from_kafka = SourceLoop._take, notes.during("taking in", SourceLoop._take)
+
+    def take_from_anywhere(loop: Any, envelopes: Any) -> Any:
+        return (take_from_kafka if isinstance(loop._source, KafkaSource) else take)(loop, envelopes)
+
+    SourceLoop._take = take_from_anywhere  # type: ignore[method-assign]
     SourceLoop._accept = notes.during_async("handing in", SourceLoop._accept)  # type: ignore[method-assign]
     Link.send = notes.during_async("answering", Link.send)  # type: ignore[method-assign]
     if is_careless:
