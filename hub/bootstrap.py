@@ -320,6 +320,7 @@ def routes_of(settings: Settings) -> tuple[Route, ...]:
             subjects=frozenset(one.subjects),
             relay=one.relay,
             relay_roles=frozenset(one.relay_roles),
+            relay_untrusted=one.relay_untrusted,
             echo_within_s=one.echo_within_s,
         )
         for name, one in enabled_destinations(settings).items()

@@ -187,10 +187,13 @@ class DestinationSection(PartSection):
     """Which announcements go there."""
 
     relay: bool = False
-    """Whether every VOEvent that comes in goes there too, byte for byte."""
+    """Whether the VOEvents that come in go there too, byte for byte."""
 
     relay_roles: tuple[Literal["observation", "prediction", "utility", "test"], ...] = ("observation", "prediction", "utility")
     """Roles of the VOEvents that are relayed."""
+
+    relay_untrusted: bool = False
+    """Whether VOEvents that only untrusted sources brought are relayed as well."""
 
     echo_within_s: float | None = Field(None, gt=0, le=3600)
     """A message that has not come back after so long is an alarm, seconds; None where nobody listens."""

@@ -49,9 +49,9 @@ def returned(session: Session, *, ivorn: str, payload: bytes, destination: str |
     """
     wanted = None if destination is None else [destination]
     sent = outbox.destinations_of(session, ivorn, wanted)
-    names = tuple(entry.outgoing.destination for entry in sent if entry.outgoing.payload == payload)
-    outbox.mark_echoed(session, ivorn, names, at)
-    return names
+    same = [entry for entry in sent if entry.outgoing.payload == payload]
+    outbox.mark_echoed(session, same, at)
+    return tuple(entry.outgoing.destination for entry in same)
 
 
 def missing(session: Session, watched: Mapping[str, float], now: Instant) -> list[MissingEcho]:

@@ -21,6 +21,7 @@ from hub.model.alert import AlertBatch, ObjectStatement
 from hub.model.envelope import Envelope, Trust
 from hub.model.event import StoredNotice, assemble
 from hub.model.instant import Instant
+from hub.model.ivorn import is_under
 from hub.model.notice import Notice, Role
 from hub.model.outgoing import HUB_FRAME
 from hub.model.sky import Localization
@@ -134,7 +135,7 @@ class Intake:
         self._skymaps = skymaps
         self._history = history
         self._clock = clock
-        self._own = f"ivo://{settings.authority}/"
+        self._authority = settings.authority
         self._echo_of = settings.echo_of
         self._relay = relay
         self._wishes = wishes
@@ -194,7 +195,7 @@ class Intake:
                     return self._notice(envelope, notice, run)
                 case DecodedAlerts():
                     return self._container(envelope, run)
-                case DecodedContext(kind="hub-message", summary={"ivorn": str(ivorn)}) if ivorn.startswith(self._own):
+                case DecodedContext(kind="hub-message", summary={"ivorn": str(ivorn)}) if is_under(ivorn, self._authority):
                     return self._echo(envelope, ivorn)
                 case DecodedContext() as context:
                     return self._context(envelope, context)
@@ -215,13 +216,16 @@ class Intake:
             if ivorn is not None:
                 self._returned(session, envelope, ivorn)
             if envelope.trust is Trust.TRUSTED:
-                self._trust(session, envelope.digest, run)
+                self._trust(session, envelope, run)
                 circulars.trust(session, envelope.digest)
             envelopes.finish(session, envelope.digest, envelope.source, MessageState.DUPLICATE)
         return Outcome(state=MessageState.DUPLICATE, kind="known", reason="the same bytes are stored already")
 
-    def _trust(self, session: Session, digest: str, run: "_Run") -> None:
-        for event_id in notices.trust(session, digest):
+    def _trust(self, session: Session, envelope: Envelope, run: "_Run") -> None:
+        """Believe notices that only untrusted sources had brought, and relay what was not relayed for that reason."""
+        for stored in notices.untrusted(session, envelope.digest):
+            self._pass_on(session, envelope, stored.notice, event_id_of(stored.notice))
+        for event_id in notices.trust(session, envelope.digest):
             self._event_changed(session, event_id, run)
 
     def _context(self, envelope: Envelope, context: DecodedContext) -> Outcome:
@@ -291,7 +295,7 @@ class Intake:
 
     def _notice(self, envelope: Envelope, notice: Notice, run: "_Run") -> Outcome:
         """Store a notice with its event, its map, its outcome and the job that follows from it, in one transaction."""
-        if notice.ivorn is not None and notice.ivorn.startswith(self._own):
+        if notice.ivorn is not None and is_under(notice.ivorn, self._authority):
             return self._echo(envelope, notice.ivorn)
         localization, remarks = self._localize(notice)
         event_id = event_id_of(notice)
@@ -313,7 +317,7 @@ class Intake:
                     self._event_changed(session, event_id, run)
                 self._pass_on(session, envelope, notice, event_id)
             elif stored.is_trusted:
-                self._trust(session, envelope.digest, run)
+                self._trust(session, envelope, run)
             if notice.ivorn is not None and envelope.source in self._echo_of:
                 self._returned(session, envelope, notice.ivorn)
             state = MessageState.DUPLICATE if addition is Addition.DUPLICATE else MessageState.STORED

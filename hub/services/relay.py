@@ -1,19 +1,23 @@
 """Other authors' VOEvents, passed on byte for byte to the destinations that want them.
 
-The outbox holds each ivorn once for each destination, which is what keeps two hubs that listen to each other from ever sending
-the same event in circles: what comes back is known.
+The outbox holds each ivorn, compared without case, once for each destination, which is what keeps two hubs that listen to each
+other from ever sending the same event in circles: what comes back is known. There is one exception, so that nobody can keep a
+message from its readers by using its name first: what a trusted source brings goes out although other bytes went out under its
+name, if no trusted source had brought those. So a name goes out twice at most, however others change its bytes on the way.
 """
 
 from collections.abc import Sequence
 
 from sqlalchemy.orm import Session
 
-from hub.model.envelope import Envelope
+from hub.model.envelope import Envelope, Trust
 from hub.model.instant import Instant
+from hub.model.ivorn import ivorn_key
 from hub.model.notice import Notice
 from hub.model.outgoing import Outgoing, Subject
 from hub.services.routes import Route
-from hub.storage import outbox
+from hub.storage import notices, outbox
+from hub.storage.writing import hold
 
 MEDIA_TYPE = "application/xml"
 """Of every VOEvent."""
@@ -50,11 +54,20 @@ class Relay:
         Returns
         -------
         tuple of str
-            The destinations that had not got this ivorn before.
+            The destinations that it goes to now.
         """
         if notice.ivorn is None or not notice.format.startswith(_FORMATS):
             return ()
-        wanted = [route for route in self._routes if notice.role in route.relay_roles and route.destination != came_from]
+        is_trusted = envelope.trust is Trust.TRUSTED
+        candidates = [
+            route
+            for route in self._routes
+            if notice.role in route.relay_roles and route.destination != came_from and (is_trusted or route.relay_untrusted)
+        ]
+        if not candidates:
+            return ()
+        hold(session, f"relay {ivorn_key(notice.ivorn)}")
+        wanted = [route for route in candidates if _may_go(session, envelope, notice.ivorn, route.destination)]
         messages = [
             Outgoing(
                 ivorn=notice.ivorn,
@@ -70,3 +83,13 @@ class Relay:
             for route in wanted
         ]
         return tuple(message.destination for message in messages if outbox.put(session, message))
+
+
+def _may_go(session: Session, envelope: Envelope, ivorn: str, destination: str) -> bool:
+    """Return whether a message may go to a destination after what went there under its name."""
+    gone = outbox.contents(session, ivorn, destination)
+    if not gone:
+        return True
+    if envelope.trust is not Trust.TRUSTED or envelope.digest in gone or "" in gone:
+        return False
+    return not notices.is_any_trusted(session, gone)

@@ -29,5 +29,8 @@ class Route:
     relay_roles: frozenset[str] = frozenset({Role.OBSERVATION, Role.PREDICTION, Role.UTILITY})
     """Roles of the VOEvents that are relayed, `Role` values."""
 
+    relay_untrusted: bool = False
+    """Whether what only untrusted sources brought is relayed as well."""
+
     echo_within_s: float | None = None
     """A message that has not come back after so long is an alarm, seconds; None where nobody listens."""

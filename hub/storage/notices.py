@@ -1,7 +1,7 @@
 """Notices: the natural key is identity and content, so the order of arrival leaves no trace."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 from sqlmodel import col
 
 from hub.model.event import StoredNotice
+from hub.model.ivorn import ivorn_key
 from hub.storage import map_fetches
 from hub.storage.jsonable import dump, load
 from hub.storage.tables import NoticeRow
@@ -41,11 +42,12 @@ def add(session: Session, stored: StoredNotice, event_id: str | None) -> Additio
     if event_id is not None:
         hold(session, f"event {event_id}")
     notice = stored.notice
-    known = select(col(NoticeRow.notice_id)).where(col(NoticeRow.identity) == notice.identity).limit(1)
+    identity = notice.identity if notice.ivorn is None else ivorn_key(notice.identity)
+    known = select(col(NoticeRow.notice_id)).where(col(NoticeRow.identity) == identity).limit(1)
     is_known = session.execute(known).first() is not None
     values = {
         "notice_id": stored.notice_id,
-        "identity": notice.identity,
+        "identity": identity,
         "ivorn": notice.ivorn,
         "event_id": event_id,
         "digest": stored.digest,
@@ -67,6 +69,18 @@ def trust(session: Session, digest: str) -> list[str]:
         place = col(NoticeRow.notice_id) == row.notice_id
         session.execute(update(NoticeRow).where(place).values(is_trusted=True, document=document))
     return sorted({row.event_id for row in rows if row.event_id is not None})
+
+
+def untrusted(session: Session, digest: str) -> list[StoredNotice]:
+    """Return the notices with these bytes that no trusted source has brought yet."""
+    place = (col(NoticeRow.digest) == digest, col(NoticeRow.is_trusted).is_(False))
+    return [load(StoredNotice, document) for document in session.scalars(select(col(NoticeRow.document)).where(*place))]
+
+
+def is_any_trusted(session: Session, digests: Collection[str]) -> bool:
+    """Return whether a trusted source brought one of some bytes."""
+    place = (col(NoticeRow.digest).in_(digests), col(NoticeRow.is_trusted).is_(True))
+    return session.execute(select(col(NoticeRow.notice_id)).where(*place).limit(1)).first() is not None
 
 
 def get(session: Session, notice_id: str) -> StoredNotice | None:

@@ -1,5 +1,10 @@
-"""Messages on their way out: written with their cause, sent from here until they are sent or given up."""
+"""Messages on their way out: written with their cause, sent from here until they are sent or given up.
 
+The hub's own messages go once to each destination by their ivorn, compared without case. Those of others go once by ivorn and
+content: who else may use the name of another's message is not ours to say, and `hub.services.relay` decides what goes.
+"""
+
+import hashlib
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -10,8 +15,9 @@ from sqlalchemy.orm import Session, defer
 from sqlmodel import col
 
 from hub.model.instant import Instant
+from hub.model.ivorn import ivorn_key
 from hub.model.notice import Citation, Role
-from hub.model.outgoing import Outgoing
+from hub.model.outgoing import Outgoing, Subject
 from hub.storage.jsonable import dump, load
 from hub.storage.paging import Order, after, ordering
 from hub.storage.tables import OutboxRow
@@ -73,9 +79,11 @@ _ORDER: Order = ((col(OutboxRow.sequence), True),)
 
 
 def put(session: Session, outgoing: Outgoing) -> bool:
-    """Write a message unless the same ivorn to the same destination is there; return whether it was new."""
+    """Write a message unless it is there for the same destination; return whether it was new."""
     values = {
         "ivorn": outgoing.ivorn,
+        "ivorn_key": ivorn_key(outgoing.ivorn),
+        "content": _content(outgoing),
         "destination": outgoing.destination,
         "subject": outgoing.subject,
         "key": outgoing.key,
@@ -91,7 +99,7 @@ def put(session: Session, outgoing: Outgoing) -> bool:
         "echoed_tai_us": None,
         "error": "",
     }
-    return insert_new(session, OutboxRow, values, key=["ivorn", "destination"])
+    return insert_new(session, OutboxRow, values, key=["ivorn_key", "destination", "content"])
 
 
 def due(session: Session, destination: str, now: Instant, limit: int) -> list[OutboxEntry]:
@@ -124,9 +132,9 @@ def mark_failed(session: Session, outgoing: Outgoing, error: str, *, retry_at: I
     _change(session, outgoing, **changes)
 
 
-def mark_echoed(session: Session, ivorn: str, destinations: Sequence[str], at: Instant) -> None:
-    """Record that a message came back from some destinations; the first time counts."""
-    place = (col(OutboxRow.ivorn) == ivorn, col(OutboxRow.destination).in_(destinations), col(OutboxRow.echoed_tai_us).is_(None))
+def mark_echoed(session: Session, entries: Sequence[OutboxEntry], at: Instant) -> None:
+    """Record that messages came back; the first time counts."""
+    place = (col(OutboxRow.sequence).in_([entry.sequence for entry in entries]), col(OutboxRow.echoed_tai_us).is_(None))
     session.execute(update(OutboxRow).where(*place).values(echoed_tai_us=at.tai_us).execution_options(synchronize_session=False))
 
 
@@ -187,24 +195,31 @@ def drop(session: Session, sequences: Sequence[int]) -> int:
 
 def destinations_of(session: Session, ivorn: str, destinations: Collection[str] | None = None) -> list[OutboxEntry]:
     """Return a message as it went to each destination, or to some, payloads included."""
-    statement = select(OutboxRow).where(col(OutboxRow.ivorn) == ivorn).order_by(col(OutboxRow.sequence))
+    statement = select(OutboxRow).where(col(OutboxRow.ivorn_key) == ivorn_key(ivorn)).order_by(col(OutboxRow.sequence))
     if destinations is not None:
         statement = statement.where(col(OutboxRow.destination).in_(destinations))
     return [_entry(row) for row in session.scalars(statement.execution_options(populate_existing=True))]
 
 
+def contents(session: Session, ivorn: str, destination: str) -> list[str]:
+    """Return the digests of what was ever written for a destination under an ivorn; empty text stands for the hub's own."""
+    place = (col(OutboxRow.ivorn_key) == ivorn_key(ivorn), col(OutboxRow.destination) == destination)
+    return list(session.scalars(select(col(OutboxRow.content)).where(*place).order_by(col(OutboxRow.sequence))))
+
+
 def destinations_told(session: Session, ivorns: Sequence[str]) -> frozenset[str]:
     """Return the destinations for which one of these messages was ever written."""
     found: set[str] = set()
-    for start in range(0, len(ivorns), CHUNK):
-        statement = select(col(OutboxRow.destination)).where(col(OutboxRow.ivorn).in_(ivorns[start : start + CHUNK]))
+    keys = [ivorn_key(ivorn) for ivorn in ivorns]
+    for start in range(0, len(keys), CHUNK):
+        statement = select(col(OutboxRow.destination)).where(col(OutboxRow.ivorn_key).in_(keys[start : start + CHUNK]))
         found |= set(session.scalars(statement.distinct()))
     return frozenset(found)
 
 
 def get(session: Session, ivorn: str, destination: str | None = None) -> OutboxEntry | None:
-    """Return a message by its ivorn; of several destinations the one written first."""
-    statement = select(OutboxRow).where(col(OutboxRow.ivorn) == ivorn).order_by(col(OutboxRow.sequence)).limit(1)
+    """Return a message by its ivorn in whatever case; of several destinations the one written first."""
+    statement = select(OutboxRow).where(col(OutboxRow.ivorn_key) == ivorn_key(ivorn)).order_by(col(OutboxRow.sequence)).limit(1)
     if destination is not None:
         statement = statement.where(col(OutboxRow.destination) == destination)
     row = session.scalars(statement.execution_options(populate_existing=True)).first()
@@ -241,8 +256,16 @@ def search(
 
 
 def _change(session: Session, outgoing: Outgoing, **changes: object) -> None:
-    place = (col(OutboxRow.ivorn) == outgoing.ivorn, col(OutboxRow.destination) == outgoing.destination)
+    place = (
+        col(OutboxRow.ivorn_key) == ivorn_key(outgoing.ivorn),
+        col(OutboxRow.destination) == outgoing.destination,
+        col(OutboxRow.content) == _content(outgoing),
+    )
     session.execute(update(OutboxRow).where(*place).values(**changes).execution_options(synchronize_session=False))
+
+
+def _content(outgoing: Outgoing) -> str:
+    return hashlib.sha256(outgoing.payload).hexdigest() if outgoing.subject == Subject.NOTICE else ""
 
 
 def _change_each(session: Session, sequences: Sequence[int], states: Sequence[str], **changes: object) -> int:

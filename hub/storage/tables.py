@@ -302,10 +302,19 @@ class OutboxRow(Base, table=True):
     """A message on its way out to one destination."""
 
     __tablename__ = "outbox"
-    __table_args__ = (UniqueConstraint("ivorn", "destination"), Index(None, "destination", "state", "due_tai_us"))
+    __table_args__ = (
+        UniqueConstraint("ivorn_key", "destination", "content"),
+        Index(None, "destination", "state", "due_tai_us"),
+    )
 
     sequence: int | None = Field(default=None, primary_key=True, sa_type=SEQUENCE)
     ivorn: str
+    ivorn_key: str
+    """The same in the spelling that names are compared in."""
+
+    content: str
+    """Digest of the payload of another author's message, which others may have named alike; empty for the hub's own."""
+
     destination: str
     subject: str
     key: str
@@ -322,6 +331,15 @@ class OutboxRow(Base, table=True):
     """When it came back from where it was sent to; None where it has not, or nobody listens."""
 
     error: str
+
+
+class HeardRow(Base, table=True):
+    """Until when a source that does not repeat itself was listened to."""
+
+    __tablename__ = "heard"
+
+    source: str = Field(primary_key=True)
+    until_tai_us: int = Field(sa_type=BigInteger)
 
 
 class IntentRow(Base, table=True):

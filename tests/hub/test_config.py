@@ -20,7 +20,7 @@ def origins() -> dict[str, tuple[object, str]]:
     return {key: (value, origin) for key, value, origin in load().show_origin()}
 
 
-_COMMON = {"enabled", "format", "subjects", "relay", "relay_roles", "echo_within_s"}
+_COMMON = {"enabled", "format", "subjects", "relay", "relay_roles", "relay_untrusted", "echo_within_s"}
 
 
 def test_default_file_lists_every_key_with_the_default_of_the_code() -> None:

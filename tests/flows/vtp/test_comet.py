@@ -231,7 +231,7 @@ def test_comet_to_the_hub_to_comet(tmp_path):
         "out": {"kind": "vtp", "port": 0, "allow": ["127.0.0.1"], "relay": True, "relay_roles": ["observation", "test"]}
     }
     with comet.broker() as upstream:
-        sources = {"comet": {"kind": "vtp-subscriber", "port": upstream.subscriber_port, **QUICK}}
+        sources = {"comet": {"kind": "vtp-subscriber", "port": upstream.subscriber_port, "trust": "trusted", **QUICK}}
         with running_hub(tmp_path, authority="hub.example", sources=sources, destinations=destinations) as hub:
             port = wait_until(lambda: hub.port("out"), "the hub's port")
             with comet.broker(remotes=[port]) as downstream:

@@ -1,11 +1,13 @@
 """Relaying: each VOEvent once for each destination, byte for byte, and never in circles."""
 
+from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from hub.model.envelope import Trust
 from hub.model.outgoing import Subject
 from hub.storage.envelopes import MessageState
 from tests.support.hubs import STORY, Neighbour, neighbour
@@ -112,4 +114,85 @@ def test_two_hubs_that_announce_to_each_other_do_not_amplify(tmp_path: Path, wir
         relayed = 2 if wire == "voevent" else 0
         for hub in (left, right):
             assert len(hub.sent("out")) == own[hub] + relayed
+            assert hub.law_holds()
+
+
+OPEN_TO_ALL = {"out": {"relay": True, "relay_untrusted": True}}
+NAME = "ivo://nasa.gsfc.gcn/SWIFT#BAT_GRB_Pos_7-001"
+FALSE, TRUE, LATER = (voevent(ivorn=NAME, position=(ra, 2.0, 0.5)) for ra in (1.0, 200.0, 201.0))
+
+
+def test_what_only_untrusted_sources_brought_is_not_relayed_unless_that_is_wanted(tmp_path: Path) -> None:
+    with neighbour(tmp_path, destinations={**OPEN, "all": OPEN_TO_ALL["out"]}) as one:
+        one.take(BURST, trust=Trust.UNTRUSTED)
+        assert (one.sent("out"), one.sent("all")) == ([], [BURST])
+        one.take(BURST, source="broker")  # a trusted source has it too
+        one.take(BURST, source="broker")
+        assert (one.sent("out"), one.sent("all")) == ([BURST], [BURST])
+
+
+def test_nobody_keeps_a_message_from_its_readers_by_using_its_name_first(tmp_path: Path) -> None:
+    with neighbour(tmp_path, destinations={**OPEN, "all": OPEN_TO_ALL["out"]}) as one:
+        one.take(FALSE, trust=Trust.UNTRUSTED)
+        one.take(TRUE)
+        one.take(LATER)  # a name goes out once more, not for ever
+        one.take(FALSE, LATER, trust=Trust.UNTRUSTED)
+        assert (one.sent("out"), one.sent("all")) == ([TRUE], [FALSE, TRUE])
+        assert one.law_holds()
+
+
+def test_one_name_in_three_spellings_is_relayed_once(tmp_path: Path) -> None:
+    with neighbour(tmp_path, destinations=OPEN) as one:
+        one.take(*(voevent(ivorn=name) for name in ("ivo://a.example/s#x1", "ivo://A.example/s#x1", "IVO://a.example/s#X1")))
+        assert one.sent("out") == [voevent(ivorn="ivo://a.example/s#x1")]
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "ivo://example.org/mmhub/coincidence#c1.v1",
+        "IVO://example.org/mmhub/coincidence#c1.v1",
+        "ivo://EXAMPLE.org/MMhub/coincidence#c1.v1",
+        "ivo://example.org/mmhub",
+        "ivo://example.org/mmhub#x",
+        "ivo://example.org/mmhub?x",
+        "ivo://example.org/%6dmhub/x#1",
+    ],
+)
+def test_no_spelling_of_our_own_authority_is_believed_or_relayed(tmp_path: Path, name: str) -> None:
+    with neighbour(tmp_path, destinations=OPEN) as one:
+        (outcome,) = one.take(voevent(ivorn=name))
+        assert outcome.state is MessageState.DEAD
+        assert "never wrote it" in outcome.reason
+        one.take(voevent(ivorn="ivo://example.org/mmhub2#x"))
+        assert [entry.outgoing.ivorn for entry in one.entries()] == ["ivo://example.org/mmhub2#x"]
+
+
+@pytest.mark.parametrize("case", [str.upper, str.lower])
+def test_our_own_message_is_known_in_any_case(tmp_path: Path, case: Callable[[str], str]) -> None:
+    with neighbour(tmp_path, destinations=OPEN) as one:
+        one.take(*STORY)
+        own = one.entries()[0].outgoing
+        payload = own.payload.replace(own.ivorn.encode(), case(own.ivorn).encode())
+        (outcome,) = one.take(payload)
+        assert (outcome.state, len(one.entries())) == (MessageState.DUPLICATE, 2)
+
+
+def test_three_hubs_in_a_ring_that_relay_everything_send_each_content_of_a_name_on_once(tmp_path: Path) -> None:
+    with ExitStack() as stack:
+        ring = []
+        for name in ("one", "two", "three"):
+            (tmp_path / name).mkdir()
+            ring.append(stack.enter_context(neighbour(tmp_path / name, authority=f"{name}.example", destinations=OPEN_TO_ALL)))
+        for hub, payload in zip(ring, (FALSE, TRUE, LATER), strict=True):
+            hub.take(payload, trust=Trust.TRUSTED if payload is TRUE else Trust.UNTRUSTED)
+        carried = [0, 0, 0]
+        for _ in range(8):
+            for place, hub in enumerate(ring):
+                fresh = hub.sent("out")[carried[place] :]
+                carried[place] += len(fresh)
+                ring[(place + 1) % 3].take(*fresh, source="neighbour", trust=Trust.TRUSTED)
+        for place, hub in enumerate(ring):
+            sent = hub.sent("out")
+            assert carried[place] == len(sent) == len(set(sent)) <= 2
             assert hub.law_holds()

@@ -61,3 +61,10 @@ def test_any_text_that_a_notice_may_hold_comes_back(store: Store) -> None:
 def test_the_id_of_a_notice_is_the_same_on_every_hub() -> None:
     assert notices.notice_id("igwn|S1|INITIAL|x", "ab") == notices.notice_id("igwn|S1|INITIAL|x", "ab")
     assert notices.notice_id("a", "bc") != notices.notice_id("ab", "c")
+
+
+def test_one_name_in_two_spellings_is_one_notice_with_a_revision(store: Store) -> None:
+    quiet = stored(notice(identity="ivo://a.example/s#x|observation", ivorn="ivo://a.example/s#x"))
+    loud = stored(notice(identity="IVO://A.example/s#X|observation", ivorn="IVO://A.example/s#X", far_hz=2e-9))
+    with store.transaction() as session:
+        assert [notices.add(session, one, "S260301a") for one in (quiet, loud)] == [Addition.NEW, Addition.REVISION]

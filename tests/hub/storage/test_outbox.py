@@ -1,9 +1,11 @@
 """The outbox: written once, due in order, tried again, searched."""
 
+from dataclasses import replace
+
 import pytest
 
 from hub.model.notice import Citation, CiteKind, Role
-from hub.model.outgoing import Outgoing
+from hub.model.outgoing import Outgoing, Subject
 from hub.storage import outbox
 from hub.storage.engine import Store
 from hub.storage.outbox import OutboxState
@@ -89,8 +91,8 @@ def test_what_came_back_is_marked_for_its_destination_and_the_first_time_counts(
         outbox.put(session, message(1, "mail"))
         for one in (message(1), message(1, "mail"), message(2)):
             outbox.mark_sent(session, one, T0.plus_s(5))
-        outbox.mark_echoed(session, message(1).ivorn, ["mail"], T0.plus_s(6))
-        outbox.mark_echoed(session, message(1).ivorn, ["mail"], T0.plus_s(7))
+        for later_s in (6, 7):
+            outbox.mark_echoed(session, outbox.destinations_of(session, message(1).ivorn, ["mail"]), T0.plus_s(later_s))
     with filled.reading() as session:
         assert [entry.echoed_at for entry in outbox.destinations_of(session, message(1).ivorn)] == [None, T0.plus_s(6)]
         assert [e.outgoing.ivorn[-1] for e in outbox.unechoed(session, "file", T0, T0.plus_s(6))] == ["1", "2"]
@@ -127,3 +129,21 @@ def test_listings_go_backwards_page_by_page_without_payloads(filled: Store) -> N
         assert outbox.search(session, with_payload=True, limit=1)[0].outgoing == message(2)
         assert outbox.search(session, state=OutboxState.SENT) == outbox.search(session, destination="mail") == []
         assert len(outbox.search(session, state=OutboxState.WAITING, destination="file")) == 3
+
+
+def test_a_name_is_the_same_in_any_case_and_the_hubs_own_goes_once(filled: Store) -> None:
+    loud = replace(message(1), ivorn=message(1).ivorn.upper())
+    with filled.transaction() as session:
+        assert not outbox.put(session, loud)
+        assert outbox.get(session, loud.ivorn).outgoing.ivorn == message(1).ivorn
+        assert [entry.outgoing.ivorn for entry in outbox.destinations_of(session, loud.ivorn)] == [message(1).ivorn]
+        assert outbox.destinations_told(session, [loud.ivorn]) == {"file"}
+
+
+def test_messages_of_others_under_one_name_are_told_apart_by_content(filled: Store) -> None:
+    first, second = (replace(message(9), subject=Subject.NOTICE, payload=payload) for payload in (b"<a/>", b"<b/>"))
+    with filled.transaction() as session:
+        assert [outbox.put(session, one) for one in (first, second, first)] == [True, True, False]
+        outbox.mark_sent(session, second, T0.plus_s(5))
+        assert [entry.sent_at for entry in outbox.destinations_of(session, first.ivorn)] == [None, T0.plus_s(5)]
+        assert len(outbox.contents(session, first.ivorn.upper(), "file")) == 2
