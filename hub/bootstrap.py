@@ -30,7 +30,19 @@ from hub.config import DestinationSection, Settings, SourceSection
 from hub.errors import ConfigError, Permanent, StorageError, Transient
 from hub.model.coverage import AlertStream
 from hub.model.instant import Instant
-from hub.ports import AlertHistory, Clock, Decoder, Incident, MessageSource, PartContext, PushSource, Renderer, Sink, SkymapReader
+from hub.ports import (
+    AlertHistory,
+    Clock,
+    Decoder,
+    Incident,
+    MessageSource,
+    PartContext,
+    Place,
+    PushSource,
+    Renderer,
+    Sink,
+    SkymapReader,
+)
 from hub.resources import read_text
 from hub.science.rules import load_rules
 from hub.science.sites import load_sites
@@ -48,7 +60,7 @@ from hub.services.map_fetch import MapFetching, MapFetchSettings, MapWishes
 from hub.services.maps import MapCache
 from hub.services.relay import Relay
 from hub.services.routes import Route
-from hub.storage import incidents
+from hub.storage import heard, incidents, positions
 from hub.storage.alert_history import SqlAlertHistory
 from hub.storage.engine import Store, open_store, upgrade
 
@@ -186,6 +198,14 @@ RENDERERS: Mapping[str, Callable[[], Renderer]] = {
 }
 """How announcements can be written, by the word of the settings."""
 
+LOOPBACK_HOSTS = ("localhost", "127.0.0.1")
+"""Hosts that may be asked without TLS: this machine."""
+
+TRIAL_S = 10.0
+"""Longest time to try one server, seconds."""
+
+_NO_HOSTS = "fetch.hosts: maps are to be fetched, but no host is named that may be asked: name some, or set enabled = false"
+
 SCHEMA_TIMEOUT_S = 10.0
 """Longest time for one schema, seconds."""
 
@@ -201,14 +221,6 @@ class Hub:
     """The opened parts that verbs work with."""
 
     store: Store
-LOOPBACK_HOSTS = ("localhost", "127.0.0.1")
-"""Hosts that may be asked without TLS: this machine."""
-
-TRIAL_S = 10.0
-"""Longest time to try one server, seconds."""
-
-_NO_HOSTS = "fetch.hosts: maps are to be fetched, but no host is named that may be asked: name some, or set enabled = false"
-
     history: AlertHistory
     flow: Flow
     followups: FollowupService
@@ -485,27 +497,6 @@ def check_sink(settings: Settings, name: str) -> list[str]:
     return catalogue.check(catalogue.sinks()[section.kind], options, _trial_context(settings, name))
 
 
-def _trial_context(settings: Settings, name: str) -> PartContext:
-    return PartContext(
-        name=name, authority=settings.hub.authority, data_dir=settings.hub.data_dir, clock=now, report=lambda _: None
-    )
-
-
-def open_sink(settings: Settings, store: Store, name: str, *, clock: Clock | None = None) -> AbstractContextManager[Sink]:
-    """Return the destination of a name, closed when the context ends; errors as `open_source`."""
-    section = settings.destinations[name]
-    options = catalogue.sink_options(section.kind, f"destinations.{name}", section.options)
-    return catalogue.open_sink(section.kind, options, _context(settings, store, name, clock))
-
-
-def _context(settings: Settings, store: Store, name: str, clock: Clock | None) -> PartContext:
-    tells = clock or now
-    return PartContext(
-        name=name,
-        authority=settings.hub.authority,
-        data_dir=settings.hub.data_dir,
-        clock=tells,
-        report=partial(_report, store, name, tells),
 def check_fetching(settings: Settings) -> list[str]:
     """Try each host that maps may be fetched from, and return what is wrong, in sentences; families (``*.x``) cannot be tried."""
     section = settings.fetch
@@ -530,12 +521,51 @@ def _unreachable(client: HttpClient, url: str) -> list[str]:
     return []
 
 
+def _trial_context(settings: Settings, name: str) -> PartContext:
+    return PartContext(
+        name=name, authority=settings.hub.authority, data_dir=settings.hub.data_dir, clock=now, report=lambda _: None
     )
+
+
+def open_sink(settings: Settings, store: Store, name: str, *, clock: Clock | None = None) -> AbstractContextManager[Sink]:
+    """Return the destination of a name, closed when the context ends; errors as `open_source`."""
+    section = settings.destinations[name]
+    options = catalogue.sink_options(section.kind, f"destinations.{name}", section.options)
+    return catalogue.open_sink(section.kind, options, _context(settings, store, name, clock))
+
+
+def _context(settings: Settings, store: Store, name: str, clock: Clock | None) -> PartContext:
+    tells = clock or now
+    return PartContext(
+        name=name,
+        authority=settings.hub.authority,
+        data_dir=settings.hub.data_dir,
+        clock=tells,
+        report=partial(_report, store, name, tells),
+        heard=partial(_heard, store, name),
+        last_heard=partial(_last_heard, store, name),
+        places=partial(_places, store, name),
+    )
+
+
+def _places(store: Store, name: str) -> Mapping[tuple[str, int], Place]:
+    with store.reading() as session:
+        return positions.places(session, name)
 
 
 def _report(store: Store, name: str, clock: Clock, incident: Incident) -> None:
     with store.transaction() as session:
         incidents.record(session, name, incident, clock())
+
+
+def _heard(store: Store, name: str, until: Instant) -> None:
+    with store.transaction() as session:
+        heard.note(session, name, until)
+
+
+def _last_heard(store: Store, name: str) -> Instant | None:
+    with store.reading() as session:
+        return heard.until(session, name)
 
 
 def now() -> Instant:

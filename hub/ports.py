@@ -250,6 +250,23 @@ class Position:
     n_messages: int
     """Fewer than the offsets between, where the partition has control records or was compacted."""
 
+    topic_id: str = ""
+    """What the broker calls the topic: another one under the same name is another topic; empty where it does not say."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """How far the hub has stored a partition, whatever its broker believes."""
+
+    next_offset: int
+    topic_id: str
+    """As in `Position`."""
+
+
+def no_places() -> Mapping[tuple[str, int], Place]:
+    """Return the places of a source that has none."""
+    return {}
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PartContext:
@@ -267,6 +284,15 @@ class PartContext:
     clock: Clock
     report: Callable[[Incident], None]
     """Durable when it returns."""
+
+    heard: Callable[[Instant], None] = lambda _: None
+    """Writes down until when a source was listened to that does not repeat what is missed; durable when it returns."""
+
+    last_heard: Callable[[], Instant | None] = lambda: None
+    """Returns what was written down last, before this start too; None where nothing ever was."""
+
+    places: Callable[[], Mapping[tuple[str, int], Place]] = no_places
+    """How far each topic and partition of the source is stored."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, Literal
 
-from gcn_kafka import Consumer
+from gcn_kafka import AdminClient, Consumer
 from pydantic import Field, SecretStr
 
 from adapters.transports.kafka import trial
@@ -61,20 +61,24 @@ def open_source(options: Options, context: PartContext) -> Iterator[KafkaSource]
         The options make no sense, e.g. no group id.
     """
     where = f"sources.{context.name}"
-    is_authenticated = bool(options.client_id)
-    trust = options.trust or (Trust.TRUSTED if is_authenticated else Trust.UNTRUSTED)
     with subscribed(
         Consumer,
         _settings(options, where, context),
+        make_admin=AdminClient,
         context=context,
         topics=topic_names(options.topics, f"{where}.topics"),
-        trust=trust,
+        trust=trust_of(options),
         alert_stream=options.stream or None,
         heartbeat=Heartbeat(options.heartbeat_topic) if options.heartbeat_topic else None,
         advice=ADVICE,
         empty_family="no topic of the family {family} can be seen: look the name up at gcn.nasa.gov/notices",
     ) as source:
         yield source
+
+
+def trust_of(options: Options) -> Trust:
+    """Return how far the messages are believed: as declared, else only where the client proves who it is."""
+    return options.trust or (Trust.TRUSTED if options.client_id else Trust.UNTRUSTED)
 
 
 def check(options: Options, context: PartContext) -> list[str]:

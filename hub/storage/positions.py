@@ -1,13 +1,13 @@
 """How far the hub has stored each partition of a stream, whatever its broker believes."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 from sqlmodel import col
 
-from hub.ports import Position
+from hub.ports import Place, Position
 from hub.storage.tables import StreamPositionRow
 from hub.storage.writing import insert, storable, table
 
@@ -31,9 +31,15 @@ class StreamPosition:
     missing: int
     """Offsets passed over: control records, compaction, or a gap that an incident tells of."""
 
+    topic_id: str = ""
+    """What the broker calls the topic; empty where it does not say."""
+
 
 def advance(session: Session, source: str, runs: Sequence[Position]) -> None:
-    """Write down that everything in some runs is stored; a run that came before moves nothing back and misses nothing."""
+    """Write down that everything in some runs is stored; a run that came before moves nothing back and misses nothing.
+
+    In a topic that was made anew under the same name the place begins anew too.
+    """
     columns = table(StreamPositionRow).c
     for run in runs:
         before = session.scalars(
@@ -46,6 +52,7 @@ def advance(session: Session, source: str, runs: Sequence[Position]) -> None:
             .with_for_update()
             .execution_options(populate_existing=True)
         ).first()
+        is_anew = before is not None and bool(before.topic_id and run.topic_id) and before.topic_id != run.topic_id
         statement = insert(session, StreamPositionRow).values(
             source=storable(source),
             topic=storable(run.topic),
@@ -53,14 +60,17 @@ def advance(session: Session, source: str, runs: Sequence[Position]) -> None:
             first_offset=run.first_offset,
             next_offset=run.next_offset,
             messages=run.n_messages,
-            missing=_missing(None if before is None else before.next_offset, run),
+            missing=_missing(None if before is None or is_anew else before.next_offset, run),
+            topic_id=storable(run.topic_id),
         )
         new = statement.excluded
-        is_ahead = before is None or run.next_offset > before.next_offset
+        is_ahead = before is None or is_anew or run.next_offset > before.next_offset
         changes = {
             "messages": columns.messages + new.messages,
             "missing": columns.missing + new.missing,
             **({"next_offset": new.next_offset} if is_ahead else {}),
+            **({"first_offset": new.first_offset} if is_anew else {}),
+            **({"topic_id": new.topic_id} if run.topic_id else {}),
         }
         key = [columns.source, columns.topic, columns.partition]
         session.execute(statement.on_conflict_do_update(index_elements=key, set_=changes))
@@ -81,9 +91,17 @@ def listing(session: Session, source: str | None = None) -> list[StreamPosition]
             next_offset=found.next_offset,
             messages=found.messages,
             missing=found.missing,
+            topic_id=found.topic_id,
         )
         for found in session.scalars(statement.execution_options(populate_existing=True))
     ]
+
+
+def places(session: Session, source: str) -> Mapping[tuple[str, int], Place]:
+    """Return where each partition of a source goes on."""
+    return {
+        (one.topic, one.partition): Place(next_offset=one.next_offset, topic_id=one.topic_id) for one in listing(session, source)
+    }
 
 
 def _missing(next_offset: int | None, run: Position) -> int:

@@ -447,6 +447,9 @@ class StreamPositionRow(Base, table=True):
     missing: int = Field(sa_type=BigInteger)
     """Offsets that were passed over: control records, compaction, or a gap that an incident tells of."""
 
+    topic_id: str
+    """What the broker calls the topic; empty where it does not say."""
+
 
 class AlertStreamRow(Base, table=True):
     """An alert stream that the hub has heard, and what it selects."""

@@ -1,5 +1,6 @@
 """A consumer group member that loses nothing and skips nothing in silence.
 
+* The hub's own books count beside the group's place, which a broker forgets: the lower of the two is where it goes on.
 * A place is committed for exactly what `take` returned, when the hub says so, never for what the client merely fetched.
 * Before anything is taken from a partition, its place is compared with the oldest message that the broker still has: what is
   missing is reported, durably, and only then the hub goes on.
@@ -13,12 +14,14 @@ from threading import Lock
 from typing import Any
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
+from confluent_kafka.admin import AdminClient
 
 from adapters.contained import contained, is_schema
 from adapters.transports.kafka import faults, trial
 from adapters.transports.kafka import options as settings_of
 from adapters.transports.kafka.heartbeat import Heartbeat
 from adapters.transports.kafka.link import Link
+from adapters.transports.kafka.lookout import Lookout
 from adapters.transports.kafka.options import KafkaOptions
 from adapters.transports.kafka.places import NOTHING, Bounds, Start, starts
 from adapters.transports.kafka.topics import TopicNames, topic_names
@@ -61,6 +64,7 @@ class KafkaSource:
         make: Callable[[dict[str, Any]], Consumer],
         settings: Mapping[str, Any],
         *,
+        make_admin: Callable[[dict[str, Any]], AdminClient],
         context: PartContext,
         topics: TopicNames,
         trust: Trust,
@@ -95,16 +99,20 @@ class KafkaSource:
         self._last_message_at: str | None = None
         self._counts = dict.fromkeys(("messages", "tombstones", "heartbeats", "gaps", "commits_refused", "rebalances"), 0)
         callbacks = {"error_cb": self._link.on_error, "stats_cb": self._link.on_stats}
+        self._ids: dict[str, str] = {}
         self._consumer = make({**settings, **callbacks})
+        self._lookout = Lookout(make_admin, settings_of.without_group(settings), self._link)
 
     def subscribe(self) -> None:
         """Join the group."""
+        self._lookout.start()
         self._consumer.subscribe(
             self._topics.subscription(), on_assign=self._on_assign, on_revoke=self._on_revoke, on_lost=self._on_revoke
         )
 
     def close(self) -> None:
         """Leave the group without committing anything."""
+        self._lookout.close()
         self._consumer.close()
 
     def take(self, limit: int, timeout_s: float) -> list[Envelope]:
@@ -124,6 +132,7 @@ class KafkaSource:
             raise Transient(f"{self._context.name}: the brokers answer and no heartbeat comes: a new connection may hear more")
         deadline = self._monotonic() + timeout_s
         self._positions = ()
+        self._look_at_ids()
         self._settle()
         with self._listening():
             while True:
@@ -217,7 +226,8 @@ class KafkaSource:
         if waiting is None:
             return
         try:
-            bounds = self._bounds(waiting, places)
+            ids = self._lookout.look({one.topic for one in waiting}, LOOK_S)
+            bounds = self._bounds(waiting, places, ids)
         except KafkaException as error:
             self._note_stuck(f"the place in the stream cannot be looked up: {faults.sentence(error.args[0])}")
             return
@@ -250,29 +260,52 @@ class KafkaSource:
             self._stuck = None
             self._is_joined = True
             self._next = places
+            self._ids = {start.topic: start.topic_id for start in found if start.topic_id}
+            self._positions = tuple(_mark(start) for start in found if start.is_first or start.gap or start.topic_id)
             self._counts["gaps"] += sum(start.gap is not None for start in found)
             self._expired |= {(start.topic, start.partition): start.n_gone_before for start in found}
             self._looked_at = float("-inf")  # look at the topics soon
+        self._lookout.watch({start.topic for start in found} or {one.topic for one in wanted})
         if self._heartbeat is not None:
             self._heartbeat.expect()
 
-    def _bounds(self, partitions: Sequence[TopicPartition], places: Mapping[Place, int]) -> list[Bounds]:
-        """Return what the brokers say of the partitions; a place that is known from taking counts more than the committed one."""
+    def _look_at_ids(self) -> None:
+        """Look again where partitions begin once a topic was made anew while we listen."""
+        seen = self._lookout.ids()
+        with self._lock:
+            is_other = any(seen.get(topic, topic_id) != topic_id for topic, topic_id in self._ids.items())
+            if is_other and self._waiting is None and self._next:
+                self._waiting = [TopicPartition(name, partition) for name, partition in self._next]
+
+    def _bounds(self, partitions: Sequence[TopicPartition], places: Mapping[Place, int], ids: Mapping[str, str]) -> list[Bounds]:
+        """Return what the brokers say of the partitions; a place that is known from taking counts more than the books."""
         if not partitions:
             return []
+        own = self._context.places()
+        own = self._context.places()
         names = [TopicPartition(one.topic, one.partition) for one in partitions]
         committed = self._consumer.committed(names, timeout=LOOK_S)
         low, high = self._offsets(names, OLDEST), self._offsets(names, NEWEST)
-        return [
-            Bounds(
-                topic=one.topic,
-                partition=one.partition,
-                committed=places.get((one.topic, one.partition), one.offset if one.offset >= 0 else NOTHING),
-                low=low[one.topic, one.partition],
-                high=high[one.topic, one.partition],
+        found = []
+        for one in _sound(committed):
+            place = (one.topic, one.partition)
+            stored = own.get(place)
+            is_listening = place in places
+            former = self._ids.get(one.topic, "") if is_listening else (stored.topic_id if stored is not None else "")
+            topic_id = ids.get(one.topic, "")
+            found.append(
+                Bounds(
+                    topic=one.topic,
+                    partition=one.partition,
+                    committed=places[place] if is_listening else (one.offset if one.offset >= 0 else NOTHING),
+                    low=low[place],
+                    high=high[place],
+                    stored=stored.next_offset if stored is not None and not is_listening else NOTHING,
+                    is_remade=bool(former and topic_id) and former != topic_id,
+                    topic_id=topic_id,
+                )
             )
-            for one in _sound(committed)
-        ]
+        return found
 
     def _offsets(self, names: Sequence[TopicPartition], when: int) -> dict[Place, int]:
         asked = [TopicPartition(one.topic, one.partition, when) for one in names]
@@ -325,7 +358,14 @@ class KafkaSource:
             if n_messages:
                 self._last_message_at = self._context.clock().to_utc_iso()
         self._positions += tuple(
-            Position(topic=topic, partition=part, first_offset=offsets[0], next_offset=offsets[-1] + 1, n_messages=len(offsets))
+            Position(
+                topic=topic,
+                partition=part,
+                first_offset=offsets[0],
+                next_offset=offsets[-1] + 1,
+                n_messages=len(offsets),
+                topic_id=self._ids.get(topic, ""),
+            )
             for (topic, part), offsets in runs.items()
         )
 
@@ -420,6 +460,18 @@ class KafkaSource:
             self._counts["commits_refused"] += 1
 
 
+def _mark(start: Start) -> Position:
+    """Return the run of nothing by which the books learn where a partition is taken up, and of which topic."""
+    return Position(
+        topic=start.topic,
+        partition=start.partition,
+        first_offset=start.offset,
+        next_offset=start.offset,
+        n_messages=0,
+        topic_id=start.topic_id,
+    )
+
+
 def _sound(answers: list[TopicPartition]) -> list[TopicPartition]:
     """Return answers about partitions; the first error among them is raised."""
     for answer in answers:
@@ -464,6 +516,7 @@ def subscribed(
     make: Callable[[dict[str, Any]], Consumer],
     settings: Mapping[str, Any],
     *,
+    make_admin: Callable[[dict[str, Any]], AdminClient] = AdminClient,
     context: PartContext,
     topics: TopicNames,
     trust: Trust,
@@ -480,6 +533,8 @@ def subscribed(
         Makes the client.
     settings
         Of librdkafka.
+    make_admin
+        Makes the client of the lookout.
     context
         From the hub.
     topics
@@ -504,6 +559,7 @@ def subscribed(
         source = KafkaSource(
             make,
             settings,
+            make_admin=make_admin,
             context=context,
             topics=topics,
             trust=trust,

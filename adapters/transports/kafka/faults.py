@@ -67,6 +67,9 @@ UNWELCOME = frozenset(
 )
 """The broker will never take this very message, whatever is mended."""
 
+AWAY = "no broker can be reached: look at bootstrap_servers, and at security: tls and plaintext do not understand one another"
+"""The sentence for brokers of which none answers."""
+
 _TOKEN = "SASL OAUTHBEARER token"  # noqa: S105 - words of librdkafka, no secret
 _TOKEN_REFUSED = re.compile(
     r"invalid_(client|grant|scope|request)|unauthori[sz]ed|access_denied|forbidden|\b40[0-4]\b", re.IGNORECASE
@@ -103,7 +106,7 @@ _SENTENCES: dict[int, str] = {
     KafkaError.GROUP_AUTHORIZATION_FAILED: "this user may not use this consumer group: look at group_id",
     KafkaError.CLUSTER_AUTHORIZATION_FAILED: "this user may not do that on the cluster",
     KafkaError.FENCED_INSTANCE_ID: "another process has the same group_instance_id",
-    KafkaError._ALL_BROKERS_DOWN: "no broker can be reached",  # noqa: SLF001 - as above
+    KafkaError._ALL_BROKERS_DOWN: AWAY,  # noqa: SLF001 - as above
     KafkaError._RESOLVE: "the broker's name is not known: look at bootstrap_servers",  # noqa: SLF001 - as above
     KafkaError._SSL: "the encrypted connection fails: look at security and ca_file",  # noqa: SLF001 - as above
     KafkaError._MAX_POLL_EXCEEDED: "the hub took nothing for so long that the group went on without it",  # noqa: SLF001 - as above

@@ -37,6 +37,7 @@ class Link:
         self._refusal: str | None = None
         self._last_error: str | None = None
         self._partitions: dict[tuple[str, int], int] = {}
+        self._is_away = False
 
     def on_error(self, error: KafkaError) -> None:
         """Take what librdkafka's error callback says."""
@@ -80,6 +81,11 @@ class Link:
             self._faults.clear()
             self._refusal = self._refused_at = None
 
+    def note_brokers(self, *, are_there: bool) -> None:
+        """Take what the lookout sees. What comes out of the memory of the client is no sign against it."""
+        with self._lock:
+            self._is_away = not are_there
+
     def refusal(self) -> str | None:
         """Return the sentence of a refusal that only a person can lift, None where there is none."""
         with self._lock:
@@ -91,13 +97,15 @@ class Link:
     def is_up(self) -> bool:
         """Return whether a broker answers."""
         with self._lock:
-            return self._is_up and not self._faults
+            return self._is_up and not self._faults and not self._is_away
 
     def alarms(self) -> list[str]:
         """Return what is wrong with the connection."""
         with self._lock:
             said = [self._refusal] if self._refusal else []
             said += [fault for fault in self._faults.values() if fault not in said]
+            if not said and self._is_away:
+                said.append(faults.AWAY)
             waited = self._monotonic() - self._opened_at
             if not said and not self._was_up and waited > SLOW_CONNECT_S:
                 said.append(f"no broker has answered since the start, {waited:.0f} s ago")

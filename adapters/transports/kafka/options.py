@@ -4,6 +4,7 @@ Keys and values of librdkafka: its CONFIGURATION.md (2.16).
 """
 
 import logging
+from collections.abc import Mapping
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Any, Literal
@@ -161,6 +162,30 @@ def subscription(options: KafkaSubscription, where: str) -> dict[str, Any]:
         settings["group.instance.id"] = options.group_instance_id
     return settings
 
+
+def without_group(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the part of a subscription's settings that is about the connection."""
+    return {key: value for key, value in settings.items() if key not in _OF_A_GROUP}
+
+
+_OF_A_GROUP = frozenset(
+    {
+        "group.id",
+        "group.instance.id",
+        "enable.auto.commit",
+        "enable.auto.offset.store",
+        "auto.offset.reset",
+        "allow.auto.create.topics",
+        "session.timeout.ms",
+        "heartbeat.interval.ms",
+        "max.poll.interval.ms",
+        "fetch.message.max.bytes",
+        "fetch.max.bytes",
+        "fetch.error.backoff.ms",
+        "queued.max.messages.kbytes",
+        "statistics.interval.ms",
+    }
+)
 
 MAX_PAUSE_S = 3600
 """Longest time between two takes before the group gives the partitions to another member, seconds: a hub whose disk is full waits

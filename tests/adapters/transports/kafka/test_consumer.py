@@ -9,8 +9,8 @@ from confluent_kafka import TopicPartition
 from adapters.transports.kafka.consumer import Options, open_source
 from hub.errors import StorageError
 from hub.model.envelope import Trust
-from hub.ports import Position
-from tests.support.kafka_sources import produce, take, take_until
+from hub.ports import Incident, Place, Position
+from tests.support.kafka_sources import TIMEOUT_S, produce, take, take_until
 from tests.support.parts import part_context
 
 
@@ -186,23 +186,85 @@ def test_messages_deleted_under_a_slow_hub_are_reported_and_not_skipped_in_silen
     assert gap["n_messages"] == 31 - taken - len(found)
 
 
-def test_a_topic_made_anew_is_read_from_its_beginning_and_reported(bootstrap, admin, make_topic, options) -> None:
-    topic = make_topic("alerts")
-    produce(bootstrap, topic, [b"%d" % i for i in range(5)])
-    with opened(options(topic)) as source:
-        take(source, 5)
-        source.acknowledge()
+class HubBooks:
+    """What a hub writes down of a source, in memory."""
+
+    def __init__(self) -> None:
+        self.places: dict[tuple[str, int], Place] = {}
+        self.incidents: list[Incident] = []
+
+    def opened(self, options):
+        return open_source(options, part_context(Path(), "rubin", incidents=self.incidents, places=self.places))
+
+    def take(self, source, number: int) -> list[bytes]:
+        found = []
+        deadline = time.monotonic() + TIMEOUT_S
+        while len(found) < number:
+            found += [envelope.payload for envelope in source.take(100, 0.2)]
+            for run in source.positions():
+                self.places[run.topic, run.partition] = Place(next_offset=run.next_offset, topic_id=run.topic_id)
+            source.acknowledge()
+            assert time.monotonic() < deadline, f"only {found} came"
+        return found
+
+
+def remake(admin, make_topic, topic: str) -> None:
     admin.delete_topics([topic])[topic].result(30)
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + TIMEOUT_S
     while topic in admin.list_topics(timeout=10).topics:
         assert time.monotonic() < deadline
     make_topic(topic)
-    produce(bootstrap, topic, [b"new"])
-    incidents = []
-    with opened(options(topic), incidents) as source:
-        assert take(source, 1)[0].payload == b"new"
-    # Kafka forgets the places of a deleted topic by itself; where it has not yet, the hub says that the topic was made anew.
-    assert all("made anew" in one.text for one in incidents)
+
+
+def test_what_expired_is_a_gap_though_the_group_was_forgotten(bootstrap, admin, make_topic, options) -> None:
+    topic, books = make_topic("alerts"), HubBooks()
+    produce(bootstrap, topic, [b"%d" % i for i in range(10)])
+    with books.opened(options(topic)) as source:
+        books.take(source, 10)
+    produce(bootstrap, topic, [b"%d" % i for i in range(10, 20)])
+    delete_before(admin, topic, 15)
+    group = options(topic).group_id
+    admin.delete_consumer_groups([group])[group].result(30)
+    with books.opened(options(topic)) as source:
+        assert books.take(source, 5) == [b"%d" % i for i in range(15, 20)]
+    assert [(one.kind, one.subject, one.facts["n_messages"]) for one in books.incidents] == [("gap", f"{topic}/0/10-15", 5)]
+
+
+@pytest.mark.apache_kafka
+def test_a_topic_made_anew_is_read_from_its_beginning_and_reported(bootstrap, admin, make_topic, options) -> None:
+    topic, books = make_topic("alerts"), HubBooks()
+    produce(bootstrap, topic, [b"%d" % i for i in range(5)])
+    with books.opened(options(topic)) as source:
+        books.take(source, 5)
+    remake(admin, make_topic, topic)
+    produce(bootstrap, topic, [b"new%d" % i for i in range(9)])
+    with books.opened(options(topic)) as source:
+        assert books.take(source, 9) == [b"new%d" % i for i in range(9)]
+    (incident,) = books.incidents
+    assert incident.kind == "gap"
+    assert "made anew" in incident.text
+    with books.opened(options(topic)) as source:
+        produce(bootstrap, topic, [b"later"])
+        assert books.take(source, 1) == [b"later"]
+    assert len(books.incidents) == 1
+
+
+@pytest.mark.apache_kafka
+def test_a_topic_made_anew_while_the_hub_listens_loses_nothing_of_the_new_one(bootstrap, admin, make_topic, options) -> None:
+    topic, books = make_topic("alerts"), HubBooks()
+    produce(bootstrap, topic, [b"%d" % i for i in range(5)])
+    with books.opened(options(topic)) as source:
+        books.take(source, 5)
+        remake(admin, make_topic, topic)
+        wanted = {b"new%d" % i for i in range(20)}
+        produce(bootstrap, topic, sorted(wanted))
+        found: set[bytes] = set()
+        while not wanted <= found:
+            found |= set(books.take(source, 1))
+        assert found == wanted
+    assert books.places[topic, 0].next_offset == 20
+    (incident,) = books.incidents
+    assert "made anew" in incident.text
 
 
 def test_a_new_topic_of_a_family_is_taken_from_its_first_message(bootstrap, make_topic, options, unique) -> None:
