@@ -1,6 +1,6 @@
 """The HTTP API as an ASGI application: one router for each subject, every error a problem, every route with its scope."""
 
-from collections.abc import AsyncIterator, MutableMapping
+from collections.abc import AsyncIterator, Callable, MutableMapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from typing import Any
@@ -53,6 +53,7 @@ def create_app(
     anonymous_read: bool = True,
     notices_per_minute: int = 120,
     clock: Clock | None = None,
+    alarms: Callable[[], Sequence[str]] = tuple,
 ) -> FastAPI:
     """Return the application on an open state database.
 
@@ -70,6 +71,8 @@ def create_app(
         Notices that one token may hand in.
     clock
         What tells the time; this machine's clock where not given.
+    alarms
+        Tells what is wrong that could not be written into the database.
     """
     demand_declarations(subject.router for subject in (*SUBJECTS, metrics))
     tells = clock or _now
@@ -93,6 +96,7 @@ def create_app(
     )
     app.state.store = store
     app.state.clock = tells
+    app.state.alarms = alarms
     app.state.anonymous_read = anonymous_read
     app.state.takes_in = submit is not None
     app.state.notices = notices.NoticeDoor(submit=submit, clock=tells, per_minute=Quota(notices_per_minute, 60.0))

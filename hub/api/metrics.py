@@ -80,7 +80,7 @@ def _of_books(found: Numbers) -> Iterator[Metric]:
 
 
 def _of_sources(found: Numbers, now: Instant) -> Iterator[Metric]:
-    facts = {name: one.facts for name, one in found.sources.items()}
+    facts = {name: one.facts for name, one in found.sources(now).items()}
     yield _labelled(
         GaugeMetricFamily,
         "mmhub_source_lag_messages",

@@ -38,7 +38,7 @@ def get_root() -> Response:
 def get_health(request: Request, store: StoreDep) -> Response:
     """Return how each source, destination and loop is, what is wrong, and whether no message is unaccounted for."""
     with store.reading() as session:
-        body = status.health(session, request.app.state.clock())
+        body = status.health(session, request.app.state.clock(), request.app.state.alarms())
     return _uncached(one_response(body, {"self": path("health"), "sources": path("sources")}))
 
 
@@ -46,9 +46,10 @@ def get_health(request: Request, store: StoreDep) -> Response:
 def get_ready(request: Request, store: StoreDep) -> Response:
     """Return 200 where the hub does its work; 503 with reasons where a source is deaf, a loop is gone, or the database."""
     with store.reading() as session:
-        reasons = status.not_ready(session, request.app.state.clock())
+        reasons = status.not_ready(session, request.app.state.clock(), request.app.state.alarms())
     if reasons:
-        return _uncached(problem(request, 503, "the hub is not ready", errors=[{"field": "", "reason": one} for one in reasons]))
+        errors = [{"field": "", "reason": one} for one in reasons]
+        return _uncached(problem(request, 503, "the hub is not ready", title="Not ready", errors=errors))
     return _uncached(JSONResponse({"status": "ready"}))
 
 

@@ -37,6 +37,7 @@ def problem(
     status: int,
     detail: str,
     *,
+    title: str | None = None,
     errors: Sequence[Mapping[str, str]] = (),
     headers: Mapping[str, str] | None = None,
     **more: str | None,
@@ -48,9 +49,11 @@ def problem(
     request
         What was asked; its path is the problem's ``instance``.
     status
-        HTTP status; decides ``type`` and ``title``.
+        HTTP status.
     detail
         One sentence for a person.
+    title
+        A few words, which also make the ``type``; those of the status where not given.
     errors
         For each wrong field of the request ``field`` and ``reason``.
     headers
@@ -58,7 +61,7 @@ def problem(
     more
         Further members; None leaves one out.
     """
-    title = _TITLES.get(status) or HTTPStatus(status).phrase
+    title = title or _TITLES.get(status) or HTTPStatus(status).phrase
     content: dict[str, Any] = {
         "type": f"urn:mmhub:problem:{title.lower().replace(' ', '-')}",
         "title": title,

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from hub.config import Settings
     from hub.model.envelope import Envelope
     from hub.ports import Health, Sink
+    from hub.runtime.board import Board
     from hub.runtime.supervisor import Loop, LoopBody
     from hub.services.intake import Outcome
     from hub.storage.engine import Store
@@ -93,6 +94,7 @@ def run(
         sinks: dict[str, Sink] = {}
         skymaps = stack.enter_context(open_skymap_reader(settings))
         if role in (Part.ALL, Part.INGEST):
+        board = Board(store, now, crew.healths)
             skymaps.warm()
         hub = stack.enter_context(open_hub(settings, store, skymaps=skymaps, sinks=sinks))
         crew = _Crew()
@@ -100,12 +102,11 @@ def run(
             hub.flow.resume()
             _add_sources(crew, settings, hub)
         if role in (Part.ALL, Part.INGEST, Part.WORKER):
-            _add_worker(crew, settings, hub, alone=role is Part.WORKER)
+            _add_worker(crew, settings, hub, board, alone=role is Part.WORKER)
         if role in (Part.ALL, Part.DISPATCH):
             _add_destinations(crew, settings, hub, sinks)
         if role in (Part.ALL, Part.API):
-            _add_api(crew, settings, hub, stack, as_json=as_json)
-        board = Board(store, now, crew.healths)
+            _add_api(crew, settings, hub, stack, board, as_json=as_json)
         crew.loops.append(Loop(name="board", body=board.body, is_background=True))
         supervisor = Supervisor(crew.loops, on_change=board.changed)
         board.watch(supervisor.status)
@@ -160,7 +161,7 @@ def _add_sources(crew: _Crew, settings: "Settings", hub: "Hub") -> None:
         crew.add(SOURCE + name, loop.body, loop.health)
 
 
-def _add_worker(crew: _Crew, settings: "Settings", hub: "Hub", *, alone: bool) -> None:
+def _add_worker(crew: _Crew, settings: "Settings", hub: "Hub", board: "Board", *, alone: bool) -> None:
     from hub.bootstrap import enabled_destinations, now
     from hub.runtime.chores import Chore
     from hub.runtime.watch import Watch
@@ -170,7 +171,7 @@ def _add_worker(crew: _Crew, settings: "Settings", hub: "Hub", *, alone: bool) -
     crew.add("jobs", jobs.body, jobs.health, is_background=not alone)
     echoes = {name: one.echo_within_s for name, one in enabled_destinations(settings).items() if one.echo_within_s is not None}
     sources = {name.removeprefix(SOURCE): health for name, health in crew.healths.items() if name.startswith(SOURCE)}
-    watch = Watch(hub.store, now, echoes=echoes, healths=sources)
+    watch = Watch(hub.store, now, echoes=echoes, healths=sources, on_change=board.changed)
     crew.add("watch", watch.body, watch.health, is_background=True)
     schemas = Chore("schemas", hub.held.step, pause_s=SCHEMAS_PAUSE_S)
     crew.add("schemas", schemas.body, hub.held.health, is_background=True)
@@ -195,7 +196,7 @@ def _add_destinations(crew: _Crew, settings: "Settings", hub: "Hub", sinks: "dic
     crew.add("followup", followup.body, followup.health)
 
 
-def _add_api(crew: _Crew, settings: "Settings", hub: "Hub", stack: ExitStack, *, as_json: bool) -> None:
+def _add_api(crew: _Crew, settings: "Settings", hub: "Hub", stack: ExitStack, board: "Board", *, as_json: bool) -> None:
     from hub.cli.serve import api_loop, listening
     from hub.services.push import submission
 
@@ -203,4 +204,4 @@ def _add_api(crew: _Crew, settings: "Settings", hub: "Hub", stack: ExitStack, *,
         return hub.flow.take(envelopes).outcomes
 
     door = stack.enter_context(listening(settings.api, as_json=as_json))
-    crew.add("api", api_loop(hub.store, door, settings.api, submit=submission(hub.store, take)))
+    crew.add("api", api_loop(hub.store, door, settings.api, submit=submission(hub.store, take), alarms=board.alarms))

@@ -3,7 +3,7 @@
 import asyncio
 import errno
 import socket
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Annotated
 
@@ -93,7 +93,12 @@ _REMEDIES = {
 
 
 def api_loop(
-    store: "Store", door: socket.socket, api: "ApiSection", *, submit: "Submit | None" = None
+    store: "Store",
+    door: socket.socket,
+    api: "ApiSection",
+    *,
+    submit: "Submit | None" = None,
+    alarms: Callable[[], Sequence[str]] = tuple,
 ) -> Callable[[asyncio.Event], Awaitable[None]]:
     """Return the body of a loop that serves the API on a listening socket until it is told to stop.
 
@@ -107,6 +112,8 @@ def api_loop(
         Who may read, and how fast notices may come.
     submit
         Takes notices in; an API without it only reads.
+    alarms
+        Tells what is wrong that could not be written into the database.
     """
     import uvicorn
 
@@ -127,6 +134,7 @@ def api_loop(
                     submit=submit,
                     anonymous_read=api.anonymous_read,
                     notices_per_minute=api.notices_per_minute,
+                    alarms=alarms,
                 ),
                 lifespan="on",
                 log_config=None,

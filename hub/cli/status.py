@@ -1,12 +1,13 @@
 """``mmhub status``: how a running hub is, from any machine that reaches its database."""
 
-from typing import Any
+from typing import Annotated, Any
 
 import typer
 
-from hub.cli.invocation import EXIT_FAILED, reading
+from hub.cli.invocation import EXIT_FAILED, reading, start
 from hub.cli.listing import AsJson
 from hub.cli.output import emit, say, table
+from hub.errors import NotFound
 
 
 def register(app: typer.Typer) -> None:
@@ -14,8 +15,19 @@ def register(app: typer.Typer) -> None:
     app.command()(status)
 
 
-def status(context: typer.Context, as_json: AsJson = False) -> None:
+def status(
+    context: typer.Context,
+    forget: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help="Forget a loop that is silent for good, such as source/gcn, or all of a process."),
+    ] = None,
+    *,
+    as_json: AsJson = False,
+) -> None:
     """Show each source, destination and loop, what is wrong, and what waits. Exit code 1 where there is an alarm."""
+    if forget is not None:
+        _forget(context, forget, as_json=as_json)
+        return
     with reading(context) as session:
         from hub.bootstrap import now
         from hub.services.status import health
@@ -27,6 +39,19 @@ def status(context: typer.Context, as_json: AsJson = False) -> None:
         _show(body)
     if body["status"] != "ok":
         raise typer.Exit(EXIT_FAILED)
+
+
+def _forget(context: typer.Context, name: str, *, as_json: bool) -> None:
+    settings = start(context)
+    from hub.bootstrap import now, open_database
+    from hub.services import status as services
+
+    with open_database(settings) as store, store.transaction() as session:
+        forgotten = services.forget(session, name, now())
+    if not forgotten:
+        raise NotFound(f"nothing that is silent is called {name!r}; `mmhub status` shows what is")
+    for one in forgotten:
+        emit({"forgotten": one}) if as_json else say(f"forgot {one}")
 
 
 def _show(body: dict[str, Any]) -> None:

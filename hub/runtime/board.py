@@ -1,15 +1,18 @@
 """How the loops of this process are: asked of each, written into the database for whoever wants to know."""
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 
 from hub.errors import StorageError
+from hub.model.instant import Instant
 from hub.ports import Clock, Health
 from hub.runtime.supervisor import LoopState, LoopStatus
 from hub.runtime.threads import in_thread
 from hub.runtime.wake import Wake
-from hub.services.instance import this_process
+from hub.services.instance import is_gone, is_here, this_process
+from hub.services.status import SILENT_AFTER_S
 from hub.storage import components
+from hub.storage.components import Component
 from hub.storage.engine import Store
 from hub.telemetry import get_logger
 
@@ -39,6 +42,9 @@ class Board:
         self._statuses: Callable[[], tuple[LoopStatus, ...]] = tuple
         self._wake = Wake()
         self._instance = this_process()
+        self._began: Instant | None = None
+        self._is_settled = False
+        self._failure: str | None = None
 
     def watch(self, statuses: Callable[[], tuple[LoopStatus, ...]]) -> None:
         """Say where the states of the loops stand: `Supervisor.status`."""
@@ -55,8 +61,16 @@ class Board:
 
     def _run(self, stop: asyncio.Event) -> None:
         while not stop.is_set():
-            self.report()
+            try:
+                self.report()
+            except StorageError as error:  # kept in mind and tried again: whoever asks this process is told by `alarms`
+                log.warning("state of the loops not written", reason=str(error))
             self._wake.sleep(REPORT_S)
+
+    def alarms(self) -> tuple[str, ...]:
+        """Return what cannot be written into the database, because it takes nothing; callable from any thread."""
+        failure = self._failure
+        return () if failure is None else (f"the state database cannot be written: {failure}",)
 
     def report(self) -> None:
         """Write down how all loops are now.
@@ -67,8 +81,35 @@ class Board:
             The database does not take it.
         """
         said = [(status.name, self._health(status)) for status in self._statuses()]
-        with self._store.transaction() as session:
-            components.report(session, self._instance, said, self._clock())
+        now = self._clock()
+        began = self._began or now
+        try:
+            with self._store.transaction() as session:
+                replaced = self._predecessors(components.listing(session), [name for name, _ in said], began, now)
+                components.forget(session, replaced)
+                components.report(session, self._instance, said, now)
+        except StorageError as error:
+            self._failure = str(error)
+            raise
+        self._failure = None
+        self._is_settled = self._is_settled or now.minus(began) > SILENT_AFTER_S
+        self._began = began
+
+    def _predecessors(
+        self, known: Sequence[Component], names: Collection[str], began: Instant, now: Instant
+    ) -> list[tuple[str, str]]:
+        """Return the loops of earlier processes that this one takes the place of.
+
+        At its start those that said farewell, and those of this host whose process is gone. A process of this host of which that
+        cannot be told (a container that was restarted) is one if it has not been heard of since, a minute later. One that
+        disappears while this process runs is missed, not replaced.
+        """
+        others = [one for one in known if one.name in names and one.instance != self._instance]
+        if self._began is None:
+            return [(one.name, one.instance) for one in others if one.state == components.STOPPED or is_gone(one.instance)]
+        if self._is_settled or now.minus(began) <= SILENT_AFTER_S:
+            return []
+        return [(one.name, one.instance) for one in others if is_here(one.instance) and one.updated <= began]
 
     def farewell(self) -> None:
         """Write down how all loops have ended; a database that does not take it is no reason not to end."""

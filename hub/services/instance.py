@@ -27,6 +27,11 @@ def is_gone(process: str) -> bool:
     return rest[1].isdigit() and bool(rest[2]) and _started(int(rest[1])) != rest[2]
 
 
+def is_here(process: str) -> bool:
+    """Return whether a process is or was one of this host."""
+    return process.partition(_SEPARATOR)[0] == socket.gethostname()
+
+
 def _name_space() -> str:
     try:
         return str(Path("/proc/self/ns/pid").readlink()).replace(_SEPARATOR, "")

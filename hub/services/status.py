@@ -37,14 +37,24 @@ INCIDENTS = 20
 """Latest incidents that are shown."""
 
 
-def health(session: Session, now: Instant) -> Body:
-    """Return how each source, destination and loop is, what is wrong, and how much there is of everything."""
+def health(session: Session, now: Instant, more: Sequence[str] = ()) -> Body:
+    """Return how each source, destination and loop is, what is wrong, and how much there is of everything.
+
+    Parameters
+    ----------
+    session
+        Read only.
+    now
+        The present.
+    more
+        Alarms that could not be written into the database.
+    """
     books = envelopes.counts(session)
-    known = components.listing(session)
+    known = _present(components.listing(session))
     outgoing = queues.outbox_counts(session)
     held = queues.held_counts(session)
     law_holds = envelopes.law_holds(books)
-    alarms = [*law_alarms(session), *_component_alarms(known, now), *_held_alarms(held), *_outbox_alarms(outgoing, now)]
+    alarms = [*more, *law_alarms(session), *_component_alarms(known, now), *_held_alarms(held), *_outbox_alarms(outgoing, now)]
     return {
         "status": "messages unaccounted for" if not law_holds else "alarm" if alarms else "ok",
         "law_holds": law_holds,
@@ -66,18 +76,39 @@ def health(session: Session, now: Instant) -> Body:
     }
 
 
-def not_ready(session: Session, now: Instant) -> list[str]:
+def not_ready(session: Session, now: Instant, more: Sequence[str] = ()) -> list[str]:
     """Return why the hub does not do its work: a source is deaf, a loop failed or has fallen silent. None when all is well.
 
-    What was stopped on purpose is no reason, and neither is a backlog.
+    What was stopped on purpose is no reason, and neither is a backlog. Parameters as of `health`.
     """
     envelopes.counts(session)  # a database that does not answer says so here
-    found = components.listing(session)
-    reasons = [alarm for one in found for alarm in _alarms_of(one, now) if one.name.startswith(SOURCE) or _is_silent(one, now)]
+    found = _present(components.listing(session))
+    reasons = [*more]
+    reasons += [alarm for one in found for alarm in _alarms_of(one, now) if one.name.startswith(SOURCE) or _is_silent(one, now)]
     reasons += [
         f"{_called(one.name)} {one.state}" for one in found if one.state.startswith("failed") and not one.name.startswith(SOURCE)
     ]
-    return [text(reason) for reason in reasons]
+    return [text(reason) for reason in dict.fromkeys(reasons)]
+
+
+def forget(session: Session, name: str, now: Instant) -> list[str]:
+    """Forget what has fallen silent: a loop by its name, or every loop of a process; return the names of what was forgotten."""
+    found = [one for one in components.listing(session) if name in (one.name, one.instance) and _is_silent(one, now)]
+    components.forget(session, [(one.name, one.instance) for one in found])
+    return [one.name for one in found]
+
+
+def _present(known: Sequence[Component]) -> list[Component]:
+    """Return the loops without those that were stopped while another process has the same."""
+    running = {one.name for one in known if one.state != STOPPED}
+    return [one for one in known if one.state != STOPPED or one.name not in running]
+
+
+def _worst(known: Sequence[Component], prefix: str, now: Instant) -> dict[str, Component]:
+    """Return the loops whose names begin with a prefix, by what follows it; of several processes' the one that is worst."""
+    mine = [one for one in known if one.name.startswith(prefix)]
+    mine.sort(key=lambda one: (_is_silent(one, now), one.state in NOT_UP, len(one.alarms), one.updated.tai_us))
+    return {one.name.removeprefix(prefix): one for one in mine}
 
 
 def _sources(
@@ -87,7 +118,7 @@ def _sources(
     places: Sequence[StreamPosition],
     now: Instant,
 ) -> list[Body]:
-    by_name = {one.name.removeprefix(SOURCE): one for one in known if one.name.startswith(SOURCE)}
+    by_name = _worst(known, SOURCE, now)
     of_source = {one.source: one for one in books}
     found = []
     for name in sorted(by_name.keys() | of_source.keys()):
@@ -106,7 +137,7 @@ def _sources(
 
 
 def _destinations(outgoing: Sequence[OutboxCounts], known: Sequence[Component], now: Instant) -> list[Body]:
-    by_name = {one.name.removeprefix(DESTINATION): one for one in known if one.name.startswith(DESTINATION)}
+    by_name = _worst(known, DESTINATION, now)
     counts = {one.destination: one for one in outgoing}
     found = []
     for name in sorted(by_name.keys() | counts.keys()):
@@ -155,7 +186,7 @@ def _alarms_of(one: Component, now: Instant) -> list[str]:
 
 
 def _component_alarms(known: Sequence[Component], now: Instant) -> list[str]:
-    return [alarm for one in known for alarm in _alarms_of(one, now)]
+    return list(dict.fromkeys(alarm for one in known for alarm in _alarms_of(one, now)))
 
 
 def _called(name: str) -> str:
@@ -208,14 +239,14 @@ class Numbers:
         """Whether no message is unaccounted for."""
         return envelopes.law_holds(self.books)
 
-    @property
-    def sources(self) -> dict[str, Component]:
-        """The loops of sources, by the name of the source."""
-        return {one.name.removeprefix(SOURCE): one for one in self.known if one.name.startswith(SOURCE)}
+    def sources(self, now: Instant) -> dict[str, Component]:
+        """Return the loops of sources by the name of the source; of several processes' the one that is worst."""
+        return _worst(self.known, SOURCE, now)
 
     def components(self, now: Instant) -> list[tuple[Component, bool]]:
-        """Return each loop and whether it runs and has reported."""
-        return [(one, not _is_silent(one, now) and one.state not in NOT_UP) for one in self.known]
+        """Return each loop and whether it runs and has reported; of several processes' the one that is worst."""
+        worst = _worst(self.known, "", now).values()
+        return [(one, not _is_silent(one, now) and one.state not in NOT_UP) for one in worst]
 
 
 def numbers(session: Session) -> Numbers:
@@ -227,5 +258,5 @@ def numbers(session: Session) -> Numbers:
         followups=queues.followup_counts(session),
         jobs_waiting=queues.jobs_waiting(session),
         incidents=incidents.counts(session),
-        known=tuple(components.listing(session)),
+        known=tuple(_present(components.listing(session))),
     )

@@ -17,7 +17,7 @@ from hub.storage.writing import insert, storable, table
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Component:
-    """One loop as it was when it last reported."""
+    """One loop of one process as it was when it last reported; the same loop of another process is another one."""
 
     name: str
     """``source/gcn``, ``destination/voevents``, ``followup``, ``api`` ..."""
@@ -59,14 +59,15 @@ def report(session: Session, instance: str, healths: Sequence[tuple[str, Health]
             updated_tai_us=at.tai_us,
         )
         new = statement.excluded
-        changes: dict[str, Any] = {key: new[key] for key in ("instance", "state", "alarms", "facts", "updated_tai_us")}
+        changes: dict[str, Any] = {key: new[key] for key in ("state", "alarms", "facts", "updated_tai_us")}
         changes["since_tai_us"] = case((columns.state == new.state, columns.since_tai_us), else_=new.since_tai_us)
-        session.execute(statement.on_conflict_do_update(index_elements=[columns.name], set_=changes))
+        session.execute(statement.on_conflict_do_update(index_elements=[columns.name, columns.instance], set_=changes))
 
 
 def listing(session: Session) -> list[Component]:
-    """Return all loops that ever reported and were not forgotten, by name."""
-    rows = session.scalars(select(ComponentRow).order_by(col(ComponentRow.name)).execution_options(populate_existing=True))
+    """Return all loops that ever reported and were not forgotten, by name and process."""
+    order = (col(ComponentRow.name), col(ComponentRow.instance))
+    rows = session.scalars(select(ComponentRow).order_by(*order).execution_options(populate_existing=True))
     return [
         Component(
             name=row.name,
@@ -79,6 +80,12 @@ def listing(session: Session) -> list[Component]:
         )
         for row in rows
     ]
+
+
+def forget(session: Session, which: Collection[tuple[str, str]]) -> None:
+    """Forget some loops, told by name and process."""
+    for name, instance in which:
+        session.execute(delete(ComponentRow).where(col(ComponentRow.name) == name, col(ComponentRow.instance) == instance))
 
 
 def forget_others(session: Session, prefix: str, names: Collection[str]) -> None:

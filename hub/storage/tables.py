@@ -405,7 +405,7 @@ class ComponentRow(Base, table=True):
     __tablename__ = "components"
 
     name: str = Field(primary_key=True)
-    instance: str
+    instance: str = Field(primary_key=True)
     """Which process: host and process id."""
 
     state: str

@@ -7,6 +7,7 @@ from hub.api import metrics, wire_status
 from hub.api.security import declared_scopes
 from hub.model.token import Scope
 from hub.ports import Health, Incident
+from hub.services import status
 from hub.storage import components, envelopes, incidents
 from tests.support.api_night import api
 from tests.support.followup import NOW
@@ -99,6 +100,41 @@ def test_a_failed_destination_needs_a_person(hub):
     client, store, clock = hub
     report(store, clock.now, destination_hop=Health(state="failed, needs a person", alarms=("it failed and needs a person: no",)))
     assert ready(client) == (503, ["destination hop failed, needs a person"])
+
+
+def test_a_hub_that_is_not_ready_is_no_database_that_is_away(hub):
+    client, store, clock = hub
+    report(store, clock.now, source_gcn=Health(state="listening", alarms=("no heartbeat for 42 s",)))
+    problem = client.get("/api/v1/ready").json()
+    assert (problem["type"], problem["title"]) == ("urn:mmhub:problem:not-ready", "Not ready")
+    assert problem["detail"] == "the hub is not ready"
+
+
+def test_what_the_database_could_not_be_told_is_an_alarm_all_the_same(hub):
+    client, *_ = hub
+    assert (ready(client), health(client)["status"]) == ((200, []), "ok")
+    client.app.state.alarms = lambda: ("the state database cannot be written: disk full",)
+    assert ready(client) == (503, ["the state database cannot be written: disk full"])
+    body = health(client)
+    assert (body["status"], body["alarms"]) == ("alarm", ["the state database cannot be written: disk full"])
+
+
+def test_the_worst_of_several_processes_is_shown_and_what_is_silent_can_be_forgotten(hub):
+    client, store, clock = hub
+    report(store, clock.now, source_gcn=LISTENING)
+    clock.now = NOW.plus_s(400)
+    with store.transaction() as session:
+        components.report(session, "host/2", [("source/gcn", LISTENING)], clock.now)
+    sentence = "source gcn has not reported for 400 s: its process host/1 may be gone"
+    assert ready(client) == (503, [sentence])
+    assert health(client)["sources"][0]["component"]["instance"] == "host/1"
+    assert samples(client)["mmhub_component_up", "source/gcn"] == 0
+    with store.transaction() as session:
+        assert status.forget(session, "source/other", clock.now) == []
+        assert status.forget(session, "source/gcn", clock.now) == ["source/gcn"]
+    assert ready(client) == (200, [])
+    assert health(client)["sources"][0]["component"]["instance"] == "host/2"
+    assert samples(client)["mmhub_component_up", "source/gcn"] == 1
 
 
 def test_a_gap_is_shown(hub):

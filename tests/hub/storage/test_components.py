@@ -20,9 +20,18 @@ def test_a_component_is_what_it_last_said(store):
     report(store, "connecting", T0)
     report(store, "listening", T0.plus_s(10), alarms=("deaf: no heartbeat for 40 s",), instance="b:2")
     (one,) = listing(store)
-    assert (one.name, one.instance, one.state, one.facts) == ("source/gcn", "b:2", "listening", {"lag": 3})
+    assert (one.name, one.instance, one.state, one.facts) == ("source/gcn", "a:1", "listening", {"lag": 3})
     assert one.alarms == ("deaf: no heartbeat for 40 s",)
     assert (one.since, one.updated) == (T0.plus_s(10), T0.plus_s(10))
+
+
+def test_processes_do_not_hide_each_other(store):
+    report(store, "failed, needs a person", T0)
+    report(store, "listening", T0.plus_s(1), instance="b:2")
+    assert [(one.instance, one.state) for one in listing(store)] == [("a:1", "failed, needs a person"), ("b:2", "listening")]
+    with store.transaction() as session:
+        components.forget(session, [("source/gcn", "a:1")])
+    assert [one.instance for one in listing(store)] == ["b:2"]
 
 
 def test_a_state_that_lasts_keeps_its_beginning(store):

@@ -28,7 +28,7 @@ def upgrade() -> None:
         sa.Column("facts", sa.Text(), nullable=False),
         sa.Column("since_tai_us", sa.BigInteger(), nullable=False),
         sa.Column("updated_tai_us", sa.BigInteger(), nullable=False),
-        sa.PrimaryKeyConstraint("name", name=op.f("pk_components")),
+        sa.PrimaryKeyConstraint("name", "instance", name=op.f("pk_components")),
     )
     op.create_table(
         "incidents",
