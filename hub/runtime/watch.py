@@ -14,7 +14,7 @@ from hub.telemetry import get_logger
 LOOK_S = 60.0
 """Time between two looks at the books, seconds."""
 
-ECHO_LOOK_S = 10.0
+ECHO_LOOK_S = 5.0
 """Time between two looks for messages that did not come back, seconds."""
 
 log = get_logger("watch")
@@ -33,15 +33,24 @@ class Watch:
         Destination to the time in which its messages must come back, seconds.
     healths
         What each source of this process says of itself, by its name.
+    on_change
+        Called once something was found that is not told yet, or that is well again.
     """
 
     def __init__(
-        self, store: Store, clock: Clock, *, echoes: Mapping[str, float], healths: Mapping[str, Callable[[], Health]]
+        self,
+        store: Store,
+        clock: Clock,
+        *,
+        echoes: Mapping[str, float],
+        healths: Mapping[str, Callable[[], Health]],
+        on_change: Callable[[], None] = lambda: None,
     ) -> None:
         self._store = store
         self._clock = clock
         self._echoes = echoes
         self._healths = healths
+        self._on_change = on_change
         self._keeper = BookKeeper()
         self._wake = Wake()
         self._of_books: list[str] = []
@@ -61,11 +70,14 @@ class Watch:
     def _run(self, stop: asyncio.Event) -> None:
         books_due = time.monotonic()
         while not stop.is_set():
+            before = self.health().alarms
             if time.monotonic() >= books_due:
                 self._of_books = self._told(self.look_at_books())
                 books_due += LOOK_S
             if self._echoes:
                 self._of_echoes = self._told(self.look_for_echoes())
+            if self.health().alarms != before:
+                self._on_change()
             self._wake.sleep(ECHO_LOOK_S if self._echoes else max(0.0, books_due - time.monotonic()))
 
     def look_at_books(self) -> list[str]:
