@@ -38,8 +38,10 @@ def complaints(
         there = _topics(consumer, link)
         if there is None:
             asked = settings.get("bootstrap.servers")
-            tried = f" Tried {asked}: are name, port and firewall right?" if asked and link.refusal() is None else ""
-            return [f"{said[0].upper()}{said[1:]}.{tried}" for said in link.alarms()] or [f"No broker answers.{tried}"]
+            tried = f" Tried: {asked}." if asked else ""
+            return [f"{said[0].upper()}{said[1:]}.{tried if said.startswith('no broker') else ''}" for said in link.alarms()] or [
+                f"No broker answers.{tried}"
+            ]
         because = f": {advice}" if advice else ""
         found = [f"The topic {name} does not exist, or this user may not see it{because}." for name in topics.missing(there)]
         found += [

@@ -34,7 +34,7 @@ def test_a_broker_that_is_away_is_one_sentence(monkeypatch, capfd) -> None:
     monkeypatch.setattr("adapters.transports.kafka.trial.TRY_S", 2.0)
     (said, *_) = consumer.check(options("127.0.0.1:9", "alerts"), CONTEXT)
     assert said.startswith("No broker can be reached")
-    assert "127.0.0.1:9: are name, port and firewall right?" in said
+    assert said.endswith("Tried: 127.0.0.1:9.")
     assert capfd.readouterr().err == ""  # and not a line of librdkafka's for each attempt
 
 
