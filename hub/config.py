@@ -114,13 +114,13 @@ class SkymapSection(Section):
     """Maps that one child reads before it is replaced."""
 
 
-class FetchSection(Section):
 def _host_name(text: str) -> str:
     if not re.fullmatch(r"(\*\.)?[A-Za-z0-9_.-]+", text):
         raise ValueError("a host name such as gracedb.ligo.org, without scheme, port or path")
     return text
 
 
+class FetchSection(Section):
     """Sky maps that notices name by their URL."""
 
     enabled: bool = False

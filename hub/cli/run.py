@@ -46,9 +46,6 @@ MAPS_PAUSE_S = 5.0
 SCHEMAS_PAUSE_S = 5.0
 """Time between two looks for alerts that wait for their schema, seconds."""
 
-SCHEMAS_PAUSE_S = 5.0
-"""Time between two looks for alerts that wait for their schema, seconds."""
-
 FOLLOWUP_PAUSE_S = 1.0
 """Time between two looks at the follow-up requests, seconds."""
 
@@ -94,10 +91,10 @@ def run(
         sinks: dict[str, Sink] = {}
         skymaps = stack.enter_context(open_skymap_reader(settings))
         if role in (Part.ALL, Part.INGEST):
-        board = Board(store, now, crew.healths)
             skymaps.warm()
         hub = stack.enter_context(open_hub(settings, store, skymaps=skymaps, sinks=sinks))
         crew = _Crew()
+        board = Board(store, now, crew.healths)
         if role in (Part.ALL, Part.INGEST):
             hub.flow.resume()
             _add_sources(crew, settings, hub)
@@ -173,8 +170,6 @@ def _add_worker(crew: _Crew, settings: "Settings", hub: "Hub", board: "Board", *
     sources = {name.removeprefix(SOURCE): health for name, health in crew.healths.items() if name.startswith(SOURCE)}
     watch = Watch(hub.store, now, echoes=echoes, healths=sources, on_change=board.changed)
     crew.add("watch", watch.body, watch.health, is_background=True)
-    schemas = Chore("schemas", hub.held.step, pause_s=SCHEMAS_PAUSE_S)
-    crew.add("schemas", schemas.body, hub.held.health, is_background=True)
     schemas = Chore("schemas", hub.held.step, pause_s=SCHEMAS_PAUSE_S)
     crew.add("schemas", schemas.body, hub.held.health, is_background=True)
     if hub.map_fetching is not None:

@@ -18,7 +18,7 @@ def listing(store):
 
 def test_a_component_is_what_it_last_said(store):
     report(store, "connecting", T0)
-    report(store, "listening", T0.plus_s(10), alarms=("deaf: no heartbeat for 40 s",), instance="b:2")
+    report(store, "listening", T0.plus_s(10), alarms=("deaf: no heartbeat for 40 s",))
     (one,) = listing(store)
     assert (one.name, one.instance, one.state, one.facts) == ("source/gcn", "a:1", "listening", {"lag": 3})
     assert one.alarms == ("deaf: no heartbeat for 40 s",)
