@@ -6,6 +6,8 @@ A test of a kind calls `check_sink` with an open sink and a way to look at what 
 import threading
 from collections.abc import Callable, Sequence
 
+import pytest
+
 from hub.errors import Permanent, Transient
 from hub.model.notice import Role
 from hub.model.outgoing import Outgoing, Subject
@@ -29,7 +31,13 @@ def message(number: int, *, payload: bytes | None = None, destination: str = "ou
     return Outgoing(**{**values, **changes})
 
 
-def check_sink(sink: Sink, arrived: Callable[[], Sequence[bytes]]) -> None:
+def check_sink(
+    sink: Sink,
+    arrived: Callable[[], Sequence[bytes]],
+    *,
+    payload_of: Callable[[int], bytes | None] = lambda _: None,
+    carries_binary: bool = True,
+) -> None:
     """Deliver some messages and look at what arrived.
 
     Parameters
@@ -38,15 +46,24 @@ def check_sink(sink: Sink, arrived: Callable[[], Sequence[bytes]]) -> None:
         Open, with nobody else sending to it.
     arrived
         Returns the payloads that arrived so far, repeats by ivorn left out, in order; waits for those under way.
+    payload_of
+        Makes the payload of a message by number, for a sink that does not carry just anything.
+    carries_binary
+        Whether it carries what is no XML; else it must give that up for good.
     """
-    first, second = message(1), message(2)
+    first, second = (message(number, payload=payload_of(number)) for number in (1, 2))
     sink.deliver(first)
     sink.deliver(second)
     sink.deliver(first)
     assert list(arrived()) == [first.payload, second.payload]
     binary = message(3, payload=bytes(range(256)), media_type="application/avro", subject=Subject.RETRACTION)
-    sink.deliver(binary)
-    assert list(arrived())[-1] == binary.payload
+    if carries_binary:
+        sink.deliver(binary)
+        assert list(arrived())[-1] == binary.payload
+    else:
+        with pytest.raises(Permanent):
+            sink.deliver(binary)
+        assert list(arrived()) == [first.payload, second.payload]
     health = sink.health()
     assert isinstance(health, Health)
     assert health.state

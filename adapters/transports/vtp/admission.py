@@ -14,6 +14,7 @@ from hub.errors import Transient
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 _MAX_BUCKETS = 10_000
+_MAPPED_BITS = 96  # before the IPv4 address in ::ffff:192.0.2.7
 
 
 class NotAdmitted(Transient):
@@ -36,23 +37,38 @@ AllowList = Annotated[tuple[Cidr, ...], Field(description="Addresses and network
 
 
 def networks(cidrs: Sequence[str]) -> tuple[Network, ...]:
-    """Return networks of their texts; bits behind the mask do not count."""
-    return tuple(ipaddress.ip_network(cidr, strict=False) for cidr in cidrs)
+    """Return networks of their texts; bits behind the mask do not count, and IPv4 written as IPv6 is IPv4.
+
+    >>> networks(["::ffff:192.0.2.7"])
+    (IPv4Network('192.0.2.7/32'),)
+    """
+    return tuple(_plain(ipaddress.ip_network(cidr, strict=False)) for cidr in cidrs)
+
+
+def _plain(network: Network) -> Network:
+    """Return a network of mapped addresses as what it stands for."""
+    first = network.network_address
+    if isinstance(first, ipaddress.IPv6Address) and first.ipv4_mapped is not None and network.prefixlen >= _MAPPED_BITS:
+        return ipaddress.IPv4Network((first.ipv4_mapped, network.prefixlen - _MAPPED_BITS))
+    return network
 
 
 def is_in(address: str, allowed: Sequence[Network]) -> bool:
-    """Return whether an address lies in one of some networks; an IPv4 address that came through an IPv6 socket counts as IPv4.
+    """Return whether an address lies in one of some networks.
 
-    >>> is_in("::ffff:192.0.2.7", networks(["192.0.2.0/24"]))
-    True
+    An IPv4 address that came through an IPv6 socket counts as both: ``192.0.2.0/24`` and ``::/0`` let it in.
+
+    >>> [is_in("::ffff:192.0.2.7", networks([cidr])) for cidr in ("192.0.2.0/24", "::/0", "2001:db8::/32")]
+    [True, True, False]
     """
     try:
         peer = ipaddress.ip_address(address.partition("%")[0])
     except ValueError:
         return False
+    names = [peer]
     if isinstance(peer, ipaddress.IPv6Address) and peer.ipv4_mapped is not None:
-        peer = peer.ipv4_mapped
-    return any(peer.version == network.version and peer in network for network in allowed)
+        names.append(peer.ipv4_mapped)
+    return any(name.version == network.version and name in network for name in names for network in allowed)
 
 
 class Admission:

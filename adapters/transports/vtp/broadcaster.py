@@ -34,6 +34,9 @@ KIND = "vtp"
 COMET_BYTES = 99_999
 """Longest message that Comet reads (Twisted's default), bytes: it hangs up on a longer one."""
 
+INTRODUCTION_S = 1.0
+"""How long a new subscriber has to answer with its filters before it is sent anything, seconds; nobody else waits for that."""
+
 _RELAYED = ("1.1", "2.0", "2.1")
 _OWN = ("2.0",)
 _START_S = 5.0
@@ -84,6 +87,7 @@ class VtpBroadcaster:
             iamalive_s=options.iamalive_s,
             max_unacked=options.max_unacked,
             queue_size=options.queue_size,
+            introduction_s=INTRODUCTION_S,
         )
         self._filters = [
             (networks([cidr]), tuple(parse(text) for text in texts)) for cidr, texts in options.filters.items()
@@ -185,13 +189,14 @@ class VtpBroadcaster:
         peers = [peer for peer in self._peers if peer.is_open]
         if len(peers) < self._options.min_peers:
             raise Transient(f"{len(peers)} subscribers are connected, fewer than {self._options.min_peers}")
-        offered = [(peer, peer.offer(payload, traits.ivorn)) for peer in peers if peer.wants(traits)]
+        new = {peer for peer in peers if not peer.is_introduced}  # they are not late yet
+        offered = [(peer, peer.offer(payload, traits)) for peer in peers if peer.wants(traits)]
         # Nobody waits twice for a peer that was late once.
         waited_for = [(peer, answer) for peer, answer in offered if answer is not None and not peer.is_behind]
         if waited_for and self._options.ack_wait_s:
             await asyncio.wait([answer for _, answer in waited_for], timeout=self._options.ack_wait_s)
         for peer, answer in waited_for:
-            peer.is_behind = peer.is_behind or not answer.done()
+            peer.is_behind = peer.is_behind or (peer not in new and not answer.done())
         n_acked = sum(1 for _, answer in offered if answer is not None and answer.done() and answer.result())
         self._counts.update(events=1, offered=len(offered), acked=n_acked, not_acked=len(offered) - n_acked)
         self._last_sent_at = self._clock()

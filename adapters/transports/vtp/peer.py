@@ -3,6 +3,7 @@
 import asyncio
 from collections import deque
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -36,15 +37,18 @@ class Manners:
     queue_size: int
     """Most events that wait for it."""
 
+    introduction_s: float
+    """How long a new one may take to say what it wants before it is sent anything, seconds."""
+
 
 @dataclass(slots=True, eq=False)
 class _Sent:
     """An event on its way."""
 
     payload: bytes
-    ivorn: str
+    traits: Traits
     answered: "asyncio.Future[bool]"
-    """True once acknowledged, False once refused or the peer lost."""
+    """True once acknowledged or, as it turned out, not wanted; False once refused or the peer lost."""
 
     sent_at: float = field(default=0.0)
     """Time of the loop, seconds."""
@@ -65,6 +69,7 @@ class Peer:
         self._waiting: deque[_Sent] = deque()
         self._unacked: deque[_Sent] = deque()
         self._changed = asyncio.Event()
+        self._introduced = asyncio.Event()
         self._unanswered = 0
         self._connected_at = clock()
         self._n_acked = 0
@@ -97,14 +102,19 @@ class Peer:
         """Return whether an event passes its filters: those of the settings, and those that it asked for itself."""
         return passes(self._configured, traits) and passes(self._asked_for, traits)
 
-    def offer(self, payload: bytes, ivorn: str) -> "asyncio.Future[bool] | None":
+    @property
+    def is_introduced(self) -> bool:
+        """Whether it has said what it wants, or has had time to."""
+        return self._introduced.is_set()
+
+    def offer(self, payload: bytes, traits: Traits) -> "asyncio.Future[bool] | None":
         """Put an event into its queue and return what tells of the answer; a peer whose queue is full is dropped (None)."""
         if len(self._waiting) >= self._manners.queue_size:
             self._log.warning("subscriber is too slow", waiting=len(self._waiting))
             self.is_open = False
             self._link.abort()
             return None
-        event = _Sent(payload, ivorn.lower(), asyncio.get_running_loop().create_future())
+        event = _Sent(payload, traits, asyncio.get_running_loop().create_future())
         self._waiting.append(event)
         self._changed.set()
         return event.answered
@@ -124,6 +134,7 @@ class Peer:
             "unacked": len(self._unacked),
             "acked": self._n_acked,
             "refused": self._n_refused,
+            "introduced": self.is_introduced,
             "filters": len(self._configured) + len(self._asked_for),
             "refused_filters": list(self._refused_filters),
         }
@@ -159,6 +170,7 @@ class Peer:
                 self._answered(message.origin, was_taken=False)
             case TransportRole.AUTHENTICATE:
                 self._asked_for = self._filters_of(message)
+                self._introduced.set()
             case TransportRole.IAMALIVE:
                 pass
 
@@ -166,7 +178,7 @@ class Peer:
         """Note an answer to an event; one that names none of those under way is taken for the oldest."""
         if not self._unacked:
             return
-        event = next((event for event in self._unacked if event.ivorn == ivorn.lower()), self._unacked[0])
+        event = next((event for event in self._unacked if event.traits.ivorn.lower() == ivorn.lower()), self._unacked[0])
         self._unacked.remove(event)
         if not event.answered.done():
             event.answered.set_result(was_taken)
@@ -191,9 +203,17 @@ class Peer:
         return tuple(found)
 
     async def _send(self) -> None:
+        # What comes before its filters are known would go past them. It need not have any, so this does not wait for long.
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._introduced.wait(), self._manners.introduction_s)
+        self._introduced.set()
         while True:
             while self._waiting and len(self._unacked) < self._manners.max_unacked:
                 event = self._waiting.popleft()
+                if not self.wants(event.traits):  # it was offered before the filters were known
+                    if not event.answered.done():
+                        event.answered.set_result(True)
+                    continue
                 event.sent_at = asyncio.get_running_loop().time()
                 self._unacked.append(event)
                 await self._link.send(event.payload)

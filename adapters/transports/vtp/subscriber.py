@@ -2,7 +2,8 @@
 
 VTP has no memory: a broker does not repeat what a subscriber missed. So what has arrived is never thrown away because the
 store is in trouble; it is kept in memory and handed in again, with the connection closed so that nothing more comes. And each
-time without a connection is written down as a gap.
+time without a connection is written down as a gap, also when the hub itself was not running: until when the broker was heard is
+written down while it is.
 """
 
 import asyncio
@@ -32,6 +33,9 @@ KIND = "vtp-subscriber"
 
 MAX_HELD = 64
 """Most events that have arrived and are not stored yet; when there are as many, nothing more is read."""
+
+NOTE_S = 10.0
+"""How often it is written down until when the broker was heard, seconds; after a crash a gap begins so much too early at most."""
 
 _FIRST_WORD_S = 2.0
 
@@ -110,6 +114,7 @@ class VtpSubscriber:
         self._last_message_at: Instant | None = None
         self._last_event_at: Instant | None = None
         self._heard_until: Instant | None = None  # the beginning of a gap that is not written down yet
+        self._has_recalled = False
         self._counts: Counter[str] = Counter()
 
     async def run(self, accept: Accept, stop: asyncio.Event) -> None:
@@ -118,14 +123,16 @@ class VtpSubscriber:
             self._listening_since_s = None
             trouble = store_trouble = ""
             try:
+                await self._recall()
                 await self._connect_and_listen(accept, stop)
             except StorageError as error:
                 store_trouble = str(error)
             except Transient as error:
                 trouble = str(error)
             if self._connected_at is not None:
-                self._heard_until = max(self._connected_at, self._last_message_at or self._connected_at)
+                self._heard_until = self._heard()
                 self._connected_at = None
+                await self._note_heard(self._heard_until)
             if stop.is_set():
                 break
             if self._lived_s() >= self._options.healthy_s:
@@ -182,6 +189,12 @@ class VtpSubscriber:
             await self._note_gap()
             await self._listen(link, accept, stop)
 
+    async def _recall(self) -> None:
+        """Ask, once, until when the broker was heard before this start."""
+        if not self._has_recalled:
+            self._heard_until = await asyncio.to_thread(self._context.last_heard)
+            self._has_recalled = True
+
     async def _note_gap(self) -> None:
         if self._heard_until is None:
             return
@@ -196,6 +209,27 @@ class VtpSubscriber:
         await asyncio.to_thread(self._context.report, gap)
         self._heard_until = None
 
+    def _heard(self) -> Instant:
+        """Return until when the broker was heard on this connection."""
+        assert self._connected_at is not None
+        return max(self._connected_at, self._last_message_at or self._connected_at)
+
+    async def _note_heard(self, until: Instant) -> None:
+        """Write down until when the broker was heard; a store in trouble makes the next gap begin too early, and no more."""
+        try:
+            await asyncio.to_thread(self._context.heard, until)
+        except StorageError as error:
+            self._log.warning("not written down until when the broker was heard", reason=str(error))
+
+    async def _keep_notes(self) -> None:
+        """Write down until when the broker was heard, as long as it is."""
+        noted: Instant | None = None
+        while True:
+            if (until := self._heard()) != noted:
+                await self._note_heard(until)
+                noted = until
+            await asyncio.sleep(NOTE_S)
+
     async def _listen(self, link: Link, accept: Accept, stop: asyncio.Event) -> None:
         """Read and store side by side, so that a slow store does not make this end look dead, until one of them must end."""
         self._listening_since_s = time.monotonic()
@@ -208,6 +242,7 @@ class VtpSubscriber:
         arrived, ended = asyncio.Event(), asyncio.Event()
         reading = asyncio.create_task(self._read(link, room, arrived))
         storing = asyncio.create_task(self._store(link, accept, room, arrived, ended))
+        noting = asyncio.create_task(self._keep_notes())
         stopping = asyncio.create_task(stop.wait())
         try:
             await asyncio.wait((reading, storing, stopping), return_when=asyncio.FIRST_COMPLETED)
@@ -217,7 +252,7 @@ class VtpSubscriber:
             arrived.set()
             await asyncio.wait((storing,))
         finally:
-            await _cancelled(reading, storing, stopping)
+            await _cancelled(reading, storing, stopping, noting)
         for task in (storing, reading):
             if not task.cancelled() and (error := task.exception()) is not None:
                 raise error

@@ -6,6 +6,7 @@ from adapters.transports.kafka import hop
 from adapters.transports.kafka.producer import Options, message_id, open_sink
 from hub.errors import ConfigError, Permanent, Transient
 from hub.model.notice import Role
+from tests.contracts.sink import check_sink
 from tests.support.kafka_sources import read_back
 from tests.support.outgoing import outgoing
 from tests.support.parts import part_context
@@ -34,6 +35,24 @@ def test_each_subject_has_its_topic_and_messages_come_back_as_they_were_sent(boo
         "role": b"observation",
     }
     assert read_back(bootstrap, f"hub-{unique}.retractions", 1)[0].value() == b'{"n": 3}'
+
+
+def test_the_producer_keeps_the_contract_of_a_sink(bootstrap, unique) -> None:
+    topics = [f"hub-{unique}.coincidences", f"hub-{unique}.retractions"]
+
+    def arrived() -> list[bytes]:
+        seen: dict[bytes, bytes] = {}
+        for topic, n_least in zip(topics, (3, 1), strict=True):
+            if topic.endswith("retractions") and not has_retraction:
+                continue
+            for record in read_back(bootstrap, topic, n_least):
+                seen.setdefault(dict(record.headers())["_id"], record.value())
+        has_retraction.append(True)
+        return list(seen.values())
+
+    has_retraction: list[bool] = []
+    with sink(bootstrap, unique) as out:
+        check_sink(out, arrived)
 
 
 def test_the_same_message_sent_again_has_the_same_id(bootstrap, unique) -> None:

@@ -1,3 +1,4 @@
+import queue
 import socket
 from contextlib import ExitStack, contextmanager, suppress
 
@@ -9,6 +10,7 @@ from adapters.transports.vtp.broadcaster import Options, check, open_sink
 from adapters.transports.vtp.frames import framed
 from adapters.transports.vtp.messages import TransportRole
 from hub.errors import Permanent, Transient
+from tests.contracts.sink import check_sink
 from tests.support.voevents import voevent
 from tests.support.vtp_peers import HUB_IVO, LOCAL_IVO, RawPeer, context, listener, now, outgoing, wait_until
 
@@ -25,7 +27,19 @@ def broadcasting(**options):
 
 
 def connect(sink):
-    """Return a peer that the broadcaster knows of."""
+    """Return a peer that the broadcaster knows of, and knows to have no filters."""
+    peer = silent(sink)
+    host, port = peer.connection.getsockname()
+    peer.send(messages.authenticate(LOCAL_IVO, now(), to=HUB_IVO))
+    wait_until(
+        lambda: any(facts["introduced"] and facts["peer"].endswith(f"{port}") for facts in sink.health().facts["peers"]),
+        f"{host}:{port} introduced",
+    )
+    return peer
+
+
+def silent(sink):
+    """Return a peer that has not answered the broadcaster's first question."""
     peer = RawPeer.connect(sink.health().facts["port"])
     question = peer.read()
     assert (question.role, question.origin, question.response) == (TransportRole.AUTHENTICATE, HUB_IVO, None)
@@ -130,6 +144,32 @@ def test_an_xpath_filter_is_refused_and_the_subscriber_kept(bomb):
         xpath, other = sink.health().facts["peers"][0]["refused_filters"]
     assert "XPath is not evaluated" in xpath
     assert "compares with '~'" in other
+
+
+def test_filters_hold_from_the_first_event_on():
+    with broadcasting() as sink, silent(sink) as late, silent(sink) as mute:
+        sink.deliver(outgoing(event(1, role="observation"), role="observation"))
+        sink.deliver(outgoing(event(2, role="test"), role="test"))
+        late.send(messages.authenticate(LOCAL_IVO, now(), to=HUB_IVO, params=(("mmhub-filter", "role == test"),)))
+        assert late.next_event() == event(2, role="test")
+        assert [mute.next_event() for _ in range(2)] == [event(1, role="observation"), event(2, role="test")]
+
+
+def test_the_broadcaster_keeps_the_contract_of_a_sink():
+    with broadcasting(ack_wait_s=30) as sink, connect(sink) as peer:
+        peer.answer_from_now_on()
+        seen = []
+
+        def arrived():
+            while True:
+                try:
+                    payload = peer.events.get(timeout=0 if seen else 60)
+                except queue.Empty:
+                    return seen
+                if payload not in seen:
+                    seen.append(payload)
+
+        check_sink(sink, arrived, payload_of=event, carries_binary=False)
 
 
 def test_filters_of_the_settings_hold_for_a_network():

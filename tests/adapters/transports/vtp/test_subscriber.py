@@ -1,4 +1,5 @@
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
 import pytest
 from pydantic import ValidationError
@@ -7,6 +8,7 @@ from adapters.transports.vtp import messages
 from adapters.transports.vtp.frames import framed
 from adapters.transports.vtp.messages import TransportRole
 from adapters.transports.vtp.subscriber import MAX_HELD, Options, Pauses, check, open_source
+from hub.errors import StorageError
 from hub.model.envelope import Trust
 from tests.support.voevents import voevent
 from tests.support.vtp_peers import HUB_IVO, LOCAL_IVO, Store, accepted, context, listener, now, running, wait_until
@@ -22,9 +24,9 @@ def broker():
         yield server, port
 
 
-def subscriber(port, **options):
+def subscriber(port, where=None, **options):
     chosen = {"port": port, "local_ivo": HUB_IVO, "first_pause_s": 0.01, "longest_pause_s": 0.05, **options}
-    with open_source(Options(**chosen), context("upstream")) as source:
+    with open_source(Options(**chosen), where or context("upstream")) as source:
         return source
 
 
@@ -309,3 +311,58 @@ def test_a_connection_that_lived_begins_anew(broker):
 def test_bad_options_are_refused_with_a_sentence(options, why):
     with pytest.raises(ValidationError, match=why):
         Options(**options)
+
+
+class Notes:
+    """What the hub remembers of a source, across starts."""
+
+    def __init__(self):
+        self.until = []
+        self.incidents = []
+        self.is_broken = False
+
+    def context(self):
+        return replace(context("upstream", self.incidents), heard=self.heard, last_heard=self.last)
+
+    def heard(self, until):
+        if self.is_broken:
+            raise StorageError("the disk is full")
+        self.until.append(until)
+
+    def last(self):
+        return self.until[-1] if self.until else None
+
+
+def test_the_time_that_the_hub_was_not_running_is_a_gap(broker):
+    server, port = broker
+    notes = Notes()
+    for start in range(3):
+        source = subscriber(port, notes.context())
+        with running(source, Store()), accepted(server) as peer:
+            peer.send(event(start))
+            assert peer.next_answer()
+            last_event_at = source.health().facts["last_event_at"]
+        assert notes.until[-1].to_utc_iso() >= last_event_at
+        assert len(notes.incidents) == start  # nothing was missed before the first time
+    first, second = notes.incidents
+    assert first.kind == "gap"
+    assert "Nothing was heard" in first.text
+    assert first.facts["start"] < first.facts["end"] < second.facts["start"] < second.facts["end"]
+
+
+def test_a_hub_that_dies_has_written_down_until_when_it_listened(broker):
+    server, port = broker
+    notes = Notes()
+    source = subscriber(port, notes.context())
+    with running(source, Store()), accepted(server):
+        wait_until(lambda: notes.until, "a note while it listens")
+
+
+def test_a_store_that_takes_no_notes_does_not_end_the_connection(broker):
+    server, port = broker
+    notes = Notes()
+    notes.is_broken = True
+    source = subscriber(port, notes.context())
+    with running(source, Store()), accepted(server) as peer:
+        peer.send(event(1))
+        assert peer.next_answer()
