@@ -131,16 +131,26 @@ def stream_maps(settings: Settings, also: Iterable[str] = ()) -> dict[str, Strea
 
 def alert_streams(settings: Settings) -> list[AlertStream]:
     """Return the alert streams that the sources listen to; raises `ConfigError` as `open_decoder` does."""
+    return list(_streams_by_name(settings).values())
+
+
+def _streams_by_name(settings: Settings) -> dict[str, AlertStream]:
     maps = stream_maps(settings)
-    return [
-        replace(
+    return {
+        name: replace(
             maps[name].stream(),
             sources=tuple(
                 sorted(source for source, one in enabled_sources(settings).items() if one.options.get("stream") == name)
             ),
         )
         for name in _named_streams(settings)
-    ]
+    }
+
+
+def _listening(settings: Settings, store: Store, clock: Clock) -> coverage.Listening:
+    """Return what knows which alerts the hub hears; what lies in a folder was put there by the operator."""
+    unnamed = [name for name, one in enabled_sources(settings).items() if one.kind != FOLDER and not one.options.get("stream")]
+    return coverage.Listening(store, _streams_by_name(settings), clock, unnamed=unnamed)
 
 
 def _named_streams(settings: Settings) -> list[str]:
@@ -212,6 +222,9 @@ SCHEMA_TIMEOUT_S = 10.0
 MAX_SCHEMA_BYTES = 2 << 20
 """Longest answer of a schema registry, bytes."""
 
+FOLDER = "folder"
+"""Kind of the source that reads files of the operator's."""
+
 DEMO_MARK = "demo-database"
 """File that marks a data folder as a demo's; taken away once anything else writes into the database."""
 
@@ -267,6 +280,7 @@ def open_hub(
     followups = _followups(settings, store, tells, seed)
     routes = routes_of(settings)
     schemas = _schemas(settings)
+    listening = _listening(settings, store, tells)
     with ExitStack() as stack:
         reader = skymaps if skymaps is not None else stack.enter_context(open_skymap_reader(settings))
         if sinks is None:
@@ -281,6 +295,7 @@ def open_hub(
             settings=IntakeSettings(authority=settings.hub.authority, echo_of=_echo_of(settings)),
             relay=Relay(routes),
             wishes=MapWishes(tells) if settings.fetch.enabled else None,
+            hears=listening.hears,
         )
         correlation = Correlation(
             store=store,
@@ -293,7 +308,7 @@ def open_hub(
             ),
             followups=followups,
             clock=tells,
-            coverage=coverage.listen(store, alert_streams(settings), tells()),
+            coverage=listening.coverage,
         )
         dispatch = Dispatch(store=store, sinks=sinks, clock=tells)
         stack.callback(dispatch.release_all)

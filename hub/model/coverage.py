@@ -74,7 +74,12 @@ class AlertStream:
     """Names of the sources that bring it."""
 
     since: Instant | None = None
-    """When the hub first listened to it; None where it never has."""
+    """When the hub first listened to it, of a full stream when its first alert came; None where that has not been."""
+
+    @property
+    def counts(self) -> bool:
+        """Whether it says anything of what is heard: a filtered stream always, a full one once its first alert came."""
+        return self.selection.kind is SelectionKind.FILTERED or self.since is not None
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,12 +89,13 @@ class Coverage:
     streams: tuple[AlertStream, ...] = ()
 
     def of(self, survey: str) -> tuple[AlertStream, ...]:
-        """Return the streams that bring alerts of a survey, by name."""
-        return tuple(sorted((one for one in self.streams if one.survey == survey), key=lambda one: one.name))
+        """Return the streams that bring alerts of a survey, by name; a full one only once it has: settings bring none."""
+        found = [one for one in self.streams if one.survey == survey and one.counts]
+        return tuple(sorted(found, key=lambda one: one.name))
 
     def surveys(self) -> tuple[str, ...]:
         """Return the surveys of which the hub hears anything, by name."""
-        return tuple(sorted({one.survey for one in self.streams}))
+        return tuple(sorted({one.survey for one in self.streams if one.counts}))
 
     def is_filtered(self, survey: str) -> bool:
         """Return whether the survey is heard through filters only."""

@@ -1,7 +1,7 @@
 """Evaluates pairs, writes their new versions, and in the same transaction what follows from them."""
 
 import itertools
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -63,6 +63,10 @@ class CorrelationReport:
         )
 
 
+def _hears_nothing(_: Session) -> Coverage:
+    return Coverage()
+
+
 class Correlation:
     """Keeps candidates and coincidences equal to the pure functions of what has arrived."""
 
@@ -76,7 +80,7 @@ class Correlation:
         announcements: Announcements,
         followups: FollowupService | None,
         clock: Clock,
-        coverage: Coverage = Coverage(),
+        coverage: Callable[[Session], Coverage] = _hears_nothing,
     ) -> None:
         self._store = store
         self._history = history
@@ -213,13 +217,14 @@ class Correlation:
         if not targets or not by_survey:
             return CorrelationReport()
         localizations = self._maps.localizations(session, event.localization_ids)
+        coverage = self._coverage(session)
         report = CorrelationReport()
         for survey, object_ids in by_survey.items():
             for alerts in _by_object(self._history.of_objects(survey, object_ids)):
                 found = [
                     one
                     for target in targets
-                    if (one := candidate_science.evaluate(target, alerts, localizations, self._coverage)) is not None
+                    if (one := candidate_science.evaluate(target, alerts, localizations, coverage)) is not None
                 ]
                 changed = sum(self._save_candidate(session, one) for one in found)
                 hypotheses = {target.hypothesis.name: target.hypothesis for target in targets}

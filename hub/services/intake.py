@@ -45,6 +45,9 @@ log = get_logger(__name__)
 Wishes = Callable[[Session, str, Sequence[StoredNotice]], None]
 """Told of an event and its notices in the transaction that changes them, to ask for what they lack."""
 
+Hears = Callable[[str, str | None, str], None]
+"""Told the source, the stream map and the survey of alerts before they are kept: `Listening.hears`."""
+
 _FRAMED = b"\x00"
 """First byte of a packet in Confluent framing."""
 
@@ -129,6 +132,7 @@ class Intake:
         settings: IntakeSettings,
         relay: Relay | None = None,
         wishes: Wishes | None = None,
+        hears: Hears | None = None,
     ) -> None:
         self._store = store
         self._decoder = decoder
@@ -139,6 +143,7 @@ class Intake:
         self._echo_of = settings.echo_of
         self._relay = relay
         self._wishes = wishes
+        self._hears = hears
 
     def accept(self, arrived: Sequence[Envelope]) -> IntakeReport:
         """Take in some envelopes; when this returns, all of them may be acknowledged.
@@ -468,6 +473,9 @@ class Intake:
         for alerts, message in zip(rows.batches, rows.message_index, strict=True):
             first = _first_of_each(alerts.source_id)
             unique = alerts.take(first)
+            if self._hears is not None:
+                for source, stream in {(batch[index].source, batch[index].alert_stream) for index in message[first].tolist()}:
+                    self._hears(source, stream, alerts.survey)
             is_known = self._history.known(alerts.survey, unique.source_id)
             new = self._history.append(unique)
             fresh.update(message[first][~is_known].tolist())

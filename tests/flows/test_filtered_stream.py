@@ -182,6 +182,27 @@ def test_what_a_broker_says_of_an_object_is_kept_where_the_source_is_trusted(tmp
     assert one["state"] == "stated"
 
 
+def test_alerts_of_a_kafka_source_without_a_stream_map_are_never_taken_for_the_full_stream(tmp_path: Path):
+    source = SourceSection.model_validate({"kind": "kafka", "topics": ["kilonovae"], "group_id": "g"})
+    there = settings_in(tmp_path).model_copy(update={"sources": {"fink": source}})
+    with hub_of(there) as (store, hub):
+        bring(hub, notices())
+        for one in PACKETS:
+            hub.flow.take([dataclasses.replace(one.envelope, payload=one.payload, source="fink", alert_stream=None)])
+        found = of_the_merger(store).values()
+        assert found
+        assert all(any("set `stream` in [sources.fink]" in reason for reason in one.reasons) for one in found)
+
+
+def test_a_full_stream_that_is_only_configured_lifts_no_remark(tmp_path: Path):
+    with hub_of(settings(tmp_path, rubin="lsst", fink="fink-lsst")) as (store, hub):
+        bring(hub, notices())
+        bring(hub, PACKETS, "fink", "fink-lsst")
+        found = of_the_merger(store).values()
+        assert found
+        assert all(any(reason.startswith(REMARK) for reason in one.reasons) for one in found)
+
+
 def test_streams_by_which_a_detection_would_count_twice_are_refused(tmp_path: Path):
     with (
         pytest.raises(ConfigError, match="the streams lasair-lsst-lite and lsst cannot be heard together"),
