@@ -58,3 +58,20 @@ def deliver(sink, number: int) -> None:
             assert time.monotonic() < deadline
             continue
         return
+
+
+def test_brokers_that_are_away_are_an_alarm_while_nobody_takes(own_kafka, tmp_path) -> None:
+    topic = own_kafka.create_topic("unwatched")
+    listen = consumer.Options(
+        bootstrap_servers=own_kafka.bootstrap, security="plaintext", topics=(topic,), group_id="busy", session_timeout_s=6
+    )
+    with consumer.open_source(listen, part_context(tmp_path, "rubin")) as source:
+        take_until(source, lambda health: health.state == "listening")
+        own_kafka.kill()
+        deadline = time.monotonic() + TIMEOUT_S
+        while "no broker can be reached" not in " ".join(source.health().alarms):
+            assert time.monotonic() < deadline
+            time.sleep(0.05)  # between two looks at the health: the hub stores something meanwhile
+        assert source.health().state == "connecting"
+        own_kafka.restart()
+        take_until(source, lambda health: not health.alarms and health.state == "listening")
