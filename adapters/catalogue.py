@@ -7,6 +7,7 @@ each entry naming such a module.
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
+from dataclasses import replace
 from importlib.metadata import entry_points
 from typing import Any
 
@@ -14,13 +15,15 @@ from confluent_kafka import Consumer
 from gcn_kafka import Consumer as GcnConsumer
 from pydantic import BaseModel, ValidationError
 
+from adapters.contained import contained, is_schema
 from adapters.transports import folder, folder_source, gcn_kafka, tns
 from adapters.transports.kafka import consumer, hop, listening, producer
 from adapters.transports.kafka.listening import Heard
-from adapters.transports.kafka.options import PATIENCE, KafkaOptions, connection
+from adapters.transports.kafka.options import PATIENCE, KafkaOptions, connection, trust_of
 from adapters.transports.kafka.topics import topic_names
 from adapters.transports.vtp import broadcaster, receiver, subscriber
 from hub.errors import ConfigError
+from hub.model.envelope import Trust
 from hub.ports import MessageSource, PartContext, PushSource, Sink
 
 SOURCE_GROUP = "multimessenger_hub.sources"
@@ -133,4 +136,17 @@ def listen(
     else:
         raise ConfigError(f"{where} is of the kind {kind}, which has no topics to listen to")
     names = topic_names(topics, "listen")
-    return listening.listen(make, settings, names, since_s=since_s, until_eos=until_eos)
+    trust = gcn_kafka.trust_of(options) if isinstance(options, gcn_kafka.Options) else trust_of(options)
+    stream = options.stream or None
+    return (
+        None if heard is None else _as_taken(heard, stream, trust)
+        for heard in listening.listen(make, settings, names, since_s=since_s, until_eos=until_eos)
+    )
+
+
+def _as_taken(heard: Heard, stream: str | None, trust: Trust) -> Heard:
+    """Return a message with what the source would add to it, and its payload as the source would hand it on."""
+    payload = heard.payload
+    if stream is not None and heard.key is not None and not heard.is_tombstone and is_schema(heard.key):
+        payload = contained(heard.key, payload)
+    return replace(heard, payload=payload, alert_stream=stream, trust=trust)

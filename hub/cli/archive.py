@@ -28,16 +28,22 @@ class Kept:
     position: str
     topic: str | None
     load: Callable[[], bytes]
+    alert_stream: str | None = None
+    """Stream map by which it is read; None where nothing says."""
+
+    trust: Trust = Trust.UNTRUSTED
+    """As the archive says, and untrusted where it says nothing."""
 
     def envelope(self, source: str, received_at: Instant) -> Envelope:
-        """Return it as if it arrived now, from a source that is believed."""
+        """Return it as if it arrived now."""
         return Envelope(
             payload=self.load(),
             source=source,
             received_at=received_at,
             position=self.position,
             topic=self.topic,
-            trust=Trust.TRUSTED,
+            alert_stream=self.alert_stream,
+            trust=self.trust,
         )
 
 
@@ -80,7 +86,9 @@ def _lines(path: Path, max_bytes: int, faults: list[str], named: set[Path]) -> I
                 if not line.strip():
                     continue
                 try:
-                    yield _kept(json.loads(line), path, number, max_bytes, named)
+                    record = json.loads(line)
+                    if not _is_tombstone(record):
+                        yield _kept(record, path, number, max_bytes, named)
                 except (ValueError, KeyError, TypeError, OSError, RecursionError) as error:
                     faults.append(f"{path}, line {number}, is no message: {_why(error)}")
     except (OSError, UnicodeDecodeError) as error:
@@ -107,7 +115,29 @@ def _kept(record: Any, path: Path, number: int, max_bytes: int, named: set[Path]
     moment = Instant.from_utc_iso(str(told)).to_datetime().timestamp() if told else path.stat().st_mtime
     topic = record.get("topic")
     position = str(record.get("position") or f"{path}:{number}")
-    return Kept(time_s=moment, position=position, topic=None if topic is None else str(topic), load=load)
+    stream = record.get("alert_stream")
+    return Kept(
+        time_s=moment,
+        position=position,
+        topic=None if topic is None else str(topic),
+        load=load,
+        alert_stream=None if not stream else str(stream),
+        trust=_trust(record.get("trust")),
+    )
+
+
+def _is_tombstone(record: Any) -> bool:
+    """Return whether a line only says that a key is gone: there is nothing to take in."""
+    return isinstance(record, dict) and "file" not in record and "payload" in record and record["payload"] is None
+
+
+def _trust(word: Any) -> Trust:
+    if word is None:
+        return Trust.UNTRUSTED
+    try:
+        return Trust(word)
+    except ValueError:
+        raise ValueError("its trust is neither trusted nor untrusted") from None
 
 
 def _given(payload: bytes) -> bytes:

@@ -60,14 +60,13 @@ def listen(
                 continue
             n_heard += 1
             record = _record(name, heard)
-            if archive is not None:
+            if archive is not None and not heard.is_tombstone:
                 archive.add(record, heard.payload)
             if as_json:
-                emit({**record, **_payload(heard.payload)})
+                emit({**record, **_payload(heard)})
             else:
-                say(
-                    f"{record['received_at'] or '-'}  {record['position']}  {len(heard.payload)} bytes  {_glimpse(heard.payload)}"
-                )
+                what = "(tombstone)" if heard.is_tombstone else f"{len(heard.payload)} bytes  {_glimpse(heard.payload)}"
+                say(f"{record['received_at'] or '-'}  {record['position']}  {what}")
     except KeyboardInterrupt:  # how one ends it
         return
     if until_eos and not n_heard:
@@ -131,16 +130,20 @@ def _record(source: str, heard: "Heard") -> dict[str, Any]:
         "offset": heard.offset,
         "position": f"{heard.topic}/{heard.partition}/{heard.offset}",
         "received_at": None if moment is None else moment.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+        "alert_stream": heard.alert_stream,
+        "trust": heard.trust.value,
         "size_bytes": len(heard.payload),
     }
 
 
-def _payload(payload: bytes) -> dict[str, str]:
-    """Return the payload for JSON: as text where it is text, else in Base64."""
+def _payload(heard: "Heard") -> dict[str, str | None]:
+    """Return the payload for JSON: as text where it is text, else in Base64; null for a tombstone."""
+    if heard.is_tombstone:
+        return {"payload": None}
     try:
-        return {"payload": payload.decode("utf-8")}
+        return {"payload": heard.payload.decode("utf-8")}
     except UnicodeDecodeError:
-        return {"payload_base64": base64.b64encode(payload).decode("ascii")}
+        return {"payload_base64": base64.b64encode(heard.payload).decode("ascii")}
 
 
 def _glimpse(payload: bytes) -> str:

@@ -13,6 +13,7 @@ from confluent_kafka import OFFSET_END, Consumer, KafkaError, KafkaException, Me
 from adapters.transports.kafka import faults
 from adapters.transports.kafka.topics import TopicNames
 from hub.errors import Transient
+from hub.model.envelope import Trust
 
 ANSWER_S = 15.0
 """Longest wait for a broker's answer about topics and offsets, seconds."""
@@ -33,6 +34,14 @@ class Heard:
 
     key: bytes | None
     payload: bytes
+    is_tombstone: bool = False
+    """Whether it says only that its key is gone: it has no payload at all."""
+
+    alert_stream: str | None = None
+    """Stream map by which the source would read it."""
+
+    trust: Trust = Trust.UNTRUSTED
+    """How far the source would believe it."""
 
 
 def listen(
@@ -134,4 +143,5 @@ def _heard(message: Message) -> Heard | None:
         time_ms=time_ms if kind else None,
         key=message.key(),
         payload=message.value() or b"",
+        is_tombstone=message.value() is None,
     )
