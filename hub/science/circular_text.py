@@ -77,6 +77,28 @@ _ERROR = re.compile(
     r"(arc ?sec(?:onds?)?|\"|arc ?min(?:utes?)?|'|deg(?:rees?)?\b|\u00b0)",
     re.IGNORECASE,
 )
+_DENIED = re.compile(
+    r"\b(?:not (?:at|in|the|consistent|associated|related|coincident)|unrelated|ruled out|excluded?|reject(?:s|ed)?|incorrect"
+    r"|erroneous|retract(?:s|ed)?|do(?:es)? not (?:confirm|support|agree)|cannot (?:confirm|be)|(?:is|was|are|were) not"
+    r"|(?:no|without) (?:evidence|confirmation)|rather than|instead of)\b",
+    re.IGNORECASE,
+)
+"""Words by which a sentence takes back what it names."""
+
+_OTHER_PLACE = re.compile(
+    r"\b(?:sun|moon|pointing|pointed|boresight|field cent(?:er|re)|map cent(?:er|re)|slew(?:ed|ing)?|zenith|spacecraft|satellite"
+    r"|roll|ghost|galactic cent(?:er|re)|known variable|reference star|comparison star|telescope)\b",
+    re.IGNORECASE,
+)
+"""What a position may be of that is not the source."""
+
+_SENTENCE_END = re.compile(r"[.!?]\s{1,4}(?=[A-Z(\d])|;\s|\n[ \t]{0,8}\n")
+_SENTENCE_WITHIN = 160
+"""Characters on either side in which the rest of a sentence is looked for."""
+
+_FURTHER = re.compile(r"\n[ \t]{0,8}\n[ \t]{0,8}(?=with an? (?:uncertainty|error)\b)", re.IGNORECASE)
+"""The blank line of the Swift XRT circulars, between the position and ``with an uncertainty of``."""
+
 _NEXT_PLACE = re.compile(r"\bR\.?A\.?(?![A-Za-z])")
 _ERROR_WITHIN = 200
 """Characters behind a position in which its error is looked for, and only in the same paragraph."""
@@ -86,13 +108,23 @@ def _positions(text: str) -> Iterator[Proposal]:
     for pattern, is_sexagesimal in zip(_PLACES, _IS_SEXAGESIMAL, strict=True):
         for match in pattern.finditer(text):
             place = _sexagesimal(match.groups()) if is_sexagesimal else _decimal(match.groups())
-            if place is None:
+            before, behind = _sentence(text, match.start(), match.end())
+            if place is None or _OTHER_PLACE.search(before) or _DENIED.search(before) or _DENIED.search(behind):
                 continue
             value: dict[str, Any] = {"ra_deg": place[0], "dec_deg": place[1]}
             radius = _radius_behind(text, match.end())
             if radius is not None:
                 value["radius_arcsec"] = radius
             yield _proposal(AnnotationKind.POSITION, value, text, match.start(), match.end())
+
+
+def _sentence(text: str, start: int, end: int) -> tuple[str, str]:
+    """Return what stands before and behind a place in the same sentence, as far as it is looked at."""
+    before = text[max(0, start - _SENTENCE_WITHIN) : start]
+    ends = [match.end() for match in _SENTENCE_END.finditer(before)]
+    behind = text[end : end + _SENTENCE_WITHIN]
+    last = _SENTENCE_END.search(behind)
+    return before[ends[-1] if ends else 0 :], behind[: last.start()] if last else behind
 
 
 def _sexagesimal(parts: tuple[str | Any, ...]) -> tuple[float, float] | None:
@@ -113,8 +145,11 @@ def _decimal(parts: tuple[str | Any, ...]) -> tuple[float, float] | None:
 
 
 def _radius_behind(text: str, end: int) -> float | None:
-    """Return the radius in arcseconds that the rest of the paragraph states, up to the next position in it."""
-    rest = text[end : end + _ERROR_WITHIN].split("\n\n", 1)[0]
+    """Return the radius in arcseconds that the rest of the paragraph states, up to the next position in it.
+
+    A blank line does not end the paragraph where the next words are ``with an uncertainty of``, as in the circulars of Swift XRT.
+    """
+    rest = _FURTHER.sub("\n", text[end : end + _ERROR_WITHIN], count=1).split("\n\n", 1)[0]
     following = _NEXT_PLACE.search(rest)
     match = _ERROR.search(rest[: following.start()] if following else rest)
     if match is None:
@@ -128,13 +163,23 @@ def _radius_behind(text: str, end: int) -> float | None:
 
 _Z = re.compile(
     r"(?<![\w'\u2019])(?:z|redshift(?: (?:of|is|at|z))?(?: z)?) {0,2}(=|~|<=|>=|<|>|\u2264|\u2265|\u2248|\u223c|of|is|:)? {0,2}"
-    r"(approximately |about |~ ?)?(\d{1,2}\.\d{1,6})(?: ?(?:\+/-|\u00b1|\+-) ?(0\.\d{1,6}))?(?!\d|\.\d|:)",
+    r"(approximately |about |~ ?)?(\d{1,2}\.\d{1,6})(?: ?(?:\+/-|\u00b1|\+-) ?(0\.\d{1,6}))?(?!\d|\.\d|:"
+    r"| ?(?:-|\u2013|to) ?\d)",
     re.IGNORECASE,
 )
 _SPECTRUM = re.compile(r"redshift|spectroscop|absorption|emission line", re.IGNORECASE)
 _SUPPOSED = re.compile(r"\b(?:assum|if\b|suppos|hypothe|unlikely|would )", re.IGNORECASE)
 _MAGNITUDE = re.compile(r"^[^\n]{0,25}?(?:\bmag|\(?AB\b|\(?Vega\b)|^ ?,? {0,2}[griyJHKzu]'? ?[=<>~]", re.IGNORECASE)
 _SAID = re.compile(r"redshift (?:of|is|at|z)\b", re.IGNORECASE)
+_OTHER_OBJECT = re.compile(
+    r"\b(?:nearby|neighbou?r(?:ing)?|foreground|background|unrelated|intervening|another|other|bright|cluster|catalog(?:u)?ed?)"
+    r"[ \n](?:\w{1,20}[ \n]){0,2}?(?:galax(?:y|ies)|object|source|absorber|system|cluster)\b|\b(?:NGC|IC|UGC|2MASX|Abell) ?J?\d",
+    re.IGNORECASE,
+)
+"""What a redshift may be of that is neither the source nor said to be its host."""
+
+_HOST = re.compile(r"\bhosts?\b", re.IGNORECASE)
+_PHOTOMETRIC = re.compile(r"photo-?z|phot-?z|photometric redshift", re.IGNORECASE)
 _LARGEST_Z = 15.0
 
 
@@ -148,7 +193,12 @@ def _redshifts(text: str) -> Iterator[Proposal]:
             continue
         if not _SPECTRUM.search(around) or _SUPPOSED.search(before) or _MAGNITUDE.search(text[match.end() : match.end() + 40]):
             continue
+        so_far, behind = _sentence(text, match.start(), match.end())
+        if _DENIED.search(so_far) or _DENIED.search(behind) or (_OTHER_OBJECT.search(so_far) and not _HOST.search(so_far)):
+            continue
         value: dict[str, Any] = {"z": z}
+        if _PHOTOMETRIC.search(so_far + match[0]) or _PHOTOMETRIC.search(behind[:60]):
+            value["is_photometric"] = True
         if error:
             value["error"] = float(error)
         if sign in ("<", "<=", "\u2264"):

@@ -157,6 +157,8 @@ HOSTILE = {
     "sexagesimal": "RA = 1 1 1 " * 90_000,
     "headers": ("RA" + " " * 290 + "\n") * 3_400,
     "names": "AT2019abc " * 100_000,
+    "sentences": "RA=1.5 Dec=2.5 redshift z = 0.5 is not. " * 25_000,
+    "galaxies": "nearby a a galaxy redshift z = 0.5 " * 30_000,
     "different names": " ".join(f"AT2019{a}{b}{c}" for a in "abcdefghij" for b in "abcdefghijklm" for c in "abcdefghijklm") * 60,
     "one line": "x" * 500_000 + " RA = 1.5, Dec = 2.5 " + "y" * 500_000,
     "huge": "redshift z = 0.5 " * 1_000_000,
@@ -170,3 +172,52 @@ def test_a_text_made_to_hurt_costs_less_than_a_second(name):
     n_found = len(propose(HOSTILE[name]))
     assert n_found <= MAX_PROPOSALS
     assert time.process_time() - started < 5.0, "a pattern that backtracks would need hours"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "The reported redshift of z = 0.151 (GCN 1234) is ruled out by our spectroscopy.",
+        "We do not confirm the redshift z=4.8 proposed earlier. Spectroscopic lines are unclear.",
+        "We exclude the redshift of z=6.1 at 5 sigma.",
+        "The redshift is z = 1.1-1.3 by absorption.",
+        "The redshift is z = 1.1 to 1.3 by absorption.",
+        "The nearby galaxy NGC 4993 at z=0.009783 (spectroscopic redshift) lies within the error circle.",
+    ],
+)
+def test_a_redshift_that_is_denied_or_vague_or_of_another_object_is_not_proposed(text):
+    assert found(text, REDSHIFT) == []
+
+
+def test_what_stands_beside_a_denied_redshift_is_proposed():
+    text = "The redshift z = 0.151 is ruled out by our spectroscopy; the true value is z = 0.3285."
+    assert found(text, REDSHIFT) == [{"z": 0.3285}]
+
+
+@pytest.mark.parametrize(
+    "text", ["a photometric redshift z = 0.7 for the host", "the host has a redshift of 0.7 (photo-z, SDSS)"]
+)
+def test_a_redshift_from_photometry_is_marked(text):
+    assert found(text, REDSHIFT) == [{"z": 0.7, "is_photometric": True}]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "The satellite pointing direction at that time was RA=120.3, Dec=+33.4.",
+        "Sun position RA = 210.33, Dec = -12.11; Moon distance 43 deg.",
+        "The burst is NOT at RA = 188.733, Dec = +12.33; that is a known variable star.",
+        "The candidate at RA = 188.733, Dec = +12.33 is unrelated.",
+    ],
+)
+def test_a_position_that_is_not_the_source_is_not_proposed(text):
+    assert found(text, POSITION) == []
+
+
+def test_the_error_behind_the_blank_line_of_swift_xrt_is_taken():
+    text = """RA (J2000): 13h 09m 48.09s
+Dec (J2000): -23d 22' 53.4"
+
+with an uncertainty of 2.1 arcsec (radius, 90% confidence)."""
+    (value,) = found(text, POSITION)
+    assert value["radius_arcsec"] == 2.1
