@@ -7,7 +7,8 @@ from collections.abc import Callable, Mapping
 from hub.ports import Clock, Health
 from hub.runtime.threads import in_thread
 from hub.runtime.wake import Wake
-from hub.services.watch import BookKeeper, echo_alarms, law_alarms
+from hub.services.status import ROWS_MISSING
+from hub.services.watch import BookKeeper, echo_alarms, law_alarms, row_alarms
 from hub.storage.engine import Store
 from hub.telemetry import get_logger
 
@@ -54,13 +55,14 @@ class Watch:
         self._keeper = BookKeeper()
         self._wake = Wake()
         self._of_books: list[str] = []
+        self._of_rows: list[str] = []
         self._of_echoes: list[str] = []
         self._looked_at: str | None = None
 
     def health(self) -> Health:
         """Return what it found last; callable from any thread."""
-        facts = {"looked_at": self._looked_at, "echoes_watched": len(self._echoes)}
-        return Health(state="watching", alarms=(*self._of_books, *self._of_echoes), facts=facts)
+        facts = {"looked_at": self._looked_at, "echoes_watched": len(self._echoes), ROWS_MISSING: bool(self._of_rows)}
+        return Health(state="watching", alarms=(*self._of_rows, *self._of_books, *self._of_echoes), facts=facts)
 
     async def body(self, stop: asyncio.Event) -> None:
         """Look until told to stop; a loop body for the supervisor."""
@@ -72,13 +74,18 @@ class Watch:
         while not stop.is_set():
             before = self.health().alarms
             if time.monotonic() >= books_due:
-                self._of_books = self._told(self.look_at_books())
+                self.look()
                 books_due += LOOK_S
             if self._echoes:
                 self._of_echoes = self._told(self.look_for_echoes())
             if self.health().alarms != before:
                 self._on_change()
             self._wake.sleep(ECHO_LOOK_S if self._echoes else max(0.0, books_due - time.monotonic()))
+
+    def look(self) -> None:
+        """Look at books and rows, and remember what was found."""
+        self._of_rows = self._told(self.look_at_rows())
+        self._of_books = self._told(self.look_at_books())
 
     def look_at_books(self) -> list[str]:
         """Return where places and books disagree; that books do not balance is only logged, `/health` sees it by itself."""
@@ -91,6 +98,11 @@ class Watch:
             log.error("messages unaccounted for", alarm=alarm)
         return found
 
+    def look_at_rows(self) -> list[str]:
+        """Return of what the books count more than there is."""
+        with self._store.reading() as session:
+            return row_alarms(session)
+
     def look_for_echoes(self) -> list[str]:
         """Return which messages did not come back in time."""
         with self._store.reading() as session:
@@ -98,6 +110,6 @@ class Watch:
 
     def _told(self, alarms: list[str]) -> list[str]:
         for alarm in alarms:
-            if alarm not in self._of_books + self._of_echoes:
+            if alarm not in self._of_rows + self._of_books + self._of_echoes:
                 log.error("watch", alarm=alarm)
         return alarms

@@ -33,6 +33,9 @@ DESTINATION = "destination/"
 NOT_UP = (STOPPED, "failed, needs a person", "restarting")
 """States of a loop that does not do its work."""
 
+ROWS_MISSING = "rows_missing"
+"""Fact of the loop that watches: whether rows are missing that the books count."""
+
 INCIDENTS = 20
 """Latest incidents that are shown."""
 
@@ -53,7 +56,7 @@ def health(session: Session, now: Instant, more: Sequence[str] = ()) -> Body:
     known = _present(components.listing(session))
     outgoing = queues.outbox_counts(session)
     held = queues.held_counts(session)
-    law_holds = envelopes.law_holds(books)
+    law_holds = _law_holds(books, known)
     alarms = [*more, *law_alarms(session), *_component_alarms(known, now), *_held_alarms(held), *_outbox_alarms(outgoing, now)]
     return {
         "status": "messages unaccounted for" if not law_holds else "alarm" if alarms else "ok",
@@ -96,6 +99,11 @@ def forget(session: Session, name: str, now: Instant) -> list[str]:
     found = [one for one in components.listing(session) if name in (one.name, one.instance) and _is_silent(one, now)]
     components.forget(session, [(one.name, one.instance) for one in found])
     return [one.name for one in found]
+
+
+def _law_holds(books: Sequence[SourceCounts], known: Sequence[Component]) -> bool:
+    """Return whether the books balance and, when that was last looked at, what they count was there."""
+    return envelopes.law_holds(books) and not any(one.facts.get(ROWS_MISSING) for one in known)
 
 
 def _present(known: Sequence[Component]) -> list[Component]:
@@ -237,7 +245,7 @@ class Numbers:
     @property
     def law_holds(self) -> bool:
         """Whether no message is unaccounted for."""
-        return envelopes.law_holds(self.books)
+        return _law_holds(self.books, self.known)
 
     def sources(self, now: Instant) -> dict[str, Component]:
         """Return the loops of sources by the name of the source; of several processes' the one that is worst."""

@@ -6,7 +6,7 @@ from sqlalchemy.orm import Session
 
 from hub.model.instant import Instant
 from hub.services import echo
-from hub.storage import envelopes, positions
+from hub.storage import envelopes, positions, rows
 
 
 class BookKeeper:
@@ -50,6 +50,17 @@ def law_alarms(session: Session) -> list[str]:
         for one in envelopes.counts(session)
         if not envelopes.law_holds([one])
     ]
+
+
+def row_alarms(session: Session) -> list[str]:
+    """Return a sentence for each kind of rows of which there are fewer than the books count; takes time, so ask once a minute."""
+    found = rows.missing(session)
+    sentences = {
+        f"{found.contents} messages are marked as stored, but what they said is gone": found.contents,
+        f"the books count {found.stored} messages or alerts as stored that are not there": found.stored,
+        f"{found.refused} refused messages are there that the books do not count": found.refused,
+    }
+    return [sentence for sentence, number in sentences.items() if number]
 
 
 def echo_alarms(session: Session, watched: Mapping[str, float], now: Instant) -> list[str]:

@@ -64,6 +64,7 @@ class RawMessageRow(Base, table=True):
     """The bytes of a message, once for each content."""
 
     __tablename__ = "raw_messages"
+    __table_args__ = (Index(None, "state", "digest"),)
 
     digest: str = Field(primary_key=True)
     payload: bytes = Field(sa_type=LargeBinary)

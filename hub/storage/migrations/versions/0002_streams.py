@@ -64,6 +64,7 @@ def upgrade() -> None:
     for name in ("raw_messages", "receptions"):
         with op.batch_alter_table(name, schema=None) as batch_op:
             batch_op.add_column(sa.Column("alert_stream", sa.String(), nullable=True))
+    op.create_index(op.f("ix_raw_messages_state_digest"), "raw_messages", ["state", "digest"], unique=False)
 
     with op.batch_alter_table("dead_letters", schema=None) as batch_op:
         batch_op.add_column(sa.Column("kind", sa.String(), nullable=False, server_default="refused"))
@@ -95,6 +96,7 @@ def downgrade() -> None:
         batch_op.drop_column("subject")
     with op.batch_alter_table("dead_letters", schema=None) as batch_op:
         batch_op.drop_column("kind")
+    op.drop_index(op.f("ix_raw_messages_state_digest"), table_name="raw_messages")
     for name in ("receptions", "raw_messages"):
         with op.batch_alter_table(name, schema=None) as batch_op:
             batch_op.drop_column("alert_stream")
