@@ -32,8 +32,6 @@ NOT_A_MESSAGE = "not a message"
 _CONTAINER_MAGIC = b"Obj\x01"
 _CONFLUENT_MAGIC = 0
 _CONFLUENT_HEADER = 5
-_SCHEMA_IDS = range(100, 10_000)
-"""Schema ids that an alert packet may have, 100 x major + minor; other bytes behind a zero are no packet."""
 
 _BOMS = (b"\xef\xbb\xbf", b"\xff\xfe", b"\xfe\xff")
 _LOOK = 4096
@@ -124,7 +122,7 @@ def _is_packet(payload: bytes) -> bool:
     return (
         len(payload) > _CONFLUENT_HEADER
         and payload[0] == _CONFLUENT_MAGIC
-        and int.from_bytes(payload[1:_CONFLUENT_HEADER], "big") in _SCHEMA_IDS
+        and int.from_bytes(payload[1:_CONFLUENT_HEADER], "big") in alerts.SCHEMA_IDS
     )
 
 

@@ -35,8 +35,9 @@ _ZTF_NAMES = {"ztf.alert": "ztf", "BabamulZtfAlert": "babamul-ztf"}
 _SIMULATED_NAMES = {"elasticc.v0_9.alert": "elasticc-0.9"}
 """Containers of simulated alerts with the field names of LSST's version 4.1: shown to a person, never matched."""
 
-_SCHEMA_IDS = range(100, 10_000)
-"""Numbers that a schema of LSST's can have; without a stream map, a packet that names another is no packet of LSST's."""
+SCHEMA_IDS = range(1, 10_000_000)
+"""Numbers that schemas have: LSST's are 100 x major + minor, registries count from 1 or from 100,000 on. Without a stream map,
+other bytes behind a zero are no packet."""
 
 SIMULATED = "a simulated alert of the ELAsTiCC challenge, which must not meet real events"
 """Why simulated alerts are refused."""
@@ -171,7 +172,7 @@ def _slim(
 ) -> tuple[str, list[Reading], list[str], list[ObjectStatement]]:
     """Return the survey, the good readings, the sentences on the bad ones, and what a broker says of the good ones."""
     if stream is None:
-        return *_built_in(payload, streams.schemas, range_of_ids=_SCHEMA_IDS), []
+        return *_built_in(payload, streams.schemas, range_of_ids=SCHEMA_IDS), []
     if stream.reader != "mapped":
         survey, good, remarks = _built_in(payload, streams.schemas, range_of_ids=None)
         _check_survey(survey, stream)
@@ -248,7 +249,7 @@ def _full(
 ) -> tuple[str, list[tuple[str, Reading | str, dict[str, Any]]]]:
     """Return the survey, and of each alert its format, its reading or what is wrong with it, and its record."""
     if payload[:1] == b"\0":
-        schema, _ = _packet(payload, streams.schemas, _SCHEMA_IDS if stream is None else None)
+        schema, _ = _packet(payload, streams.schemas, SCHEMA_IDS if stream is None else None)
         bodies = [payload[HEADER_BYTES:]]
     else:
         container = _known_container(payload)

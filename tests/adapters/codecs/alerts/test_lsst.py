@@ -7,8 +7,10 @@ import pytest
 
 from adapters.codecs.alerts import decode_details, decode_messages, is_alert_container
 from adapters.codecs.alerts.lsst_schemas import known_ids
-from hub.errors import DecodeError
+from adapters.codecs.decoder import WireDecoder
+from hub.errors import DecodeError, SchemaUnknown
 from hub.model.alert import COLUMN_DTYPES
+from hub.model.envelope import Envelope
 from hub.model.instant import Instant
 from tests.support import lsst_packets
 
@@ -275,3 +277,12 @@ def test_one_bad_message_does_not_stop_the_others():
 def test_no_messages_give_no_batches():
     rows = decode_messages([])
     assert (rows.batches, rows.message_index, rows.refused) == ((), (), ())
+
+
+@pytest.mark.parametrize("schema_id", [1, 99, 1200, 10_000, 100_004, 9_999_999])
+def test_a_packet_of_an_unknown_schema_is_held_though_its_source_names_no_stream(schema_id: int):
+    payload = b"\0" + schema_id.to_bytes(4, "big") + b"x" * 50
+    rows = decode_messages([payload])
+    assert (rows.refused, [index for index, _ in rows.held]) == ((), [0])
+    with pytest.raises(SchemaUnknown):
+        WireDecoder().decode(Envelope(payload=payload, source="s", received_at=Instant(0)))
