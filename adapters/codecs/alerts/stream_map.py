@@ -15,7 +15,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 from adapters.schema_registry import checked
 from hub import resources
 from hub.errors import ConfigError, DecodeError
-from hub.model.coverage import AlertStream, SelectionKind
+from hub.model.coverage import ASPECTS, AlertStream, SelectionKind
 from hub.model.coverage import Selection as StreamSelection
 
 FOLDER = "conf/streams"
@@ -81,12 +81,26 @@ class IdTable(Table):
     object_required: bool = False
     """Whether an alert without an object is refused."""
 
+    @model_validator(mode="after")
+    def _has_a_prefix_of_something(self) -> "IdTable":
+        if self.source_prefix and self.source is None:
+            raise ValueError("source_prefix stands before the number in `source`, but there is no key source")
+        if self.source_prefix[-1:].isdigit() or self.source_prefix.endswith("-"):
+            raise ValueError(f"source_prefix {self.source_prefix[:40]!r} would cut digits or the sign off the number behind it")
+        return self
+
 
 class PositionTable(Table):
     """ICRS, degrees."""
 
     ra: Paths
     dec: Paths
+
+    @model_validator(mode="after")
+    def _has_two_coordinates(self) -> "PositionTable":
+        if both := [path for path in self.ra if path in self.dec]:
+            raise ValueError(f"{both[0]} cannot be right ascension and declination at once")
+        return self
 
 
 class TimeTable(Table):
@@ -123,6 +137,14 @@ class BrightnessTable(Table):
 
     positive: Paths | None = None
     """Sign of the subtraction: true, 1, ``t``, or false, 0, -1, ``f``."""
+
+    @model_validator(mode="after")
+    def _says_where(self) -> "BrightnessTable":
+        if self.field is None and self.error is not None:
+            raise ValueError("error is that of the brightness in `field`, but there is no key field")
+        if self.field is None and self.snr is None and self.positive is None:
+            raise ValueError("the key field is missing: where the brightness stands")
+        return self
 
 
 class BandTable(Table):
@@ -216,6 +238,10 @@ class SelectionTable(Table):
             raise ValueError("a filtered stream says in `cuts`, in words, what its filter lets through")
         if self.reliability_min is not None and "reliability" in self.independent_of:
             raise ValueError("a filter with reliability_min is not independent of the reliability")
+        if self.snr_min is not None and "brightness" in self.independent_of:
+            raise ValueError("a filter with snr_min is not independent of the brightness")
+        if self.classes and set(ASPECTS) <= set(self.independent_of):
+            raise ValueError("classes are told by something: a filter with classes is not independent of everything")
         limits = (self.reliability_min, self.snr_min, self.sky)
         if self.kind is SelectionKind.FULL and (self.classes or any(one is not None for one in limits)):
             raise ValueError("a full stream has no cuts; say kind = 'filtered'")
