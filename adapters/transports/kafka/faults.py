@@ -85,8 +85,8 @@ def is_refusal(error: KafkaError) -> bool:
     return _TOKEN not in text or bool(_TOKEN_REFUSED.search(text))
 
 
-def sentence(error: KafkaError) -> str:
-    """Return what is wrong and, where it is known, what to do about it."""
+def sentence(error: KafkaError, *, has_token: bool = False) -> str:
+    """Return what is wrong and, where it is known, what to do about it; who shows a token has no password to look at."""
     code, text = error.code(), sentence_of(error.str())
     if _TOKEN in text:
         said = text.partition(f"{_TOKEN}: ")[2] or text
@@ -95,9 +95,18 @@ def sentence(error: KafkaError) -> str:
         if "unexpired" in said:
             return f"the token endpoint hands out tokens that have expired; look at this machine's clock: {said}"
         return f"the token endpoint cannot be had: {said}"
+    if has_token and code in _CREDENTIALS:
+        return f"the broker refuses the token: look at client_id, client_secret, token_url and scope ({text})"
     known = _SENTENCES.get(code)
     return f"{known} ({text})" if known else text
 
+
+_CREDENTIALS = frozenset(
+    {
+        KafkaError._AUTHENTICATION,  # noqa: SLF001 - as above
+        KafkaError.SASL_AUTHENTICATION_FAILED,
+    }
+)
 
 _SENTENCES: dict[int, str] = {
     KafkaError._AUTHENTICATION: "the broker refuses the credentials: look at sasl, username and password",  # noqa: SLF001 - as above

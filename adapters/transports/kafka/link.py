@@ -24,9 +24,10 @@ endpoint that answers 500 is asked again by the client without a word."""
 class Link:
     """Remembers faults until there is a sign of life; used by librdkafka's callbacks and by whoever asks for the health."""
 
-    def __init__(self, monotonic: Callable[[], float], mask: Callable[[str], str]) -> None:
+    def __init__(self, monotonic: Callable[[], float], mask: Callable[[str], str], *, has_token: bool = False) -> None:
         self._monotonic = monotonic
         self._mask = mask
+        self._has_token = has_token
         self._lock = Lock()
         self._opened_at = monotonic()
         self._was_up = False
@@ -41,7 +42,7 @@ class Link:
 
     def on_error(self, error: KafkaError) -> None:
         """Take what librdkafka's error callback says."""
-        said = self._mask(faults.sentence(error))
+        said = self._mask(faults.sentence(error, has_token=self._has_token))
         with self._lock:
             self._last_error = said
             if faults.is_refusal(error) or error.fatal():

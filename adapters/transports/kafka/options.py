@@ -232,6 +232,11 @@ def without_secrets(text: str, settings: dict[str, Any]) -> str:
     return text
 
 
+def has_token(settings: Mapping[str, Any]) -> bool:
+    """Return whether librdkafka's settings, or those of GCN's client, say who one is by a token."""
+    return settings.get("sasl.mechanisms") == "OAUTHBEARER" or "client_id" in settings
+
+
 def check_token_url(token_url: str, where: str) -> None:
     """Check that a client secret may be sent to an address.
 

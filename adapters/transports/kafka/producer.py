@@ -79,7 +79,9 @@ class KafkaSink:
         self._context = context
         self._headers = headers
         self._monotonic = monotonic
-        self._link = Link(monotonic, lambda text: settings_of.without_secrets(text, dict(settings)))
+        self._link = Link(
+            monotonic, lambda text: settings_of.without_secrets(text, dict(settings)), has_token=settings_of.has_token(settings)
+        )
         self._settings = {**settings, "error_cb": self._link.on_error, "stats_cb": self._link.on_stats}
         self._make = make
         self._producer = make(self._settings)

@@ -30,7 +30,9 @@ def complaints(
     group: bool = True,
 ) -> list[str]:
     """Return what is wrong with the connection, the topics and, if asked, the group, in sentences; nothing where all is well."""
-    link = Link(time.monotonic, lambda text: settings_of.without_secrets(text, dict(settings)))
+    link = Link(
+        time.monotonic, lambda text: settings_of.without_secrets(text, dict(settings)), has_token=settings_of.has_token(settings)
+    )
     # As a guest without a name of its own: a member of the same name would push a running hub out of the group.
     guest = {key: value for key, value in settings.items() if key != "group.instance.id"}
     consumer = make({**guest, "error_cb": link.on_error, "stats_cb": link.on_stats})
