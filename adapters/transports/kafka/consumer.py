@@ -10,7 +10,7 @@
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from threading import Lock
+from threading import Lock, Thread
 from typing import Any
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
@@ -36,6 +36,9 @@ Options = KafkaOptions
 
 LOOK_S = 5.0
 """Longest wait for a broker's answer about places and topics, seconds."""
+
+CLOSE_S = 5.0
+"""Longest wait for a client to end, seconds."""
 
 STUCK_S = 10.0
 """Places that cannot be looked up for so long are an alarm, seconds: a group's very first use has no coordinator yet."""
@@ -82,7 +85,9 @@ class KafkaSource:
         self._alert_stream = alert_stream
         self._heartbeat = heartbeat
         self._monotonic = monotonic
-        self._link = Link(monotonic, lambda text: settings_of.without_secrets(text, dict(settings)))
+        self._link = Link(
+            monotonic, lambda text: settings_of.without_secrets(text, dict(settings)), has_token=settings_of.has_token(settings)
+        )
         self._lock = Lock()
         self._waiting: list[TopicPartition] | None = None
         self._next: dict[Place, int] = {}
@@ -111,9 +116,14 @@ class KafkaSource:
         )
 
     def close(self) -> None:
-        """Leave the group without committing anything."""
+        """Leave the group without committing anything.
+
+        A client that cannot end, e.g. because it waits for a token endpoint, is left behind: the group misses it soon enough.
+        """
         self._lookout.close()
-        self._consumer.close()
+        ending = Thread(target=self._consumer.close, name="kafka-close", daemon=True)
+        ending.start()
+        ending.join(CLOSE_S)
 
     def take(self, limit: int, timeout_s: float) -> list[Envelope]:
         """Return what has arrived, waiting at most the time-out for the first message.
