@@ -13,8 +13,9 @@ from typing import Any
 
 from hub.errors import DecodeError
 
-MAX_BYTES = 6 * 1024 * 1024
-"""Longest text; the largest real notice (an alert with two embedded maps) has 2.1 MB."""
+MAX_BYTES = 8 * 1024 * 1024
+"""Longest text, as long as a message of Kafka or of the API may be. The largest real notice, an alert with two embedded maps, has
+2.1 MB."""
 
 MAX_DEPTH = 64
 """Deepest nesting; real notices have 6."""

@@ -52,7 +52,7 @@ def test_arbitrary_bytes_are_read_or_refused(payload):
         (b'{"a": 1', "not valid JSON"),
         (b'"' + b'\\"' * 1_000_000, "not valid JSON"),
         (b"", "not valid JSON"),
-        (b" " * (6 * 1024 * 1024 + 1), "bytes, more than"),
+        (b" " * (json_text.MAX_BYTES + 1), "bytes, more than"),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )
@@ -81,3 +81,12 @@ def test_only_an_object_is_an_object():
     assert json_text.read_object(b'{"a": 1}') == {"a": 1}
     with pytest.raises(DecodeError, match="no object"):
         json_text.read_object(b"[1]")
+
+
+def test_what_kafka_and_the_api_bring_is_not_too_long_to_be_read():
+    from adapters.transports.kafka.options import LARGEST_MESSAGE_BYTES
+
+    assert LARGEST_MESSAGE_BYTES <= json_text.MAX_BYTES
+    text = json.dumps({"x": "a" * (LARGEST_MESSAGE_BYTES - 9)}).encode()
+    assert len(text) == LARGEST_MESSAGE_BYTES
+    assert json_text.read(text).keys() == {"x"}
