@@ -26,7 +26,7 @@ from adapters.http import HttpClient, HttpOptions
 from adapters.networks.simulated import SimulatedNetwork, SimulatedOptions
 from adapters.schema_registry import SchemaRegistry
 from adapters.transports.kafka.listening import Heard
-from hub.config import DestinationSection, Settings, SourceSection
+from hub.config import DestinationSection, HubSection, Settings, SourceSection
 from hub.errors import ConfigError, Permanent, StorageError, Transient
 from hub.model.coverage import AlertStream
 from hub.model.instant import Instant
@@ -438,6 +438,23 @@ def part_kinds() -> list[PartKind]:
 
 def _default(value: object) -> str:
     return json.dumps(value, default=str)
+
+
+def cautions(settings: Settings) -> list[str]:
+    """Return what is allowed and will be regretted, one sentence each."""
+    own = settings.hub.authority
+    parts = {
+        **{f"sources.{name}": one for name, one in enabled_sources(settings).items()},
+        **{f"destinations.{name}": one for name, one in enabled_destinations(settings).items()},
+    }
+    on_a_network = [name for name, one in parts.items() if one.kind != "folder"]
+    if own.lower() != HubSection().authority or not on_a_network:
+        return []
+    sentence = (
+        f"hub.authority is still {own}, as in every hub that was never told its own, and hubs of one authority refuse"
+        f" each other's events: set yours before {on_a_network[0]} meets another hub"
+    )
+    return [sentence]
 
 
 def check_parts(settings: Settings) -> None:

@@ -2,11 +2,14 @@
 
 import asyncio
 import os
+import signal
 import sys
-from collections.abc import Callable, Sequence
-from contextlib import ExitStack
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from enum import StrEnum
 from functools import partial
+from types import FrameType
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -63,6 +66,32 @@ def run(
     as_json: AsJson = False,
 ) -> None:
     """Take in what the sources bring, match it, send what is due, answer the API, until SIGTERM or Ctrl-C."""
+    with _ends_early():
+        _run(context, role, port, as_json=as_json)
+
+
+@contextmanager
+def _ends_early() -> Iterator[None]:
+    """Let SIGTERM and Ctrl-C during the start end it with exit code 0; once the loops run, the supervisor answers them.
+
+    Nothing is acknowledged before the loops run, and what is under way in the database is rolled back.
+    """
+
+    def leave(number: int, frame: FrameType | None) -> None:
+        raise SystemExit(0)
+
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    former = {number: signal.signal(number, leave) for number in (signal.SIGTERM, signal.SIGINT)}
+    try:
+        yield
+    finally:
+        for number, handler in former.items():
+            signal.signal(number, handler)
+
+
+def _run(context: typer.Context, role: Part, port: int | None, *, as_json: bool) -> None:
     settings = start(context, api__port=port)
     from hub.bootstrap import (
         DEMO_MARK,
@@ -84,6 +113,7 @@ def run(
         if role is Part.INGEST:
             raise ConfigError(nothing)
         complain(nothing)
+    _caution(settings)
     (make_data_dir(settings) / DEMO_MARK).unlink(missing_ok=True)
     with ExitStack() as stack:
         store = stack.enter_context(create_database(settings))
@@ -134,6 +164,14 @@ class _Crew:
         self.loops.append(Loop(name=name, body=body, is_background=is_background))
         if health is not None:
             self.healths[name] = health
+
+
+def _caution(settings: "Settings") -> None:
+    """Say what is allowed and will be regretted."""
+    from hub.bootstrap import cautions
+
+    for sentence in cautions(settings):
+        complain(sentence)
 
 
 def _forget_old_parts(settings: "Settings", store: "Store") -> None:

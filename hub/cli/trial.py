@@ -32,8 +32,10 @@ class Found:
 
 def trials(settings: "Settings") -> Iterator[tuple[str, Found]]:
     """Yield each part with what came of it, as soon as it is known."""
-    from hub.bootstrap import check_fetching, check_registry, check_sink, check_source
+    from hub.bootstrap import cautions, check_fetching, check_registry, check_sink, check_source
 
+    for sentence in cautions(settings):
+        yield "hub.authority", Found(fine=sentence.removeprefix("hub.authority "))
     yield _tried("hub.data_dir", partial(_data_dir, settings))
     yield _tried("storage", partial(_database, settings))
     yield _tried("rules", _rules)

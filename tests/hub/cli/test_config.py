@@ -63,6 +63,22 @@ def test_check_tells_where_data_goes(capsys: pytest.CaptureFixture[str]) -> None
     assert list(Path("deep/folder").iterdir()) == []
 
 
+def test_check_warns_of_the_authority_that_every_new_hub_has_once_there_is_a_network(capsys: pytest.CaptureFixture[str]) -> None:
+    live = '[destinations.live]\nkind = "vtp"\nport = 0\nallow = ["127.0.0.1"]\n'
+    for settings, is_warned in (
+        ("", False),
+        (live, True),
+        (live + "enabled = false\n", False),
+        (f'[hub]\nauthority = "observatory.example/hub"\n{live}', False),
+        (f'[hub]\nauthority = "Example.org/mmhub"\n{live}', True),
+    ):
+        Path("mmhub.toml").write_text(f"[api]\nport = 0\n{settings}")
+        assert main(["config", "check"]) == 0
+        said = [line for line in capsys.readouterr().out.splitlines() if line.startswith("hub.authority: ")]
+        assert len(said) == is_warned
+        assert all("refuse each other's events: set yours before destinations.live" in line for line in said)
+
+
 def test_check_refuses_a_folder_that_cannot_be_written(capsys: pytest.CaptureFixture[str]) -> None:
     Path("file").touch()
     assert main(["--data-dir", "file/inside", "config", "check"]) == 1
@@ -75,6 +91,7 @@ def test_check_tries_each_part_and_says_what_to_fix(capsys: pytest.CaptureFixtur
         taken.bind(("127.0.0.1", 0))  # bound and not listening: whoever connects is refused
         port = taken.getsockname()[1]
         Path("mmhub.toml").write_text(
+            "[hub]\nauthority = 'observatory.example'\n"
             f"[sources.kafka]\nkind = 'kafka'\ntopics = ['t']\ngroup_id = 'g'\n"
             f"bootstrap_servers = '127.0.0.1:{port}'\nsecurity = 'plaintext'\n"
             f"[sources.away]\nkind = 'vtp-subscriber'\nhost = '127.0.0.1'\nport = {port}\n"
@@ -93,6 +110,7 @@ def test_check_tries_each_part_and_says_what_to_fix(capsys: pytest.CaptureFixtur
 def test_each_fault_has_a_line_that_names_its_part_once(capsys: pytest.CaptureFixture[str]) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         Path("mmhub.toml").write_text(
+            "[hub]\nauthority = 'observatory.example'\n"
             "[sources.gcn]\nkind = 'gcn-kafka'\ntopics = ['t']\ngroup_id = 'g'\nclient_id = 'me'\n"
             f"[sources.authors]\nkind = 'vtp-receiver'\nport = {taken.getsockname()[1]}\n"
             "[sources.nameless]\nkind = 'kafka'\ntopics = ['t']\nbootstrap_servers = '127.0.0.1:9'\nsecurity = 'plaintext'\n"
