@@ -75,7 +75,12 @@ def declared_scopes(routers: Iterable[APIRouter]) -> Iterator[tuple[APIRoute, li
     for router in routers:
         for route in router.routes:
             assert isinstance(route, APIRoute), "routers of the API hold nothing else"
-            yield route, [need.scope for need in _needs([route.dependant])]
+            yield route, scopes_of(route.dependant)
+
+
+def scopes_of(dependant: Dependant) -> list[Scope | None]:
+    """Return the scopes that a route declares; None stands for anyone."""
+    return [need.scope for need in _needs([dependant])]
 
 
 def demand_declarations(routers: Iterable[APIRouter]) -> None:
