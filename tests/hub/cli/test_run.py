@@ -191,3 +191,14 @@ def test_inbox_that_cannot_be_made_needs_a_person(tmp_path):
     with run(tmp_path, "ingest") as hub:
         assert hub.process.wait(timeout=TIMEOUT_S) == 1
         assert "sources.inbox.path: the hub cannot make the folder " in until(lambda: hub.said)
+
+
+@pytest.mark.parametrize("sign", ["data", "data/hub.sqlite"])
+def test_a_stop_during_the_start_ends_it_soon_and_well(tmp_path, sign):
+    """While the database is made, and before."""
+    with run(tmp_path) as hub:
+        until((tmp_path / sign).exists, hub)
+        hub.stop()
+    with run(tmp_path) as hub:  # and nothing is broken by it
+        address(hub)
+        hub.stop()
