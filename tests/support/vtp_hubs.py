@@ -13,7 +13,7 @@ from hub.config import DestinationSection, FollowupSection, HubSection, Settings
 from hub.ports import Sink
 from hub.runtime.dispatch import DispatchLoop
 from hub.runtime.sources import SourceLoop
-from hub.storage import envelopes, outbox
+from hub.storage import envelopes, incidents, outbox
 from hub.storage.outbox import OutboxEntry
 
 Parts = Mapping[str, Mapping[str, Any]]
@@ -44,6 +44,11 @@ class RunningHub:
         """Return the books, by source."""
         with self._hub.store.reading() as session:
             return {one.source: one for one in envelopes.counts(session)}
+
+    def incidents(self) -> list[incidents.RecordedIncident]:
+        """Return what happened once, the newest first."""
+        with self._hub.store.reading() as session:
+            return incidents.listing(session)
 
     def law_holds(self) -> bool:
         """Return whether every message is accounted for."""

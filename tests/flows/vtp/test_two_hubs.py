@@ -92,3 +92,17 @@ def test_each_answer_to_an_author_comes_from_the_hub_itself(tmp_path):
         assert send(hub, event(1), event(1), junk, bomb, unknown, event(2)) == ["ack", "ack", "nak", "nak", "nak", "ack"]
         counts = hub.counts()["authors"]
         assert (counts.received, counts.stored, counts.duplicates, counts.dead_letters) == (6, 2, 1, 3)
+
+
+def test_what_a_hub_missed_while_it_was_stopped_is_a_gap(tmp_path):
+    with running_hub(tmp_path / "up", authority="up.example", sources={"authors": AUTHORS}, destinations={"out": OPEN}) as up:
+        port = wait_until(lambda: up.port("out"), "a port")
+        upstream = {"upstream": {"kind": "vtp-subscriber", "port": port, **QUICK}}
+        for start in range(2):
+            with running_hub(tmp_path / "down", authority="down.example", sources=upstream, destinations={}) as down:
+                wait_until(lambda: up.n_peers("out") == 1, "subscribed")
+                wait_until(lambda down=down: down.sources["upstream"].health().state == "listening", "listening")
+                gaps = down.incidents()
+                assert [one.incident.kind for one in gaps] == ["gap"] * start
+            wait_until(lambda: up.n_peers("out") == 0, "gone")
+            assert send(up, event(f"missed-{start}")) == ["ack"]
