@@ -21,14 +21,18 @@ from adapters.transports.kafka.link import Link
 from adapters.transports.kafka.options import LARGEST_MESSAGE_BYTES, KafkaConnection
 from adapters.transports.kafka.topics import topic_names
 from hub.errors import ConfigError, Permanent, Transient
-from hub.model.outgoing import Outgoing
+from hub.model.outgoing import Outgoing, Subject
 from hub.ports import Health, PartContext
+from hub.telemetry import get_logger
 
 KIND = "kafka"
 """Name in the settings."""
 
 POLL_S = 0.2
 """Longest wait in one look for the delivery report, seconds."""
+
+AT_ONCE_S = 3.0
+"""Longest wait for the broker when the destination is opened, seconds."""
 
 Headers = Callable[[Outgoing], list[tuple[str, bytes]]]
 """What a message carries besides its payload."""
@@ -109,6 +113,22 @@ class KafkaSink:
         self._trouble = None
         self._n_sent += 1
         self._link.on_life()
+
+    def make_topics(self) -> None:
+        """Make the topics of all subjects, where that is allowed, so that whoever listens finds them before the first message.
+
+        A broker that does not answer at once is asked again with the first message.
+        """
+        if not self._options.create_topics:
+            return
+        wanted = [self._options.topic] if self._options.topic else [topic_of(self._options.prefix, one) for one in _SUBJECTS]
+        try:
+            there = self._producer.list_topics(timeout=AT_ONCE_S).topics
+            for topic in wanted:
+                if topic not in there:
+                    self._create(topic)
+        except (KafkaException, Transient, Permanent) as error:
+            get_logger("kafka").info("topics not made yet", destination=self._context.name, reason=_said(error, self._settings))
 
     def close(self) -> None:
         """Drop what is still in hand: the outbox has it."""
@@ -201,6 +221,15 @@ class KafkaSink:
         return Transient(f"{name}: a message to {topic} was not confirmed: {said}")
 
 
+def _said(error: Exception, settings: Mapping[str, Any]) -> str:
+    fault = error.args[0] if error.args else error
+    said = faults.sentence(fault) if isinstance(fault, KafkaError) else str(error)
+    return settings_of.without_secrets(said, dict(settings))
+
+
+_SUBJECTS = (Subject.COINCIDENCE, Subject.CANDIDATE, Subject.RETRACTION)
+"""What the hub announces; the topic of what it relays is made with its first message."""
+
 _PRODUCER_ONLY = frozenset(
     {
         "enable.idempotence",
@@ -265,6 +294,7 @@ def open_sink(options: Options, context: PartContext) -> Iterator[KafkaSink]:
         The options make no sense.
     """
     with producer(Producer, options, context, plain_headers) as sink:
+        sink.make_topics()
         yield sink
 
 

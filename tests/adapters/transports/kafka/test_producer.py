@@ -1,6 +1,7 @@
 from pathlib import Path
 
 import pytest
+from confluent_kafka.admin import AdminClient
 
 from adapters.transports.kafka import hop
 from adapters.transports.kafka.producer import Options, message_id, open_sink
@@ -35,6 +36,19 @@ def test_each_subject_has_its_topic_and_messages_come_back_as_they_were_sent(boo
         "role": b"observation",
     }
     assert read_back(bootstrap, f"hub-{unique}.retractions", 1)[0].value() == b'{"n": 3}'
+
+
+def names_of(bootstrap) -> set[str]:
+    return set(AdminClient({"bootstrap.servers": bootstrap}).list_topics(timeout=20).topics)
+
+
+def test_the_topics_are_there_before_the_first_message_where_they_may_be_made(bootstrap, unique) -> None:
+    wanted = {f"hub-{unique}.{name}" for name in ("coincidences", "candidates", "retractions")}
+    with sink(bootstrap, unique, create_topics=False):
+        assert not wanted & names_of(bootstrap)
+    for _ in range(2):
+        with sink(bootstrap, unique):
+            assert wanted <= names_of(bootstrap)
 
 
 def test_the_producer_keeps_the_contract_of_a_sink(bootstrap, unique) -> None:
