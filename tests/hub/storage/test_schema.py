@@ -1,11 +1,13 @@
 """Migrations: no drift from the tables of the code, and data survives an upgrade."""
 
+from hashlib import sha256
+
 import pytest
 from sqlalchemy import inspect, text
 
 from hub.errors import ConfigError, StorageError
 from hub.model.event import assemble
-from hub.storage import coincidences, events, jobs, localizations, notices, schema
+from hub.storage import coincidences, events, jobs, localizations, notices, outbox, schema
 from hub.storage.alert_history import SqlAlertHistory
 from hub.storage.engine import is_current, make_engine, open_store, upgrade
 from hub.storage.tables import Base
@@ -100,3 +102,30 @@ def test_other_databases_are_refused(bad: str) -> None:
 def test_a_database_out_of_reach_is_a_storage_error() -> None:
     with pytest.raises(StorageError, match="does not answer"):
         upgrade("sqlite:////nowhere/at/all/hub.db")
+
+
+def test_the_outbox_of_an_older_hub_keeps_what_it_sent(url: str) -> None:
+    upgrade(url)
+    engine = make_engine(url)
+    schema.downgrade(engine, "0004")
+    columns = (
+        "ivorn, destination, subject, key, media_type, payload, role, cites, created_tai_us, state, tries, due_tai_us, error"
+    )
+    with engine.begin() as connection:
+        for ivorn, subject in (("ivo://Own.example/c#C1.v1", "coincidence"), ("ivo://a.example/S#X", "notice")):
+            values = {"ivorn": ivorn, "subject": subject, "payload": b"<x/>"}
+            connection.execute(
+                text(
+                    f"INSERT INTO outbox ({columns}) VALUES (:ivorn, 'out', :subject, 'k', 'application/xml', :payload,"
+                    " 'observation', '[]', 1, 'sent', 1, 1, '')"
+                ),
+                values,
+            )
+    engine.dispose()
+    upgrade(url)
+    store = open_store(url)
+    with store.reading() as session:
+        assert outbox.contents(session, "ivo://own.EXAMPLE/c#c1.v1", "out") == [""]
+        assert outbox.contents(session, "ivo://A.example/s#x", "out") == [sha256(b"<x/>").hexdigest()]
+        assert outbox.get(session, "ivo://own.example/c#c1.V1").outgoing.ivorn == "ivo://Own.example/c#C1.v1"
+    store.close()
