@@ -3,8 +3,8 @@
 import asyncio
 import math
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 
 from fastapi import APIRouter
@@ -20,7 +20,7 @@ from hub.model.envelope import Envelope, Trust
 from hub.model.instant import Instant
 from hub.model.token import Token
 from hub.services.intake import Outcome
-from hub.services.push import Submit
+from hub.services.push import Submit, Taken
 from hub.storage.envelopes import MessageState
 from hub.telemetry import get_logger
 
@@ -35,6 +35,15 @@ BODIES_AT_ONCE = 16
 
 BODIES_OF_ONE = 4
 """Of these, at most so many of one token: a slow or greedy caller must not keep the others out."""
+
+PATIENCE_S = 10.0
+"""Longest time that a request waits for a place before it is refused, seconds: a burst of requests is no excess."""
+
+WAITING_OF_ONE = 100
+"""Requests of one token that may wait."""
+
+LOOK_S = 0.02
+"""Time between two looks for a place, seconds."""
 
 REFUSED_PER_HOUR = 20
 """Messages that one token may add to the dead letters; whoever sends more junk has to wait."""
@@ -60,6 +69,29 @@ class NoticeDoor:
     refused: Quota = field(default_factory=lambda: Quota(REFUSED_PER_HOUR, 3600.0))
     under_way: Counter[str] = field(default_factory=Counter)
     """Bodies that are being read or taken in, by the name of the token."""
+
+    waiting: Counter[str] = field(default_factory=Counter)
+    """Requests that wait for a place, by the name of the token."""
+
+    patience_s: float = PATIENCE_S
+
+    @asynccontextmanager
+    async def turn(self, who: str) -> AsyncIterator[None]:
+        """Hold one of the places, after a short wait where none is free."""
+        until = asyncio.get_running_loop().time() + self.patience_s
+        if self.waiting[who] >= WAITING_OF_ONE:
+            until = 0.0
+        self.waiting[who] += 1
+        try:
+            while not self._has_place(who) and asyncio.get_running_loop().time() < until:  # noqa: ASYNC110 - short, few, and fair
+                await asyncio.sleep(LOOK_S)
+        finally:
+            self.waiting[who] -= 1
+        with self.place(who):
+            yield
+
+    def _has_place(self, who: str) -> bool:
+        return self.under_way[who] < BODIES_OF_ONE and self.under_way.total() < BODIES_AT_ONCE
 
     @contextmanager
     def place(self, who: str) -> Iterator[None]:
@@ -128,7 +160,7 @@ async def _take_in(request: Request, caller: Token, door: NoticeDoor) -> Respons
     for quota, what in ((door.per_minute, "notices"), (door.refused, "messages that could not be understood")):
         if wait_s := math.ceil(quota.wait_s(caller.name)):
             raise _Refused(429, f"the token has handed in too many {what}; try again later", {"Retry-After": str(wait_s)})
-    with door.place(caller.name):
+    async with door.turn(caller.name):
         door.per_minute.spend(caller.name)
         body = await _body(request)
         if not body.removeprefix(_BOM).lstrip().startswith(_FIRST_BYTE[media_type]):
@@ -151,7 +183,8 @@ def _media_type(request: Request) -> str:
     media_type = media_type.strip().lower()
     if media_type not in _FIRST_BYTE:
         raise _Refused(415, f"a notice is one of {', '.join(sorted(_FIRST_BYTE))}: say which in Content-Type")
-    charset = parameters.strip().lower().removeprefix("charset=").strip('"')
+    given = dict(part.strip().lower().partition("=")[::2] for part in parameters.split(";"))
+    charset = given.get("charset", "").strip('"')
     if charset not in ("", "utf-8", "us-ascii"):
         raise _Refused(415, "the body must be in UTF-8")
     if request.headers.get("content-encoding", "identity").lower() != "identity":
@@ -189,6 +222,8 @@ def _answer(request: Request, caller: Token, envelope: Envelope, outcome: Outcom
     links = {}
     if outcome.notice_id is not None:
         links["self"] = path("notices", outcome.notice_id)
+    elif isinstance(outcome, Taken) and outcome.circular_id is not None:
+        links["self"] = path("circulars", str(outcome.circular_id))
     if outcome.event_id is not None:
         links["event"] = path("events", outcome.event_id)
     body = {

@@ -1,5 +1,6 @@
 """Every error as ``application/problem+json`` (RFC 9457): the framework's own, the hub's, and the unforeseen."""
 
+import re
 import secrets
 from collections.abc import Mapping, Sequence
 from http import HTTPStatus
@@ -17,6 +18,10 @@ from hub.telemetry import get_logger
 
 MEDIA_TYPE = "application/problem+json"
 """Media type of every error (RFC 9457, section 3)."""
+
+_SECRET = re.compile(r"mmh_[^/\s'\"]+")
+_HIDDEN = "mmh_(hidden)"
+"""Stands in an error where a caller wrote a token by mistake: errors are pasted into reports."""
 
 _log = get_logger("api")
 _TITLES = {422: "Invalid request", 500: "Internal error", 503: "Database unavailable"}
@@ -66,8 +71,8 @@ def problem(
         "type": f"urn:mmhub:problem:{title.lower().replace(' ', '-')}",
         "title": title,
         "status": status,
-        "detail": detail,
-        "instance": request.scope["path"],
+        "detail": _SECRET.sub(_HIDDEN, detail),
+        "instance": _SECRET.sub(_HIDDEN, request.scope["path"]),
         **{name: value for name, value in more.items() if value is not None},
     }
     if errors:

@@ -331,6 +331,7 @@ def test_many_at_once_store_one_and_lose_none(desk):
 
 def test_slow_callers_do_not_keep_the_others_out(desk):
     places = desk.client.app.state.notices
+    places.patience_s = 0.05
     token = desk.token()
     with contextlib.ExitStack() as stack:
         for _ in range(door.BODIES_OF_ONE):
@@ -357,3 +358,39 @@ def test_a_quota_fills_again():
     quota.spend("a")
     quota.spend("a")
     assert quota.wait_s("a") > 0
+
+
+def test_fifty_of_the_same_at_once_are_one_taken_in_and_conflicts(desk):
+    token, statuses = desk.token(), []
+    desk.client.app.state.notices.patience_s = 120.0
+
+    def push():
+        answer = desk.client.post(URL, content=GBM, headers={**token, "Content-Type": "application/json"})
+        statuses.append(answer.status_code)
+
+    threads = [threading.Thread(target=push) for _ in range(50)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert (statuses.count(202), statuses.count(409), len(statuses)) == (1, 49, 50)
+
+
+def test_the_answer_about_a_circular_says_where_it_is(desk):
+    answer = desk.post(json_notices.as_bytes(json_notices.circular()), 202)
+    assert answer.json()["data"]["kind"] == "circular"
+    own = answer.json()["links"]["self"]
+    assert answer.headers["location"] == own
+    assert desk.client.get(own).json()["data"]["circular_id"] == json_notices.circular()["circularId"]
+
+
+def test_further_parameters_of_the_type_are_no_reason_to_refuse(desk):
+    desk.post(GBM, 202, "application/json; charset=UTF-8; q=1")
+    desk.post(GBM, 415, "application/json; q=1; charset=latin-1")
+
+
+def test_a_token_in_the_path_is_not_repeated(desk):
+    answer = desk.client.get("/api/v1/mmh_0123456789abcdefghij/x")
+    assert answer.status_code == 404
+    assert "0123456789" not in answer.text
+    assert "mmh_(hidden)" in answer.json()["detail"]
