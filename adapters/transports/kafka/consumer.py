@@ -236,8 +236,7 @@ class KafkaSource:
         if waiting is None:
             return
         try:
-            ids = self._lookout.look({one.topic for one in waiting}, LOOK_S)
-            bounds = self._bounds(waiting, places, ids)
+            bounds = self._bounds(waiting, places, self._ids_of(waiting))
         except KafkaException as error:
             self._note_stuck(f"the place in the stream cannot be looked up: {faults.sentence(error.args[0])}")
             return
@@ -279,6 +278,12 @@ class KafkaSource:
         if self._heartbeat is not None:
             self._heartbeat.expect()
 
+    def _ids_of(self, partitions: Sequence[TopicPartition]) -> Mapping[str, str]:
+        try:
+            return self._lookout.look({one.topic for one in partitions}, LOOK_S)
+        except KafkaException:
+            return {}  # brokers that are away say so again where places are asked for
+
     def _look_at_ids(self) -> None:
         """Look again where partitions begin once a topic was made anew while we listen."""
         seen = self._lookout.ids()
@@ -302,7 +307,7 @@ class KafkaSource:
             stored = own.get(place)
             is_listening = place in places
             former = self._ids.get(one.topic, "") if is_listening else (stored.topic_id if stored is not None else "")
-            topic_id = ids.get(one.topic, "")
+            topic_id = ids.get(one.topic, former)  # the lookout goes on comparing where the brokers do not say now
             found.append(
                 Bounds(
                     topic=one.topic,

@@ -96,7 +96,7 @@ def sentence(error: KafkaError, *, has_token: bool = False) -> str:
             return f"the token endpoint hands out tokens that have expired; look at this machine's clock: {said}"
         return f"the token endpoint cannot be had: {said}"
     if has_token and code in _CREDENTIALS:
-        return f"the broker refuses the token: look at client_id, client_secret, token_url and scope ({text})"
+        return f"the broker refuses the credentials, here a token: look at client_id, client_secret, token_url and scope ({text})"
     known = _SENTENCES.get(code)
     return f"{known} ({text})" if known else text
 

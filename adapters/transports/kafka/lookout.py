@@ -104,7 +104,7 @@ class Lookout:
             if not topics or time.monotonic() < next_at:
                 continue
             try:
-                self._look(admin, topics, ANSWER_S)
+                self._ask(admin, topics)
             except KafkaException:
                 self._n_failed += 1
                 if self._n_failed > 1:
@@ -113,6 +113,12 @@ class Lookout:
                 self._n_failed = 0
                 self._link.note_brokers(are_there=True)
             next_at = time.monotonic() + LOOK_EVERY_S
+
+    def _ask(self, admin: AdminClient, topics: Collection[str]) -> None:
+        try:
+            self._look(admin, topics, ANSWER_S)
+        except KafkaException:  # ids come from brokers that know their controller; whether they are there any may say
+            admin.list_topics(min(topics), timeout=ANSWER_S)
 
     def _on_error(self, error: KafkaError) -> None:
         if error.code() == KafkaError._ALL_BROKERS_DOWN:  # noqa: SLF001 - a public constant, named so
