@@ -28,7 +28,7 @@ def _refused() -> dict[str, Callable[[], bytes]]:
         "100000 [ inside": lambda: replaced(json_notices.gbm(), "rate_snr", "[" * 100_000 + "]" * 100_000),
         "number of 5000 digits": lambda: replaced(json_notices.gbm(), "ra", "1" * 5_000),
         "a million values": lambda: replaced(json_notices.gbm(), "extra", "[" + "0," * 1_000_000 + "0]"),
-        "7 MB of text": lambda: replaced(json_notices.gbm(), "extra", '"' + "x" * (7 << 20) + '"'),
+        "9 MB of text": lambda: replaced(json_notices.gbm(), "extra", '"' + "x" * (9 << 20) + '"'),
         "base64 of 12 MB": lambda: json_notices.as_bytes(
             json_notices.gbm(healpix_file=base64.b64encode(bytes(12 << 20)).decode())
         ),

@@ -162,7 +162,7 @@ def test_a_gzip_bomb_is_only_looked_at():
     [
         b"",
         b"\x00",
-        b"\x00\x00\x00\x00\x01abc",
+        b"\x00\xff\xff\xff\xffabc",
         b"ra,dec\n1,2\n",
         b"# A heading\n\nprose",
         b"\x89HDF\r\n\x1a\n" + bytes(100),
