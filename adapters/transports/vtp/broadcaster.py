@@ -162,7 +162,8 @@ class VtpBroadcaster:
                 self._log.error("cannot listen for subscribers", reason=str(error))
                 self._tried.set()
                 with suppress(TimeoutError):
-                    await asyncio.wait_for(self._stop.wait(), pause_s)
+                    async with asyncio.timeout(pause_s):
+                        await self._stop.wait()
                 pause_s = min(2 * pause_s, _LONGEST_PAUSE_S)
 
     def wait_until_tried(self) -> None:

@@ -204,8 +204,11 @@ class Peer:
 
     async def _send(self) -> None:
         # What comes before its filters are known would go past them. It need not have any, so this does not wait for long.
+        # Not `asyncio.wait_for`: in Python 3.11 it swallows a cancellation that comes together with what it waits for, as when a
+        # peer answers and leaves at once.
         with suppress(TimeoutError):
-            await asyncio.wait_for(self._introduced.wait(), self._manners.introduction_s)
+            async with asyncio.timeout(self._manners.introduction_s):
+                await self._introduced.wait()
         self._introduced.set()
         while True:
             while self._waiting and len(self._unacked) < self._manners.max_unacked:

@@ -147,7 +147,8 @@ class VtpSubscriber:
                 pause_s=round(pause_s, 3),
             )
             with suppress(TimeoutError):
-                await asyncio.wait_for(stop.wait(), pause_s)
+                async with asyncio.timeout(pause_s):
+                    await stop.wait()
         if self._held:
             self._log.error("events that have arrived are not stored", held=len(self._held))
         self._state = "stopped"

@@ -353,3 +353,13 @@ def test_a_check_says_what_is_wrong_with_the_port():
         empty, taken = check(Options(port=port), context())
     assert "may connect to port" in empty
     assert "address already in use" in taken
+
+
+def test_a_subscriber_that_answers_and_leaves_at_once_is_gone():
+    with broadcasting() as sink:
+        port = sink.health().facts["port"]
+        for _ in range(30):
+            with RawPeer.connect(port) as peer:
+                peer.read()
+                peer.send(messages.authenticate(LOCAL_IVO, now(), to=HUB_IVO))
+        wait_until(lambda: n_peers(sink) == 0, "gone")
