@@ -68,6 +68,22 @@ class IntakeSection(Section):
     """URL of a Confluent schema registry; empty for none."""
 
 
+class ArchiveSection(Section):
+    """The history of every alert's slim row."""
+
+    folder: str = ""
+    """Where it lies; empty for ``archive`` in the data folder. Workers on several machines need one that they share."""
+
+    keep_days: float = Field(400.0, ge=250.0)
+    """Nights older than this are deleted, days; the longest hypothesis looks back 250 days."""
+
+    max_gb: float = Field(0.0, ge=0)
+    """Largest size, gigabytes: beyond it the oldest nights are deleted; 0 for no limit."""
+
+    min_free_mb: float = Field(1024.0, ge=0)
+    """With less free space than this on its disk, megabytes, no alert is taken in."""
+
+
 class ApiSection(Section):
     """The HTTP API."""
 
@@ -216,6 +232,7 @@ class Settings(BaseSettings):
     hub: HubSection = HubSection()
     storage: StorageSection = StorageSection()
     intake: IntakeSection = IntakeSection()
+    archive: ArchiveSection = ArchiveSection()
     sources: dict[PartName, SourceSection] = {}
     destinations: dict[PartName, DestinationSection] = {"voevents": DestinationSection.model_validate(_VOEVENTS)}
     api: ApiSection = ApiSection()

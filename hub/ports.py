@@ -19,6 +19,7 @@ from hub.model.followup import Intent
 from hub.model.instant import Instant
 from hub.model.notice import Citation, CiteKind, Notice, Role
 from hub.model.outgoing import Outgoing, Subject
+from hub.model.packets import PacketBatch
 from hub.model.sky import Skymap
 
 Clock = Callable[[], Instant]
@@ -34,7 +35,7 @@ class DecodedNotice:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class DecodedAlerts:
-    """The bytes were survey alerts (a container may hold many); which of them may go on, `decode_alert_batch` says."""
+    """The bytes were survey alerts (a container may hold many); which of them may go on, `decode_packets` says."""
 
     format: str
 
@@ -76,8 +77,8 @@ class Decoder(Protocol):
         """
         ...
 
-    def decode_alert_batch(self, envelopes: Sequence[Envelope]) -> "AlertRows":
-        """Decode many alert messages into columns at once; a bad one does not stop the others."""
+    def decode_packets(self, payloads: Sequence[bytes], alert_stream: str | None = None) -> "AlertRows":
+        """Decode many alert messages of one stream map into columns at once; a bad one does not stop the others."""
         ...
 
     def decode_details(self, payload: bytes, alert_stream: str | None = None) -> list[AlertDetail | DecodeError]:
@@ -127,23 +128,44 @@ class SkymapReader(Protocol):
         ...
 
 
+OBJECT_RADIUS_ARCSEC = 10.0
+"""Farthest that two detections of one object lie from each other; surveys associate within 1 to 3 arcsec."""
+
+
 class AlertHistory(Protocol):
-    """The memory of past alerts. Times are half-open ``[start, end)``."""
+    """The memory of past alerts. Times are half-open ``[start, end)``; answers hold each (survey, source_id) once."""
 
-    def append(self, batch: AlertBatch) -> int:
-        """Store the rows that are not there yet, keyed by (survey, source_id), durably; return how many were new."""
-        ...
+    def append(self, batch: AlertBatch) -> NDArray[np.bool_]:
+        """Store the rows that are not there yet, keyed by (survey, source_id), durably.
 
-    def known(self, survey: str, source_ids: NDArray[np.int64]) -> NDArray[np.bool_]:
-        """Return for each source id whether it is stored."""
+        Returns
+        -------
+        numpy.ndarray of bool
+            For each row whether it was new; of rows with one id in a batch the first.
+
+        Raises
+        ------
+        StorageError
+            It cannot be stored, e.g. the disk is full: nothing may be acknowledged.
+        """
         ...
 
     def in_region(self, lo: NDArray[np.int64], hi: NDArray[np.int64], start: Instant, end: Instant) -> list[AlertBatch]:
         """Return all alerts inside ascending disjoint order-29 ranges and the time window, one batch per survey."""
         ...
 
-    def of_objects(self, survey: str, object_ids: Sequence[str]) -> AlertBatch:
-        """Return all alerts of some objects, ordered by time."""
+    def of_objects(self, survey: str, object_ids: Sequence[str], hpx29: NDArray[np.int64]) -> AlertBatch:
+        """Return all alerts of some objects, ordered by time.
+
+        Parameters
+        ----------
+        survey
+            Of the objects.
+        object_ids
+            Their ids.
+        hpx29
+            For each the order-29 pixel of any of its detections: all others lie within `OBJECT_RADIUS_ARCSEC` of it.
+        """
         ...
 
     def count(self) -> int:
@@ -329,6 +351,33 @@ class MessageSource(Protocol):
 
     def acknowledge(self) -> None:
         """Commit the place behind everything that `take` has returned."""
+        ...
+
+    def health(self) -> Health:
+        """Return how the subscription is; callable from any thread."""
+        ...
+
+
+@runtime_checkable
+class PacketSource(Protocol):
+    """A `MessageSource` of alert packets: it gives them by the batch instead."""
+
+    def take_packets(self, limit: int, timeout_s: float) -> PacketBatch | None:
+        """Return what has arrived, waiting at most the time-out for the first packet; None where nothing has.
+
+        Raises
+        ------
+        Transient, Permanent
+            As `MessageSource.take`.
+        """
+        ...
+
+    def positions(self) -> Sequence[Position]:
+        """Return where the packets of the last `take_packets` stood."""
+        ...
+
+    def acknowledge(self) -> None:
+        """Commit the place behind everything that `take_packets` has returned."""
         ...
 
     def health(self) -> Health:

@@ -1,7 +1,7 @@
 """Survey alerts as columns. There is never an object per alert."""
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, fields
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Self
 
 import numpy as np
@@ -29,6 +29,118 @@ COLUMN_DTYPES: dict[str, str] = {
     "hpx29": "i8",
 }
 """Column name to numpy type of an `AlertBatch`."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Words:
+    """A column of texts of which few differ: a number for each row, and what the numbers mean."""
+
+    codes: NDArray[np.int32]
+    """Index into `values`, shape ``(n,)``."""
+
+    values: tuple[str, ...]
+    """Not necessarily in use, nor all different."""
+
+    def __post_init__(self) -> None:
+        self.codes.setflags(write=False)
+
+    def __len__(self) -> int:
+        return len(self.codes)
+
+    @classmethod
+    def of(cls, texts: Sequence[str]) -> Self:
+        """Return the column of some texts."""
+        values = {text: code for code, text in enumerate(dict.fromkeys(texts))}
+        return cls(np.array([values[text] for text in texts], dtype=np.int32), tuple(values))
+
+    @classmethod
+    def constant(cls, text: str, n: int) -> Self:
+        """Return a column that says the same ``n`` times."""
+        return cls(np.zeros(n, dtype=np.int32), (text,))
+
+    def text(self, index: int) -> str:
+        """Return the text of one row."""
+        return self.values[int(self.codes[index])]
+
+    def texts(self) -> list[str]:
+        """Return the text of each row."""
+        return [self.values[code] for code in self.codes.tolist()]
+
+    def take(self, index: NDArray[np.intp] | NDArray[np.bool_]) -> Self:
+        """Return the rows of an index or mask."""
+        return type(self)(self.codes[index], self.values)
+
+
+def join_words(columns: Sequence[Words]) -> Words:
+    """Return one column of all rows; each value once."""
+    values = {text: code for code, text in enumerate(dict.fromkeys(text for column in columns for text in column.values))}
+    codes = [np.array([values[text] for text in one.values] or [0], dtype=np.int32)[one.codes] for one in columns]
+    return Words(np.concatenate(codes) if codes else np.zeros(0, dtype=np.int32), tuple(values))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Provenance:
+    """Of each alert: which visit of the survey saw it and why, by which software, and where its packet is. Shape ``(n,)``."""
+
+    visit: NDArray[np.int64]
+    """The survey's number of the exposure; 0 where the packet does not say."""
+
+    detector: NDArray[np.int32]
+    """Number of the detector in the camera; -1 where the packet does not say."""
+
+    reason: Words
+    """LSST ``observation_reason``; empty where not stated."""
+
+    target: Words
+    """LSST ``target_name``."""
+
+    schema: Words
+    """Format and version of the packet, ``lsst-10.0``."""
+
+    reliability_version: Words
+    """LSST ``reliabilityVersion``: what made the real-bogus score."""
+
+    topic: Words
+    """Kafka topic of the packet; empty where it came by none."""
+
+    partition: NDArray[np.int32]
+    """-1 where there is none."""
+
+    offset: NDArray[np.int64]
+    """-1 where there is none."""
+
+    def __post_init__(self) -> None:
+        for column in (self.visit, self.detector, self.partition, self.offset):
+            column.setflags(write=False)
+
+    @classmethod
+    def unknown(cls, n: int, *, schema: str = "") -> Self:
+        """Return what is said of ``n`` alerts that come with nothing but perhaps their format."""
+        return cls(
+            visit=np.zeros(n, dtype=np.int64),
+            detector=np.full(n, -1, dtype=np.int32),
+            reason=Words.constant("", n),
+            target=Words.constant("", n),
+            schema=Words.constant(schema, n),
+            reliability_version=Words.constant("", n),
+            topic=Words.constant("", n),
+            partition=np.full(n, -1, dtype=np.int32),
+            offset=np.full(n, -1, dtype=np.int64),
+        )
+
+    def take(self, index: NDArray[np.intp] | NDArray[np.bool_]) -> Self:
+        """Return the rows of an index or mask."""
+        return type(self)(
+            visit=self.visit[index],
+            detector=self.detector[index],
+            partition=self.partition[index],
+            offset=self.offset[index],
+            **{name: getattr(self, name).take(index) for name in WORD_COLUMNS},
+        )
+
+
+WORD_COLUMNS = ("reason", "target", "schema", "reliability_version", "topic")
+"""Columns of a `Provenance` that are `Words`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -80,6 +192,9 @@ class AlertBatch:
     hpx29: NDArray[np.int64]
     """HEALPix pixel at order 29, NESTED."""
 
+    provenance: Provenance | None = None
+    """Where the rows come from; None where nobody said or asked."""
+
     def __post_init__(self) -> None:
         for name in COLUMN_DTYPES:
             getattr(self, name).setflags(write=False)
@@ -89,8 +204,9 @@ class AlertBatch:
 
     @classmethod
     def from_columns(cls, survey: str, **columns: Any) -> Self:
-        """Build a batch from array-likes, one for each name of `COLUMN_DTYPES`."""
-        return cls(survey=survey, **{name: np.array(columns[name], dtype=kind) for name, kind in COLUMN_DTYPES.items()})
+        """Build a batch from array-likes, one for each name of `COLUMN_DTYPES`; perhaps with its `Provenance`."""
+        arrays: dict[str, Any] = {name: np.array(columns[name], dtype=kind) for name, kind in COLUMN_DTYPES.items()}
+        return cls(survey=survey, provenance=columns.get("provenance"), **arrays)
 
     @classmethod
     def empty(cls, survey: str) -> Self:
@@ -99,11 +215,14 @@ class AlertBatch:
 
     def take(self, index: NDArray[np.intp] | NDArray[np.bool_]) -> Self:
         """Return the rows of an index or mask."""
-        return type(self)(survey=self.survey, **{name: getattr(self, name)[index] for name in COLUMN_DTYPES})
+        provenance = None if self.provenance is None else self.provenance.take(index)
+        return type(self)(
+            survey=self.survey, provenance=provenance, **{name: getattr(self, name)[index] for name in COLUMN_DTYPES}
+        )
 
     def rows(self) -> Iterator[dict[str, Any]]:
         """Yield each row as plain Python values (for storage and listings of few rows, never the hot path)."""
-        names = [f.name for f in fields(self) if f.name != "survey"]
+        names = list(COLUMN_DTYPES)
         columns = [getattr(self, name).tolist() for name in names]
         for values in zip(*columns, strict=True):
             row = dict(zip(names, values, strict=True))
@@ -113,10 +232,23 @@ class AlertBatch:
 
 
 def concatenate(batches: list[AlertBatch]) -> AlertBatch:
-    """Return one batch of all rows; the batches are of one survey and at least one."""
+    """Return one batch of all rows; the batches are of one survey and at least one. Provenance is kept where all have it."""
     first = batches[0]
+    known = [one.provenance for one in batches if one.provenance is not None]
     return AlertBatch(
-        survey=first.survey, **{name: np.concatenate([getattr(b, name) for b in batches]) for name in COLUMN_DTYPES}
+        survey=first.survey,
+        provenance=_join(known) if len(known) == len(batches) else None,
+        **{name: np.concatenate([getattr(b, name) for b in batches]) for name in COLUMN_DTYPES},
+    )
+
+
+def _join(parts: Sequence[Provenance]) -> Provenance:
+    return Provenance(
+        visit=np.concatenate([one.visit for one in parts]),
+        detector=np.concatenate([one.detector for one in parts]),
+        partition=np.concatenate([one.partition for one in parts]),
+        offset=np.concatenate([one.offset for one in parts]),
+        **{name: join_words([getattr(one, name) for one in parts]) for name in WORD_COLUMNS},
     )
 
 

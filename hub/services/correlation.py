@@ -211,16 +211,18 @@ class Correlation:
 
     def _candidates_of(self, session: Session, event: Event, keys: Iterable[ObjectKey]) -> CorrelationReport:
         targets = self._matching.targets(session, event)
-        by_survey: dict[str, list[str]] = {}
+        by_survey: dict[str, list[ObjectKey]] = {}
         for key in sorted(keys):
-            by_survey.setdefault(key.survey, []).append(key.object_id)
+            by_survey.setdefault(key.survey, []).append(key)
         if not targets or not by_survey:
             return CorrelationReport()
         localizations = self._maps.localizations(session, event.localization_ids)
         coverage = self._coverage(session)
         report = CorrelationReport()
-        for survey, object_ids in by_survey.items():
-            for alerts in _by_object(self._history.of_objects(survey, object_ids)):
+        for survey, of_survey in by_survey.items():
+            pixels = np.array([key.hpx29 for key in of_survey], dtype=np.int64)
+            past = self._history.of_objects(survey, [key.object_id for key in of_survey], pixels)
+            for alerts in _by_object(past):
                 found = [
                     one
                     for target in targets

@@ -156,10 +156,11 @@ class Intake:
             The database does not take it: none may be acknowledged.
         """
         run = _Run(len(arrived))
-        framed: dict[str, list[int]] = {}
+        framed: dict[tuple[str, str | None], list[int]] = {}
         others: list[int] = []
         for index, envelope in enumerate(arrived):
-            place = framed.setdefault(envelope.source, []) if is_alert_packet(envelope) else others
+            is_packet = is_alert_packet(envelope)
+            place = framed.setdefault((envelope.source, envelope.alert_stream), []) if is_packet else others
             place.append(index)
         with self._store.transaction() as session:
             states = {index: envelopes.receive(session, arrived[index]).state for index in others}
@@ -404,7 +405,7 @@ class Intake:
         """Take in Confluent packets from one source: all at once, or one by one where one of them breaks the decoder."""
         batch = [arrived[place] for place in places]
         try:
-            rows = self._decoder.decode_alert_batch(batch)
+            rows = self._decoder.decode_packets([one.payload for one in batch], batch[0].alert_stream)
         except Exception as error:  # one bad message must not stop the others
             log.exception("alerts broke intake", n_messages=len(batch))
             if len(batch) > 1:
@@ -436,7 +437,7 @@ class Intake:
 
         A container without a refused alert is not kept: its source has it.
         """
-        rows = self._decoder.decode_alert_batch([envelope])
+        rows = self._decoder.decode_packets([envelope.payload], envelope.alert_stream)
         n_rows, n_new, fresh = self._append(rows, [envelope], run)
         reason = _reasons(rows).get(0)
         with self._store.transaction() as session:
@@ -476,9 +477,9 @@ class Intake:
             if self._hears is not None:
                 for source, stream in {(batch[index].source, batch[index].alert_stream) for index in message[first].tolist()}:
                     self._hears(source, stream, alerts.survey)
-            is_known = self._history.known(alerts.survey, unique.source_id)
-            new = self._history.append(unique)
-            fresh.update(message[first][~is_known].tolist())
+            is_new = self._history.append(unique)
+            new = int(np.count_nonzero(is_new))
+            fresh.update(message[first][is_new].tolist())
             payloads = tuple(batch[index].payload for index in message[first].tolist())
             run.alerts.append(AppendedAlerts(batch=unique, payloads=payloads, n_new=new))
             n_rows += len(alerts)

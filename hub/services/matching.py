@@ -1,7 +1,7 @@
 """Which objects may belong to which events: a new batch against all events, an event against all past alerts."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,7 +12,7 @@ from hub.model.event import Event
 from hub.model.instant import Instant
 from hub.ports import AlertHistory
 from hub.science.crossmatch import Target, first_detection_us, match, targets_of
-from hub.science.healpix import merge
+from hub.science.healpix import merge, pixels29
 from hub.science.rules import DAY_S, PriorActivity, Rules
 from hub.services.maps import MapCache
 from hub.storage import candidates, events
@@ -24,6 +24,8 @@ class ObjectKey:
 
     survey: str
     object_id: str
+    hpx29: int = field(compare=False)
+    """Order-29 pixel of one of its detections."""
 
 
 class Matching:
@@ -62,14 +64,14 @@ class Matching:
                 if rows.any():
                     matched |= rows
                     touched.setdefault(event.event_id, set()).update(_keys(batch, rows))
-        objects = sorted({name.decode() for name in batch.object_id.tolist() if name})
-        for event_id, object_id in candidates.events_of_objects(session, batch.survey, objects):
-            touched.setdefault(event_id, set()).add(ObjectKey(survey=batch.survey, object_id=object_id))
-        for event_id, keys in self._with_late_past(session, batch, objects).items():
+        objects = {key.object_id: key for key in _keys(batch, batch.object_id != b"")}
+        for event_id, object_id in candidates.events_of_objects(session, batch.survey, sorted(objects)):
+            touched.setdefault(event_id, set()).add(objects[object_id])
+        for event_id, keys in self._with_late_past(session, batch, sorted(objects.values())).items():
             touched.setdefault(event_id, set()).update(keys)
         return touched, matched
 
-    def _with_late_past(self, session: Session, batch: AlertBatch, objects: Sequence[str]) -> dict[str, set[ObjectKey]]:
+    def _with_late_past(self, session: Session, batch: AlertBatch, objects: Sequence[ObjectKey]) -> dict[str, set[ObjectKey]]:
         """Return by event the objects that earlier alerts matched, where this batch tells of a past that was not known.
 
         A hypothesis may require a detection before the event. The alert that brings it may lie outside the window itself, and
@@ -78,7 +80,8 @@ class Matching:
         found: dict[str, set[ObjectKey]] = {}
         if not any(hypothesis.prior_activity is PriorActivity.REQUIRE for hypothesis in self._rules.hypotheses):
             return found
-        others = self._history.of_objects(batch.survey, objects)
+        pixels = np.array([one.hpx29 for one in objects], dtype=np.int64)
+        others = self._history.of_objects(batch.survey, [one.object_id for one in objects], pixels)
         others = others.take(~np.isin(others.source_id, batch.source_id))
         others = others.take(_first_of_object(others, others) > _first_of_object(others, batch))
         if len(others):
@@ -99,7 +102,8 @@ class Matching:
                 for batch in self._history.in_region(lo, hi, start, end):
                     found.update(_keys(batch, match(batch, target)))
         for candidate in candidates.of_event(session, event.event_id):
-            found.add(ObjectKey(survey=candidate.survey, object_id=candidate.object_id))
+            pixel = int(pixels29(candidate.ra_deg, candidate.dec_deg))
+            found.add(ObjectKey(survey=candidate.survey, object_id=candidate.object_id, hpx29=pixel))
         return found
 
     def _events_near(self, session: Session, batch: AlertBatch) -> Iterable[Event]:
@@ -124,5 +128,9 @@ def _first_of_object(rows: AlertBatch, alerts: AlertBatch) -> NDArray[np.int64]:
 
 
 def _keys(batch: AlertBatch, rows: NDArray[np.bool_]) -> set[ObjectKey]:
-    names = np.unique(batch.object_id[rows]).tolist()
-    return {ObjectKey(survey=batch.survey, object_id=name.decode()) for name in names}
+    names, first = np.unique(batch.object_id[rows], return_index=True)
+    pixels = batch.hpx29[rows][first].tolist()
+    return {
+        ObjectKey(survey=batch.survey, object_id=name.decode(), hpx29=pixel)
+        for name, pixel in zip(names.tolist(), pixels, strict=True)
+    }

@@ -32,29 +32,20 @@ class SqlAlertHistory:
     def __init__(self, store: Store) -> None:
         self._store = store
 
-    def append(self, batch: AlertBatch) -> int:
-        """Store the rows that are not there yet, keyed by (survey, source_id), durably; return how many were new."""
+    def append(self, batch: AlertBatch) -> NDArray[np.bool_]:
+        """Store the rows that are not there yet, keyed by (survey, source_id), durably; return for each whether it was new."""
+        is_new = np.zeros(len(batch), dtype=bool)
         if len(batch) == 0:
-            return 0
+            return is_new
         with self._store.transaction() as session:
+            is_new[np.unique(batch.source_id, return_index=True)[1]] = True
+            is_new &= ~_known(session, batch.survey, batch.source_id)
             statement = insert(session, AlertRow).on_conflict_do_nothing(
                 index_elements=[table(AlertRow).c.survey, table(AlertRow).c.source_id]
             )
-            # rows are counted by the driver over all of them; without the option the count of an INSERT is not kept
-            result: Any = session.execute(statement, list(_rows(batch)), execution_options={"preserve_rowcount": True})
-            return int(result.rowcount)
-
-    def known(self, survey: str, source_ids: NDArray[np.int64]) -> NDArray[np.bool_]:
-        """Return for each source id whether it is stored."""
-        wanted = np.unique(source_ids).tolist()
-        found: list[int] = []
-        with self._store.reading() as session:
-            for start in range(0, len(wanted), CHUNK):
-                statement = select(col(AlertRow.source_id)).where(
-                    col(AlertRow.survey) == survey, col(AlertRow.source_id).in_(wanted[start : start + CHUNK])
-                )
-                found += session.scalars(statement)
-        return np.isin(source_ids, np.array(found, dtype=np.int64))
+            if is_new.any():
+                session.execute(statement, list(_rows(batch.take(is_new))))
+        return is_new
 
     def in_region(self, lo: NDArray[np.int64], hi: NDArray[np.int64], start: Instant, end: Instant) -> list[AlertBatch]:
         """Return all alerts inside ascending disjoint order-29 ranges and the time window, one batch per survey.
@@ -69,8 +60,8 @@ class SqlAlertHistory:
         inside = [batch.take(_inside(batch.hpx29, lo, hi)) for batch in batches]
         return [batch for batch in inside if len(batch)]
 
-    def of_objects(self, survey: str, object_ids: Sequence[str]) -> AlertBatch:
-        """Return all alerts of some objects, ordered by time."""
+    def of_objects(self, survey: str, object_ids: Sequence[str], hpx29: NDArray[np.int64]) -> AlertBatch:
+        """Return all alerts of some objects, ordered by time; their places are not needed."""
         wanted = sorted(set(object_ids))
         with self._store.reading() as session:
             batches = _batches(_of_objects(session, survey, wanted))
@@ -80,6 +71,17 @@ class SqlAlertHistory:
         """Return how many alerts are stored."""
         with self._store.reading() as session:
             return session.scalars(select(func.count()).select_from(AlertRow)).one()
+
+
+def _known(session: Session, survey: str, source_ids: NDArray[np.int64]) -> NDArray[np.bool_]:
+    wanted = np.unique(source_ids).tolist()
+    found: list[int] = []
+    for start in range(0, len(wanted), CHUNK):
+        statement = select(col(AlertRow.source_id)).where(
+            col(AlertRow.survey) == survey, col(AlertRow.source_id).in_(wanted[start : start + CHUNK])
+        )
+        found += session.scalars(statement)
+    return np.isin(source_ids, np.array(found, dtype=np.int64))
 
 
 def _rows(batch: AlertBatch) -> Iterator[dict[str, Any]]:

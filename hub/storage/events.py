@@ -11,6 +11,7 @@ from hub.model.event import Event, EventState
 from hub.model.instant import Instant
 from hub.model.notice import EventClass, Messenger
 from hub.model.significance import Significance
+from hub.storage import counters
 from hub.storage.jsonable import dump, load
 from hub.storage.paging import Order, after, contains, ordering
 from hub.storage.tables import EventAliasRow, EventRow
@@ -46,6 +47,7 @@ def save(session: Session, event: Event) -> None:
         "document": dump(event),
     }
     upsert(session, EventRow, values, key=["event_id"])
+    counters.increment(session, counters.EVENTS)
     session.execute(
         delete(EventAliasRow).where(col(EventAliasRow.event_id) == event.event_id, col(EventAliasRow.alias).not_in(event.aliases))
     )

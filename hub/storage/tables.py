@@ -184,6 +184,15 @@ class EventRow(Base, table=True):
     document: Any = Field(sa_type=CanonicalJson)
 
 
+class CounterRow(Base, table=True):
+    """How often something was changed: who has seen the same number has seen the same content."""
+
+    __tablename__ = "counters"
+
+    name: str = Field(primary_key=True)
+    value: int = Field(sa_type=BigInteger)
+
+
 class EventAliasRow(Base, table=True):
     """Other names of an event."""
 

@@ -116,8 +116,7 @@ def test_alerts_become_a_batch(payload, name, survey):
 
 def test_a_batch_of_alerts_survives_a_bad_one():
     payloads = [lsst_packets.framed("10.0"), b"junk"]
-    envelopes = [Envelope(payload=payload, source="lsst", received_at=NOW) for payload in payloads]
-    rows = WireDecoder().decode_alert_batch(envelopes)
+    rows = WireDecoder().decode_packets(payloads)
     assert [len(batch) for batch in rows.batches] == [1]
     assert [index for index, _ in rows.refused] == [1]
 

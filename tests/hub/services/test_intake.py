@@ -62,16 +62,16 @@ class ToyDecoder:
             changes["position"] = StatedPosition(ra_deg=10.0, dec_deg=20.0, region=Circle(radius_deg=2.0), containment=0.9)
         return notice(key, **changes)
 
-    def decode_alert_batch(self, batch: Sequence[Envelope]) -> AlertRows:
+    def decode_packets(self, payloads: Sequence[bytes], alert_stream: str | None = None) -> AlertRows:
         rows, index, refused = [], [], []
-        for number, envelope in enumerate(batch):
-            _, *rest = envelope.payload.decode().split()
+        for number, payload in enumerate(payloads):
+            _, *rest = payload.decode().split()
             if rest[0] == "crash":
                 raise RuntimeError("a bug")
             if rest[0] == "bad":
                 refused.append((number, "ra is not finite"))
                 continue
-            if envelope.payload[:1] == b"\x00":
+            if payload[:1] == b"\x00":
                 rows.append({"source_id": int(rest[0])})
                 index.append(number)
                 continue
