@@ -5,6 +5,9 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from hub.model.envelope import Envelope
+from hub.model.packets import PacketBatch
+from hub.ports import Position
+from hub.services.alert_intake import PacketReport
 from hub.services.correlation import Correlation, CorrelationReport
 from hub.services.dispatch import Dispatch, DispatchReport
 from hub.services.followup import FollowupService
@@ -22,6 +25,14 @@ class FlowReport:
     """Events whose notices changed."""
 
     correlation: CorrelationReport = field(default_factory=CorrelationReport)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PacketFlowReport:
+    """What one batch of alert packets led to."""
+
+    intake: PacketReport
+    correlation: CorrelationReport
 
 
 class Flow:
@@ -51,6 +62,34 @@ class Flow:
         """
         with self._turn:
             return self._correlate(self._intake.accept(envelopes))
+
+    def take_packets(self, batch: PacketBatch, runs: Sequence[Position] = (), *, in_full: bool = True) -> PacketFlowReport:
+        """Take in a batch of alert packets and everything that follows; when this returns they may be acknowledged.
+
+        Jobs are left to others: matching a batch waits for no event's past.
+
+        Parameters
+        ----------
+        batch
+            The packets.
+        runs
+            Where they stood: written down together with the books.
+        in_full
+            Whether to keep, beside the rows, the whole packets of what matches and what brokers say of objects.
+
+        Raises
+        ------
+        StorageError
+            The archive or the database does not take it: nothing may be acknowledged, and the batch must come again.
+        """
+        with self._turn:
+            report = self._intake.accept_packets(batch, runs, in_full=in_full)
+            done = CorrelationReport()
+            for appended in report.alerts:
+                done += self._correlation.on_alerts(appended.batch, appended.payloads if in_full else None)
+        if done.versions or done.candidates:
+            self._wake()
+        return PacketFlowReport(intake=report, correlation=done)
 
     def work(self) -> CorrelationReport:
         """Do the jobs that others left: processes that only took messages in, or a crash."""
@@ -86,9 +125,12 @@ class Flow:
         for appended in report.alerts:
             done += self._correlation.on_alerts(appended.batch, appended.payloads)
         done += self._correlation.run_jobs()
+        self._wake()
+        return FlowReport(outcomes=report.outcomes, event_ids=report.event_ids, correlation=done)
+
+    def _wake(self) -> None:
         for wake in self._woken:
             wake()
-        return FlowReport(outcomes=report.outcomes, event_ids=report.event_ids, correlation=done)
 
 
 def in_batches(envelopes: Iterable[Envelope], size: int) -> Iterator[list[Envelope]]:

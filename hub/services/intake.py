@@ -1,8 +1,8 @@
 """Envelopes to stored notices and alert rows: raw bytes first, then what they mean, and only then an acknowledgement.
 
 Notices, circulars and containers are kept as raw bytes and counted as received before anyone looks inside; a crash from there on
-is made good by `Intake.resume`. Packets in Confluent framing (first byte 0) are not kept one by one: their rows go to the alert
-history, and an interrupted batch comes again from its source, which was not acknowledged.
+is made good by `Intake.resume`. Alert packets are not kept one by one: `hub.services.alert_intake` takes them in, and an
+interrupted batch comes again from its source, which was not acknowledged.
 
 The hub's own messages come back from whoever relays them. One that stands in the outbox is an echo and counts as a duplicate; one
 that bears the hub's authority and was never written here is refused.
@@ -12,23 +12,21 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-import numpy as np
-from numpy.typing import NDArray
 from sqlalchemy.orm import Session
 
 from hub.errors import DecodeError, SchemaUnknown, SkymapRefused, StorageError
-from hub.model.alert import AlertBatch, ObjectStatement
 from hub.model.envelope import Envelope, Trust
 from hub.model.event import StoredNotice, assemble
-from hub.model.instant import Instant
 from hub.model.ivorn import is_under
 from hub.model.notice import Notice, Role
 from hub.model.outgoing import HUB_FRAME
+from hub.model.packets import PacketBatch
 from hub.model.sky import Localization
-from hub.ports import AlertHistory, AlertRows, Clock, DecodedAlerts, DecodedContext, DecodedNotice, Decoder, SkymapReader
+from hub.ports import AlertHistory, Clock, DecodedAlerts, DecodedContext, DecodedNotice, Decoder, Position, SkymapReader
 from hub.science.localization import localization_from_skymap, localize
 from hub.science.skymap_rules import peak_disagrees
 from hub.services import annotations, circulars, echo
+from hub.services.alert_intake import AlertIntake, AppendedAlerts, Hears, PacketReport, dead_letter
 from hub.services.correlation import EVENT_JOB
 from hub.services.relay import Relay
 from hub.storage import contexts, deadletters, envelopes, events, jobs, localizations, notices, outbox
@@ -38,21 +36,14 @@ from hub.storage.engine import Store
 from hub.storage.envelopes import MessageState
 from hub.storage.notices import Addition
 from hub.telemetry import get_logger
-from hub.version import VERSION
 
 log = get_logger(__name__)
 
 Wishes = Callable[[Session, str, Sequence[StoredNotice]], None]
 """Told of an event and its notices in the transaction that changes them, to ask for what they lack."""
 
-Hears = Callable[[str, str | None, str], None]
-"""Told the source, the stream map and the survey of alerts before they are kept: `Listening.hears`."""
-
 _FRAMED = b"\x00"
 """First byte of a packet in Confluent framing."""
-
-_FRAME_BYTES = 5
-"""Length of that framing: the zero, then the number of the schema, big-endian."""
 
 _MOCK_ID = re.compile(r"(MS|TS)\d{6}[a-z]+|M\d+")
 """Event ids that only mock events have: LVK's ``MS230518a`` and ``TS...``, trigger numbers with an M before them."""
@@ -94,18 +85,6 @@ class Outcome:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class AppendedAlerts:
-    """Rows that are in the alert history now, known ones included: matching them again does no harm, and missing them would."""
-
-    batch: AlertBatch
-    payloads: tuple[bytes, ...]
-    """The message of each row."""
-
-    n_new: int
-    """Rows that the history did not have before."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class IntakeReport:
     """What one call took in. Everything in it is durable: the caller may acknowledge, then match."""
 
@@ -137,13 +116,12 @@ class Intake:
         self._store = store
         self._decoder = decoder
         self._skymaps = skymaps
-        self._history = history
+        self._alerts = AlertIntake(store=store, decoder=decoder, history=history, clock=clock, hears=hears)
         self._clock = clock
         self._authority = settings.authority
         self._echo_of = settings.echo_of
         self._relay = relay
         self._wishes = wishes
-        self._hears = hears
 
     def accept(self, arrived: Sequence[Envelope]) -> IntakeReport:
         """Take in some envelopes; when this returns, all of them may be acknowledged.
@@ -156,19 +134,23 @@ class Intake:
             The database does not take it: none may be acknowledged.
         """
         run = _Run(len(arrived))
-        framed: dict[tuple[str, str | None], list[int]] = {}
+        framed: dict[tuple[str, str | None, Trust], list[int]] = {}
         others: list[int] = []
         for index, envelope in enumerate(arrived):
-            is_packet = is_alert_packet(envelope)
-            place = framed.setdefault((envelope.source, envelope.alert_stream), []) if is_packet else others
+            alike = (envelope.source, envelope.alert_stream, envelope.trust)
+            place = framed.setdefault(alike, []) if is_alert_packet(envelope) else others
             place.append(index)
         with self._store.transaction() as session:
             states = {index: envelopes.receive(session, arrived[index]).state for index in others}
         for index in others:
             run.outcomes[index] = self._settle(arrived[index], states[index], run)
         for places in framed.values():
-            self._accept_framed(arrived, places, run)
+            self._packets(arrived, places, run)
         return run.report()
+
+    def accept_packets(self, batch: PacketBatch, runs: Sequence[Position] = (), *, in_full: bool = True) -> PacketReport:
+        """Take in a batch of alert packets and note where they stood; see `AlertIntake.accept`."""
+        return self._alerts.accept(batch, runs, in_full=in_full)
 
     def retry(self, digest: str) -> IntakeReport | None:
         """Take a dead letter (whole digest) in again; return None where there is no such letter."""
@@ -278,24 +260,9 @@ class Intake:
     def _refuse(self, envelope: Envelope, reason: str, wire_format: str | None, kind: LetterKind = LetterKind.REFUSED) -> Outcome:
         """Keep the bytes with the reason."""
         with self._store.transaction() as session:
-            self._dead_letter(session, envelope, reason, wire_format, kind)
+            dead_letter(session, envelope, reason, at=self._clock(), wire_format=wire_format, kind=kind)
             envelopes.finish(session, envelope.digest, envelope.source, MessageState.DEAD)
         return Outcome(state=MessageState.DEAD, kind="rejected", reason=reason)
-
-    def _dead_letter(
-        self,
-        session: Session,
-        envelope: Envelope,
-        reason: str,
-        wire_format: str | None,
-        kind: LetterKind = LetterKind.REFUSED,
-    ) -> bool:
-        if kind is LetterKind.HELD and wire_format is None:
-            wire_format = deadletters.of_schema(int.from_bytes(envelope.payload[1:_FRAME_BYTES], "big"))
-        log.warning("message refused", source=envelope.source, digest=envelope.digest, kind=kind.value, reason=reason)
-        return deadletters.add(
-            session, envelope, reason=reason, format=wire_format, adapter_version=VERSION, at=self._clock(), kind=kind
-        )
 
     # ------------------------------------------------------------------------------------------------------------ notices
 
@@ -401,90 +368,22 @@ class Intake:
 
     # ------------------------------------------------------------------------------------------------------------- alerts
 
-    def _accept_framed(self, arrived: Sequence[Envelope], places: Sequence[int], run: "_Run") -> None:
-        """Take in Confluent packets from one source: all at once, or one by one where one of them breaks the decoder."""
-        batch = [arrived[place] for place in places]
-        try:
-            rows = self._decoder.decode_packets([one.payload for one in batch], batch[0].alert_stream)
-        except Exception as error:  # one bad message must not stop the others
-            log.exception("alerts broke intake", n_messages=len(batch))
-            if len(batch) > 1:
-                for place in places:
-                    self._accept_framed(arrived, [place], run)
-                return
-            rows = AlertRows(batches=(), message_index=(), refused=((0, f"internal error: {type(error).__name__}"),))
-        n_rows, n_new, fresh = self._append(rows, batch, run)
-        refused, held = _reasons(rows), {index for index, _ in rows.held}
-        with self._store.transaction() as session:
-            letters = sum(
-                self._dead_letter(session, batch[index], reason, None, LetterKind.HELD if index in held else LetterKind.REFUSED)
-                for index, reason in refused.items()
-            )
-            _record_statements(session, rows, batch)
-            envelopes.count_alerts(
-                session,
-                batch[0].source,
-                received=n_rows + len(refused),
-                stored=n_new,
-                duplicates=n_rows - n_new + len(refused) - letters,
-                dead_letters=letters,
-            )
+    def _packets(self, arrived: Sequence[Envelope], places: Sequence[int], run: "_Run") -> None:
+        """Take in alert packets of one source and stream map."""
+        batch = PacketBatch.of([arrived[place] for place in places])
+        report = self._alerts.accept(batch, envelope=lambda index: arrived[places[index]])
+        run.alerts += report.alerts
         for index, place in enumerate(places):
-            run.outcomes[place] = _alert_outcome(rows, index, refused.get(index), fresh)
+            run.outcomes[place] = _alert_outcome(report, index)
 
     def _container(self, envelope: Envelope, run: "_Run") -> Outcome:
         """Open a container: its alerts count one by one, those that were refused together as one dead letter that keeps it.
 
         A container without a refused alert is not kept: its source has it.
         """
-        rows = self._decoder.decode_packets([envelope.payload], envelope.alert_stream)
-        n_rows, n_new, fresh = self._append(rows, [envelope], run)
-        reason = _reasons(rows).get(0)
-        with self._store.transaction() as session:
-            _record_statements(session, rows, [envelope])
-            if reason is None:
-                deadletters.remove(session, envelope.digest)
-                deliveries = envelopes.release(session, envelope.digest, envelope.source)
-                added, repeats = n_rows - 1, deliveries - 1
-            else:
-                self._dead_letter(session, envelope, reason, None, LetterKind.HELD if rows.held else LetterKind.REFUSED)
-                envelopes.finish(session, envelope.digest, envelope.source, MessageState.DEAD)
-                deliveries, added, repeats = 1, n_rows, 0
-            if deliveries:  # else another worker has booked it
-                envelopes.count_alerts(
-                    session,
-                    envelope.source,
-                    received=added,
-                    stored=n_new,
-                    duplicates=n_rows - n_new + repeats,
-                    dead_letters=0,
-                )
-        return _alert_outcome(rows, 0, reason, fresh)
-
-    def _append(self, rows: AlertRows, batch: Sequence[Envelope], run: "_Run") -> tuple[int, int, set[int]]:
-        """Append rows to the history, each alert once.
-
-        Returns
-        -------
-        tuple of int, int and set of int
-            How many rows there were, how many were new to the history, and the messages that brought a new one.
-        """
-        n_rows = n_new = 0
-        fresh: set[int] = set()
-        for alerts, message in zip(rows.batches, rows.message_index, strict=True):
-            first = _first_of_each(alerts.source_id)
-            unique = alerts.take(first)
-            if self._hears is not None:
-                for source, stream in {(batch[index].source, batch[index].alert_stream) for index in message[first].tolist()}:
-                    self._hears(source, stream, alerts.survey)
-            is_new = self._history.append(unique)
-            new = int(np.count_nonzero(is_new))
-            fresh.update(message[first][is_new].tolist())
-            payloads = tuple(batch[index].payload for index in message[first].tolist())
-            run.alerts.append(AppendedAlerts(batch=unique, payloads=payloads, n_new=new))
-            n_rows += len(alerts)
-            n_new += new
-        return n_rows, n_new, fresh
+        report = self._alerts.open(envelope)
+        run.alerts += report.alerts
+        return _alert_outcome(report, 0)
 
 
 class _Run:
@@ -521,35 +420,10 @@ def is_alert_packet(envelope: Envelope) -> bool:
     return envelope.alert_stream is not None or (payload[:1] == _FRAMED and not payload.startswith(HUB_FRAME))
 
 
-def _record_statements(session: Session, rows: AlertRows, batch: Sequence[Envelope]) -> None:
-    """Keep what brokers say of the objects, where they came from a trusted source."""
-    trusted: dict[Instant, list[ObjectStatement]] = {}
-    for index, statement in rows.statements:
-        if batch[index].trust is Trust.TRUSTED:
-            trusted.setdefault(batch[index].received_at, []).append(statement)
-    for received_at, statements in trusted.items():
-        annotations.record(session, annotations.of_alerts(statements, received_at))
-
-
-def _reasons(rows: AlertRows) -> dict[int, str]:
-    """Return one sentence for each refused or held message; of a container the first, and how many more there are."""
-    found: dict[int, list[str]] = {}
-    for index, reason in (*rows.refused, *rows.held):
-        found.setdefault(index, []).append(reason)
-    return {
-        index: reasons[0] if len(reasons) == 1 else f"{reasons[0]} (and {len(reasons) - 1} more of its alerts)"
-        for index, reasons in sorted(found.items())
-    }
-
-
-def _alert_outcome(rows: AlertRows, index: int, reason: str | None, fresh: set[int]) -> Outcome:
-    n_alerts = sum(int(np.count_nonzero(message == index)) for message in rows.message_index)
-    if reason is None:
-        state = MessageState.STORED if index in fresh else MessageState.DUPLICATE
-        return Outcome(state=state, kind="alert", reason="" if index in fresh else "its alerts are known", n_alerts=n_alerts)
-    return Outcome(state=MessageState.DEAD, kind="rejected", reason=reason, n_alerts=n_alerts)
-
-
-def _first_of_each(source_ids: NDArray[np.int64]) -> NDArray[np.intp]:
-    """Return the index of the first row of each alert, ascending."""
-    return np.sort(np.unique(source_ids, return_index=True)[1])
+def _alert_outcome(report: PacketReport, index: int) -> Outcome:
+    n_alerts, reason = int(report.n_alerts[index]), report.reasons.get(index)
+    if reason is not None:
+        return Outcome(state=MessageState.DEAD, kind="rejected", reason=reason, n_alerts=n_alerts)
+    if report.is_fresh[index]:
+        return Outcome(state=MessageState.STORED, kind="alert", n_alerts=n_alerts)
+    return Outcome(state=MessageState.DUPLICATE, kind="alert", reason="its alerts are known", n_alerts=n_alerts)
