@@ -1,0 +1,1 @@
+"""Every alert's slim row on disk: appended, merged, compacted, searched backwards."""
