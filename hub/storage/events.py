@@ -32,6 +32,7 @@ def key(event: Event) -> Key:
 
 def save(session: Session, event: Event) -> None:
     """Write an event over what was known of it."""
+    changed = counters.increment(session, counters.EVENTS)
     times = [t0.tai_us for t0 in event.t0s]
     values = {
         "event_id": event.event_id,
@@ -44,10 +45,10 @@ def save(session: Session, event: Event) -> None:
         "first_t0_tai_us": min(times, default=None),
         "last_t0_tai_us": max(times, default=None),
         "order_tai_us": key(event)[0],
+        "changed": changed,
         "document": dump(event),
     }
     upsert(session, EventRow, values, key=["event_id"])
-    counters.increment(session, counters.EVENTS)
     session.execute(
         delete(EventAliasRow).where(col(EventAliasRow.event_id) == event.event_id, col(EventAliasRow.alias).not_in(event.aliases))
     )
@@ -99,6 +100,18 @@ def in_window(session: Session, classes: Sequence[EventClass], start: Instant, e
     # Making an event of its document costs ten times reading the document: most events of a long window are of other classes.
     found = [load(Event, document) for document in session.scalars(statement) if not names.isdisjoint(_class_names(document))]
     return [event for event in found if not event.classes.isdisjoint(classes)]
+
+
+def changed_since(session: Session, counter: int) -> list[Event]:
+    """Return the events that were changed after the counter ``events`` had a value, by id."""
+    statement = select(col(EventRow.document)).where(col(EventRow.changed) > counter).order_by(col(EventRow.event_id))
+    return [load(Event, document) for document in session.scalars(statement)]
+
+
+def ids_since(session: Session, moment: Instant) -> list[str]:
+    """Return the ids of the events that have a time at or after a moment by any of their notices, the earliest first."""
+    statement = select(col(EventRow.event_id)).where(col(EventRow.last_t0_tai_us) >= moment.tai_us)
+    return list(session.scalars(statement.order_by(col(EventRow.last_t0_tai_us), col(EventRow.event_id))))
 
 
 def _class_names(document: Any) -> list[str]:

@@ -163,7 +163,11 @@ class EventRow(Base, table=True):
     """One event as its notices describe it now."""
 
     __tablename__ = "events"
-    __table_args__ = (Index(None, "order_tai_us", "event_id"), Index(None, "first_t0_tai_us", "last_t0_tai_us"))
+    __table_args__ = (
+        Index(None, "order_tai_us", "event_id"),
+        Index(None, "first_t0_tai_us", "last_t0_tai_us"),
+        Index(None, "changed"),
+    )
 
     event_id: str = Field(primary_key=True)
     messenger: str
@@ -180,6 +184,9 @@ class EventRow(Base, table=True):
 
     order_tai_us: int = Field(sa_type=BigInteger)
     """Place in listings: t0, else issue time, else reception."""
+
+    changed: int = Field(sa_type=BigInteger)
+    """Value of the counter ``events`` when it last changed."""
 
     document: Any = Field(sa_type=CanonicalJson)
 
@@ -272,6 +279,17 @@ class CandidateRow(Base, table=True):
     score: float = Field(sa_type=Float)
     level: float | None
     document: Any = Field(sa_type=CanonicalJson)
+
+
+class AwaitedRow(Base, table=True):
+    """An object that would be a candidate of an event if an earlier detection of it were known: looked at with every new one."""
+
+    __tablename__ = "awaited"
+    __table_args__ = (Index(None, "survey", "object_id"),)
+
+    event_id: str = Field(primary_key=True)
+    survey: str = Field(primary_key=True)
+    object_id: str = Field(primary_key=True)
 
 
 class CoincidenceRow(Base, table=True):

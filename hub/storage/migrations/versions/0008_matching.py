@@ -1,0 +1,32 @@
+"""When each event last changed, and the objects whose past is awaited: what workers that match alerts ask for."""
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0008"
+down_revision = "0007"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    with op.batch_alter_table("events") as batch:
+        batch.add_column(sa.Column("changed", sa.BigInteger(), nullable=False, server_default="0"))
+    with op.batch_alter_table("events") as batch:
+        batch.alter_column("changed", server_default=None)
+        batch.create_index(op.f("ix_events_changed"), ["changed"])
+    op.create_table(
+        "awaited",
+        sa.Column("event_id", sa.String(), nullable=False),
+        sa.Column("survey", sa.String(), nullable=False),
+        sa.Column("object_id", sa.String(), nullable=False),
+        sa.PrimaryKeyConstraint("event_id", "survey", "object_id", name=op.f("pk_awaited")),
+    )
+    op.create_index(op.f("ix_awaited_survey_object_id"), "awaited", ["survey", "object_id"])
+
+
+def downgrade() -> None:
+    op.drop_table("awaited")
+    with op.batch_alter_table("events") as batch:
+        batch.drop_index(op.f("ix_events_changed"))
+        batch.drop_column("changed")
