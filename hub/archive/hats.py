@@ -10,13 +10,16 @@
     └── dataset/
         ├── _common_metadata            the schema
         ├── _metadata                   the footers of all partitions in one
-        └── Norder=2/Dir=0/Npix=17.parquet ...
+        └── Norder=2/Dir=0/Npix=17.a1b2c3d4.parquet ...
 
-Partitions do not overlap; rows in each ascend in `_healpix_29`. Names that begin with a dot are being built or were replaced.
+Partitions do not overlap; rows in each ascend in `_healpix_29`. The middle of their names differs from catalog to catalog, so
+that a file never changes although its night may be compacted again; the properties tell it (``hats_npix_suffix``). Folders whose
+names begin with a dot are being built or were replaced.
 """
 
 import csv
-from collections.abc import Iterator
+import functools
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -43,6 +46,15 @@ PROPERTIES = ("hats.properties", "properties")
 
 POINT_MAP = "point_map.fits"
 
+FORMER = ".old"
+"""End of the name, after a dot and the night, of a catalog that is being replaced."""
+
+SUFFIX = "hats_npix_suffix"
+"""Property: how names of partitions end."""
+
+_KEPT = 2000
+"""Lists of partitions that stay in memory: some years of nights."""
+
 
 @dataclass(frozen=True, slots=True, order=True)
 class Pixel:
@@ -61,11 +73,10 @@ class Pixel:
         """One past the last order-29 pixel inside."""
         return (self.number + 1) << (2 * (MAX_ORDER - self.order))
 
-    @property
-    def path(self) -> str:
-        """Of the partition's file, relative to the folder of the dataset."""
+    def path(self, suffix: str) -> str:
+        """Return the path of the partition's file, relative to the folder of the dataset."""
         directory = self.number // DIRECTORY_SIZE * DIRECTORY_SIZE
-        return f"Norder={self.order}/Dir={directory}/Npix={self.number}.parquet"
+        return f"Norder={self.order}/Dir={directory}/Npix={self.number}{suffix}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,10 +103,8 @@ def nights(archive: Path) -> list[int]:
     folder = archive / NIGHTS
     if not folder.is_dir():
         return []
-    names = {
-        entry.name.removeprefix(".").removesuffix(".old") for entry in folder.iterdir() if entry.name.isdigit() or _is_old(entry)
-    }
-    return sorted(int(name) for name in names)
+    names = (entry.removeprefix(".").removesuffix(FORMER) if entry.endswith(FORMER) else entry for entry in os.listdir(folder))  # noqa: PTH208
+    return sorted({int(name) for name in names if name.removeprefix("-").isdigit()})
 
 
 def catalog_folder(archive: Path, night: int) -> Path | None:
@@ -104,14 +113,14 @@ def catalog_folder(archive: Path, night: int) -> Path | None:
     A catalog that is being replaced is for an instant found under its former name only. Who finds neither looks once more,
     because the new one may have come in between.
     """
-    current, former = archive / NIGHTS / str(night), archive / NIGHTS / f".{night}.old"
+    current, former = archive / NIGHTS / str(night), archive / NIGHTS / f".{night}{FORMER}"
     for folder in (current, former, current):
         if folder.is_dir():
             return folder
     return None
 
 
-def partitions(archive: Path, night: int) -> list[Partition]:
+def partitions(archive: Path, night: int) -> tuple[Partition, ...]:
     """Return the files of a night's catalog, ascending in `lo`; none where the night has no catalog.
 
     Raises
@@ -122,28 +131,32 @@ def partitions(archive: Path, night: int) -> list[Partition]:
         It is no catalog.
     """
     folder = catalog_folder(archive, night)
-    return [] if folder is None else partitions_in(folder)
+    return () if folder is None else partitions_in(folder)
 
 
-def partitions_in(folder: Path) -> list[Partition]:
+def partitions_in(folder: Path) -> tuple[Partition, ...]:
     """Return the files of the catalog in a folder, ascending in `lo`; raises like `partitions`."""
+    found = folder.stat()
+    return _partitions(folder, found.st_ino, found.st_mtime_ns)
+
+
+def properties_in(folder: Path) -> dict[str, str]:
+    """Return the properties of the catalog in a folder; raises `FileNotFoundError` where there is none."""
+    lines = (folder / PROPERTIES[0]).read_text(encoding="utf-8").splitlines()
+    pairs = (line.partition("=") for line in lines if line and not line.startswith("#"))
+    return {key: value.replace("\\\\", "\\") for key, _, value in pairs}
+
+
+@functools.lru_cache(maxsize=_KEPT)
+def _partitions(folder: Path, inode: int, changed_ns: int) -> tuple[Partition, ...]:
+    """Read the list of partitions; a folder that was replaced is another one, so what is kept stays true."""
+    suffix = properties_in(folder).get(SUFFIX, ".parquet")
     found = []
     with (folder / PARTITIONS).open(encoding="ascii", newline="") as file:
         try:
             for row in csv.DictReader(file):
                 pixel = Pixel(int(row["Norder"]), int(row["Npix"]))
-                found.append(Partition(path=folder / DATASET / pixel.path, pixel=pixel, n_rows=int(row["num_rows"])))
+                found.append(Partition(path=folder / DATASET / pixel.path(suffix), pixel=pixel, n_rows=int(row["num_rows"])))
         except (KeyError, TypeError, ValueError) as error:
             raise StorageError(f"{folder / PARTITIONS} does not list the partitions of a HATS catalog") from error
-    return sorted(found, key=lambda one: one.lo)
-
-
-def pixels_under(pixel: Pixel, order: int) -> Iterator[Pixel]:
-    """Yield the pixels of a finer order inside a pixel, ascending."""
-    shift = 2 * (order - pixel.order)
-    for number in range(pixel.number << shift, (pixel.number + 1) << shift):
-        yield Pixel(order, number)
-
-
-def _is_old(entry: Path) -> bool:
-    return entry.name.startswith(".") and entry.name.endswith(".old")
+    return tuple(sorted(found, key=lambda one: one.lo))

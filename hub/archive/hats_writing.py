@@ -1,6 +1,7 @@
 """Writing a HATS catalog with pyarrow alone: partitions of at most so many rows, in one pass, and what belongs around them."""
 
 import os
+import secrets
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ from hub.archive.hats import (
     PIXEL_COLUMN,
     POINT_MAP,
     PROPERTIES,
+    SUFFIX,
     Pixel,
 )
 
@@ -30,6 +32,9 @@ MAP_ORDER = 8
 
 POINT_MAP_ORDER = 7
 """HEALPix order of the map of rows: pixels of 0.2 square degrees."""
+
+CODEC = "zstd"
+"""Compression: a fifth smaller than lz4, for rows that are kept for long."""
 
 ROW_GROUP = 32_768
 """Rows that are read at least: what a small search costs against what a large one does."""
@@ -73,12 +78,14 @@ class CatalogWriter:
     folder
         Of the catalog; it is made and must not be there.
     schema
-        Of every table; it has `PIXEL_COLUMN` as int64.
+        Of every table; it has `PIXEL_COLUMN` as int64. Dictionaries become plain texts in the catalog, which other programs
+        join more easily; in the files they take no more space.
     """
 
     def __init__(self, folder: Path, schema: pa.Schema) -> None:
         self._folder = folder
-        self._schema = schema
+        self._schema = plain(schema)
+        self._suffix = f".{secrets.token_hex(4)}.parquet"
         self._footers: list[tuple[Pixel, pq.FileMetaData]] = []
         self._counts = count(np.empty(0, dtype=np.int64))
         (folder / DATASET).mkdir(parents=True)
@@ -90,6 +97,8 @@ class CatalogWriter:
 
     def write(self, pixel: Pixel, table: pa.Table) -> None:
         """Write the rows of a pixel, ascending in `PIXEL_COLUMN`; a table without rows is left out.
+
+        What the table's schema says beside the columns is kept in the file.
 
         Raises
         ------
@@ -104,18 +113,20 @@ class CatalogWriter:
         if pixels[0] < pixel.lo or pixels[-1] >= pixel.hi or (np.diff(pixels) < 0).any():
             raise ValueError(f"rows of pixel {pixel.number} at order {pixel.order} are not in order or lie outside")
         self._counts += count(pixels)
-        path = self._folder / DATASET / pixel.path
+        name = pixel.path(self._suffix)
+        path = self._folder / DATASET / name
         path.parent.mkdir(parents=True, exist_ok=True)
         footers: list[pq.FileMetaData] = []
         pq.write_table(
-            table.cast(self._schema),
+            table,
             path,
             row_group_size=ROW_GROUP,
-            compression="zstd",
+            compression=CODEC,
             metadata_collector=footers,
+            store_schema=False,  # which would bring the dictionaries back
         )
         (footer,) = footers
-        footer.set_file_path(pixel.path)
+        footer.set_file_path(name)
         self._footers.append((pixel, footer))
 
     def finish(self, properties: Mapping[str, Any]) -> None:
@@ -140,6 +151,7 @@ class CatalogWriter:
                 "hats_nrows": self.n_rows,
                 "hats_col_healpix": PIXEL_COLUMN,
                 "hats_col_healpix_order": MAX_ORDER,
+                SUFFIX: self._suffix,
                 "hats_max_rows": max((footer.num_rows for _, footer in self._footers), default=0),
                 "hats_order": max((pixel.order for pixel, _ in self._footers), default=0),
                 "hats_skymap_order": order,
@@ -149,6 +161,12 @@ class CatalogWriter:
             },
         )
         sync_tree(self._folder)
+
+
+def plain(schema: pa.Schema) -> pa.Schema:
+    """Return a schema in which dictionaries are what they stand for."""
+    fields = [field.with_type(field.type.value_type) if pa.types.is_dictionary(field.type) else field for field in schema]
+    return pa.schema(fields)
 
 
 def write_point_map(path: Path, counts: Counts) -> int:

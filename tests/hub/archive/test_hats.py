@@ -132,7 +132,7 @@ def test_a_night_that_is_being_replaced_is_found_under_its_former_name(tmp_path:
     assert nights(tmp_path) == [60998, 60999]
     assert catalog_folder(tmp_path, 60998) == tmp_path / "nights" / ".60998.old"
     assert sum(one.n_rows for one in partitions(tmp_path, 60998)) == 100
-    assert partitions(tmp_path, 61000) == []
+    assert partitions(tmp_path, 61000) == ()
     assert nights(tmp_path / "elsewhere") == []
 
 
@@ -144,4 +144,4 @@ def test_a_list_of_partitions_that_is_none_is_said(tmp_path: Path) -> None:
         partitions(tmp_path, 60999)
     with (folder / "partition_info.csv").open("w", encoding="ascii") as file:
         csv.writer(file).writerow(["a"])
-    assert partitions(tmp_path, 60999) == []
+    assert partitions(tmp_path, 60999) == ()
