@@ -21,7 +21,7 @@ from adapters.codecs.decoder import WireDecoder
 from adapters.codecs.gcn_unified.writer import GcnUnifiedRenderer
 from adapters.codecs.hub_avro import HubAvroRenderer
 from adapters.codecs.hub_json import HubJsonRenderer
-from adapters.codecs.voevent.writer import VoeventRenderer
+from adapters.codecs.voevent.renderer import VoeventRenderer
 from adapters.http import HttpClient, HttpOptions
 from adapters.networks.simulated import SimulatedNetwork, SimulatedOptions
 from adapters.schema_registry import SchemaRegistry

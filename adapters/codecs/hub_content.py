@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from adapters.codecs.voevent.writer import importance_of
+from adapters.codecs.voevent.importance import importance_of
 from hub.errors import DecodeError
 from hub.model.coincidence import Score
 from hub.model.notice import CiteKind

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
-from adapters.codecs.voevent.writer import VoeventRenderer
+from adapters.codecs.voevent.renderer import VoeventRenderer
 from hub.model.alert import AlertBatch
 from hub.model.coincidence import Coincidence
 from hub.model.event import assemble

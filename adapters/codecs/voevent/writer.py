@@ -14,13 +14,10 @@ from typing import Any
 import voeventparse
 from lxml import etree
 
-from adapters.codecs.voevent.reading import PER_YEAR_S
+from adapters.codecs.voevent.importance import importance_of
 from hub.model.coincidence import Coincidence, Score
 from hub.model.notice import CiteKind
 from hub.ports import Announcement
-
-MEDIA_TYPE = "application/xml"
-"""Media type of what is rendered."""
 
 COORD_SYSTEM = "UTC-ICRS-GEO"
 """Times are UTC, positions ICRS, both for the geocentre."""
@@ -32,52 +29,28 @@ _FACT_UNITS = {"ra_deg": ("deg", "pos.eq.ra"), "dec_deg": ("deg", "pos.eq.dec"),
 _FACT_UCDS = {"id": "meta.id", "ivorn": "meta.ref.ivoid", "t0": "time.epoch"}
 
 
-class VoeventRenderer:
-    """Renders announcements as VOEvent 2.0: implements `hub.ports.Renderer`."""
-
-    media_type = MEDIA_TYPE
-
-    def render(self, announcement: Announcement) -> bytes:
-        """Return the packet; the same announcement gives the same bytes.
-
-        Raises
-        ------
-        ValueError
-            A retraction cites nothing that it retracts, or the packet would not be valid (an identifier that is no URI).
-        """
-        if announcement.is_retraction and not any(cite.kind is CiteKind.RETRACTION for cite in announcement.cites):
-            raise ValueError("a retraction must cite the packet that it retracts")
-        stream, _, local = _clean(announcement.ivorn).removeprefix("ivo://").partition("#")
-        role = announcement.role
-        packet = voeventparse.Voevent(stream=stream, stream_id=local, role=str(role))
-        voeventparse.set_who(
-            packet,
-            date=announcement.issued_at.to_datetime(),
-            author_ivorn=_clean(announcement.author_ivorn).removeprefix("ivo://"),
-        )
-        _add_what(packet, announcement)
-        _add_where_when(packet, announcement)
-        _add_how(packet, announcement.coincidence)
-        _add_why(packet, announcement)
-        _add_citations(packet, announcement)
-        try:
-            voeventparse.assert_valid_as_v2_0(packet)
-        except etree.DocumentInvalid as error:
-            raise ValueError(f"the VOEvent would not be valid: {error}") from error
-        return bytes(voeventparse.dumps(packet, pretty_print=True))
-
-
-def importance_of(coincidence: Coincidence) -> float | None:
-    """Return Why/importance: 1 / (1 + n), n the chance coincidences expected per year at the joint false-alarm rate.
-
-    0 for a withdrawn pair; None where no joint rate is known. It orders packets for a reader and is no probability.
-    """
-    if coincidence.state == "withdrawn":
-        return 0.0
-    rate = next((far for name in ("joint_far", "joint_far_time_only") if (far := coincidence.score(name)) is not None), None)
-    if rate is None or not math.isfinite(rate) or rate < 0:
-        return None
-    return round(1.0 / (1.0 + rate * PER_YEAR_S), 6)
+def render(announcement: Announcement) -> bytes:
+    """Return the packet of an announcement: see `adapters.codecs.voevent.renderer.VoeventRenderer.render`."""
+    if announcement.is_retraction and not any(cite.kind is CiteKind.RETRACTION for cite in announcement.cites):
+        raise ValueError("a retraction must cite the packet that it retracts")
+    stream, _, local = _clean(announcement.ivorn).removeprefix("ivo://").partition("#")
+    role = announcement.role
+    packet = voeventparse.Voevent(stream=stream, stream_id=local, role=str(role))
+    voeventparse.set_who(
+        packet,
+        date=announcement.issued_at.to_datetime(),
+        author_ivorn=_clean(announcement.author_ivorn).removeprefix("ivo://"),
+    )
+    _add_what(packet, announcement)
+    _add_where_when(packet, announcement)
+    _add_how(packet, announcement.coincidence)
+    _add_why(packet, announcement)
+    _add_citations(packet, announcement)
+    try:
+        voeventparse.assert_valid_as_v2_0(packet)
+    except etree.DocumentInvalid as error:
+        raise ValueError(f"the VOEvent would not be valid: {error}") from error
+    return bytes(voeventparse.dumps(packet, pretty_print=True))
 
 
 def _add_what(packet: Any, announcement: Announcement) -> None:

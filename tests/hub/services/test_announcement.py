@@ -9,7 +9,7 @@ import voeventparse
 from adapters.codecs import hub_avro, hub_json
 from adapters.codecs.hub_avro import HubAvroRenderer
 from adapters.codecs.hub_json import HubJsonRenderer
-from adapters.codecs.voevent.writer import VoeventRenderer
+from adapters.codecs.voevent.renderer import VoeventRenderer
 from hub.model.notice import CiteKind, Role, Stage
 from hub.model.outgoing import Subject
 from hub.model.sky import Circle, StatedPosition

@@ -8,10 +8,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from adapters.codecs.voevent import xml
+from adapters.codecs.voevent.importance import importance_of
 from adapters.codecs.voevent.packet import read_packet
 from adapters.codecs.voevent.reader import decode
 from adapters.codecs.voevent.reading import PER_YEAR_S
-from adapters.codecs.voevent.writer import VoeventRenderer, importance_of
+from adapters.codecs.voevent.renderer import VoeventRenderer
 from hub.model.coincidence import Coincidence, Member, MemberKind, PairState, Score
 from hub.model.instant import Instant
 from hub.model.notice import Citation, CiteKind, Role
