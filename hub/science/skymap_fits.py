@@ -12,7 +12,6 @@ from types import TracebackType
 from typing import Any, Self
 
 import numpy as np
-from astropy.io import fits
 from numpy.typing import NDArray
 
 import hub
@@ -186,12 +185,12 @@ def to_fits(skymap: Skymap, *, object_id: str | None = None, creator: str = "mul
     uniq = uniq_of_ranges(skymap.lo, skymap.hi)
     by_uniq = np.argsort(uniq)
     columns = [
-        fits.Column(name="UNIQ", format="K", array=uniq[by_uniq]),
-        fits.Column(name="PROBDENSITY", format="D", unit="sr-1", array=skymap.probdensity[by_uniq]),
+        {"name": "UNIQ", "format": "K", "array": uniq[by_uniq]},
+        {"name": "PROBDENSITY", "format": "D", "unit": "sr-1", "array": skymap.probdensity[by_uniq]},
     ]
     layers = (("DISTMU", "Mpc", skymap.distmu), ("DISTSIGMA", "Mpc", skymap.distsigma), ("DISTNORM", "Mpc-2", skymap.distnorm))
     columns.extend(
-        fits.Column(name=name, format="D", unit=unit, array=layer[by_uniq]) for name, unit, layer in layers if layer is not None
+        {"name": name, "format": "D", "unit": unit, "array": layer[by_uniq]} for name, unit, layer in layers if layer is not None
     )
     cards: dict[str, Any] = {
         "PIXTYPE": "HEALPIX",
@@ -227,7 +226,7 @@ def to_moc_fits(skymap: Skymap, level: float) -> bytes:
         "MOCORDER": int(order_of_ranges(lo, hi).max()),
         "INDXSCHM": "EXPLICIT",
     }
-    return _fits_bytes([fits.Column(name="UNIQ", format="K", array=uniq)], cards)
+    return _fits_bytes([{"name": "UNIQ", "format": "K", "array": uniq}], cards)
 
 
 def moc_json(skymap: Skymap, level: float) -> str:
@@ -240,8 +239,10 @@ def _region_pixels(skymap: Skymap, level: float) -> tuple[NDArray[np.int64], NDA
     return pixels_of_ranges(*merge(skymap.lo[inside], skymap.hi[inside]))
 
 
-def _fits_bytes(columns: list[Any], cards: dict[str, Any]) -> bytes:
-    table = fits.BinTableHDU.from_columns(columns)
+def _fits_bytes(columns: list[dict[str, Any]], cards: dict[str, Any]) -> bytes:
+    from astropy.io import fits  # noqa: PLC0415 - a quarter of a second that only those who write maps pay
+
+    table = fits.BinTableHDU.from_columns([fits.Column(**column) for column in columns])
     for key, value in cards.items():
         table.header[key] = value
     buffer = io.BytesIO()
