@@ -1,0 +1,146 @@
+"""The archive as the memory of past alerts."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from hub.archive import layout
+from hub.archive.appending import Writer
+from hub.archive.columns import ALERT_COLUMNS, SCHEMA, batches_of
+from hub.archive.counting import Counts
+from hub.archive.places import around, cone_ranges, separations_deg
+from hub.archive.searching import THREADS, Region, Search
+from hub.archive.segments import Footers
+from hub.model.alert import AlertBatch
+from hub.model.instant import Instant
+
+MIB = 2**20
+"""Bytes."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ArchiveSettings:
+    """How an archive is kept."""
+
+    keep_days: float = 400.0
+    """Nights older than this are deleted, days."""
+
+    max_bytes: int = 0
+    """Largest size; 0 for no limit."""
+
+    min_free_bytes: int = 0
+    """With less room than this nothing is appended."""
+
+    known_bytes: int = 96 * MIB
+    """Memory for the source ids of the cells that are appended to."""
+
+    merge_files: int = 64
+    """A night with more fresh files than this is merged."""
+
+    merge_age_s: float = 600.0
+    """So is one with a fresh file that is older, seconds."""
+
+    threads: int = THREADS
+    """Files that are read at once by one search."""
+
+
+class ArchiveHistory:
+    """`hub.ports.AlertHistory` on Parquet files; any number of processes may append and read.
+
+    Parameters
+    ----------
+    folder
+        Of the archive; made when the first alert comes.
+    settings
+        How it is kept.
+    """
+
+    def __init__(self, folder: Path, settings: ArchiveSettings | None = None) -> None:
+        self.folder = folder
+        self.settings = settings or ArchiveSettings()
+        self._footers = Footers()
+        self._search = Search(folder, self._footers, threads=self.settings.threads)
+        self._counts = Counts(folder, self._footers)
+        self._writer = Writer(
+            folder, self._footers, known_bytes=self.settings.known_bytes, min_free_bytes=self.settings.min_free_bytes
+        )
+
+    def append(self, batch: AlertBatch) -> NDArray[np.bool_]:
+        """Store the rows that are not there yet, durably; see the port."""
+        return self._writer.append(batch)
+
+    def in_region(self, lo: NDArray[np.int64], hi: NDArray[np.int64], start: Instant, end: Instant) -> list[AlertBatch]:
+        """Return all alerts inside ascending disjoint order-29 ranges and the time window, one batch per survey, by name."""
+        return batches_of(self.rows_in_region(lo, hi, start, end, ALERT_COLUMNS))
+
+    def rows_in_region(
+        self,
+        lo: NDArray[np.int64],
+        hi: NDArray[np.int64],
+        start: Instant,
+        end: Instant,
+        columns: Sequence[str] = tuple(SCHEMA.names),
+    ) -> pa.Table:
+        """Return some columns of what `in_region` finds, of all surveys, in no particular order."""
+        return self._search.table(Region(lo=lo, hi=hi, start_us=start.tai_us, end_us=end.tai_us), columns)
+
+    def of_objects(self, survey: str, object_ids: Sequence[str], hpx29: NDArray[np.int64]) -> AlertBatch:
+        """Return all alerts of some objects, ordered by time; see the port."""
+        wanted = pa.array(sorted(set(object_ids)), pa.string())
+        if not len(wanted):
+            return AlertBatch.empty(survey)
+        lo, hi = around(np.unique(hpx29))
+        region = Region(lo=lo, hi=hi, start_us=_LEAST, end_us=_GREATEST)
+        table = self._search.table(region, ALERT_COLUMNS, keep=lambda part: _only(part, survey, wanted))
+        batches = batches_of(table)
+        if not batches:
+            return AlertBatch.empty(survey)
+        return batches[0].take(np.lexsort((batches[0].source_id, batches[0].mid_tai_us)))
+
+    def cone(
+        self, ra_deg: float, dec_deg: float, radius_deg: float, start: Instant | None = None, end: Instant | None = None
+    ) -> list[AlertBatch]:
+        """Return all alerts within a radius (ICRS), inclusive, one batch per survey, by name, each ordered by time."""
+        lo, hi = cone_ranges(ra_deg, dec_deg, radius_deg)
+        region = Region(
+            lo=lo,
+            hi=hi,
+            start_us=_LEAST if start is None else start.tai_us,
+            end_us=_GREATEST if end is None else end.tai_us,
+        )
+        found = []
+        for batch in batches_of(self._search.table(region, ALERT_COLUMNS)):
+            near = separations_deg(ra_deg, dec_deg, batch.ra_deg, batch.dec_deg) <= radius_deg
+            if near.any():
+                inside = batch.take(near)
+                found.append(inside.take(np.lexsort((inside.source_id, inside.mid_tai_us))))
+        return found
+
+    def nights(self) -> list[int]:
+        """Return the nights that have rows, ascending."""
+        return layout.nights(self.folder)
+
+    def scan_night(self, night: int, columns: Sequence[str] = tuple(SCHEMA.names)) -> Iterator[pa.Table]:
+        """Yield the rows of a night cell by cell, ascending in ``_healpix_29`` throughout, each alert once."""
+        return self._search.scan(night, columns)
+
+    def count(self) -> int:
+        """Return how many alerts are stored.
+
+        It is exact but for alerts that two processes appended at the same instant, which count twice until they are merged.
+        """
+        return self._counts.count()
+
+
+_LEAST, _GREATEST = np.iinfo(np.int64).min, np.iinfo(np.int64).max
+
+
+def _only(table: pa.Table, survey: str, object_ids: pa.Array) -> pa.Table:
+    import pyarrow.compute as pc  # noqa: PLC0415
+
+    mask = pc.and_(pc.equal(table["survey"].cast(pa.string()), survey), pc.is_in(table["object_id"], value_set=object_ids))
+    return table.filter(mask)

@@ -1,0 +1,54 @@
+"""Small pieces of sky as order-29 ranges."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hub.ports import OBJECT_RADIUS_ARCSEC
+from hub.science.healpix import MAX_ORDER, merge
+
+OBJECT_ORDER = 12
+"""HEALPix order of the pixels around an object: 51 arcsec, far more than `OBJECT_RADIUS_ARCSEC` also where they are narrowest."""
+
+_MARGIN = 2.0
+"""A pixel's farthest corner lies at most this many times the square root of its area from its centre (1.45 at the poles)."""
+
+_PIXEL0_DEG = 58.6323
+"""Square root of the area of a pixel at order 0, degrees."""
+
+Pixels = NDArray[np.int64]
+"""Order-29 pixels."""
+
+assert OBJECT_RADIUS_ARCSEC < 0.4 * _PIXEL0_DEG * 3600 / 2**OBJECT_ORDER
+
+
+def around(hpx29: Pixels) -> tuple[Pixels, Pixels]:
+    """Return ranges that hold all within `OBJECT_RADIUS_ARCSEC` of some pixels, and more: coarse pixels and their neighbours."""
+    from astropy_healpix import neighbours  # noqa: PLC0415 - half a second that only those who ask pay
+
+    shift = 2 * (MAX_ORDER - OBJECT_ORDER)
+    own = np.unique(hpx29 >> shift)
+    beside = np.asarray(neighbours(own, 1 << OBJECT_ORDER, order="nested"), dtype=np.int64).ravel()
+    pixels = np.unique(np.concatenate([own, beside[beside >= 0]]))
+    return merge(pixels << shift, (pixels + 1) << shift)
+
+
+def cone_ranges(ra_deg: float, dec_deg: float, radius_deg: float) -> tuple[Pixels, Pixels]:
+    """Return ranges of pixels that cover a cone (ICRS), and a rim of about an eighth of its radius."""
+    from astropy import units as u  # noqa: PLC0415 - as above
+    from astropy_healpix import HEALPix  # noqa: PLC0415
+
+    wanted = np.log2(_PIXEL0_DEG / max(radius_deg / 8, 1e-6))
+    order = int(np.clip(wanted, 0, 20))
+    margin = _MARGIN * _PIXEL0_DEG / 2**order
+    grid = HEALPix(nside=1 << order, order="nested")
+    reach = min(radius_deg + margin, 180.0)
+    found = np.asarray(grid.cone_search_lonlat(ra_deg * u.deg, dec_deg * u.deg, reach * u.deg), dtype=np.int64)
+    shift = 2 * (MAX_ORDER - order)
+    return merge(found << shift, (found + 1) << shift)
+
+
+def separations_deg(ra_deg: float, dec_deg: float, ra: NDArray[np.float64], dec: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the angle of each position from a place, degrees (haversine: exact also for small angles)."""
+    a1, d1, a2, d2 = np.radians(ra_deg), np.radians(dec_deg), np.radians(ra), np.radians(dec)
+    h = np.sin((d2 - d1) / 2) ** 2 + np.cos(d1) * np.cos(d2) * np.sin((a2 - a1) / 2) ** 2
+    return np.asarray(np.degrees(2 * np.arcsin(np.sqrt(np.minimum(1.0, h)))))

@@ -1,0 +1,188 @@
+"""Rows of the archive by place and time: nights, cells and row groups are left out by their bounds, the rest is cut exactly."""
+
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from hub.archive import layout
+from hub.archive.columns import PIXEL, SCHEMA, concatenated, first_of_each, ints_of, take_rows, words_of
+from hub.archive.segments import Footer, Footers, read_rows
+from hub.errors import StorageError
+
+T = TypeVar("T")
+
+Pixels = NDArray[np.int64]
+"""Order-29 pixels."""
+
+THREADS = 2
+"""Files that are read at once by one search."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Region:
+    """What is asked for: ascending disjoint half-open ranges of order-29 pixels, and times."""
+
+    lo: Pixels
+    hi: Pixels
+    start_us: int
+    """Least `mid_tai_us`."""
+
+    end_us: int
+    """One past the greatest."""
+
+    def touches(self, lo: Pixels | int, hi: Pixels | int) -> NDArray[np.bool_]:
+        """Return for each interval of pixels whether some range meets it."""
+        return np.asarray(np.searchsorted(self.hi, lo, side="right") < np.searchsorted(self.lo, hi, side="left"))
+
+    def rows(self, pixels: Pixels) -> NDArray[np.bool_]:
+        """Return for each of ascending pixels whether some range holds it: the fewer are looked up among the more."""
+        if len(self.lo) < len(pixels):
+            inside = np.zeros(len(pixels) + 1, dtype=np.int8)
+            first, last = np.searchsorted(pixels, self.lo), np.searchsorted(pixels, self.hi)
+            used = last > first
+            inside[first[used]] += 1
+            np.subtract.at(inside, last[used], 1)
+            return np.asarray(np.cumsum(inside[:-1], dtype=np.int8) > 0)
+        index = np.searchsorted(self.lo, pixels, side="right") - 1
+        return np.asarray((index >= 0) & (pixels < self.hi[np.maximum(index, 0)]))
+
+
+class Search:
+    """Reads the archive without a lock; safe to share between threads."""
+
+    def __init__(self, archive: Path, footers: Footers, *, threads: int = THREADS) -> None:
+        self._archive = archive
+        self._footers = footers
+        self._threads = threads
+
+    def table(self, region: Region, columns: Sequence[str], *, keep: Callable[[pa.Table], pa.Table] | None = None) -> pa.Table:
+        """Return the rows of a region, each (survey, source id) once, in no particular order.
+
+        Parameters
+        ----------
+        region
+            Where and when.
+        columns
+            Names of `SCHEMA`.
+        keep
+            A further choice of rows, made file by file.
+        """
+        read = tuple(dict.fromkeys((*columns, "survey", "source_id")))
+        nights = self._nights(region) if len(region.lo) else []
+        parts = [part for night in nights for part in self._of_night(night, region, read, keep)]
+        table = concatenated(parts, read)
+        if len(parts) > 1:
+            first = first_of_each(words_of(table["survey"]), ints_of(table["source_id"]))
+            table = table if first is None else take_rows(table, first)
+        return table.select(list(columns))
+
+    def cells_of(self, night: int) -> list[int]:
+        """Return the cells of a night that may have rows, ascending."""
+        return list(self._files_by_cell(night))
+
+    def scan(self, night: int, columns: Sequence[str] = tuple(SCHEMA.names)) -> Iterator[pa.Table]:
+        """Yield the rows of a night cell by cell, ascending in `PIXEL` throughout, each (survey, source id) of a cell once.
+
+        What is appended meanwhile may be there or not. A table holds one cell: 130 tables for a night of a survey.
+
+        Parameters
+        ----------
+        night
+            Which.
+        columns
+            Names of `SCHEMA`.
+        """
+        read = tuple(dict.fromkeys((*columns, PIXEL, "survey", "source_id")))
+        for cell in self.cells_of(night):
+            whole = np.array([cell << layout.CELL_SHIFT]), np.array([(cell + 1) << layout.CELL_SHIFT])
+            region = Region(lo=whole[0], hi=whole[1], start_us=_LEAST, end_us=_GREATEST)
+            table = concatenated(self._of_night(night, region, read, None), read)
+            first = first_of_each(words_of(table["survey"]), ints_of(table["source_id"]))
+            table = table if first is None else take_rows(table, first)
+            if table.num_rows:
+                order = np.lexsort((ints_of(table["source_id"]), ints_of(table[PIXEL])))
+                yield take_rows(table, order).select(list(columns))
+
+    def _nights(self, region: Region) -> list[int]:
+        first, last = layout.night_of(region.start_us), layout.night_of(region.end_us - 1)
+        return [night for night in layout.nights(self._archive) if first <= night <= last]
+
+    def _files_by_cell(self, night: int) -> dict[int, list[Path]]:
+        def listed() -> dict[int, list[Path]]:
+            files = layout.list_night(self._archive, night)
+            found = {cell: list(paths) for cell, paths in files.cells.items()}
+            for path in files.fresh:
+                for cell in self._footers.get(path).note.cells:
+                    found.setdefault(cell, []).append(path)
+            for partition in files.closed:
+                first, last = partition.lo >> layout.CELL_SHIFT, (partition.hi - 1) >> layout.CELL_SHIFT
+                for cell in range(first, last + 1):
+                    found.setdefault(cell, []).append(partition.path)
+            return dict(sorted(found.items()))
+
+        return repeated(listed, self._archive)
+
+    def _of_night(
+        self, night: int, region: Region, columns: tuple[str, ...], keep: Callable[[pa.Table], pa.Table] | None
+    ) -> list[pa.Table]:
+        def wanted(cell: int) -> bool:
+            return bool(region.touches(cell << layout.CELL_SHIFT, (cell + 1) << layout.CELL_SHIFT))
+
+        def read() -> list[pa.Table]:
+            files = layout.list_night(self._archive, night, wanted)
+            closed = [one.path for one in files.closed if region.touches(one.lo, one.hi)]
+            merged = [path for paths in files.cells.values() for path in paths]
+            paths = [*files.fresh, *merged, *closed]
+            if len(paths) < 3 or self._threads < 2:
+                tables = [self._of_file(path, region, columns, keep) for path in paths]
+            else:
+                with ThreadPoolExecutor(self._threads) as pool:
+                    tables = list(pool.map(lambda path: self._of_file(path, region, columns, keep), paths))
+            return [table for table in tables if table is not None]
+
+        return repeated(read, self._archive)
+
+    def _of_file(
+        self, path: Path, region: Region, columns: tuple[str, ...], keep: Callable[[pa.Table], pa.Table] | None
+    ) -> pa.Table | None:
+        footer = self._footers.get(path)
+        groups = self._groups(footer, region)
+        if not len(groups):
+            return None
+        read = tuple(dict.fromkeys((*columns, PIXEL, "mid_tai_us")))
+        table = read_rows(path, footer, groups.tolist(), read)
+        inside = region.rows(ints_of(table[PIXEL]))
+        if (footer.time_lo[groups] < region.start_us).any() or (footer.time_hi[groups] > region.end_us).any():
+            times = ints_of(table["mid_tai_us"])
+            inside &= (times >= region.start_us) & (times < region.end_us)
+        n_inside = int(np.count_nonzero(inside))
+        if n_inside == 0:
+            return None
+        table = table.select(list(columns))
+        if n_inside < len(inside):
+            table = take_rows(table, inside)
+        return table if keep is None else keep(table)
+
+    @staticmethod
+    def _groups(footer: Footer, region: Region) -> NDArray[np.intp]:
+        in_time = (footer.time_lo < region.end_us) & (footer.time_hi > region.start_us)
+        return np.flatnonzero(in_time & region.touches(footer.pixel_lo, footer.pixel_hi))
+
+
+def repeated(read: Callable[[], T], archive: Path) -> T:
+    """Return what reading gives, once no file vanished in between."""
+    for _ in range(layout.TRIES):
+        try:
+            return read()
+        except FileNotFoundError:  # merged, compacted or deleted since it was listed: its rows are elsewhere, or gone
+            continue
+    raise StorageError(f"files of the archive {archive} vanish while they are read: is another program deleting them?")
+
+
+_LEAST, _GREATEST = np.iinfo(np.int64).min, np.iinfo(np.int64).max

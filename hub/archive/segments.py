@@ -1,0 +1,224 @@
+"""One file of rows: written so that it is there whole or not at all, and what its footer tells.
+
+Files never change, so what was read of a footer stays true for as long as the name is there.
+"""
+
+import errno
+import json
+import os
+from collections import OrderedDict
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from threading import Lock
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
+
+from hub.archive.columns import DICTIONARY_COLUMNS, PIXEL
+from hub.archive.space import translated
+
+ROW_GROUP = 16_384
+"""Rows that are read at least: what a small search costs against what a large one does."""
+
+CODEC = "lz4"
+"""Compression while a night lasts: decompresses three times as fast as zstd, and takes a fifth more space."""
+
+STATISTICS = (PIXEL, "mid_tai_us")
+"""Columns by whose least and greatest value row groups are left out."""
+
+KEPT_FOOTERS = 20_000
+"""Row groups whose footers stay in memory: some 50 MB."""
+
+_KEY = b"mmhub"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Note:
+    """What a file says of itself besides its rows."""
+
+    survey: str = ""
+    """Of all rows; empty where they are of several."""
+
+    cells: dict[int, int] = field(default_factory=dict)
+    """Rows in each cell, ascending, as they lie in the file; of fresh files."""
+
+    replaces: tuple[str, ...] = ()
+    """Names inside the archive of the files whose rows of this cell are here too, and do not count there."""
+
+    repeats: int = 0
+    """Rows that were stored twice, by two processes at the same instant, and left out of this file or of those before it."""
+
+    def metadata(self) -> dict[bytes, bytes]:
+        """Return it for a file."""
+        return {_KEY: json.dumps({name: getattr(self, name) for name in self.__slots__}).encode()}
+
+    @classmethod
+    def of(cls, metadata: dict[bytes, bytes] | None) -> "Note":
+        """Return what a file says; nothing where another program wrote it."""
+        told: dict[str, Any] = json.loads((metadata or {}).get(_KEY, b"{}"))
+        return cls(
+            survey=told.get("survey", ""),
+            cells={int(cell): n for cell, n in told.get("cells", {}).items()},
+            replaces=tuple(told.get("replaces", ())),
+            repeats=told.get("repeats", 0),
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Footer:
+    """What is known of a file without reading rows; arrays have one item per row group."""
+
+    metadata: pq.FileMetaData
+    note: Note
+    rows: NDArray[np.int64]
+    pixel_lo: NDArray[np.int64]
+    """Least order-29 pixel."""
+
+    pixel_hi: NDArray[np.int64]
+    """One past the greatest."""
+
+    time_lo: NDArray[np.int64]
+    """Least `mid_tai_us`."""
+
+    time_hi: NDArray[np.int64]
+    """One past the greatest."""
+
+    @property
+    def n_rows(self) -> int:
+        """Rows in the file."""
+        return int(self.rows.sum())
+
+
+class Footers:
+    """The footers of files that were looked at lately; shared by threads."""
+
+    def __init__(self, limit: int = KEPT_FOOTERS) -> None:
+        self._limit = limit
+        self._kept: OrderedDict[Path, Footer] = OrderedDict()
+        self._n_groups = 0
+        self._lock = Lock()
+
+    def get(self, path: Path) -> Footer:
+        """Return the footer of a file.
+
+        Raises
+        ------
+        FileNotFoundError
+            It is gone.
+        """
+        with self._lock:
+            if (known := self._kept.get(path)) is not None:
+                self._kept.move_to_end(path)
+                return known
+        found = read_footer(path)
+        with self._lock:
+            if path not in self._kept:
+                self._n_groups += len(found.rows)
+            self._kept[path] = found
+            while self._n_groups > self._limit and len(self._kept) > 1:
+                _, old = self._kept.popitem(last=False)
+                self._n_groups -= len(old.rows)
+        return found
+
+
+def read_footer(path: Path) -> Footer:
+    """Return the footer of a file.
+
+    Raises
+    ------
+    FileNotFoundError
+        It is gone.
+    StorageError
+        It is damaged, or the disk does not work.
+    """
+    with translated(path):
+        metadata = pq.read_metadata(path)
+    n = metadata.num_row_groups
+    names = {metadata.schema.column(index).name: index for index in range(metadata.num_columns)} if n else {}
+    groups = [metadata.row_group(index) for index in range(n)]
+    bounds = {name: _bounds(groups, names[name]) for name in STATISTICS} if n else dict.fromkeys(STATISTICS, _NO_BOUNDS)
+    return Footer(
+        metadata=metadata,
+        note=Note.of(metadata.metadata),
+        rows=np.array([group.num_rows for group in groups], dtype=np.int64),
+        pixel_lo=bounds[PIXEL][0],
+        pixel_hi=bounds[PIXEL][1],
+        time_lo=bounds["mid_tai_us"][0],
+        time_hi=bounds["mid_tai_us"][1],
+    )
+
+
+def read_rows(path: Path, footer: Footer, groups: Sequence[int], columns: Sequence[str]) -> pa.Table:
+    """Return columns of some row groups; raises as `read_footer`."""
+    coded = list(DICTIONARY_COLUMNS)  # the texts of a catalog are plain for other programs, and coded in its files all the same
+    with translated(path), pq.ParquetFile(path, metadata=footer.metadata, read_dictionary=coded) as file:
+        return file.read_row_groups(list(groups), columns=list(columns), use_threads=False)
+
+
+def write_segment(path: Path, table: pa.Table, note: Note) -> None:
+    """Write rows under a name that is not there yet; the file and its name are on the disk when this returns.
+
+    Raises
+    ------
+    StorageError
+        The disk is full or does not work; nothing is left behind.
+    """
+    with translated(path):
+        make_folders(path.parent)
+        beside = path.with_name(f".{path.name}")
+        try:
+            with beside.open("wb") as file:
+                pq.write_table(
+                    table.replace_schema_metadata(note.metadata()),
+                    file,
+                    row_group_size=ROW_GROUP,
+                    compression=CODEC,
+                    use_dictionary=list(DICTIONARY_COLUMNS),
+                    write_statistics=list(STATISTICS),
+                )
+                file.flush()
+                os.fsync(file.fileno())
+            beside.rename(path)
+        except BaseException:
+            beside.unlink(missing_ok=True)
+            raise
+        sync_folder(path.parent)
+
+
+def make_folders(folder: Path) -> None:
+    """Make a folder and those above it, on the disk when this returns."""
+    if folder.is_dir():
+        return
+    make_folders(folder.parent)
+    folder.mkdir(exist_ok=True)
+    sync_folder(folder.parent)
+
+
+def sync_folder(folder: Path) -> None:
+    """Bring the names in a folder to the disk."""
+    number = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(number)
+    except OSError as error:
+        if error.errno != errno.EINVAL:  # file systems that cannot do it write names at once
+            raise
+    finally:
+        os.close(number)
+
+
+_NO_BOUNDS = (np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.int64))
+
+
+def _bounds(groups: Sequence[pq.RowGroupMetaData], index: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return least values, and greatest ones and one; everything where a file has no statistics."""
+    found = [group.column(index).statistics for group in groups]
+    edges = [(one.min, one.max + 1) if one is not None and one.has_min_max else _EVERYTHING for one in found]
+    table = np.array(edges, dtype=np.int64).reshape(-1, 2)
+    return table[:, 0], table[:, 1]
+
+
+_EVERYTHING = (np.iinfo(np.int64).min, np.iinfo(np.int64).max)
