@@ -6,7 +6,7 @@
     ├── hats.properties, properties     what the catalog is, key = value
     ├── partition_info.csv              order, pixel and rows of each partition
     ├── point_map.fits                  rows in each pixel of a coarse map
-    ├── sources.json                    the files that it was made from
+    ├── sources.json                    the files that it was made from, until they are gone
     └── dataset/
         ├── _common_metadata            the schema
         ├── _metadata                   the footers of all partitions in one
@@ -19,6 +19,7 @@ names begin with a dot are being built or were replaced.
 
 import csv
 import functools
+import json
 import os
 from dataclasses import dataclass
 from pathlib import Path
@@ -51,6 +52,8 @@ FORMER = ".old"
 
 SUFFIX = "hats_npix_suffix"
 """Property: how names of partitions end."""
+
+SOURCES = "sources.json"
 
 _KEPT = 2000
 """Lists of partitions that stay in memory: some years of nights."""
@@ -98,6 +101,48 @@ class Partition:
         return self.pixel.hi
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Source:
+    """A file that a catalog was made from; one that has the name only is another file."""
+
+    name: str
+    """Inside the archive."""
+
+    size: int
+    """Bytes."""
+
+    changed_ns: int
+    """Time of the last change, nanoseconds since 1970."""
+
+    def is_at(self, archive: Path) -> bool:
+        """Return whether the file is still there."""
+        try:
+            return source_of(archive, archive / self.name) == self
+        except FileNotFoundError:
+            return False
+
+
+def source_of(archive: Path, path: Path) -> Source:
+    """Return what a file is called as a source; raises `FileNotFoundError` where it is gone."""
+    found = path.stat()
+    return Source(name=path.relative_to(archive).as_posix(), size=found.st_size, changed_ns=found.st_mtime_ns)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Contents:
+    """What a catalog consists of."""
+
+    partitions: tuple[Partition, ...]
+    """Ascending in `Partition.lo`."""
+
+    sources: dict[str, Source]
+    """By name: files that may still be there, whose rows are in the catalog and do not count elsewhere."""
+
+
+NOTHING = Contents(partitions=(), sources={})
+"""Of a night without a catalog."""
+
+
 def nights(archive: Path) -> list[int]:
     """Return the nights that have a catalog, ascending."""
     folder = archive / NIGHTS
@@ -120,8 +165,8 @@ def catalog_folder(archive: Path, night: int) -> Path | None:
     return None
 
 
-def partitions(archive: Path, night: int) -> tuple[Partition, ...]:
-    """Return the files of a night's catalog, ascending in `lo`; none where the night has no catalog.
+def contents(archive: Path, night: int) -> Contents:
+    """Return what a night's catalog consists of.
 
     Raises
     ------
@@ -131,32 +176,49 @@ def partitions(archive: Path, night: int) -> tuple[Partition, ...]:
         It is no catalog.
     """
     folder = catalog_folder(archive, night)
-    return () if folder is None else partitions_in(folder)
+    return NOTHING if folder is None else contents_of(folder)
 
 
-def partitions_in(folder: Path) -> tuple[Partition, ...]:
-    """Return the files of the catalog in a folder, ascending in `lo`; raises like `partitions`."""
+def contents_of(folder: Path) -> Contents:
+    """Return what the catalog in a folder consists of; raises like `contents`."""
     found = folder.stat()
-    return _partitions(folder, found.st_ino, found.st_mtime_ns)
+    return _contents(folder, found.st_ino, found.st_mtime_ns)
 
 
-def properties_in(folder: Path) -> dict[str, str]:
+def partitions(archive: Path, night: int) -> tuple[Partition, ...]:
+    """Return the files of a night's catalog, ascending in `lo`; none where the night has no catalog. Raises like `contents`."""
+    return contents(archive, night).partitions
+
+
+def properties_of(folder: Path) -> dict[str, str]:
     """Return the properties of the catalog in a folder; raises `FileNotFoundError` where there is none."""
     lines = (folder / PROPERTIES[0]).read_text(encoding="utf-8").splitlines()
     pairs = (line.partition("=") for line in lines if line and not line.startswith("#"))
     return {key: value.replace("\\\\", "\\") for key, _, value in pairs}
 
 
+def write_sources(folder: Path, sources: list[Source]) -> None:
+    """Write which files a catalog was made from: after a crash what is written here is there, or what was before."""
+    beside = folder / f".{SOURCES}"
+    with beside.open("w", encoding="utf-8") as file:
+        json.dump([[one.name, one.size, one.changed_ns] for one in sources], file)
+        file.flush()
+        os.fsync(file.fileno())
+    beside.rename(folder / SOURCES)
+
+
 @functools.lru_cache(maxsize=_KEPT)
-def _partitions(folder: Path, inode: int, changed_ns: int) -> tuple[Partition, ...]:
-    """Read the list of partitions; a folder that was replaced is another one, so what is kept stays true."""
-    suffix = properties_in(folder).get(SUFFIX, ".parquet")
+def _contents(folder: Path, inode: int, changed_ns: int) -> Contents:
+    """Read what there is; a folder that was replaced or changed is another one, so what is kept stays true."""
+    suffix = properties_of(folder).get(SUFFIX, ".parquet")
     found = []
-    with (folder / PARTITIONS).open(encoding="ascii", newline="") as file:
-        try:
+    try:
+        with (folder / PARTITIONS).open(encoding="ascii", newline="") as file:
             for row in csv.DictReader(file):
                 pixel = Pixel(int(row["Norder"]), int(row["Npix"]))
                 found.append(Partition(path=folder / DATASET / pixel.path(suffix), pixel=pixel, n_rows=int(row["num_rows"])))
-        except (KeyError, TypeError, ValueError) as error:
-            raise StorageError(f"{folder / PARTITIONS} does not list the partitions of a HATS catalog") from error
-    return tuple(sorted(found, key=lambda one: one.lo))
+        told = json.loads((folder / SOURCES).read_text(encoding="utf-8"))
+        sources = {name: Source(name=name, size=size, changed_ns=changed) for name, size, changed in told}
+    except (KeyError, TypeError, ValueError) as error:
+        raise StorageError(f"{folder} does not list the partitions of a HATS catalog that the hub wrote") from error
+    return Contents(partitions=tuple(sorted(found, key=lambda one: one.lo)), sources=sources)

@@ -14,7 +14,7 @@ from hats.io.validation import is_valid_catalog
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hub.archive.hats import Pixel, catalog_folder, nights, partitions, partitions_in
+from hub.archive.hats import Partition, Pixel, catalog_folder, contents_of, nights, partitions, write_sources
 from hub.archive.hats_writing import MAP_ORDER, CatalogWriter, count, divide
 from hub.errors import StorageError
 from hub.science.healpix import N_PIX29, pixels29
@@ -39,7 +39,12 @@ def write(folder: Path, table: pa.Table, max_rows: int) -> None:
     for pixel in divide(count(pixels), max_rows):
         first, last = np.searchsorted(pixels, [pixel.lo, pixel.hi])
         writer.write(pixel, table.slice(first, last - first))
+    write_sources(folder, [])
     writer.finish(PROPERTIES)
+
+
+def partitions_in_folder(folder: Path) -> tuple[Partition, ...]:
+    return contents_of(folder).partitions
 
 
 def test_a_catalog_is_valid_and_holds_every_row(tmp_path: Path) -> None:
@@ -53,7 +58,7 @@ def test_a_catalog_is_valid_and_holds_every_row(tmp_path: Path) -> None:
 
 def test_partitions_are_finer_where_the_sky_is_crowded(tmp_path: Path) -> None:
     write(tmp_path / "60999", sky(20_000), 1000)
-    found = partitions_in(tmp_path / "60999")
+    found = partitions_in_folder(tmp_path / "60999")
     assert sum(one.n_rows for one in found) == 20_000
     assert max(one.n_rows for one in found) <= 1000
     assert len({one.pixel.order for one in found}) >= 4
@@ -62,7 +67,7 @@ def test_partitions_are_finer_where_the_sky_is_crowded(tmp_path: Path) -> None:
 
 def test_rows_lie_in_their_partition_and_ascend(tmp_path: Path) -> None:
     write(tmp_path / "60999", sky(20_000), 1000)
-    for one in partitions_in(tmp_path / "60999"):
+    for one in partitions_in_folder(tmp_path / "60999"):
         pixels = pq.ParquetFile(one.path).read(["_healpix_29"])["_healpix_29"].to_numpy()
         assert len(pixels) == one.n_rows
         assert (np.diff(pixels) >= 0).all()
@@ -76,7 +81,7 @@ def test_the_footers_are_gathered_in_one_file(tmp_path: Path) -> None:
     assert gathered.num_rows == 20_000
     paths = [gathered.row_group(number).column(0).file_path for number in range(gathered.num_row_groups)]
     assert all((dataset / path).is_file() for path in paths)
-    assert paths == [str(one.path.relative_to(dataset)) for one in partitions_in(tmp_path / "60999")]
+    assert paths == [str(one.path.relative_to(dataset)) for one in partitions_in_folder(tmp_path / "60999")]
 
 
 def test_lsdb_finds_what_lies_in_a_cone_and_knows_the_part_of_the_sky(tmp_path: Path) -> None:
