@@ -577,6 +577,7 @@ def _context(settings: Settings, store: Store, name: str, clock: Clock | None) -
         heard=partial(_heard, store, name),
         last_heard=partial(_last_heard, store, name),
         places=partial(_places, store, name),
+        packet_bytes=round(settings.intake.alert_batch_mb * 1e6),
     )
 
 

@@ -316,6 +316,9 @@ class PartContext:
     places: Callable[[], Mapping[tuple[str, int], Place]] = no_places
     """How far each topic and partition of the source is stored."""
 
+    packet_bytes: int = 32 * 2**20
+    """Most bytes of payloads that a `PacketBatch` should hold."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Acceptance:
@@ -382,6 +385,15 @@ class PacketSource(Protocol):
 
     def health(self) -> Health:
         """Return how the subscription is; callable from any thread."""
+        ...
+
+
+@runtime_checkable
+class StayingSource(Protocol):
+    """A source that others would take the place of while it is not asked for messages."""
+
+    def stay(self) -> None:
+        """Keep the place while what was taken is being stored; to be called every second or so where that takes long."""
         ...
 
 

@@ -5,7 +5,7 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from enum import StrEnum
 from functools import partial
@@ -127,7 +127,7 @@ def _run(context: typer.Context, role: Part, port: int | None, *, as_json: bool)
         board = Board(store, now, crew.healths)
         if role in (Part.ALL, Part.INGEST):
             hub.flow.resume()
-            _add_sources(crew, settings, hub)
+            _add_sources(crew, settings, hub, board, enabled_sources(settings))
         if role in (Part.ALL, Part.INGEST, Part.WORKER):
             _add_worker(crew, settings, hub, board, alone=role is Part.WORKER)
         if role in (Part.ALL, Part.DISPATCH):
@@ -185,14 +185,24 @@ def _forget_old_parts(settings: "Settings", store: "Store") -> None:
             components.forget_others(session, prefix, [prefix + name for name in names])
 
 
-def _add_sources(crew: _Crew, settings: "Settings", hub: "Hub") -> None:
-    from hub.bootstrap import enabled_sources, open_source
+def _add_sources(crew: _Crew, settings: "Settings", hub: "Hub", board: "Board", names: "Iterable[str]") -> None:
+    from hub.bootstrap import now, open_source
     from hub.runtime.sources import SourceLoop
+    from hub.services.alert_meter import AlertMeter
     from hub.services.status import SOURCE
 
-    for name in enabled_sources(settings):
+    for name in names:
         opened = partial(open_source, settings, hub.store, name)
-        loop = SourceLoop(name, opened, hub.flow, hub.store, batch=settings.intake.alert_batch)
+        loop = SourceLoop(
+            name,
+            opened,
+            hub.flow,
+            hub.store,
+            batch=settings.intake.alert_batch,
+            meter=AlertMeter(now, hub.history.count),
+            max_lag_s=settings.intake.alert_max_lag_s,
+            on_change=board.changed,
+        )
         crew.add(SOURCE + name, loop.body, loop.health)
 
 

@@ -11,9 +11,9 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from threading import Lock, Thread
-from typing import Any
+from typing import Any, TypeVar
 
-from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
+from confluent_kafka import TIMESTAMP_NOT_AVAILABLE, Consumer, KafkaError, KafkaException, Message, TopicPartition
 from confluent_kafka.admin import AdminClient
 
 from adapters.contained import contained, is_schema
@@ -23,10 +23,13 @@ from adapters.transports.kafka.heartbeat import Heartbeat
 from adapters.transports.kafka.link import Link
 from adapters.transports.kafka.lookout import Lookout
 from adapters.transports.kafka.options import KafkaOptions
+from adapters.transports.kafka.packets import Arrived, Room, columns, gathered
 from adapters.transports.kafka.places import NOTHING, Bounds, Start, starts
 from adapters.transports.kafka.topics import TopicNames, topic_names
 from hub.errors import ConfigError, Permanent, Transient
 from hub.model.envelope import Envelope, Trust
+from hub.model.instant import Instant
+from hub.model.packets import PacketBatch
 from hub.ports import Health, PartContext, Position
 
 KIND = "kafka"
@@ -57,6 +60,8 @@ _NOT_ALLOWED = "this user may not read the topic {topic}"
 
 Place = tuple[str, int]
 """Topic and partition."""
+
+T = TypeVar("T")
 
 
 class KafkaSource:
@@ -92,7 +97,10 @@ class KafkaSource:
         self._waiting: list[TopicPartition] | None = None
         self._next: dict[Place, int] = {}
         self._taken: dict[Place, int] = {}
+        self._stamps: dict[Place, float] = {}
         self._positions: tuple[Position, ...] = ()
+        self._early: list[Message] = []
+        self._is_paused = False
         self._n_revoked = 0
         self._is_joined = False
         self._fatal: str | None = None
@@ -137,6 +145,10 @@ class KafkaSource:
         Transient
             The connection has gone deaf: a new one may hear.
         """
+        return self._taking(lambda wait_s: self._accepted(self._fetched(limit, wait_s)), timeout_s) or []
+
+    def _taking(self, fetch: Callable[[float], T | None], timeout_s: float) -> T | None:
+        """Return what is fetched, given the longest wait for the first message; None or nothing where nothing has come."""
         self._raise_refusal()
         if self._heartbeat is not None and self._heartbeat.is_deaf() and self._link.is_up():
             raise Transient(f"{self._context.name}: the brokers answer and no heartbeat comes: a new connection may hear more")
@@ -144,17 +156,42 @@ class KafkaSource:
         self._positions = ()
         self._look_at_ids()
         self._settle()
+        self._go_on()
         with self._listening():
             while True:
                 # In slices: the group's answer comes inside `poll`, which would then go on waiting for a message.
                 left_s = max(deadline - self._monotonic(), 0.0)
-                found = self._accepted(self._fetched(limit, min(left_s, SLICE_S)))
+                found = fetch(min(left_s, SLICE_S))
                 if found or self._waiting is not None or self._monotonic() >= deadline:
                     break
         self._look_at_topics()
         if not found:
             self._raise_refusal()
         return found
+
+    def stay(self) -> None:
+        """Keep the place in the group while what was taken is being stored; nothing more is fetched until the next take.
+
+        To be called every second or so where that takes long: a group gives the partitions of a member that does not ask for
+        messages to others.
+        """
+        if not self._is_paused:
+            try:
+                self._consumer.pause(self._consumer.assignment())
+            except KafkaException as error:  # dealt out anew just now; what comes then is kept for the next take
+                self._link.on_error(error.args[0])
+            self._is_paused = True
+        message = self._consumer.poll(0)
+        if message is not None:
+            self._early.append(message)
+
+    def _go_on(self) -> None:
+        if self._is_paused:
+            try:
+                self._consumer.resume(self._consumer.assignment())
+            except KafkaException as error:
+                raise Transient(f"{self._context.name}: {faults.sentence(error.args[0])}") from error
+            self._is_paused = False
 
     def positions(self) -> Sequence[Position]:
         """Return where the messages of the last `take` stood, those without content included; heartbeats have no place."""
@@ -188,6 +225,7 @@ class KafkaSource:
             if self._empty_family is not None and families is not None:
                 alarms += [self._empty_family.format(family=name) for name, number in families.items() if not number]
             lag, assigned = self._lag(), sorted(self._next)
+            behind_s = self._behind_s(lag)
             facts = {
                 "topics_expected": list(self._topics.exact),
                 "topics_missing": sorted(self._topic_faults),
@@ -196,6 +234,8 @@ class KafkaSource:
                 "partitions_assigned": len(assigned),
                 "lag": sum(lag.values()),
                 "lag_of": {f"{topic}/{partition}": behind for (topic, partition), behind in lag.items() if behind},
+                "lag_s": None if None in behind_s.values() else max((s for s in behind_s.values() if s is not None), default=0.0),
+                "lag_s_of": {f"{topic}/{partition}": age for (topic, partition), age in behind_s.items()},
                 "expired_before_first_start": {f"{topic}/{part}": n for (topic, part), n in self._expired.items() if n},
                 "last_message_at": self._last_message_at,
                 "unacknowledged_partitions": len(self._taken),
@@ -227,6 +267,8 @@ class KafkaSource:
             self._n_revoked += 1
             self._counts["rebalances"] += 1
             self._next.clear()
+            self._stamps.clear()
+            self._early.clear()
             self._taken.clear()  # whoever has the partitions now begins at the committed place: these come again
 
     def _settle(self) -> None:
@@ -297,7 +339,6 @@ class KafkaSource:
         if not partitions:
             return []
         own = self._context.places()
-        own = self._context.places()
         names = [TopicPartition(one.topic, one.partition) for one in partitions]
         committed = self._consumer.committed(names, timeout=LOOK_S)
         low, high = self._offsets(names, OLDEST), self._offsets(names, NEWEST)
@@ -331,44 +372,65 @@ class KafkaSource:
 
     def _fetched(self, limit: int, timeout_s: float) -> list[Message]:
         n_revoked = self._n_revoked
-        first = self._consumer.poll(timeout_s)
-        if first is None:
-            return []
-        messages = [first, *(self._consumer.consume(limit - 1, 0) if limit > 1 else [])]
+        early, self._early = self._early, []
+        first = self._consumer.poll(timeout_s) if not early else None
+        messages = early if first is None else [first]
+        if messages and limit > len(messages):
+            messages += self._consumer.consume(limit - len(messages), 0)
+        return self._still_ours(messages, n_revoked)
+
+    def _still_ours(self, messages: list[Message], n_revoked: int) -> list[Message]:
         # Where the partitions went while we took, these come again from the committed place; their own must not be committed.
         return messages if n_revoked == self._n_revoked else [message for message in messages if message.error() is not None]
 
     def _accepted(self, messages: Iterable[Message]) -> list[Envelope]:
-        found: list[Envelope] = []
+        now = self._context.clock()
+        return [self._envelope(*one, now) for one in self._arrived(messages)]
+
+    def _arrived(self, messages: Iterable[Message]) -> list[Arrived]:
+        """Return the messages with content, and remember where all of them stood."""
+        found: list[Arrived] = []
         runs: dict[Place, list[int]] = {}
+        last: dict[Place, Message] = {}
+        n_beats = n_empty = 0
+        heartbeat = self._heartbeat.topic if self._heartbeat is not None else None
+        has_keys = self._alert_stream is not None
         for message in messages:
             error = message.error()
             if error is not None:
                 self._on_message_error(message, error)
                 continue
             topic, partition, offset = message.topic() or "", message.partition() or 0, message.offset() or 0
-            self._link.on_life()
-            if self._heartbeat is not None and topic == self._heartbeat.topic:
-                self._heartbeat.beat()
-                self._counts["heartbeats"] += 1
+            if topic == heartbeat:
+                n_beats += 1
                 continue
             runs.setdefault((topic, partition), []).append(offset)
+            last[topic, partition] = message
             payload = message.value()
             if payload is None:
-                self._counts["tombstones"] += 1
+                n_empty += 1
                 continue
-            if self._alert_stream is not None and (key := message.key()) is not None and is_schema(key):
+            if has_keys and (key := message.key()) is not None and is_schema(key):
                 payload = contained(key, payload)
-            found.append(self._envelope(topic, partition, offset, payload))
-        self._remember(runs, len(found))
+            found.append((topic, partition, offset, payload))
+        if runs or n_beats:
+            self._link.on_life()
+        if n_beats and self._heartbeat is not None:
+            self._heartbeat.beat()
+        self._counts["heartbeats"] += n_beats
+        self._counts["tombstones"] += n_empty
+        self._remember(runs, len(found), last)
         return found
 
-    def _remember(self, runs: Mapping[Place, list[int]], n_messages: int) -> None:
+    def _remember(self, runs: Mapping[Place, list[int]], n_messages: int, last: Mapping[Place, Message]) -> None:
         if not runs:
             return
         with self._lock:
             for place, offsets in runs.items():
                 self._next[place] = self._taken[place] = offsets[-1] + 1
+                kind, milliseconds = last[place].timestamp()
+                if kind != TIMESTAMP_NOT_AVAILABLE:
+                    self._stamps[place] = milliseconds / 1000.0
             self._counts["messages"] += n_messages
             if n_messages:
                 self._last_message_at = self._context.clock().to_utc_iso()
@@ -384,11 +446,11 @@ class KafkaSource:
             for (topic, part), offsets in runs.items()
         )
 
-    def _envelope(self, topic: str, partition: int, offset: int, payload: bytes) -> Envelope:
+    def _envelope(self, topic: str, partition: int, offset: int, payload: bytes, now: Instant) -> Envelope:
         return Envelope(
             payload=payload,
             source=self._context.name,
-            received_at=self._context.clock(),
+            received_at=now,
             position=f"{topic}/{partition}/{offset}",
             topic=topic,
             alert_stream=self._alert_stream,
@@ -449,6 +511,15 @@ class KafkaSource:
         ends = self._link.ends()
         return {place: max(ends[place] - offset, 0) for place, offset in self._next.items() if place in ends}
 
+    def _behind_s(self, lag: Mapping[Place, int]) -> dict[Place, float | None]:
+        """Return for each partition that is not read to its end how old the last message taken is; None where none was taken."""
+        now = self._context.clock()
+        return {
+            place: None if (at := self._stamps.get(place)) is None else round(max(now.minus(Instant.from_unix_s(at)), 0.0), 3)
+            for place, behind in lag.items()
+            if behind
+        }
+
     @contextmanager
     def _listening(self) -> Iterator[None]:
         if self._heartbeat is None:
@@ -473,6 +544,30 @@ class KafkaSource:
             if fault.code() not in faults.NOT_COMMITTED:
                 raise Transient(f"{self._context.name}: the place could not be committed: {faults.sentence(fault)}") from error
             self._counts["commits_refused"] += 1
+
+
+class KafkaPacketSource(KafkaSource):
+    """A subscription to alert packets; implements `hub.ports.PacketSource`."""
+
+    def take_packets(self, limit: int, timeout_s: float) -> PacketBatch | None:
+        """Return what has arrived, waiting at most the time-out for the first packet; errors as `take`."""
+        room = Room(n_packets=limit, n_bytes=self._context.packet_bytes)
+        return self._taking(lambda wait_s: self._packets(room, wait_s), timeout_s)
+
+    def _packets(self, room: Room, wait_s: float) -> PacketBatch | None:
+        n_revoked = self._n_revoked
+        early, self._early = self._early, []
+        messages = gathered(self._consumer, room, wait_s, self._monotonic, early)
+        found = self._arrived(self._still_ours(messages, n_revoked))
+        if not found:
+            return None
+        return PacketBatch(
+            **columns(found),
+            source=self._context.name,
+            received_at=self._context.clock(),
+            alert_stream=self._alert_stream,
+            trust=self._trust,
+        )
 
 
 def _mark(start: Start) -> Position:
@@ -570,8 +665,9 @@ def subscribed(
     ConfigError
         The client refuses a setting.
     """
+    kind = KafkaSource if alert_stream is None else KafkaPacketSource
     try:
-        source = KafkaSource(
+        source = kind(
             make,
             settings,
             make_admin=make_admin,
