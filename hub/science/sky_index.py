@@ -178,6 +178,7 @@ class SkyIndex(Generic[Key]):
         layers = np.empty((3, room if self._layer_addresses.any() else 0))
         n = sky_kernels.search(
             pixels[asked],
+            CELL_ORDER,
             self._orders,
             self._starts,
             self._runs,

@@ -4,7 +4,8 @@ Pieces stay where they are in memory: the loops get the addresses of their rows,
 Whoever calls keeps the pieces alive meanwhile. The first call ever compiles for a second or two; numba keeps the result on disk.
 """
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeVar, cast
 
 import numpy as np
 from numba import njit, types
@@ -12,12 +13,24 @@ from numba.extending import intrinsic
 from numpy.typing import NDArray
 
 from hub.science.healpix import MAX_ORDER, N_PIX29, PIXEL29_SR
-from hub.science.sky_piece import CELL_ORDER
+
+F = TypeVar("F", bound=Callable[..., object])
+"""A function that numba can compile; the compiled one has its signature."""
 
 _STEPS = 4
 """Rows that are tried one after the other before the rest is halved: neighbouring pixels mostly lie in neighbouring rows."""
 
-_CELL_SHIFT = 2 * (MAX_ORDER - CELL_ORDER)
+
+def _compiled(function: F) -> F:
+    """Return the function as machine code, compiled at its first call and kept on disk for the next process.
+
+    Constants of other modules are compiled into it, and what is on disk does not notice when they change: those that may be
+    changed one day are arguments.
+    """
+    try:
+        return cast("F", njit(cache=True, nogil=True)(function))
+    except RuntimeError:  # numba found no folder that it may write to: each process compiles for itself
+        return cast("F", njit(nogil=True)(function))
 
 
 @intrinsic  # type: ignore[untyped-decorator]  # numba has no types
@@ -36,7 +49,7 @@ def _as_pointer(context: Any, builder: Any, signature: Any, arguments: Any) -> A
     return builder.inttoptr(arguments[0], context.get_value_type(signature.return_type))
 
 
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]  # numba has no types
+@_compiled
 def file_runs(
     n_cells: int, cells: NDArray[np.int32], entries: NDArray[np.int32], firsts: NDArray[np.int32], lasts: NDArray[np.int32]
 ) -> tuple[NDArray[np.int64], NDArray[np.int32]]:
@@ -60,7 +73,7 @@ def file_runs(
     return starts, runs
 
 
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]  # numba has no types
+@_compiled
 def count_runs(pixels: NDArray[np.int64], orders: NDArray[np.int64], starts: NDArray[np.int64]) -> NDArray[np.int64]:
     """Return for each order-29 pixel how many runs its cells have; 0 for numbers that are no pixel."""
     counts = np.zeros(len(pixels), np.int64)
@@ -73,9 +86,10 @@ def count_runs(pixels: NDArray[np.int64], orders: NDArray[np.int64], starts: NDA
     return counts
 
 
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]  # numba has no types
+@_compiled
 def search(  # noqa: C901, PLR0912, PLR0917 - one pass over everything, with nothing allocated on the way
     pixels: NDArray[np.int64],
+    cell_order: int,
     orders: NDArray[np.int64],
     starts: NDArray[np.int64],
     runs: NDArray[np.int32],
@@ -92,6 +106,8 @@ def search(  # noqa: C901, PLR0912, PLR0917 - one pass over everything, with not
     ----------
     pixels
         Ascending; those of one cell are taken together, so that a run's rows are read once for all of them.
+    cell_order
+        Order of the finest cells.
     orders
         Orders of cells that have any run, ascending.
     starts, runs
@@ -107,14 +123,15 @@ def search(  # noqa: C901, PLR0912, PLR0917 - one pass over everything, with not
     """
     n = 0
     begin = 0
+    cell_shift = 2 * (MAX_ORDER - cell_order)
     with_layers = layers.shape[1] > 0
     while begin < len(pixels):
-        home = pixels[begin] >> _CELL_SHIFT
+        home = pixels[begin] >> cell_shift
         end = begin + 1
-        while end < len(pixels) and pixels[end] >> _CELL_SHIFT == home:
+        while end < len(pixels) and pixels[end] >> cell_shift == home:
             end += 1
         for order in orders:
-            cell = (4 << (2 * order)) - 4 + (home >> (2 * (CELL_ORDER - order)))
+            cell = (4 << (2 * order)) - 4 + (home >> (2 * (cell_order - order)))
             for run in range(starts[cell], starts[cell + 1]):
                 which, row, stop = runs[run, 0], runs[run, 1], runs[run, 2]
                 zuniq = _integers_at(row_addresses[which])
