@@ -26,8 +26,8 @@ VISIT_S = 37.0
 DEC_DEG = (-72.0, 12.0)
 """Declinations of the main survey."""
 
-RA_SPAN_DEG = 200.0
-"""Right ascensions within reach during one night."""
+RA_SPAN_DEG = 270.0
+"""Right ascensions within reach: with `DEC_DEG` 18,000 square degrees."""
 
 BANDS = np.array([b"u", b"g", b"r", b"i", b"z", b"y"], dtype="S4")
 
