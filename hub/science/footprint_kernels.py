@@ -1,0 +1,231 @@
+"""Compiled loops of `hub.archive.visits`: groups of alerts to counts, medians and convex hulls.
+
+Imported where they are called and not before: compilation is cached on the disk, but even loading takes half a second.
+"""
+
+import math
+from collections.abc import Callable
+from typing import TypeVar, cast
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+F = TypeVar("F", bound=Callable[..., object])
+"""A function that numba can compile; the compiled one has its signature."""
+
+Floats = NDArray[np.float64]
+Int64s = NDArray[np.int64]
+
+_FLATTEST = 0.1
+"""Least cosine between the middle of a group and any of its positions: nearly a hemisphere."""
+
+
+def compiled(function: F) -> F:
+    """Return the function as machine code, compiled at its first call and kept on disk for the next process."""
+    try:
+        return cast("F", njit(cache=True, nogil=True)(function))
+    except RuntimeError:  # numba found no folder that it may write to: each process compiles for itself
+        return cast("F", njit(nogil=True)(function))
+
+
+@compiled
+def order_by_group(codes: Int64s, n_groups: int) -> tuple[Int64s, Int64s]:
+    """Return the rows ordered by group, ties in their order, and where each group begins: a counting sort."""
+    first = np.zeros(n_groups + 1, dtype=np.int64)
+    for code in codes:
+        first[code + 1] += 1
+    for group in range(n_groups):
+        first[group + 1] += first[group]
+    place = first[:-1].copy()
+    order = np.empty(len(codes), dtype=np.int64)
+    for row in range(len(codes)):
+        code = codes[row]
+        order[place[code]] = row
+        place[code] += 1
+    return order, first
+
+
+@compiled
+def _before(  # noqa: PLR0917 - compiled functions take their arguments by place
+    a: int, b: int, source_id: Int64s, mid: Int64s, err: Floats, ra: Floats, dec: Floats
+) -> bool:
+    """Return whether row a comes before row b: by id, and of repeats of one id by what they say, so that no order matters."""
+    if source_id[a] != source_id[b]:
+        return bool(source_id[a] < source_id[b])
+    if mid[a] != mid[b]:
+        return bool(mid[a] < mid[b])
+    if ra[a] != ra[b]:
+        return bool(ra[a] < ra[b])
+    if dec[a] != dec[b]:
+        return bool(dec[a] < dec[b])
+    # A missing error comes last: the repeat that states one is taken.
+    if math.isnan(err[a]) or math.isnan(err[b]):
+        return bool(not math.isnan(err[a]))
+    return bool(err[a] < err[b])
+
+
+@compiled
+def _sort_rows(  # noqa: PLR0917 - as above
+    rows: Int64s, source_id: Int64s, mid: Int64s, err: Floats, ra: Floats, dec: Floats
+) -> None:
+    """Sort the rows of one group by `_before`: by id first, then the few repeats by insertion."""
+    by_id = np.argsort(source_id[rows], kind="mergesort")
+    rows[:] = rows[by_id]
+    for i in range(1, len(rows)):
+        row = rows[i]
+        j = i - 1
+        while j >= 0 and source_id[rows[j]] == source_id[row] and _before(row, rows[j], source_id, mid, err, ra, dec):
+            rows[j + 1] = rows[j]
+            j -= 1
+        rows[j + 1] = row
+
+
+@compiled
+def _turn(px: Floats, py: Floats, a: int, b: int, c: int) -> float:
+    """Return twice the area of a triangle, positive where it is counter-clockwise."""
+    return float((px[b] - px[a]) * (py[c] - py[a]) - (py[b] - py[a]) * (px[c] - px[a]))
+
+
+@compiled
+def _hull(px: Floats, py: Floats, order: Int64s, hull: Int64s) -> int:
+    """Fill in the convex hull of plane points, counter-clockwise, and return how many corners it has (Andrew 1979)."""
+    n = len(order)
+    size = 0
+    for k in range(n):
+        point = order[k]
+        while size >= 2 and _turn(px, py, hull[size - 2], hull[size - 1], point) <= 0.0:
+            size -= 1
+        hull[size] = point
+        size += 1
+    lower = size + 1
+    for k in range(n - 2, -1, -1):
+        point = order[k]
+        while size >= lower and _turn(px, py, hull[size - 2], hull[size - 1], point) <= 0.0:
+            size -= 1
+        hull[size] = point
+        size += 1
+    return size - 1
+
+
+@compiled
+def _distinct(rows: Int64s, source_id: Int64s) -> Int64s:
+    """Return the first of each run of rows with one id."""
+    n = 0
+    kept = rows.copy()
+    for k in range(len(rows)):
+        if k == 0 or source_id[rows[k]] != source_id[rows[k - 1]]:
+            kept[n] = rows[k]
+            n += 1
+    return kept[:n]
+
+
+@compiled
+def _median_of_positive(values: Floats) -> float:
+    """Return the median of the values that are positive and finite, NaN where none is."""
+    good = np.sort(values[(values > 0.0) & (values < np.inf)])
+    n = len(good)
+    return float(0.5 * (good[(n - 1) // 2] + good[n // 2])) if n > 0 else np.nan
+
+
+@compiled
+def _vectors(rows: Int64s, ra: Floats, dec: Floats, found: Floats) -> None:
+    """Fill in the unit vectors of rows, shape ``(n, 3)``."""
+    for k in range(len(rows)):
+        a, d = math.radians(ra[rows[k]]), math.radians(dec[rows[k]])
+        found[k, 0], found[k, 1], found[k, 2] = math.cos(d) * math.cos(a), math.cos(d) * math.sin(a), math.sin(d)
+
+
+@compiled
+def _middle(vectors: Floats, middle: Floats) -> None:
+    """Fill in the direction of the sum of vectors; of the first where they cancel, being spread over the whole sky."""
+    for axis in range(3):
+        middle[axis] = vectors[:, axis].sum()
+    length = math.sqrt(middle[0] ** 2 + middle[1] ** 2 + middle[2] ** 2)
+    if length > 1e-6 * len(vectors):
+        middle /= length
+    else:
+        middle[:] = vectors[0]
+
+
+@compiled
+def _project(vectors: Floats, middle: Floats, px: Floats, py: Floats) -> bool:
+    """Fill in places in the plane that touches the sphere in the middle: great circles are straight lines in it.
+
+    Returns False where a vector lies too far away for that.
+    """
+    cx, cy, cz = middle[0], middle[1], middle[2]
+    away = math.sqrt(cx * cx + cy * cy)
+    ex, ey = 0.0, 1.0  # at a pole any direction is east
+    if away > 1e-9:
+        ex, ey = -cy / away, cx / away
+    nx, ny, nz = -cz * ey, cz * ex, cx * ey - cy * ex
+    for k in range(len(vectors)):
+        x, y, z = vectors[k, 0], vectors[k, 1], vectors[k, 2]
+        depth = x * cx + y * cy + z * cz
+        if depth < _FLATTEST:
+            return False
+        px[k] = (x * ex + y * ey) / depth
+        py[k] = (x * nx + y * ny + z * nz) / depth
+    return True
+
+
+@compiled
+def _hull_of(vectors: Floats, middle: Floats, min_area_sr: float) -> Int64s:
+    """Return which vectors are the corners of the hull, counter-clockwise; none where there is no hull."""
+    n = len(vectors)
+    nothing = np.empty(0, dtype=np.int64)
+    px, py = np.empty(n), np.empty(n)
+    if n < 3 or not _project(vectors, middle, px, py):
+        return nothing
+    ascending = np.argsort(py, kind="mergesort")
+    ascending = ascending[np.argsort(px[ascending], kind="mergesort")]
+    hull = np.empty(2 * n + 2, dtype=np.int64)
+    size = _hull(px, py, ascending, hull)
+    area = 0.0
+    for k in range(size):
+        here, following = hull[k], hull[(k + 1) % size]
+        area += 0.5 * (px[here] * py[following] - px[following] * py[here])
+    return hull[:size] if size >= 3 and area >= min_area_sr else nothing
+
+
+@compiled
+def summarise_groups(  # noqa: PLR0917 - compiled functions take their arguments by place
+    order: Int64s, first: Int64s, source_id: Int64s, mid: Int64s, err: Floats, ra: Floats, dec: Floats, min_area_sr: float
+) -> tuple[Int64s, Int64s, Floats, Floats, Int64s, Int64s]:
+    """Return what each group of rows says, each id once.
+
+    Returns
+    -------
+    tuple
+        Of each group: alerts, lower median of the times, median error (NaN without one), unit vector of the middle of its
+        positions ``(n, 3)``; then the first corner of each hull ``(n + 1,)`` and the rows that are corners. A group has none
+        where its positions are fewer than three, all on a line or in a spot, or spread over a hemisphere.
+    """
+    n_groups = len(first) - 1
+    n_alerts = np.zeros(n_groups, dtype=np.int64)
+    middle_time = np.zeros(n_groups, dtype=np.int64)
+    median_error = np.full(n_groups, np.nan)
+    middle = np.zeros((n_groups, 3))
+    corner_first = np.zeros(n_groups + 1, dtype=np.int64)
+    corners = np.empty(max(64, 16 * n_groups), dtype=np.int64)
+    for group in range(n_groups):
+        rows = order[first[group] : first[group + 1]].copy()
+        _sort_rows(rows, source_id, mid, err, ra, dec)
+        rows = _distinct(rows, source_id)
+        n_alerts[group] = len(rows)
+        middle_time[group] = np.sort(mid[rows])[(len(rows) - 1) // 2]
+        median_error[group] = _median_of_positive(err[rows])
+        vectors = np.empty((len(rows), 3))
+        _vectors(rows, ra, dec, vectors)
+        _middle(vectors, middle[group])
+        hull = _hull_of(vectors, middle[group], min_area_sr)
+        begin = corner_first[group]
+        end = begin + len(hull)
+        if end > len(corners):
+            grown = np.empty(2 * end, dtype=np.int64)
+            grown[:begin] = corners[:begin]
+            corners = grown
+        corners[begin:end] = rows[hull]
+        corner_first[group + 1] = end
+    return n_alerts, middle_time, median_error, middle, corner_first, corners[: corner_first[n_groups]].copy()
