@@ -28,6 +28,7 @@ from hub.cli import (
     replay,
     run,
     serve,
+    simulate,
     status,
     token,
     what,
@@ -82,6 +83,7 @@ def _options(
 
 for _verbs in (
     demo,
+    simulate,
     run,
     status,
     ingest,
