@@ -474,6 +474,27 @@ def check_parts(settings: Settings) -> None:
     coverage.check(alert_streams(settings))
 
 
+def check_shared(settings: Settings, name: str) -> None:
+    """Check that several processes can share a source and the state.
+
+    Raises
+    ------
+    ConfigError
+        The state is one of a single writer, or the source is of a kind that cannot be shared.
+    """
+    section = settings.sources[name]
+    if settings.storage_url.startswith("sqlite"):
+        raise ConfigError(
+            "storage.url: several workers need PostgreSQL for their state, since SQLite lets only one process write at a time:"
+            " name a database postgresql+psycopg://USER@HOST/NAME, or run one worker"
+        )
+    options = catalogue.source_options(section.kind, f"sources.{name}", section.options)
+    if not hasattr(options, "group_id"):
+        raise ConfigError(f"sources.{name}: a source of kind {section.kind!r} has no consumer group, so workers cannot share it")
+    if getattr(options, "group_instance_id", ""):
+        raise ConfigError(f"sources.{name}.group_instance_id names one member of the group: leave it out for several workers")
+
+
 def open_source(
     settings: Settings, store: Store, name: str, *, clock: Clock | None = None
 ) -> AbstractContextManager[MessageSource | PushSource]:

@@ -36,6 +36,12 @@ class Invocation:
     debug: bool
     """Show tracebacks and log everything."""
 
+    def words(self) -> list[str]:
+        """Return the words that give another process the same options."""
+        words = [word for file in self.config_files for word in ("--config", str(file))]
+        words += ["--data-dir", str(self.data_dir)] if self.data_dir is not None else []
+        return [*words, "--debug"] if self.debug else words
+
 
 def invocation(context: typer.Context) -> Invocation:
     """Return the options of this call."""

@@ -7,6 +7,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from enum import StrEnum
 from functools import partial
 from types import FrameType
@@ -14,7 +15,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from hub.cli.invocation import EXIT_FAILED, start
+from hub.cli.invocation import EXIT_FAILED, invocation, start
 from hub.cli.listing import AsJson
 from hub.cli.output import complain
 from hub.errors import ConfigError
@@ -61,83 +62,109 @@ def register(app: typer.Typer) -> None:
 def run(
     context: typer.Context,
     role: Annotated[Part, typer.Argument(help="One role, or all in one process.")] = Part.ALL,
-    port: Annotated[int | None, typer.Option(min=0, max=65535, help="TCP port of the API; overrides api.port.")] = None,
     *,
+    port: Annotated[int | None, typer.Option(min=0, max=65535, help="TCP port of the API; overrides api.port.")] = None,
+    source: Annotated[
+        str | None, typer.Option(metavar="NAME", help="With the role worker: take in and match what this source brings.")
+    ] = None,
+    workers: Annotated[
+        int, typer.Option("--workers", "-n", min=1, max=256, help="With --source: so many processes in one consumer group.")
+    ] = 1,
+    parent: Annotated[int | None, typer.Option(hidden=True)] = None,
     as_json: AsJson = False,
 ) -> None:
     """Take in what the sources bring, match it, send what is due, answer the API, until SIGTERM or Ctrl-C."""
-    with _ends_early():
-        _run(context, role, port, as_json=as_json)
+    if (source is not None or workers > 1) and role is not Part.WORKER:
+        raise typer.BadParameter("--source and --workers belong to the role worker: mmhub run worker --source NAME -n 4")
+    if workers > 1 and source is None:
+        raise typer.BadParameter("--workers needs to know which source they share: name it with --source")
+    with _ends_early() as is_stopped:
+        if source is not None and workers > 1:
+            _run_workers(context, source, workers, is_stopped)
+        else:
+            _run(context, _Task(role=role, source=source, port=port, parent=parent, as_json=as_json), is_stopped)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Task:
+    """What one process is to do."""
+
+    role: Part
+    source: str | None
+    """The only source, for a worker that has one."""
+
+    port: int | None
+    parent: int | None
+    """Process that started this one, and without which it ends."""
+
+    as_json: bool
+
+    @property
+    def takes_in(self) -> bool:
+        """Whether it listens to sources."""
+        return self.role in (Part.ALL, Part.INGEST) or self.source is not None
 
 
 @contextmanager
-def _ends_early() -> Iterator[None]:
+def _ends_early() -> Iterator[Callable[[], bool]]:
     """Let SIGTERM and Ctrl-C during the start end it with exit code 0; once the loops run, the supervisor answers them.
 
-    Nothing is acknowledged before the loops run, and what is under way in the database is rolled back.
+    Nothing is acknowledged before the loops run, and what is under way in the database is rolled back. Yields what tells whether
+    the stop came: where it falls into a callback of a library the exception is lost.
     """
+    was_told = threading.Event()
 
     def leave(number: int, frame: FrameType | None) -> None:
+        was_told.set()
         raise SystemExit(0)
 
     if threading.current_thread() is not threading.main_thread():
-        yield
+        yield was_told.is_set
         return
     former = {number: signal.signal(number, leave) for number in (signal.SIGTERM, signal.SIGINT)}
     try:
-        yield
+        yield was_told.is_set
     finally:
         for number, handler in former.items():
             signal.signal(number, handler)
 
 
-def _run(context: typer.Context, role: Part, port: int | None, *, as_json: bool) -> None:
-    settings = start(context, api__port=port)
-    from hub.bootstrap import (
-        DEMO_MARK,
-        check_parts,
-        create_database,
-        enabled_sources,
-        make_data_dir,
-        now,
-        open_hub,
-        open_skymap_reader,
-    )
+def _run(context: typer.Context, task: _Task, is_stopped: Callable[[], bool]) -> None:
+    settings = start(context, api__port=task.port)
+    from hub.bootstrap import DEMO_MARK, check_parts, create_database, make_data_dir, now, open_hub, open_skymap_reader
     from hub.runtime.board import Board
     from hub.runtime.memory import settle
-    from hub.runtime.supervisor import Loop, Supervisor
+    from hub.runtime.supervisor import Supervisor
 
     check_parts(settings)
-    if role in (Part.ALL, Part.INGEST) and not enabled_sources(settings):
-        nothing = "no table [sources.NAME] stands in the settings, so there is nothing to take in"
-        if role is Part.INGEST:
-            raise ConfigError(nothing)
-        complain(nothing)
-    _caution(settings)
+    sources = _sources(settings, task)
+    if task.parent is None:
+        _caution(settings)
+    else:
+        from hub.runtime.workers import end_with
+
+        end_with(task.parent)
     (make_data_dir(settings) / DEMO_MARK).unlink(missing_ok=True)
     with ExitStack() as stack:
         store = stack.enter_context(create_database(settings))
         _forget_old_parts(settings, store)
         sinks: dict[str, Sink] = {}
         skymaps = stack.enter_context(open_skymap_reader(settings))
-        if role in (Part.ALL, Part.INGEST):
+        if task.role in (Part.ALL, Part.INGEST):
             skymaps.warm()
         hub = stack.enter_context(open_hub(settings, store, skymaps=skymaps, sinks=sinks))
         crew = _Crew()
         board = Board(store, now, crew.healths)
-        if role in (Part.ALL, Part.INGEST):
+        if task.takes_in:
             hub.flow.resume()
-            _add_sources(crew, settings, hub, board, enabled_sources(settings))
-        if role in (Part.ALL, Part.INGEST, Part.WORKER):
-            _add_worker(crew, settings, hub, board, alone=role is Part.WORKER)
-        if role in (Part.ALL, Part.DISPATCH):
-            _add_destinations(crew, settings, hub, sinks)
-        if role in (Part.ALL, Part.API):
-            _add_api(crew, settings, hub, stack, board, as_json=as_json)
-        crew.loops.append(Loop(name="board", body=board.body, is_background=True))
+            _add_sources(crew, settings, hub, board, sources)
+        _add_roles(crew, settings, hub, stack=stack, board=board, sinks=sinks, task=task)
+        crew.add("board", board.body, is_background=True)
         supervisor = Supervisor(crew.loops, on_change=board.changed)
         board.watch(supervisor.status)
         settle()
+        if is_stopped():
+            return
         asyncio.run(supervisor.run())
         board.farewell()
     code = EXIT_FAILED if supervisor.has_failed else 0
@@ -146,6 +173,70 @@ def _run(context: typer.Context, role: Part, port: int | None, *, as_json: bool)
         sys.stderr.flush()
         os._exit(code)
     if code:
+        raise typer.Exit(code)
+
+
+def _sources(settings: "Settings", task: _Task) -> list[str]:
+    """Return the names of the sources that a process listens to.
+
+    Raises
+    ------
+    ConfigError
+        It should listen, and there is nothing to listen to.
+    """
+    from hub.bootstrap import enabled_sources
+
+    if not task.takes_in:
+        return []
+    names = list(enabled_sources(settings))
+    if task.source is not None:
+        if task.source not in names:
+            known = f"the sources that are enabled are {', '.join(names)}" if names else "no source is enabled"
+            raise ConfigError(f"there is no source {task.source!r} to listen to: {known}")
+        return [task.source]
+    if not names:
+        nothing = "no table [sources.NAME] stands in the settings, so there is nothing to take in"
+        if task.role is Part.INGEST:
+            raise ConfigError(nothing)
+        complain(nothing)
+    return names
+
+
+def _add_roles(
+    crew: "_Crew",
+    settings: "Settings",
+    hub: "Hub",
+    *,
+    stack: ExitStack,
+    board: "Board",
+    sinks: "dict[str, Sink]",
+    task: _Task,
+) -> None:
+    """Add what a process does beside listening."""
+    if task.role in (Part.ALL, Part.INGEST) or (task.role is Part.WORKER and task.source is None):
+        _add_worker(crew, settings, hub, board, alone=task.role is Part.WORKER)
+    if task.role in (Part.ALL, Part.DISPATCH):
+        _add_destinations(crew, settings, hub, sinks)
+    if task.role in (Part.ALL, Part.API):
+        _add_api(crew, settings, hub, stack, board, as_json=task.as_json)
+
+
+def _run_workers(context: typer.Context, source: str, n_workers: int, is_stopped: Callable[[], bool]) -> None:
+    """Start so many processes that share a source, and look after them."""
+    settings = start(context)
+    from hub.bootstrap import check_parts, check_shared, create_database
+    from hub.runtime.workers import run_workers, this_program
+
+    check_parts(settings)
+    _sources(settings, _Task(role=Part.WORKER, source=source, port=None, parent=None, as_json=False))
+    check_shared(settings, source)
+    _caution(settings)
+    with create_database(settings):
+        pass  # made or brought up to date once, not by all of them at the same time
+    words = [*invocation(context).words(), "run", "worker", "--source", source, "--parent", str(os.getpid())]
+    if is_stopped():
+        return
+    if code := run_workers([this_program(words)] * n_workers):
         raise typer.Exit(code)
 
 

@@ -22,14 +22,20 @@ WAIT_S = 120
 class RunningHub:
     """A process; several may share a folder, as workers do."""
 
-    def __init__(self, config: Path, name: str, role: str = "ingest") -> None:
+    def __init__(self, config: Path, name: str, role: str = "ingest", *words: str) -> None:
         self.log = config.parent / f"{name}.log"
         environment = {key: value for key, value in os.environ.items() if not key.startswith("MMHUB_")}
-        command = [sys.executable, "-m", "hub", "--config", str(config), "run", role]
+        command = [sys.executable, "-m", "hub", "--config", str(config), "run", role, *words]
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
                 command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd=config.parent, env=environment
             )
+
+    def children(self) -> list[int]:
+        """Return the ids of the processes that it started and that live."""
+        pid = self.process.pid
+        found = Path(f"/proc/{pid}/task/{pid}/children")
+        return [int(child) for child in found.read_text().split()] if found.exists() else []
 
     def kill(self) -> None:
         """End it by SIGKILL; harmless where it has ended."""
