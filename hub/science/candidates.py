@@ -26,7 +26,10 @@ VARIABLE_DETECTIONS = 10
 def evaluate(
     target: Target, alerts: AlertBatch, localizations: Mapping[str, Localization], coverage: Coverage = Coverage()
 ) -> Candidate | None:
-    """Return the candidate that all alerts of one object make for a target; None where none of them ever fitted.
+    """Return the candidate that the alerts of one object make for a target; None where none of them fits.
+
+    Alerts after the end of the target's window do not matter: what is said of an object is settled then, however long it is seen
+    and the alerts are kept.
 
     It is open where the event stands and the object fits the event's *current* time, map and classification, else withdrawn. Its
     place is that of its usable detection with the highest S/N.
@@ -36,7 +39,7 @@ def evaluate(
     target
         Event, hypothesis and the levels of all its maps.
     alerts
-        All alerts of one object.
+        All alerts of one object, at least one.
     localizations
         The same maps by id, for their distances.
     coverage
@@ -44,12 +47,10 @@ def evaluate(
         the reasons say so.
     """
     hypothesis = target.hypothesis
-    matched = np.flatnonzero(match(alerts, target))
-    if not len(matched):
+    alerts = _relevant(target, alerts)
+    if not match(alerts, target).any() or _lacks_past(target, alerts):
         return None
     first = Instant(int(first_detection_us(alerts).min()))
-    if hypothesis.prior_activity is PriorActivity.REQUIRE and first >= max(target.t0s):
-        return None
     alerts = alerts.take(np.lexsort((alerts.source_id, alerts.mid_tai_us)))
     fitting = alerts.take(usable(alerts, hypothesis, target.t0s))
     best = _best(fitting)
@@ -85,6 +86,23 @@ def evaluate(
         reasons=(*reasons, *(f"coverage: {remark}" for remark in coverage.remarks(alerts.survey))),
         flags=_flags(target, alerts, first),
     )
+
+
+def awaits_past(target: Target, alerts: AlertBatch) -> bool:
+    """Tell whether the alerts of one object would make a candidate if an earlier detection of it were known."""
+    alerts = _relevant(target, alerts)
+    return bool(match(alerts, target).any()) and _lacks_past(target, alerts)
+
+
+def _relevant(target: Target, alerts: AlertBatch) -> AlertBatch:
+    return alerts.take(alerts.mid_tai_us < target.window[1].tai_us)
+
+
+def _lacks_past(target: Target, alerts: AlertBatch) -> bool:
+    """Tell whether a detection before the event is required and none is known."""
+    if target.hypothesis.prior_activity is not PriorActivity.REQUIRE:
+        return False
+    return int(first_detection_us(alerts).min()) >= max(target.t0s).tai_us
 
 
 def _best(alerts: AlertBatch) -> int:

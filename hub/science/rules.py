@@ -129,6 +129,9 @@ class Rules:
     min_overlap: float
     """Least overlap integral of an event-event pair."""
 
+    max_area_deg2: float
+    """Maps with a larger 90 % area make no candidates."""
+
     pairs: tuple[PairRule, ...]
     hypotheses: tuple[Hypothesis, ...]
 
@@ -162,6 +165,7 @@ def load_rules(text: str) -> Rules:
         rules = Rules(
             version=int(data["version"]),
             min_overlap=float(data["limits"]["min_overlap"]),
+            max_area_deg2=_between(data["limits"], "max_area_deg2", 0.0, 1e5),
             pairs=tuple(_pair(row, rates) for row in data.get("pair", [])),
             hypotheses=tuple(_hypothesis(row) for row in data.get("hypothesis", [])),
         )
@@ -249,7 +253,8 @@ def _interval(row: Mapping[str, Any], key: str) -> tuple[float, float]:
 def _between(row: Mapping[str, Any], key: str, low: float, high: float) -> float:
     value = float(row[key])
     if not low <= value <= high:
-        raise ValueError(f"{key} of rule {row.get('name')!r} must lie between {low:g} and {high:g}")
+        owner = f" of rule {row['name']!r}" if "name" in row else ""
+        raise ValueError(f"{key}{owner} must lie between {low:g} and {high:g}")
     return value
 
 

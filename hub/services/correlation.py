@@ -1,8 +1,18 @@
-"""Evaluates pairs, writes their new versions, and in the same transaction what follows from them."""
+"""Evaluates pairs, writes their new versions, and in the same transaction what follows from them.
 
+Whatever is written about an event is written under its lock, after the object's alerts were read under it, so workers share the
+work and none writes from half of what is known. A transaction takes the locks of all its events at once, in the order of their
+names, so no two wait for each other.
+
+An object is watched (`hub.storage.candidates.watch`, committed) before its alerts are read; an alert is archived before anybody
+looks who watches its object. So of two that come at the same instant at least one sees the other.
+"""
+
+import copy
 import itertools
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from enum import StrEnum
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +27,7 @@ from hub.model.instant import Instant
 from hub.ports import AlertHistory, Clock
 from hub.science import candidates as candidate_science
 from hub.science import pairs as pair_science
+from hub.science.crossmatch import Target
 from hub.science.rules import Hypothesis, Rules
 from hub.services.announcement import Announcements
 from hub.services.followup import FollowupService
@@ -30,8 +41,11 @@ from hub.telemetry import get_logger
 EVENT_JOB = "event"
 """Kind of the job that intake leaves for each event whose notices changed."""
 
-LOCK = "correlation"
-"""One evaluation at a time over all workers: two at once could each miss what the other writes."""
+OBJECTS_AT_ONCE = 500
+"""Objects of one event that are evaluated in one transaction: its lock is not held for longer."""
+
+UNFIT = "withdrawn: it does not fit under the present rules"
+"""First reason of a candidate that former rules made."""
 
 JOBS_AT_ONCE = 100
 """Jobs taken in one go."""
@@ -40,6 +54,18 @@ CENTRAL_MARGIN_S = 60.0
 """Partners are looked up this much beyond the window, because targeted searches count from the middle of their interval."""
 
 log = get_logger(__name__)
+
+
+class Leaves(StrEnum):
+    """What may leave the hub because of new versions."""
+
+    ALL = "all"
+    """Messages, and requests to telescopes."""
+
+    MESSAGES = "messages"
+    """Messages only: no telescope is asked, and none is stopped."""
+
+    NOTHING = "nothing"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,11 +81,19 @@ class CorrelationReport:
     matched_alerts: int = 0
     """Alerts of the batch that fit some event."""
 
+    in_large_maps: int = 0
+    """Pairs of an alert and an event that would fit but for the map, which is too large to make candidates."""
+
+    broken: tuple[str, ...] = ()
+    """Events whose evaluation broke where no job could be left for them."""
+
     def __add__(self, other: "CorrelationReport") -> "CorrelationReport":
         return CorrelationReport(
             candidates=self.candidates + other.candidates,
             versions=self.versions + other.versions,
             matched_alerts=self.matched_alerts + other.matched_alerts,
+            in_large_maps=self.in_large_maps + other.in_large_maps,
+            broken=(*self.broken, *other.broken),
         )
 
 
@@ -81,6 +115,7 @@ class Correlation:
         followups: FollowupService | None,
         clock: Clock,
         coverage: Callable[[Session], Coverage] = _hears_nothing,
+        leaves: Leaves = Leaves.ALL,
     ) -> None:
         self._store = store
         self._history = history
@@ -91,11 +126,19 @@ class Correlation:
         self._followups = followups
         self._clock = clock
         self._coverage = coverage
+        self._leaves = leaves
+
+    def leaving(self, leaves: Leaves) -> "Correlation":
+        """Return a correlation like this one, of whose new versions only so much leaves the hub; maps in memory are shared."""
+        other = copy.copy(self)
+        other._leaves = leaves  # noqa: SLF001 - of our own class
+        return other
 
     def run_jobs(self) -> CorrelationReport:
         """Correlate every event whose notices changed, until no job is left that can be done.
 
-        An event that breaks the evaluation stops no other: its job stays and is tried again with the next call.
+        An event that breaks the evaluation stops no other: its job stays and is tried again with the next call. A correlation of
+        which not everything leaves does none: jobs are for those who announce.
 
         Raises
         ------
@@ -104,7 +147,7 @@ class Correlation:
         """
         report = CorrelationReport()
         broken: set[str] = set()
-        while True:
+        while self._leaves is Leaves.ALL:
             with self._store.reading() as session:
                 found = jobs.take(session, JOBS_AT_ONCE + len(broken))
             waiting = [job for job in found if job.token not in broken]
@@ -118,16 +161,27 @@ class Correlation:
                 except Exception:  # one bad event must not stop the others
                     log.exception("event broke the correlation", event_id=job.key)
                     broken.add(job.token)
+        return report
 
     def on_event(self, event_id: str, job: jobs.Job | None = None) -> CorrelationReport:
         """Re-evaluate everything that has to do with an event, in both directions of time."""
-        with self._store.transaction() as session:
-            hold(session, LOCK)
+        with self._store.reading() as session:
             event = events.get(session, event_id)
-            report = CorrelationReport()
-            if event is not None:
-                report += self._pairs_of(session, event)
-                report += self._candidates_of(session, event, self._matching.backward(session, event))
+            keys = self._matching.backward(session, event) if event is not None else set()
+            partners = {one.event_id for one in self._partners(session, event)} if event is not None else set()
+            unwatched = {(event_id, key.object_id, key.survey) for key in keys} - candidates.watched_of(session, event_id)
+        self._watch(unwatched)
+        report = CorrelationReport()
+        *parts, last = _parts(sorted(keys))
+        for part in parts:
+            with self._store.transaction() as session:
+                _lock(session, [event_id])
+                report += self._candidates_of(session, events.get(session, event_id), part)
+        with self._store.transaction() as session:
+            _lock(session, [event_id, *partners])
+            event = events.get(session, event_id)
+            report += self._pairs_of(session, event, partners)
+            report += self._candidates_of(session, event, last)
             if job is not None:
                 jobs.done(session, job)
         return report
@@ -148,33 +202,68 @@ class Correlation:
             The database does not take the results: the batch must come again.
         """
         with self._store.reading() as session:
-            touched, matched = self._matching.forward(session, batch)
-        report = CorrelationReport(matched_alerts=int(matched.sum()))
-        if not touched and not matched.any():
+            touched = self._matching.forward(session, batch)
+        report = CorrelationReport(matched_alerts=int(touched.matched.sum()), in_large_maps=touched.n_in_large)
+        if not touched.events:
             return report
+        self._watch((event_id, object_id, batch.survey) for event_id, object_id in touched.unwatched)
         try:
             with self._store.transaction() as session:
-                hold(session, LOCK)
-                _keep_packets(session, batch, matched, payloads)
-                for event_id, keys in sorted(touched.items()):
-                    event = events.get(session, event_id)
-                    if event is not None:
-                        report += self._candidates_of(session, event, keys)
+                done = self._touched(session, touched.events)
+                _keep_packets(session, batch, touched.matched, payloads)
+            return report + done
         except StorageError:
             raise
-        except Exception:  # one bad event must not stop the others: each is tried by itself, with its past alerts
-            log.exception("alerts broke the correlation", n_alerts=len(batch), event_ids=sorted(touched))
-            with self._store.transaction() as session:
-                _keep_packets(session, batch, matched, payloads)
-                for event_id in sorted(touched):
+        except Exception:  # one bad event must not stop the others: each is tried by itself
+            log.exception("alerts broke the correlation", n_alerts=len(batch), event_ids=sorted(touched.events))
+        with self._store.transaction() as session:
+            _keep_packets(session, batch, touched.matched, payloads)
+            if self._leaves is Leaves.ALL:
+                for event_id in sorted(touched.events):
                     jobs.put(session, EVENT_JOB, event_id)
-            return CorrelationReport(matched_alerts=int(matched.sum()))
+                return report
+        return report + self._one_by_one(touched.events)
+
+    def _one_by_one(self, touched: Mapping[str, Collection[ObjectKey]]) -> CorrelationReport:
+        """Evaluate what a batch touched, each event by itself; those that break are named in the report."""
+        report = CorrelationReport()
+        for event_id, keys in sorted(touched.items()):
+            try:
+                with self._store.transaction() as session:
+                    report += self._touched(session, {event_id: keys})
+            except StorageError:
+                raise
+            except Exception:  # one bad event must not stop the others
+                log.exception("event broke the correlation", event_id=event_id)
+                report += CorrelationReport(broken=(event_id,))
+        return report
+
+    def _watch(self, pairs: Iterable[tuple[str, str, str]]) -> None:
+        """Have pairs (event id, object id, survey) looked at with every new alert from now on."""
+        by_survey: dict[str, list[tuple[str, str]]] = {}
+        for event_id, object_id, survey in pairs:
+            by_survey.setdefault(survey, []).append((event_id, object_id))
+        if by_survey:
+            with self._store.transaction() as session:
+                for survey, of_survey in by_survey.items():
+                    candidates.watch(session, survey, of_survey)
+
+    def _touched(self, session: Session, touched: Mapping[str, Collection[ObjectKey]]) -> CorrelationReport:
+        """Evaluate the objects that a batch touched; the history is read once for all events."""
+        _lock(session, touched)
+        past = self._past({key for keys in touched.values() for key in keys})
+        report = CorrelationReport()
+        for event in events.of_ids(session, list(touched)):
+            report += self._evaluate(session, event, touched[event.event_id], past, only_changed=True)
         return report
 
     # ------------------------------------------------------------------------------------------------------------ event-event
 
-    def _pairs_of(self, session: Session, event: Event) -> CorrelationReport:
-        partners = {other.event_id: other for other in self._partners(session, event)}
+    def _pairs_of(self, session: Session, event: Event | None, locked: Collection[str]) -> CorrelationReport:
+        """Evaluate an event with its partners; one that came after the locks were taken has a job of its own, which does it."""
+        if event is None:
+            return CorrelationReport()
+        partners = {other.event_id: other for other in self._partners(session, event) if other.event_id in locked}
         written = 0
         for other in sorted(partners.values(), key=lambda partner: partner.event_id):
             maps = self._maps.localizations(session, (*event.localization_ids, *other.localization_ids))
@@ -195,7 +284,8 @@ class Correlation:
             localization_ids=result.localization_ids,
             events_of_pair=events_of_pair,
         )
-        return self._write(session, version, events_of_pair=events_of_pair, candidate=None, hypothesis=None)
+        former = coincidences.latest(session, version.coincidence_id)
+        return self._write(session, version, former, events_of_pair=events_of_pair, candidate=None, hypothesis=None)
 
     def _partners(self, session: Session, event: Event) -> Iterable[Event]:
         for rule, is_first in pair_science.partners(self._rules, event):
@@ -209,71 +299,149 @@ class Correlation:
 
     # ----------------------------------------------------------------------------------------------------------- event-object
 
-    def _candidates_of(self, session: Session, event: Event, keys: Iterable[ObjectKey]) -> CorrelationReport:
-        targets = self._matching.targets(session, event)
+    def _candidates_of(self, session: Session, event: Event | None, keys: Collection[ObjectKey]) -> CorrelationReport:
+        if event is None or not keys:
+            return CorrelationReport()
+        return self._evaluate(session, event, keys, self._past(keys), only_changed=False)
+
+    def _past(self, keys: Collection[ObjectKey]) -> dict[ObjectKey, AlertBatch]:
+        """Return the archived alerts of some objects; one that has none is left out."""
+        found: dict[ObjectKey, AlertBatch] = {}
         by_survey: dict[str, list[ObjectKey]] = {}
         for key in sorted(keys):
             by_survey.setdefault(key.survey, []).append(key)
-        if not targets or not by_survey:
-            return CorrelationReport()
-        localizations = self._maps.localizations(session, event.localization_ids)
-        coverage = self._coverage(session)
-        report = CorrelationReport()
         for survey, of_survey in by_survey.items():
+            by_name = {key.object_id: key for key in of_survey}
             pixels = np.array([key.hpx29 for key in of_survey], dtype=np.int64)
             past = self._history.of_objects(survey, [key.object_id for key in of_survey], pixels)
             for alerts in _by_object(past):
-                found = [
-                    one
-                    for target in targets
-                    if (one := candidate_science.evaluate(target, alerts, localizations, coverage)) is not None
-                ]
-                changed = sum(self._save_candidate(session, one) for one in found)
-                hypotheses = {target.hypothesis.name: target.hypothesis for target in targets}
-                versions = self._announce_best(session, event, found, hypotheses)
-                report += CorrelationReport(candidates=changed, versions=versions)
-        return report
+                found[by_name[alerts.object_id[0].decode()]] = alerts
+        return found
 
-    def _save_candidate(self, session: Session, candidate: Candidate) -> bool:
-        known = candidates.get(session, candidate.event_id, candidate.survey, candidate.object_id, candidate.hypothesis)
-        if known == candidate:
-            return False
-        candidates.save(session, candidate)
-        return True
+    def _evaluate(
+        self,
+        session: Session,
+        event: Event,
+        keys: Collection[ObjectKey],
+        past: Mapping[ObjectKey, AlertBatch],
+        *,
+        only_changed: bool,
+    ) -> CorrelationReport:
+        """Write the candidates that some objects are of an event, and the coincidences of them.
 
-    def _announce_best(
-        self, session: Session, event: Event, found: Sequence[Candidate], hypotheses: Mapping[str, Hypothesis]
-    ) -> int:
-        """Write the coincidence of an object with an event: under the best hypothesis worth announcing, or its withdrawal."""
-        written = 0
-        for kind in sorted({hypotheses[one.hypothesis].kind for one in found}):
-            of_kind = [one for one in found if hypotheses[one.hypothesis].kind == kind]
-            worthy = [
-                one
-                for one in of_kind
-                if one.state is PairState.OPEN and one.confirmed and one.score >= hypotheses[one.hypothesis].min_announce_score
-            ]
-            best = max(worthy or of_kind, key=lambda one: (one.score, one.hypothesis))
+        Parameters
+        ----------
+        session
+            That holds the lock of the event.
+        event
+            Read under the lock.
+        keys
+            The objects.
+        past
+            Their alerts, read under the lock.
+        only_changed
+            Whether to pass over the coincidences of candidates that did not change: where the event did not.
+        """
+        targets = self._matching.targets(session, event)
+        localizations = self._maps.localizations(session, event.localization_ids) if targets else {}
+        coverage = self._coverage(session)
+        found: dict[ObjectKey, list[Candidate]] = {}
+        for key in sorted(keys & past.keys()):
+            made = (candidate_science.evaluate(target, past[key], localizations, coverage) for target in targets)
+            found[key] = [one for one in made if one is not None]
+        for key, withdrawn in self._unfit(session, event, keys, past, targets, found):
+            found.setdefault(key, []).append(withdrawn)
+        changed = candidates.save_all(session, [one for of_object in found.values() for one in of_object])
+        names = {(one.survey, one.object_id) for one in changed}
+        told = {key: of_object for key, of_object in found.items() if not only_changed or (key.survey, key.object_id) in names}
+        return CorrelationReport(candidates=len(changed), versions=self._announce(session, event, told))
+
+    def _unfit(  # noqa: PLR0917 - all it looks at
+        self,
+        session: Session,
+        event: Event,
+        keys: Collection[ObjectKey],
+        past: Mapping[ObjectKey, AlertBatch],
+        targets: Sequence[Target],
+        found: Mapping[ObjectKey, Sequence[Candidate]],
+    ) -> Iterable[tuple[ObjectKey, Candidate]]:
+        """Yield what was a candidate by former rules and is none by the present ones, withdrawn.
+
+        Where the archive does not have the alerts any more, what was said stays.
+        """
+        ends = {target.hypothesis.name: target.window[1].tai_us for target in targets}
+        by_name = {(key.survey, key.object_id): key for key in keys}
+        made = {(key, one.hypothesis) for key, of_object in found.items() for one in of_object}
+        for survey in {key.survey for key in keys}:
+            wanted = [key.object_id for key in keys if key.survey == survey]
+            for object_id, hypothesis in sorted(candidates.known(session, event.event_id, survey, wanted)):
+                key = by_name[survey, object_id]
+                if (key, hypothesis) in made or key not in past:
+                    continue
+                if hypothesis in ends and past[key].mid_tai_us.min() >= ends[hypothesis]:
+                    continue
+                former = candidates.get(session, event.event_id, survey, object_id, hypothesis)
+                assert former is not None
+                reasons = tuple(one for one in former.reasons if one != UNFIT)
+                yield key, replace(former, state=PairState.WITHDRAWN, reasons=(UNFIT, *reasons))
+
+    def _announce(self, session: Session, event: Event, found: Mapping[ObjectKey, Sequence[Candidate]]) -> int:
+        """Write the coincidences of objects with an event; return how many versions were written."""
+        rules = {one.name: one for one in self._rules.hypotheses}
+        due: dict[str, tuple[tuple[Member, Member], str, list[Candidate]]] = {}
+        for key, of_object in sorted(found.items()):
+            by_kind: dict[str, list[Candidate]] = {}
             members = (
                 Member(kind=MemberKind.EVENT, id=event.event_id),
-                Member(kind=MemberKind.OBJECT, id=f"{best.survey}:{best.object_id}"),
+                Member(kind=MemberKind.OBJECT, id=f"{key.survey}:{key.object_id}"),
             )
-            if not worthy and coincidences.latest(session, coincidence_id(kind, members)) is None:
-                continue
-            version = self._version(
-                kind=kind,
-                hypothesis=best.hypothesis,
-                members=members,
-                state=PairState.OPEN if worthy else PairState.WITHDRAWN,
-                scores=(_rank_score(best), _level_score(best), *best.scores),
-                reasons=best.reasons if worthy else (_why_withdrawn(event, best), *best.reasons),
-                localization_ids=(event.localization_id,) if event.localization_id else (),
-                events_of_pair=(event,),
-            )
-            written += self._write(
-                session, version, events_of_pair=(event,), candidate=best, hypothesis=hypotheses[best.hypothesis]
-            )
-        return written
+            for one in of_object:
+                for kind in (rules[one.hypothesis].kind,) if one.hypothesis in rules else self._former_kinds(session, one):
+                    by_kind.setdefault(kind, []).append(one)
+            due |= {coincidence_id(kind, members): (members, kind, of_kind) for kind, of_kind in sorted(by_kind.items())}
+        known = coincidences.latest_of(session, due)
+        return sum(
+            self._announce_best(session, event, rules, members, kind, of_kind, known.get(name))
+            for name, (members, kind, of_kind) in due.items()
+        )
+
+    def _former_kinds(self, session: Session, candidate: Candidate) -> tuple[str, ...]:
+        """Return of which kinds of coincidence a candidate is whose hypothesis is in the rules no more."""
+        object_id = f"{candidate.survey}:{candidate.object_id}"
+        pairs = coincidences.search(session, event_id=candidate.event_id, object_id=object_id, limit=None)
+        return tuple(sorted({pair.kind for pair in pairs if pair.hypothesis == candidate.hypothesis}))
+
+    def _announce_best(  # noqa: PLR0917 - all that a version says
+        self,
+        session: Session,
+        event: Event,
+        rules: Mapping[str, Hypothesis],
+        members: tuple[Member, Member],
+        kind: str,
+        of_kind: Sequence[Candidate],
+        former: Coincidence | None,
+    ) -> int:
+        """Write the coincidence of an object with an event: under the best hypothesis worth announcing, or its withdrawal."""
+        worthy = [
+            one
+            for one in of_kind
+            if one.state is PairState.OPEN and one.confirmed and one.score >= rules[one.hypothesis].min_announce_score
+        ]
+        if not worthy and former is None:
+            return 0
+        best = max(worthy or of_kind, key=lambda one: (one.score, one.hypothesis))
+        version = self._version(
+            kind=kind,
+            hypothesis=best.hypothesis,
+            members=members,
+            state=PairState.OPEN if worthy else PairState.WITHDRAWN,
+            scores=(_rank_score(best), _level_score(best), *best.scores),
+            reasons=best.reasons if worthy else (_why_withdrawn(event, best), *(one for one in best.reasons if one != UNFIT)),
+            localization_ids=(event.localization_id,) if event.localization_id else (),
+            events_of_pair=(event,),
+        )
+        hypothesis = rules.get(best.hypothesis)
+        return self._write(session, version, former, events_of_pair=(event,), candidate=best, hypothesis=hypothesis)
 
     # ---------------------------------------------------------------------------------------------------------------- versions
 
@@ -309,27 +477,19 @@ class Correlation:
         self,
         session: Session,
         coincidence: Coincidence,
+        former: Coincidence | None,
         *,
         events_of_pair: tuple[Event, ...],
         candidate: Candidate | None,
         hypothesis: Hypothesis | None,
     ) -> int:
         """Store a version where it says something new, with what follows from it; return how many were stored."""
-        former = coincidences.latest(session, coincidence.coincidence_id)
         if former is not None:
             coincidence = replace(coincidence, version=former.version + 1)
             if _content(former) == _content(coincidence):
                 return 0
         coincidences.add(session, coincidence)
-        places = tuple(
-            self._maps.localization(session, event.localization_id) if event.localization_id else None for event in events_of_pair
-        )
-        self._announcements.announce(session, coincidence, events=events_of_pair, localizations=places, candidate=candidate)
-        if self._followups is not None:
-            if coincidence.state is PairState.WITHDRAWN or not coincidence.is_live:
-                self._followups.withdraw(session, coincidence)
-            elif candidate is not None and hypothesis is not None and hypothesis.followup:
-                self._followups.plan(session, coincidence, events_of_pair[0], candidate, hypothesis)
+        self._let_out(session, coincidence, events_of_pair, candidate, hypothesis)
         log.info(
             "coincidence",
             id=coincidence.coincidence_id,
@@ -339,11 +499,45 @@ class Correlation:
         )
         return 1
 
+    def _let_out(
+        self,
+        session: Session,
+        coincidence: Coincidence,
+        events_of_pair: tuple[Event, ...],
+        candidate: Candidate | None,
+        hypothesis: Hypothesis | None,
+    ) -> None:
+        """Write down what leaves the hub because of a new version: the one place through which anything does."""
+        if self._leaves is Leaves.NOTHING:
+            return
+        places = tuple(
+            self._maps.localization(session, event.localization_id) if event.localization_id else None for event in events_of_pair
+        )
+        self._announcements.announce(session, coincidence, events=events_of_pair, localizations=places, candidate=candidate)
+        if self._followups is None or self._leaves is not Leaves.ALL:
+            return
+        if coincidence.state is PairState.WITHDRAWN or not coincidence.is_live:
+            self._followups.withdraw(session, coincidence)
+        elif candidate is not None and hypothesis is not None and hypothesis.followup:
+            self._followups.plan(session, coincidence, events_of_pair[0], candidate, hypothesis)
+
+
+def _lock(session: Session, event_ids: Iterable[str]) -> None:
+    """Let nobody else write about some events until the transaction ends."""
+    for event_id in sorted(set(event_ids)):
+        hold(session, f"correlation {event_id}")
+
+
+def _parts(keys: Sequence[ObjectKey]) -> list[Sequence[ObjectKey]]:
+    """Return the objects in parts for one transaction each, at least one part."""
+    return [keys[start : start + OBJECTS_AT_ONCE] for start in range(0, len(keys), OBJECTS_AT_ONCE)] or [()]
+
 
 def _keep_packets(session: Session, batch: AlertBatch, matched: NDArray[np.bool_], payloads: Sequence[bytes] | None) -> None:
+    """Keep the packets of rows that match; last in a transaction, for others may write the same ones and are waited for."""
     if payloads is not None:
-        for row in np.flatnonzero(matched):
-            packets.save(session, batch.survey, int(batch.source_id[row]), payloads[int(row)])
+        rows = np.flatnonzero(matched).tolist()
+        packets.save_all(session, batch.survey, ((int(batch.source_id[row]), payloads[row]) for row in rows))
 
 
 def _content(coincidence: Coincidence) -> Coincidence:
@@ -376,6 +570,8 @@ def _why_withdrawn(event: Event, candidate: Candidate) -> str:
         return f"withdrawn: {event.event_id} was retracted"
     if event.vetoes:
         return f"withdrawn: {event.event_id}: {'; '.join(event.vetoes)}"
+    if UNFIT in candidate.reasons:
+        return UNFIT
     if candidate.state is PairState.WITHDRAWN:
         return "withdrawn: it no longer fits the current version of the event"
     return "withdrawn: its score fell below the threshold for announcements"

@@ -3,7 +3,9 @@
 import threading
 from collections import OrderedDict
 from collections.abc import Iterable
+from dataclasses import fields
 
+import numpy as np
 from sqlalchemy.orm import Session
 
 from hub.errors import StorageError
@@ -12,19 +14,34 @@ from hub.science.levels import Levels2D
 from hub.science.overlap import overlap_integral
 from hub.storage import localizations
 
-CAPACITY = 256
-"""Maps kept in memory; a 20,000-tile map with its levels takes about 2 MB."""
+BUDGET_BYTES = 64 << 20
+"""Memory for maps; a 20,000-tile map with distances and its levels takes about 2 MB."""
+
+MAX_OVERLAPS = 65_536
+"""Overlap integrals kept."""
 
 
 class MapCache:
-    """Least-recently-used memory of maps, shared by threads. Content-addressed, so nothing in it can be out of date."""
+    """Least-recently-used memory of maps, shared by threads. Content-addressed, so nothing in it can be out of date.
 
-    def __init__(self, capacity: int = CAPACITY) -> None:
-        self._capacity = capacity
+    Parameters
+    ----------
+    budget_bytes
+        Most memory that the maps take; the one that was asked for last stays however large it is.
+    """
+
+    def __init__(self, budget_bytes: int = BUDGET_BYTES) -> None:
+        self._budget = budget_bytes
         self._maps: OrderedDict[str, tuple[Localization, Levels2D]] = OrderedDict()
+        self._bytes = 0
         self._overlaps: OrderedDict[tuple[str, str], float] = OrderedDict()
         self._lock = threading.Lock()
         """Held for reads of the database and arithmetic only, never while one waits for a lock of the database."""
+
+    @property
+    def nbytes(self) -> int:
+        """Memory of the maps now."""
+        return self._bytes
 
     def localization(self, session: Session, localization_id: str) -> Localization:
         """Return a localization that a stored notice names."""
@@ -45,7 +62,7 @@ class MapCache:
         with self._lock:
             if key not in self._overlaps:
                 self._overlaps[key] = overlap_integral(low.skymap, high.skymap)
-                if len(self._overlaps) > self._capacity**2:
+                if len(self._overlaps) > MAX_OVERLAPS:
                     self._overlaps.popitem(last=False)
             return self._overlaps[key]
 
@@ -55,8 +72,22 @@ class MapCache:
                 localization = localizations.get(session, localization_id)
                 if localization is None:
                     raise StorageError(f"localization {localization_id} is named by a notice but not stored")
-                self._maps[localization_id] = (localization, Levels2D.of(localization.skymap))
-                if len(self._maps) > self._capacity:
-                    self._maps.popitem(last=False)
+                entry = (localization, Levels2D.of(localization.skymap))
+                self._maps[localization_id] = entry
+                self._bytes += _size(entry)
+                while self._bytes > self._budget and len(self._maps) > 1:
+                    self._bytes -= _size(self._maps.popitem(last=False)[1])
             self._maps.move_to_end(localization_id)
             return self._maps[localization_id]
+
+
+def _size(entry: tuple[Localization, Levels2D]) -> int:
+    """Return the memory of a map with its levels, bytes; columns that both have count once."""
+    localization, levels = entry
+    columns = {
+        id(value): value
+        for part in (localization.skymap, levels)
+        for f in fields(part)
+        if (value := getattr(part, f.name)) is not None
+    }
+    return sum(column.nbytes for column in columns.values() if isinstance(column, np.ndarray))

@@ -1,6 +1,7 @@
 """Which objects may belong to which events: a new batch against all events, an event against all past alerts."""
 
-from collections.abc import Iterable, Sequence
+import itertools
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -11,11 +12,15 @@ from hub.model.alert import AlertBatch
 from hub.model.event import Event
 from hub.model.instant import Instant
 from hub.ports import AlertHistory
-from hub.science.crossmatch import Target, first_detection_us, match, targets_of
-from hub.science.healpix import merge, pixels29
-from hub.science.rules import DAY_S, PriorActivity, Rules
+from hub.science.crossmatch import Target, match, targets_of
+from hub.science.healpix import SR_TO_DEG2, Int64s, area_sr, merge, pixels29
+from hub.science.rules import DAY_S, Rules
+from hub.services.live_sky import LiveSky
 from hub.services.maps import MapCache
-from hub.storage import candidates, events
+from hub.storage import candidates
+
+SLICE_DEG2_D = 400.0
+"""Square degrees times days that the archive is searched for at once: a deep survey finds at most a million alerts there."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, order=True)
@@ -28,103 +33,94 @@ class ObjectKey:
     """Order-29 pixel of one of its detections."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Touched:
+    """What a batch of alerts may change."""
+
+    events: dict[str, set[ObjectKey]]
+    """Event id to the objects whose candidates must be evaluated: those that match, and those that matched once."""
+
+    unwatched: set[tuple[str, str]]
+    """Event id and object id of those among them that match for the first time."""
+
+    matched: NDArray[np.bool_]
+    """Mask of the rows that match any event."""
+
+    n_in_large: int
+    """Pairs of alert and event that would match but for the map, which is too large to make candidates."""
+
+
 class Matching:
     """Finds pairs to evaluate; judges nothing itself."""
 
-    def __init__(self, *, history: AlertHistory, rules: Rules, maps: MapCache) -> None:
+    def __init__(self, *, history: AlertHistory, rules: Rules, maps: MapCache, live_sky: LiveSky | None = None) -> None:
         self._history = history
         self._rules = rules
         self._maps = maps
+        self._live_sky = live_sky or LiveSky(rules)
+        self._latest_s = max((one.window_d[1] for one in rules.hypotheses), default=0.0) * DAY_S
 
     def targets(self, session: Session, event: Event) -> list[Target]:
         """Return what an event can be matched with, all its versions included."""
         hypotheses = self._rules.hypotheses_for(tuple(event.classes))
         if not hypotheses or not event.localization_ids:
             return []
-        return targets_of(event, hypotheses, self._maps.levels(session, event.localization_ids))
+        places = self._maps.localizations(session, event.localization_ids)
+        too_large = frozenset(name for name, one in places.items() if one.summary.area90_deg2 > self._rules.max_area_deg2)
+        return targets_of(event, hypotheses, self._maps.levels(session, event.localization_ids), too_large)
 
-    def forward(self, session: Session, batch: AlertBatch) -> tuple[dict[str, set[ObjectKey]], NDArray[np.bool_]]:
-        """Match new alerts with all events.
-
-        Returns
-        -------
-        touched
-            Event id to the objects whose candidates must be evaluated: those that match, those that are candidates already, and
-            those whose past has only now become known.
-        matched
-            Mask of the rows that match any event.
-        """
-        touched: dict[str, set[ObjectKey]] = {}
+    def forward(self, session: Session, batch: AlertBatch) -> Touched:
+        """Match new alerts with all events; the session was opened after they were archived."""
         matched = np.zeros(len(batch), dtype=bool)
+        touched: dict[str, set[ObjectKey]] = {}
         if not len(batch):
-            return touched, matched
-        for event in self._events_near(session, batch):
-            for target in self.targets(session, event):
-                rows = match(batch, target)
-                if rows.any():
-                    matched |= rows
-                    touched.setdefault(event.event_id, set()).update(_keys(batch, rows))
+            return Touched(events=touched, unwatched=set(), matched=matched, n_in_large=0)
+        fits = self._live_sky.matches(session, batch)
+        matched[fits.rows] = True
         objects = {key.object_id: key for key in _keys(batch, batch.object_id != b"")}
-        for event_id, object_id in candidates.events_of_objects(session, batch.survey, sorted(objects)):
+        names = batch.object_id[fits.rows].tolist()
+        found = {(event_id, name.decode()) for event_id, name in zip(fits.event_ids.tolist(), names, strict=True)}
+        since = Instant(int(batch.mid_tai_us.min())).plus_s(-self._latest_s)
+        watched = candidates.watched(session, batch.survey, objects, since)
+        for event_id, object_id in found | watched:
             touched.setdefault(event_id, set()).add(objects[object_id])
-        for event_id, keys in self._with_late_past(session, batch, sorted(objects.values())).items():
-            touched.setdefault(event_id, set()).update(keys)
-        return touched, matched
-
-    def _with_late_past(self, session: Session, batch: AlertBatch, objects: Sequence[ObjectKey]) -> dict[str, set[ObjectKey]]:
-        """Return by event the objects that earlier alerts matched, where this batch tells of a past that was not known.
-
-        A hypothesis may require a detection before the event. The alert that brings it may lie outside the window itself, and
-        without it there was no candidate that would bring its object up.
-        """
-        found: dict[str, set[ObjectKey]] = {}
-        if not any(hypothesis.prior_activity is PriorActivity.REQUIRE for hypothesis in self._rules.hypotheses):
-            return found
-        pixels = np.array([one.hpx29 for one in objects], dtype=np.int64)
-        others = self._history.of_objects(batch.survey, [one.object_id for one in objects], pixels)
-        others = others.take(~np.isin(others.source_id, batch.source_id))
-        others = others.take(_first_of_object(others, others) > _first_of_object(others, batch))
-        if len(others):
-            for event in self._events_near(session, others):
-                for target in self.targets(session, event):
-                    if target.hypothesis.prior_activity is PriorActivity.REQUIRE:
-                        found.setdefault(event.event_id, set()).update(_keys(others, match(others, target)))
-        return found
+        return Touched(events=touched, unwatched=found - watched, matched=matched, n_in_large=fits.n_in_large)
 
     def backward(self, session: Session, event: Event) -> set[ObjectKey]:
         """Return the objects among all past alerts that match an event, and those that are its candidates already."""
         found: set[ObjectKey] = set()
         for target in self.targets(session, event):
-            start, end = target.window
-            for levels in target.maps.values():
-                rows = levels.region(target.hypothesis.max_level)
-                lo, hi = merge(levels.lo[rows], levels.hi[rows])
+            for lo, hi, start, end in _slices(target):
                 for batch in self._history.in_region(lo, hi, start, end):
-                    found.update(_keys(batch, match(batch, target)))
-        for candidate in candidates.of_event(session, event.event_id):
-            pixel = int(pixels29(candidate.ra_deg, candidate.dec_deg))
-            found.add(ObjectKey(survey=candidate.survey, object_id=candidate.object_id, hpx29=pixel))
+                    found |= _keys(batch, match(batch, target))
+        known = candidates.places(session, event.event_id)
+        pixels = pixels29([one.ra_deg for one in known], [one.dec_deg for one in known]).tolist()
+        found |= {
+            ObjectKey(survey=one.survey, object_id=one.object_id, hpx29=pixel) for one, pixel in zip(known, pixels, strict=True)
+        }
         return found
 
-    def _events_near(self, session: Session, batch: AlertBatch) -> Iterable[Event]:
-        """Return the events that some hypothesis looks at alerts of this time for, by id; each hypothesis has its own window."""
-        first, last = Instant(int(batch.mid_tai_us.min())), Instant(int(batch.mid_tai_us.max()))
-        found: dict[str, Event] = {}
-        for hypothesis in self._rules.hypotheses:
-            earliest, latest = hypothesis.window_d
-            start, end = first.plus_s(-latest * DAY_S), last.plus_s(-earliest * DAY_S + 1e-6)
-            for event in events.in_window(session, hypothesis.classes, start, end):
-                found[event.event_id] = event
-        return [found[event_id] for event_id in sorted(found)]
 
-
-def _first_of_object(rows: AlertBatch, alerts: AlertBatch) -> NDArray[np.int64]:
-    """Return for each row the first detection of its object that some alerts tell of, the largest number where they tell none."""
-    names, place = np.unique(np.concatenate((rows.object_id, alerts.object_id)), return_inverse=True)
-    first = np.full(len(names), np.iinfo(np.int64).max)
-    np.minimum.at(first, place[len(rows) :], first_detection_us(alerts))
-    found: NDArray[np.int64] = first[place[: len(rows)]]
-    return found
+def _slices(target: Target) -> Iterator[tuple[Int64s, Int64s, Instant, Instant]]:
+    """Yield regions and times that together are all where alerts can match a target, each small enough to be held in memory."""
+    maps = [levels for name, levels in target.maps.items() if name not in target.too_large]
+    regions = [(levels, levels.region(target.hypothesis.max_level)) for levels in maps]
+    if not regions:
+        return
+    lo, hi = merge(
+        np.concatenate([levels.lo[rows] for levels, rows in regions]),
+        np.concatenate([levels.hi[rows] for levels, rows in regions]),
+    )
+    area = np.cumsum(area_sr(lo, hi)) * SR_TO_DEG2
+    start, end = target.window
+    edges = [0, *(np.flatnonzero(np.diff(area // SLICE_DEG2_D)) + 1).tolist(), len(lo)]
+    for first, last in itertools.pairwise(edges):
+        step_s = max(SLICE_DEG2_D / max(float(area[last - 1] - area[first]), 1e-6), 1.0) * DAY_S
+        begin = start
+        while begin < end:
+            until = min(begin.plus_s(min(step_s, end.minus(begin) + 1.0)), end)
+            yield lo[first:last], hi[first:last], begin, until
+            begin = until
 
 
 def _keys(batch: AlertBatch, rows: NDArray[np.bool_]) -> set[ObjectKey]:

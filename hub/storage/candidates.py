@@ -1,16 +1,19 @@
 """Candidates: one row for each (event, survey, object, hypothesis), written over when it is evaluated again."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 from sqlmodel import col
 
 from hub.model.coincidence import Candidate, PairState
+from hub.model.instant import Instant
 from hub.storage.jsonable import dump, load
 from hub.storage.paging import Order, after, ordering
-from hub.storage.tables import CandidateRow
-from hub.storage.writing import CHUNK, upsert
+from hub.storage.tables import CandidateRow, EventRow, WatchedRow
+from hub.storage.writing import among, insert_all_new, upsert_all
 
 Key = tuple[bool, float, str, str, str, str]
 """Place of a candidate in listings: confirmed, score, object id, survey, event id, hypothesis."""
@@ -25,6 +28,9 @@ _ORDER: Order = (
 )
 
 
+_KEY = ("event_id", "survey", "object_id", "hypothesis")
+
+
 def key(candidate: Candidate) -> Key:
     """Return the place of a candidate in listings: hand it to `search` as ``before`` to go on after it."""
     return (
@@ -37,9 +43,17 @@ def key(candidate: Candidate) -> Key:
     )
 
 
-def save(session: Session, candidate: Candidate) -> None:
-    """Write a candidate over what was known of it."""
-    values = {
+def save_all(session: Session, found: Sequence[Candidate]) -> list[Candidate]:
+    """Write candidates over what was known of them; return those that say something new."""
+    values = [_values(candidate) for candidate in found]
+    known = _documents(session, found)
+    new = [index for index, row in enumerate(values) if known.get(_row_key(row)) != row["document"]]
+    upsert_all(session, CandidateRow, [values[index] for index in new], key=_KEY)
+    return [found[index] for index in new]
+
+
+def _values(candidate: Candidate) -> dict[str, Any]:
+    return {
         "event_id": candidate.event_id,
         "survey": candidate.survey,
         "object_id": candidate.object_id,
@@ -50,7 +64,36 @@ def save(session: Session, candidate: Candidate) -> None:
         "level": None if candidate.level is None else float(candidate.level),
         "document": dump(candidate),
     }
-    upsert(session, CandidateRow, values, key=["event_id", "survey", "object_id", "hypothesis"])
+
+
+def _row_key(values: Mapping[str, Any]) -> tuple[str, ...]:
+    return tuple(str(values[name]) for name in _KEY)
+
+
+def _documents(session: Session, found: Sequence[Candidate]) -> dict[tuple[str, ...], Any]:
+    """Return what is stored of some candidates."""
+    row = CandidateRow
+    columns = (col(row.event_id), col(row.survey), col(row.object_id), col(row.hypothesis), col(row.document))
+    by_event: dict[tuple[str, str], set[str]] = {}
+    for one in found:
+        by_event.setdefault((one.event_id, one.survey), set()).add(one.object_id)
+    stored: dict[tuple[str, ...], Any] = {}
+    for (event_id, survey), object_ids in by_event.items():
+        statement = select(*columns).where(
+            col(row.event_id) == event_id, col(row.survey) == survey, among(session, col(row.object_id), object_ids)
+        )
+        for *names, document in session.execute(statement):
+            stored[tuple(names)] = document
+    return stored
+
+
+def known(session: Session, event_id: str, survey: str, object_ids: Collection[str]) -> set[tuple[str, str]]:
+    """Return (object id, hypothesis) of the candidates of an event among some objects, in whatever state."""
+    row = CandidateRow
+    statement = select(col(row.object_id), col(row.hypothesis)).where(
+        col(row.event_id) == event_id, col(row.survey) == survey, among(session, col(row.object_id), object_ids)
+    )
+    return {(object_id, hypothesis) for object_id, hypothesis in session.execute(statement)}
 
 
 def get(session: Session, event_id: str, survey: str, object_id: str, hypothesis: str) -> Candidate | None:
@@ -65,21 +108,59 @@ def get(session: Session, event_id: str, survey: str, object_id: str, hypothesis
     return None if document is None else load(Candidate, document)
 
 
+def watched_of(session: Session, event_id: str) -> set[tuple[str, str, str]]:
+    """Return (event id, object id, survey) of all pairs of an event that are watched."""
+    row = WatchedRow
+    statement = select(col(row.event_id), col(row.object_id), col(row.survey)).where(col(row.event_id) == event_id)
+    return {(name, object_id, survey) for name, object_id, survey in session.execute(statement)}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ObjectPlace:
+    """Where an object lies that is a candidate."""
+
+    survey: str
+    object_id: str
+    ra_deg: float
+    dec_deg: float
+
+
+def places(session: Session, event_id: str) -> list[ObjectPlace]:
+    """Return the objects that are candidates of an event in whatever state, each once for each hypothesis."""
+    statement = select(col(CandidateRow.document)).where(col(CandidateRow.event_id) == event_id)
+    names = ("survey", "object_id", "ra_deg", "dec_deg")
+    return [ObjectPlace(**{name: document[name] for name in names}) for document in session.scalars(statement)]
+
+
 def of_event(session: Session, event_id: str, *, state: PairState | None = None, limit: int | None = None) -> list[Candidate]:
     """Return the candidates of an event: confirmed ones first, then the larger score, then the object id."""
     return search(session, event_id=event_id, state=state, limit=limit)
 
 
-def events_of_objects(session: Session, survey: str, object_ids: Sequence[str]) -> set[tuple[str, str]]:
-    """Return (event id, object id) of all candidates, in whatever state, among some objects."""
-    wanted = sorted(set(object_ids))
-    found: set[tuple[str, str]] = set()
-    for start in range(0, len(wanted), CHUNK):
-        statement = select(col(CandidateRow.event_id), col(CandidateRow.object_id)).where(
-            col(CandidateRow.survey) == survey, col(CandidateRow.object_id).in_(wanted[start : start + CHUNK])
+def watch(session: Session, survey: str, pairs: Collection[tuple[str, str]]) -> None:
+    """Have pairs of event id and object id looked at again with every new alert of the object.
+
+    Committed before the object's alerts are read: of an alert that comes meanwhile and of the reader at least one sees the other.
+    """
+    rows = [{"event_id": event_id, "survey": survey, "object_id": object_id} for event_id, object_id in pairs]
+    insert_all_new(session, WatchedRow, rows, key=["event_id", "survey", "object_id"])
+
+
+def watched(session: Session, survey: str, object_ids: Collection[str], since: Instant) -> set[tuple[str, str]]:
+    """Return (event id, object id) of what is to be looked at with new alerts of some objects.
+
+    Only events that have a time at or after a moment by any of their notices: what is said of older ones is settled.
+    """
+    statement = (
+        select(col(WatchedRow.event_id), col(WatchedRow.object_id))
+        .join(EventRow, col(EventRow.event_id) == col(WatchedRow.event_id))
+        .where(
+            col(WatchedRow.survey) == survey,
+            among(session, col(WatchedRow.object_id), object_ids),
+            col(EventRow.last_t0_tai_us) >= since.tai_us,
         )
-        found |= {(event_id, object_id) for event_id, object_id in session.execute(statement)}
-    return found
+    )
+    return {(event_id, object_id) for event_id, object_id in session.execute(statement)}
 
 
 def search(

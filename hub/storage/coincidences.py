@@ -2,7 +2,7 @@
 
 import math
 import operator
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
@@ -14,7 +14,7 @@ from hub.model.instant import Instant
 from hub.storage.jsonable import dump, load
 from hub.storage.paging import Order, after, ordering
 from hub.storage.tables import CoincidenceMemberRow, CoincidenceRow
-from hub.storage.writing import hold, insert_new
+from hub.storage.writing import among, hold, insert_new
 
 LEVEL_STATISTIC = "level_2d"
 """Statistic that can be searched as level."""
@@ -84,6 +84,15 @@ def latest(session: Session, coincidence_id: str) -> Coincidence | None:
     )
     document = session.scalars(statement).first()
     return None if document is None else load(Coincidence, document)
+
+
+def latest_of(session: Session, coincidence_ids: Collection[str]) -> dict[str, Coincidence]:
+    """Return the newest versions of those of some coincidences that there are, by id."""
+    statement = select(col(CoincidenceRow.document)).where(
+        among(session, col(CoincidenceRow.coincidence_id), coincidence_ids), col(CoincidenceRow.is_latest).is_(True)
+    )
+    found = [load(Coincidence, document) for document in session.scalars(statement)] if coincidence_ids else []
+    return {one.coincidence_id: one for one in found}
 
 
 def history(session: Session, coincidence_id: str) -> list[Coincidence]:

@@ -102,6 +102,16 @@ def in_window(session: Session, classes: Sequence[EventClass], start: Instant, e
     return [event for event in found if not event.classes.isdisjoint(classes)]
 
 
+def in_span(session: Session, start: Instant, end: Instant) -> list[Event]:
+    """Return the events that have a time in ``[start, end]`` by any of their notices, by id."""
+    statement = (
+        select(col(EventRow.document))
+        .where(col(EventRow.last_t0_tai_us) >= start.tai_us, col(EventRow.first_t0_tai_us) <= end.tai_us)
+        .order_by(col(EventRow.event_id))
+    )
+    return [load(Event, document) for document in session.scalars(statement)]
+
+
 def changed_since(session: Session, counter: int) -> list[Event]:
     """Return the events that were changed after the counter ``events`` had a value, by id."""
     statement = select(col(EventRow.document)).where(col(EventRow.changed) > counter).order_by(col(EventRow.event_id))

@@ -1,18 +1,19 @@
 """Whole packets of the alerts that became detections of candidates."""
 
+from collections.abc import Iterable
+
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 from sqlmodel import col
 
 from hub.storage.tables import PacketRow
-from hub.storage.writing import insert_new
+from hub.storage.writing import insert_all_new
 
 
-def save(session: Session, survey: str, source_id: int, payload: bytes) -> None:
-    """Keep the packet of an alert unless one is there."""
-    insert_new(
-        session, PacketRow, {"survey": survey, "source_id": int(source_id), "payload": payload}, key=["survey", "source_id"]
-    )
+def save_all(session: Session, survey: str, packets: Iterable[tuple[int, bytes]]) -> None:
+    """Keep the packets of some alerts, each a source id and its bytes, unless they are there."""
+    rows = [{"survey": survey, "source_id": int(source_id), "payload": payload} for source_id, payload in packets]
+    insert_all_new(session, PacketRow, rows, key=["survey", "source_id"])
 
 
 def get(session: Session, survey: str, source_id: int) -> bytes | None:

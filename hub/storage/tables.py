@@ -281,10 +281,10 @@ class CandidateRow(Base, table=True):
     document: Any = Field(sa_type=CanonicalJson)
 
 
-class AwaitedRow(Base, table=True):
-    """An object that would be a candidate of an event if an earlier detection of it were known: looked at with every new one."""
+class WatchedRow(Base, table=True):
+    """An object that fitted an event once: the pair is looked at with every new alert of it. Written before it is evaluated."""
 
-    __tablename__ = "awaited"
+    __tablename__ = "watched"
     __table_args__ = (Index(None, "survey", "object_id"),)
 
     event_id: str = Field(primary_key=True)

@@ -1,17 +1,43 @@
-"""The two ways a row is written: only where it is not there yet, or over what is there. The same on both engines."""
+"""The two ways a row is written, one or many: only where it is not there yet, or over what is there. The same on both engines.
 
-from collections.abc import Mapping, Sequence
+Many rows go to PostgreSQL by binary ``COPY`` into a temporary table and on in one statement, to SQLite by ``executemany``.
+"""
+
+import json
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from functools import cache
 from typing import Any
 
-from sqlalchemy import Table, bindparam, text
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    ColumnElement,
+    Connection,
+    Dialect,
+    String,
+    Table,
+    Text,
+    TypeDecorator,
+    bindparam,
+    cast,
+    func,
+    select,
+    text,
+)
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.orm import Session
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.orm import Mapped, Session
 from sqlalchemy.sql.dml import ReturningInsert
 from sqlmodel import SQLModel
 
+from hub.storage.tables import CanonicalJson
+
 CHUNK = 500
 """Values in one ``IN (...)``: below the limits on bound parameters of every SQLite and PostgreSQL."""
+
+COPY_FROM = 20
+"""Fewest rows that are copied on PostgreSQL: the two statements around the copy cost as much as so many rows by themselves."""
 
 
 def table(row: type[SQLModel]) -> Table:
@@ -42,6 +68,96 @@ def upsert(
     session.execute(_upsert(row, tuple(values), tuple(key), tuple(keep), is_postgresql(session)), values)
 
 
+def insert_all_new(session: Session, row: type[SQLModel], rows: Sequence[Mapping[str, Any]], *, key: Sequence[str]) -> None:
+    """Insert the rows of which none with their key is there; of several with one key the first. All have the same columns."""
+    first: dict[tuple[Any, ...], Mapping[str, Any]] = {}
+    for values in rows:
+        first.setdefault(tuple(values[name] for name in key), values)
+    _write_all(session, row, first, tuple(key), is_update=False)
+
+
+def upsert_all(session: Session, row: type[SQLModel], rows: Sequence[Mapping[str, Any]], *, key: Sequence[str]) -> None:
+    """Insert rows, each over the one with its key; of several with one key the last counts. All have the same columns."""
+    last = {tuple(values[name] for name in key): values for values in rows}
+    _write_all(session, row, last, tuple(key), is_update=True)
+
+
+def _write_all(
+    session: Session,
+    row: type[SQLModel],
+    by_key: Mapping[tuple[Any, ...], Mapping[str, Any]],
+    key: tuple[str, ...],
+    *,
+    is_update: bool,
+) -> None:
+    if not by_key:
+        return
+    rows = [by_key[one] for one in sorted(by_key)]  # in one order everywhere, so that writers do not wait for each other in turn
+    names = tuple(rows[0])
+    if is_postgresql(session) and len(rows) >= COPY_FROM:
+        _copy(session, row, names, rows, key, is_update=is_update)
+    elif is_update:
+        session.execute(_upsert(row, names, key, (), is_postgresql(session)), rows)
+    else:
+        session.execute(_insert_all_new(row, names, key, is_postgresql(session)), rows)
+
+
+def _copy(
+    session: Session,
+    row: type[SQLModel],
+    names: tuple[str, ...],
+    rows: Sequence[Mapping[str, Any]],
+    key: tuple[str, ...],
+    *,
+    is_update: bool,
+) -> None:
+    """Write rows through a temporary table, which lives as long as the connection and is empty outside of this call."""
+    target = table(row)
+    columns = [target.c[name] for name in names]
+    connection = session.connection()
+    listed, place = ", ".join(f'"{name}"' for name in names), f'"incoming_{target.name}"'
+    changed = ", ".join(f'"{name}" = excluded."{name}"' for name in names if name not in key)
+    keyed = ", ".join(f'"{name}"' for name in key)
+    action = f"DO UPDATE SET {changed}" if is_update and changed else "DO NOTHING"
+    made = f'CREATE TEMPORARY TABLE IF NOT EXISTS {place} (LIKE "{target.name}") ON COMMIT DELETE ROWS'
+    connection.exec_driver_sql(made)
+    connection.exec_driver_sql(f"TRUNCATE {place}")
+    with _copying(connection, f"COPY {place} ({listed}) FROM STDIN (FORMAT BINARY)") as copy:
+        copy.set_types([_postgres_type(column) for column in columns])
+        for values in rows:
+            copy.write_row([_for_copy(column, values[column.name], connection.dialect) for column in columns])
+    chosen = f"SELECT {listed} FROM {place} ORDER BY {keyed} ON CONFLICT ({keyed}) {action}"  # noqa: S608 - names of tables
+    moved = f'INSERT INTO "{target.name}" ({listed}) {chosen}'
+    connection.exec_driver_sql(moved)
+
+
+@contextmanager
+def _copying(connection: Connection, statement: str) -> Iterator[Any]:
+    """Give psycopg's copy, whose faults become those that SQLAlchemy would raise."""
+    driver: Any = connection.connection.driver_connection
+    try:
+        with driver.cursor() as cursor, cursor.copy(statement) as copy:
+            yield copy
+    except connection.dialect.loaded_dbapi.Error as error:
+        raise DBAPIError.instance(
+            statement, None, error, connection.dialect.loaded_dbapi.Error, dialect=connection.dialect
+        ) from error
+
+
+def _for_copy(column: Column[Any], value: Any, dialect: Dialect) -> Any:
+    return column.type.process_bind_param(value, dialect) if isinstance(column.type, CanonicalJson) else value
+
+
+def _postgres_type(column: Column[Any]) -> str:
+    match column.type:
+        case TypeDecorator() | String():
+            return "text"  # as in the tables, whatever is made of it
+        case BigInteger():
+            return "int8"
+        case other:
+            return {int: "int4", float: "float8", bool: "bool", bytes: "bytea"}[other.python_type]
+
+
 # To build a statement takes as long as to run it: each is built once, and takes its values as parameters.
 
 
@@ -49,6 +165,14 @@ def upsert(
 def _insert_new(row: type[SQLModel], names: tuple[str, ...], key: tuple[str, ...], for_postgresql: bool) -> ReturningInsert[Any]:
     columns = [table(row).c[name] for name in key]
     return _insert_of(row, names, for_postgresql).on_conflict_do_nothing(index_elements=columns).returning(*columns)
+
+
+@cache
+def _insert_all_new(
+    row: type[SQLModel], names: tuple[str, ...], key: tuple[str, ...], for_postgresql: bool
+) -> sqlite.Insert | postgresql.Insert:
+    columns = [table(row).c[name] for name in key]
+    return _insert_of(row, names, for_postgresql).on_conflict_do_nothing(index_elements=columns)
 
 
 @cache
@@ -67,6 +191,15 @@ def _upsert(
 def _insert_of(row: type[SQLModel], names: tuple[str, ...], for_postgresql: bool) -> sqlite.Insert | postgresql.Insert:
     statement = postgresql.insert(table(row)) if for_postgresql else sqlite.insert(table(row))
     return statement.values({name: bindparam(name) for name in names})
+
+
+def among(session: Session, column: ColumnElement[str] | Mapped[str], values: Collection[str]) -> ColumnElement[bool]:
+    """Return the condition that a column has one of any number of texts, which are one parameter of one statement."""
+    wanted = sorted(set(values))
+    if is_postgresql(session):
+        return column == func.any(cast(wanted, postgresql.ARRAY(Text)))
+    listed = func.json_each(json.dumps(wanted)).table_valued("value")
+    return column.in_(select(listed.c.value))
 
 
 def hold(session: Session, subject: str) -> None:

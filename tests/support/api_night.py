@@ -150,7 +150,7 @@ def fill(store):
             coincidences.add(session, coincidence(version))
         coincidences.add(session, pair())
         for number in range(7):
-            candidates.save(session, make_candidate("S170817a", str(int(OBJECT_ID) + number), score=5.0 - number // 2))
+            candidates.save_all(session, [make_candidate("S170817a", str(int(OBJECT_ID) + number), score=5.0 - number // 2)])
         intent = Intent(
             intent_id=intent_id(
                 event_id="S170817a", target="x", network="simulated", instrument="i", purpose="kilonova", policy_version=1

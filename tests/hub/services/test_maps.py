@@ -14,6 +14,8 @@ from tests.support.words import gaussian_map, localization
 
 PLACES = [localization(gaussian_map(10.0 * n, 5.0 * n, 9.0, order=2)) for n in range(6)]
 IDS = [one.localization_id for one in PLACES]
+SIZE = 192 * 8 * (3 + 5)
+"""Memory of one of these maps, bytes: three columns and five of levels."""
 
 
 @pytest.fixture
@@ -25,7 +27,7 @@ def filled(store: Store) -> Store:
 
 
 def test_a_map_is_read_once_and_again_after_it_was_forgotten(filled: Store) -> None:
-    maps = MapCache(capacity=2)
+    maps = MapCache(budget_bytes=2 * SIZE)
     with filled.reading() as session:
         first = maps.localization(session, IDS[0])
         assert maps.localization(session, IDS[0]) is first
@@ -34,6 +36,7 @@ def test_a_map_is_read_once_and_again_after_it_was_forgotten(filled: Store) -> N
         assert again is not first
         assert again.localization_id == IDS[0]
         assert maps.localizations(session, IDS).keys() == set(IDS)
+        assert maps.nbytes == 2 * SIZE
 
 
 def test_an_overlap_does_not_depend_on_the_order(filled: Store) -> None:
@@ -48,7 +51,7 @@ def test_a_map_that_a_notice_names_and_nobody_stored_is_said_so(filled: Store) -
 
 
 def test_threads_share_a_small_memory(filled: Store) -> None:
-    maps = MapCache(capacity=1)
+    maps = MapCache(budget_bytes=1)
 
     def look(start: int) -> bool:
         with filled.reading() as session:

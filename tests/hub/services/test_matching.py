@@ -18,12 +18,12 @@ BLACK_HOLES = {"BBH": 0.95, "BNS": 0.0, "NSBH": 0.0, "Terrestrial": 0.05}
 BEFORE = alerts({"days": -10.0, "source_id": 1})
 AFTER = alerts({"days": 20.0, "source_id": 2}, {"days": 20.5, "source_id": 3, "object_id": b"200"})
 
-TOLD_LATER = alerts({"days": 90.0, "source_id": 1, "first_tai_us": T0.plus_s(-10 * DAY_S).tai_us})
+TOLD_LATER = alerts({"days": 55.0, "source_id": 1, "reliability": 0.1, "first_tai_us": T0.plus_s(-10 * DAY_S).tai_us})
 ORDERS = list(itertools.permutations(["event", "before", "after"]))
 
 
 @pytest.mark.parametrize("order", ORDERS)
-@pytest.mark.parametrize("before", [BEFORE, TOLD_LATER], ids=["an old alert", "an alert after the window that tells of it"])
+@pytest.mark.parametrize("before", [BEFORE, TOLD_LATER], ids=["an old alert", "a doubtful later alert that tells of it"])
 def test_a_flare_needs_a_past_whenever_the_past_becomes_known(store: Store, order: tuple[str, ...], before: AlertBatch) -> None:
     desk = Desk(store)
     for step in order:
@@ -37,6 +37,22 @@ def test_a_flare_needs_a_past_whenever_the_past_becomes_known(store: Store, orde
     with store.reading() as session:
         found = candidates.of_event(session, "S260301a")
     assert [(one.object_id, one.hypothesis, one.state) for one in found] == [("100", "agn-flare", PairState.OPEN)]
+
+
+@pytest.mark.parametrize("order", list(itertools.permutations(["event", "within", "after"])))
+def test_what_is_said_of_an_object_is_settled_at_the_end_of_the_window(store: Store, order: tuple[str, ...]) -> None:
+    desk = Desk(store)
+    for step in order:
+        match step:
+            case "event":
+                desk.tell(notice(classification=BLACK_HOLES), HERE)
+            case "within":
+                desk.show(alerts({"days": -10.0, "source_id": 1}, {"days": 20.0, "source_id": 2}))
+            case "after":
+                desk.show(alerts({"days": 90.0, "source_id": 3, "is_negative": True, "n_history": 99}))
+    with store.reading() as session:
+        (found,) = candidates.of_event(session, "S260301a")
+    assert (found.n_detections, found.last_detection, found.flags) == (1, T0.plus_s(20 * DAY_S), ("prior activity",))
 
 
 def test_the_map_of_an_event_is_not_read_for_alerts_that_only_other_kinds_of_event_wait_for(store: Store) -> None:

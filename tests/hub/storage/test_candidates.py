@@ -2,10 +2,14 @@
 
 import dataclasses
 
+import pytest
+
 from hub.model.coincidence import Candidate, PairState, Score
-from hub.storage import candidates
+from hub.model.event import assemble
+from hub.storage import candidates, events
 from hub.storage.engine import Store
 from tests.support.followup import make_candidate
+from tests.support.words import DAY_S, T0, notice, stored
 
 
 def candidate(object_id: str = "100", **changes: object) -> Candidate:
@@ -15,7 +19,7 @@ def candidate(object_id: str = "100", **changes: object) -> Candidate:
 def save(store: Store, *found: Candidate) -> None:
     with store.transaction() as session:
         for one in found:
-            candidates.save(session, one)
+            candidates.save_all(session, [one])
 
 
 def names(found: list[Candidate]) -> list[str]:
@@ -80,9 +84,33 @@ def test_searches_by_every_property(store: Store) -> None:
     assert search(event_id="S2") == []
 
 
-def test_the_events_of_many_objects(store: Store) -> None:
-    save(store, candidate("5"), candidate("5", event_id="S2", state=PairState.WITHDRAWN), candidate("6", survey="ZTF"))
+def test_pairs_that_are_watched_are_found_by_their_objects_until_the_event_is_over(store: Store) -> None:
+    wanted = [str(number) for number in range(1200)]
+    with store.transaction() as session:
+        for event_id, t0 in (("S1", T0), ("S2", T0.plus_s(-90 * DAY_S))):
+            events.save(session, assemble(event_id, [stored(notice(event_id, t0=t0))]))
+        candidates.watch(session, "LSST", [("S1", "5"), ("S2", "5"), ("S1", "1300"), ("S1", "o'5\\")])
+        candidates.watch(session, "LSST", [("S1", "5"), ("S1", "5")])
+        candidates.watch(session, "ZTF", [("S1", "6")])
     with store.reading() as session:
-        wanted = [str(number) for number in range(1200)]
-        assert candidates.events_of_objects(session, "LSST", wanted) == {("S1", "5"), ("S2", "5")}
-        assert candidates.events_of_objects(session, "LSST", []) == set()
+        assert candidates.watched(session, "LSST", wanted, T0.plus_s(-100 * DAY_S)) == {("S1", "5"), ("S2", "5")}
+        assert candidates.watched(session, "LSST", wanted, T0) == {("S1", "5")}
+        assert candidates.watched(session, "LSST", ["o'5\\"], T0) == {("S1", "o'5\\")}
+        assert candidates.watched(session, "LSST", [], T0) == set()
+        assert candidates.watched_of(session, "S2") == {("S2", "5", "LSST")}
+
+
+@pytest.mark.parametrize("n", [3, 1000], ids=["few", "many"])
+def test_only_what_says_something_new_is_written(store: Store, n: int) -> None:
+    first = [candidate(str(number)) for number in range(n)]
+    with store.transaction() as session:
+        assert candidates.save_all(session, first) == first
+        assert candidates.save_all(session, []) == []
+    changed = [candidate(str(number), score=9.5 if number == 1 else 1.0) for number in range(n + 1)]
+    same = [one for one in changed if one in first]
+    with store.transaction() as session:
+        assert candidates.save_all(session, changed) == [one for one in changed if one not in same]
+        assert {one.object_id: one for one in candidates.search(session)} == {one.object_id: one for one in changed}
+        names = ["1", "2", "99999"]
+        assert candidates.known(session, "S1", "LSST", names) == {("1", "kilonova"), ("2", "kilonova")}
+        assert {one.object_id for one in candidates.places(session, "S1")} == {str(number) for number in range(n + 1)}

@@ -41,9 +41,9 @@ def test_the_first_to_bring_a_map_is_remembered(store: Store) -> None:
 
 def test_a_packet_is_kept_once_for_each_survey_and_alert(store: Store) -> None:
     with store.transaction() as session:
-        packets.save(session, "LSST", 2**62 + 1, b"\x00first")
-        packets.save(session, "LSST", 2**62 + 1, b"second")
-        packets.save(session, "ZTF", 2**62 + 1, b"other")
+        packets.save_all(session, "LSST", [(2**62 + 1, b"\x00first")])
+        packets.save_all(session, "LSST", [(2**62 + 1, b"second")])
+        packets.save_all(session, "ZTF", [(2**62 + 1, b"other")])
     with store.reading() as session:
         assert packets.get(session, "LSST", 2**62 + 1) == b"\x00first"
         assert packets.get(session, "ZTF", 2**62 + 1) == b"other"

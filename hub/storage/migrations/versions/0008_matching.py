@@ -1,4 +1,4 @@
-"""When each event last changed, and the objects whose past is awaited: what workers that match alerts ask for."""
+"""When each event last changed, and the pairs of event and object to look at again: what workers that match alerts ask for."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -16,17 +16,20 @@ def upgrade() -> None:
         batch.alter_column("changed", server_default=None)
         batch.create_index(op.f("ix_events_changed"), ["changed"])
     op.create_table(
-        "awaited",
+        "watched",
         sa.Column("event_id", sa.String(), nullable=False),
         sa.Column("survey", sa.String(), nullable=False),
         sa.Column("object_id", sa.String(), nullable=False),
-        sa.PrimaryKeyConstraint("event_id", "survey", "object_id", name=op.f("pk_awaited")),
+        sa.PrimaryKeyConstraint("event_id", "survey", "object_id", name=op.f("pk_watched")),
     )
-    op.create_index(op.f("ix_awaited_survey_object_id"), "awaited", ["survey", "object_id"])
+    op.create_index(op.f("ix_watched_survey_object_id"), "watched", ["survey", "object_id"])
+    op.execute(
+        "INSERT INTO watched (event_id, survey, object_id) SELECT DISTINCT event_id, survey, object_id FROM candidates"
+    )
 
 
 def downgrade() -> None:
-    op.drop_table("awaited")
+    op.drop_table("watched")
     with op.batch_alter_table("events") as batch:
         batch.drop_index(op.f("ix_events_changed"))
         batch.drop_column("changed")
