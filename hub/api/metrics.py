@@ -52,6 +52,7 @@ def families(found: Numbers, now: Instant) -> Iterator[Metric]:
     yield InfoMetricFamily("mmhub_build", "Which hub this is", value={"version": VERSION})
     yield from _of_books(found)
     yield from _of_sources(found, now)
+    yield from _of_alerts(found, now)
     yield from _of_outbox(found, now)
     yield _labelled(GaugeMetricFamily, "mmhub_followup_requests", "Follow-up requests by state", "state", found.followups)
     yield GaugeMetricFamily("mmhub_jobs_waiting", "Events whose correlation is to be computed again", value=found.jobs_waiting)
@@ -86,7 +87,7 @@ def _of_sources(found: Numbers, now: Instant) -> Iterator[Metric]:
         "mmhub_source_lag_messages",
         "Messages that the broker has and the hub has not",
         "source",
-        _facts(facts, "lag"),
+        _facts(facts, "lag") | _facts(found.alerts(now), "lag"),
     )
     heartbeats = _facts(facts, "heartbeat_age_s")
     yield _labelled(GaugeMetricFamily, "mmhub_source_heartbeat_age_seconds", "Age of the last heartbeat", "source", heartbeats)
@@ -96,6 +97,22 @@ def _of_sources(found: Numbers, now: Instant) -> Iterator[Metric]:
         if isinstance(last := told.get("last_taken_at"), str)
     }
     yield _labelled(GaugeMetricFamily, "mmhub_source_last_message_age_seconds", "Age of the last message taken", "source", ages)
+
+
+def _of_alerts(found: Numbers, now: Instant) -> Iterator[Metric]:
+    facts = found.alerts(now)
+    for key, name, text in (
+        ("workers", "alert_workers", "Processes that take in alerts"),
+        ("alerts_per_s", "alerts_per_second", "Alerts taken in over the last minute, per second"),
+        ("lag_s", "alert_lag_seconds", "Age of the alerts that are taken now, 0 where all are taken"),
+        ("matched_p50_s", "alert_matched_p50_seconds", "Time from readout to matched of half of the latest alerts"),
+        ("matched_p98_s", "alert_matched_p98_seconds", "Time from readout to matched of 98 % of the latest alerts"),
+        ("within_60_s", "alerts_within_60_s_ratio", "Share of the latest alerts matched within 60 s of their readout"),
+        ("archive_rows", "archive_rows", "Alerts in the archive"),
+        ("packets_not_kept", "alert_packets_not_kept", "Packets of matches not kept because alerts came too late"),
+        ("statements_not_recorded", "alert_statements_not_recorded", "What brokers said of objects meanwhile"),
+    ):
+        yield _labelled(GaugeMetricFamily, f"mmhub_{name}", text, "source", _facts(facts, key))
 
 
 def _of_outbox(found: Numbers, now: Instant) -> Iterator[Metric]:

@@ -22,6 +22,21 @@ class Component(Wire):
     reported_s_ago: float
 
 
+class AlertsHealth(Wire):
+    """How the alerts of a source pass, over all workers that share it."""
+
+    workers: int
+    alerts_per_s: float = Field(description="Over the last minute")
+    lag: float = Field(description="Alerts that the broker has and the hub has not taken")
+    lag_s: float | None = Field(description="Age of the alerts that are taken now; 0 where all are taken. Of the worst worker")
+    matched_p50_s: float | None = Field(description="Time from readout to matched of half of the latest alerts")
+    matched_p98_s: float | None = Field(description="The same of 98 % of them")
+    within_60_s: float | None = Field(description="Share of them that were matched within 60 s of their readout")
+    archive_rows: int | None
+    packets_not_kept: int = Field(description="Packets of matching alerts that were not kept, because alerts came too late")
+    statements_not_recorded: int = Field(description="What brokers said of objects meanwhile")
+
+
 class SourceHealth(Wire):
     """A source: its books, its place in the stream, and how it is."""
 
@@ -35,6 +50,7 @@ class SourceHealth(Wire):
     held: int = Field(description="Messages kept whole because nobody knows their schema yet")
     partitions: int = Field(description="Partitions of which the hub knows its place")
     offsets_missing: int = Field(description="Offsets passed over: control records, compaction, or gaps among the incidents")
+    alerts: AlertsHealth | None = Field(description="Null where it is no source of alert packets that runs")
     component: Component | None = Field(description="Null where it has never run under `mmhub run`")
 
 

@@ -63,7 +63,7 @@ def _show(body: dict[str, Any]) -> None:
             one["source"],
             _state(one),
             *(one[name] for name in ("received", "stored", "duplicates", "dead_letters", "in_flight", "held")),
-            _fact(one, "lag"),
+            _fact(one, "lag") if one["alerts"] is None else one["alerts"]["lag"],
             _fact(one, "heartbeat_age_s"),
             _fact(one, "last_taken_at"),
         )
@@ -71,6 +71,10 @@ def _show(body: dict[str, Any]) -> None:
     ]
     head = ("source", "state", "received", "stored", "dupl.", "dead", "flying", "held", "lag", "heartbeat s", "last message")
     _section("sources", head, sources)
+    alerts = [(one["source"], *_passing(one["alerts"])) for one in body["sources"] if one["alerts"] is not None]
+    if alerts:
+        columns = ("source", "workers", "alerts/s", "lag", "lag s", "p50 s", "p98 s", "in 60 s", "archived", "packets not kept")
+        _section("alerts, from readout to matched", columns, alerts)
     destinations = [
         (
             one["destination"],
@@ -88,6 +92,14 @@ def _show(body: dict[str, Any]) -> None:
     _section("other loops", ("loop", "state", "since", "process"), loops)
     incidents = [(one["at"], one["source"], one["kind"], one["text"]) for one in body["incidents"]]
     _section("incidents, the latest", ("at", "source", "kind", "what"), incidents)
+
+
+def _passing(alerts: dict[str, Any]) -> tuple[Any, ...]:
+    """Return the cells of the line about alerts."""
+    share = alerts["within_60_s"]
+    names = ("workers", "alerts_per_s", "lag", "lag_s", "matched_p50_s", "matched_p98_s")
+    in_time = None if share is None else f"{100 * share:.1f} %"
+    return (*(alerts[name] for name in names), in_time, alerts["archive_rows"], alerts["packets_not_kept"])
 
 
 def _section(title: str, head: tuple[str, ...], rows: list[tuple[Any, ...]]) -> None:

@@ -215,8 +215,8 @@ class AlertIntake:
         try:
             return self._decoder.decode_packets(payloads, alert_stream)
         except Exception as error:  # one bad message must not stop the others
-            log.exception("alerts broke intake", n_messages=len(payloads))
             if len(payloads) == 1:
+                log.exception("alert broke intake")
                 return AlertRows(batches=(), message_index=(), refused=((0, f"internal error: {type(error).__name__}"),))
         half = len(payloads) // 2
         return _joined(self._decoded(payloads[:half], alert_stream), self._decoded(payloads[half:], alert_stream), half)

@@ -4,11 +4,13 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from hub.errors import StorageError
 from hub.model.instant import Instant
 from hub.services.alert_intake import PacketReport
 
@@ -93,7 +95,8 @@ class AlertMeter:
 
     def _archive_rows(self, now: float) -> int | None:
         if self._n_archived is not None and now - self._rows_at > ROWS_S:
-            self._rows, self._rows_at = self._n_archived(), now
+            with suppress(StorageError):  # then the last number stands
+                self._rows, self._rows_at = self._n_archived(), now
         return self._rows
 
 

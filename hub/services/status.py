@@ -5,10 +5,12 @@ Each loop of a running hub writes down how it is every few seconds (`hub.storage
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from sqlalchemy.orm import Session
 
 from hub.model.instant import Instant
+from hub.services.alert_status import alerts_of
 from hub.services.bodies import Body, jsonable, source_body, text, utc
 from hub.services.watch import law_alarms
 from hub.storage import components, envelopes, incidents, positions, queues
@@ -138,10 +140,16 @@ def _sources(
                 "held": held.get(name, 0),
                 "partitions": len(mine),
                 "offsets_missing": sum(place.missing for place in mine),
+                "alerts": alerts_of(_facts_of(known, name, now)),
                 "component": _component(by_name[name], now) if name in by_name else None,
             }
         )
     return found
+
+
+def _facts_of(known: Sequence[Component], source: str, now: Instant) -> list[dict[str, Any]]:
+    """Return what each loop of a source that is there says of itself."""
+    return [one.facts for one in known if one.name == SOURCE + source and one.state != STOPPED and not _is_silent(one, now)]
 
 
 def _destinations(outgoing: Sequence[OutboxCounts], known: Sequence[Component], now: Instant) -> list[Body]:
@@ -250,6 +258,12 @@ class Numbers:
     def sources(self, now: Instant) -> dict[str, Component]:
         """Return the loops of sources by the name of the source; of several processes' the one that is worst."""
         return _worst(self.known, SOURCE, now)
+
+    def alerts(self, now: Instant) -> dict[str, Body]:
+        """Return how alerts pass, by the name of the source; only sources of alert packets."""
+        names = [one.name.removeprefix(SOURCE) for one in self.known if one.name.startswith(SOURCE)]
+        found = {name: alerts_of(_facts_of(self.known, name, now)) for name in names}
+        return {name: body for name, body in found.items() if body is not None}
 
     def components(self, now: Instant) -> list[tuple[Component, bool]]:
         """Return each loop and whether it runs and has reported; of several processes' the one that is worst."""

@@ -1,9 +1,11 @@
 """Alert packets in Kafka for hubs of their own: settings, numbered packets, and what must be there in the end."""
 
+import io
 from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
 
+import fastavro
 import numpy as np
 
 from hub.bootstrap import open_hub
@@ -12,7 +14,7 @@ from hub.model.instant import Instant
 from hub.storage import envelopes
 from hub.storage.engine import open_store
 from hub.storage.envelopes import SourceCounts
-from tests.support.lsst_packets import framed, record
+from tests.support.lsst_packets import record, schema
 
 SOURCE = "rubin"
 """Name of the source of alerts in the settings."""
@@ -22,6 +24,10 @@ T0 = Instant.from_utc_iso("2026-03-01T04:00:00Z")
 
 WHOLE_SKY = 12 * 4**29
 """One behind the last order-29 pixel."""
+
+
+_SCHEMA = schema("10.0")
+_BLANK = record("10.0", ssObjectId=None, psfFlux=9000.0, psfFluxErr=50.0, snr=180.0, reliability=0.97, isNegative=False)
 
 
 def packet(number: int, size: int = 0) -> bytes:
@@ -34,22 +40,18 @@ def packet(number: int, size: int = 0) -> bytes:
     size
         Bytes of its cutout.
     """
-    found = record(
-        "10.0",
-        diaSourceId=1 + number,
-        diaObjectId=1 + number,
-        ssObjectId=None,
-        ra=(number * 77.7) % 360.0,
-        dec=(number * 33.3) % 160.0 - 80.0,
-        midpointMjdTai=T0.plus_s(number * 0.01).mjd_tai,
-        psfFlux=9000.0,
-        psfFluxErr=50.0,
-        snr=180.0,
-        reliability=0.97,
-        isNegative=False,
-    )
-    found["cutoutDifference"] = bytes(size) if size else None
-    return framed("10.0", found)
+    found = {**_BLANK, "diaSourceId": 1 + number, "cutoutDifference": bytes(size)}
+    found["diaSource"] = found["diaSource"] | {
+        "diaSourceId": 1 + number,
+        "diaObjectId": 1 + number,
+        "ra": (number * 77.7) % 360.0,
+        "dec": (number * 33.3) % 160.0 - 80.0,
+        "midpointMjdTai": T0.plus_s(number * 0.01).mjd_tai,
+    }
+    found["diaObject"] = found["diaObject"] | {"diaObjectId": 1 + number}
+    out = io.BytesIO()
+    fastavro.schemaless_writer(out, _SCHEMA, found)
+    return b"\0" + (1000).to_bytes(4, "big") + out.getvalue()
 
 
 def write_settings(folder: Path, bootstrap: str, topic: str, *, database: str = "", intake: str = "") -> Path:
