@@ -79,7 +79,7 @@ class WireDecoder:
 
     def decode_packets(self, payloads: Sequence[bytes], alert_stream: str | None = None) -> AlertRows:
         """Decode many alert messages of one stream map into columns at once; a bad one does not stop the others."""
-        return alerts.decode_messages(payloads, [alert_stream] * len(payloads), self._streams)
+        return alerts.decode_messages(payloads, alert_stream, self._streams)
 
     def decode_details(self, payload: bytes, alert_stream: str | None = None) -> list[AlertDetail | DecodeError]:
         """Decode every alert of a message in full, cutouts and history included; a bad one of a container gives its fault.

@@ -23,7 +23,7 @@ def body(record: dict) -> bytes:
 
 def test_a_fink_message_becomes_a_container_that_its_map_reads():
     message = contained(KEY, body(ztf_packets.record()))
-    rows = decode_messages([message], ["fink-ztf"], Streams(maps=shipped()))
+    rows = decode_messages([message], "fink-ztf", Streams(maps=shipped()))
     assert rows.refused == ()
     assert rows.batches[0].source_id.tolist() == [123456789]
     assert contained(KEY, body(ztf_packets.record())) == message

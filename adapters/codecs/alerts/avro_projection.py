@@ -1,215 +1,376 @@
-"""A few values out of Avro bytes without building records: a schema is compiled once into a walk over the bytes.
+"""Columns straight from Avro bytes: a few values of each message of a batch, without building a record for any.
 
-Avro has no index, so reaching ``diaObject`` means passing over every earlier detection. Runs of fixed-size and variable-length
-numbers are passed by one regular expression per run, in C and without making an object for each; strings, bytes and arrays are
-stepped over by their lengths. The walk reads the whole message and is stricter than fastavro, which takes any byte for a boolean,
-negative union indices and varints of any length: here each is an error.
+`Projector` runs a plan (`adapters.codecs.alerts.avro_plan`) in the compiled kernel (`adapters.codecs.alerts.avro_kernel`). Where
+a schema has no plan, or the machine is not like those that the kernel is for, it reads with fastavro and gives the same.
 
-Encoding: Avro 1.11 specification, "Binary encoding".
+The kernel is stricter than fastavro, which takes any byte for a truth value, negative numbers of union branches and of symbols,
+numbers of branches in any length, and whole numbers of more than their 32 or 64 bits: here each is a fault. It is milder in one
+thing: a text that is no UTF-8 is brought as it is.
 """
 
-import struct
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from re import DOTALL
-from re import compile as compile_pattern
-from typing import Any
+import ctypes
+import json
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from io import BytesIO
+from typing import Any, Self
 
-from adapters.codecs.avro_varint import varint
-from hub.errors import DecodeError
+import fastavro
+import numpy as np
+from fastavro.schema import parse_schema
+from numpy.typing import NDArray
 
-Values = dict[str, Any]
-"""What a walk found: wanted path to value; a null is None or absent, an array is the list of its items' wanted value."""
+from adapters.codecs.alerts.avro_plan import MISSING, As, Fault, Op, Plan, PlanImpossible, Want, leading_schema, make_plan, settle
+from hub.model.alert import Words
 
-Step = Callable[[bytes, int, Values], int]
-"""Passes over one piece of a message: (bytes, position, values found so far) to the position behind it."""
+LONGEST_WORD = 200
+"""Most characters of a text that becomes one of `Words`; what a survey writes has a few."""
 
-_FLOAT = struct.Struct("<f")
-_DOUBLE = struct.Struct("<d")
-_VARINT = rb"(?>[\x80-\xff]{0,8}+[\x00-\x7f]|[\x80-\xff]{9}[\x00\x01])"
-"""A zigzag number of at most 64 bits."""
+_HEADER_OF_BYTES = bytes.__basicsize__ - 1
+"""Bytes of a bytes object before its content, which ends in a zero that the size counts."""
 
-_PATTERNS = {
-    "null": b"",
-    "boolean": rb"[\x00\x01]",
-    "int": rb"(?>[\x80-\xff]{0,4}+[\x00-\x7f])",
-    "long": _VARINT,
-    "float": rb".{4}",
-    "double": rb".{8}",
-}
+_HAS_KERNEL = sys.byteorder == "little" and ctypes.sizeof(ctypes.c_void_p) == 8
 
 
-_READERS: dict[str, Callable[[bytes], Any]] = {
-    "boolean": lambda raw: raw == b"\x01",
-    "int": lambda raw: varint(raw, 0)[0],
-    "long": lambda raw: varint(raw, 0)[0],
-    "float": lambda raw: _FLOAT.unpack(raw)[0],
-    "double": lambda raw: _DOUBLE.unpack(raw)[0],
-}
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Messages:
+    """Bytes of many messages where they lie in memory."""
+
+    payloads: Sequence[bytes]
+    """Keeps the memory alive; `rows` says which of them are meant."""
+
+    rows: NDArray[np.intp]
+    skipped: int
+    """Bytes of each that do not count, at its beginning."""
+
+    addresses: NDArray[np.int64]
+    """Of the first byte that counts, shape ``(n,)``."""
+
+    lengths: NDArray[np.int64]
+    """Bytes that count, shape ``(n,)``."""
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    @classmethod
+    def of(cls, payloads: Sequence[bytes]) -> Self:
+        """Return messages; nothing is copied."""
+        n = len(payloads)
+        return cls(
+            payloads=payloads,
+            rows=np.arange(n),
+            skipped=0,
+            addresses=_addresses(payloads),
+            lengths=np.fromiter(map(len, payloads), dtype=np.int64, count=n),
+        )
+
+    def take(self, index: NDArray[np.intp] | NDArray[np.bool_]) -> Self:
+        """Return those of an index or mask."""
+        return type(self)(
+            payloads=self.payloads,
+            rows=self.rows[index],
+            skipped=self.skipped,
+            addresses=self.addresses[index],
+            lengths=self.lengths[index],
+        )
+
+    def behind(self, n_bytes: int) -> Self:
+        """Return what follows after some bytes, which all of them have."""
+        return type(self)(
+            payloads=self.payloads,
+            rows=self.rows,
+            skipped=self.skipped + n_bytes,
+            addresses=self.addresses + n_bytes,
+            lengths=self.lengths - n_bytes,
+        )
+
+    def body(self, row: int) -> bytes:
+        """Return the bytes of one that count."""
+        return self.payloads[int(self.rows[row])][self.skipped :]
+
+    def schema_ids(self) -> NDArray[np.int64]:
+        """Return the number of the schema of each in Confluent framing; -1 for what has no such header, or nothing behind it."""
+        from adapters.codecs.alerts import avro_kernel  # noqa: PLC0415 - compiled code that only those who read alerts pay for
+
+        ids = np.empty(len(self), dtype=np.int64)
+        avro_kernel.schema_ids(self.addresses, self.lengths, ids)
+        return ids
 
 
-def compile_walk(schema: Mapping[str, Any], wanted: frozenset[str]) -> Step:
-    """Return the walk over one record that stores the wanted values.
+def _addresses(payloads: Sequence[bytes]) -> NDArray[np.int64]:
+    """Return where the bytes lie.
+
+    In CPython they follow the header of their object, whose address is its identity: 40 ns each. That is not promised, so it is
+    verified on one of them, and ctypes, which takes ten times as long, is asked where it does not hold.
+    """
+    n = len(payloads)
+    if not n:
+        return np.zeros(0, dtype=np.int64)
+    if set(map(type, payloads)) != {bytes}:
+        raise TypeError("only bytes can be read where they lie")
+    found = np.fromiter(map(id, payloads), dtype=np.int64, count=n) + _HEADER_OF_BYTES
+    if found[-1] != ctypes.cast(ctypes.c_char_p(payloads[-1]), ctypes.c_void_p).value:
+        return np.frombuffer(memoryview((ctypes.c_char_p * n)(*payloads)).cast("B"), dtype=np.int64)
+    return found
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Projection:
+    """What was found in some messages; columns have the shape ``(n,)`` and are meaningless in rows that have a fault."""
+
+    messages: Messages
+    faults: NDArray[np.int64]
+    """`Fault` of each."""
+
+    ends: NDArray[np.int64]
+    """Position behind the last byte that was read."""
+
+    integers: Mapping[str, NDArray[np.int64]]
+    """Whole numbers, truth values and counts by name, `MISSING` where nothing is stated."""
+
+    numbers: Mapping[str, NDArray[np.float64]]
+    """Numbers by name, NaN where nothing is stated."""
+
+    positions: Mapping[str, NDArray[np.int64]]
+    """Of the first byte of texts, by name."""
+
+    sizes: Mapping[str, NDArray[np.int64]]
+    """Bytes of texts, by name; -1 where nothing is stated."""
+
+    memory: Messages
+    """What `positions` point into."""
+
+    places: Mapping[int, str]
+    """Row that has a fault to the path of it, or to the whole sentence where fastavro gave one."""
+
+    def text(self, name: str, row: int) -> bytes | None:
+        """Return one text."""
+        start, size = int(self.positions[name][row]), int(self.sizes[name][row])
+        return None if size < 0 else self.memory.body(row)[start : start + size]
+
+    def short_texts(self, name: str, width: int) -> NDArray[np.uint8]:
+        """Return the bytes of texts, cut at a width, zeros behind them; shape ``(n, width)``."""
+        out = np.zeros((len(self.faults), width), dtype=np.uint8)
+        if len(out):
+            from adapters.codecs.alerts import avro_kernel  # noqa: PLC0415 - as in `schema_ids`
+
+            # Even where a later byte of the message is bad, what was noted of a text before lies inside it.
+            avro_kernel.copy_texts(self.memory.addresses, self.positions[name], self.sizes[name], out)
+        return out
+
+    def words(self, name: str, index: NDArray[np.intp]) -> Words:
+        """Return the texts of some rows without a fault as a column of few different ones; nothing stated is an empty text."""
+        n = len(index)
+        if not n:
+            return Words.constant("", 0)
+        from adapters.codecs.alerts import avro_kernel  # noqa: PLC0415 - as in `schema_ids`
+
+        codes, firsts = np.empty(n, dtype=np.int64), np.empty(n, dtype=np.int64)
+        slots = np.full(2 << n.bit_length(), -1, dtype=np.int64)
+        place = (self.memory.addresses[index], self.positions[name][index], self.sizes[name][index])
+        n_found = avro_kernel.code_texts(*place, codes, firsts, slots)
+        found = [self.text(name, int(index[first])) or b"" for first in firsts[:n_found]]
+        return Words(
+            codes.astype(np.int32),
+            tuple(text[: 4 * LONGEST_WORD].decode("utf-8", "replace")[:LONGEST_WORD] for text in found),
+        )
+
+    def sentence(self, row: int) -> str | None:
+        """Return what is wrong with a message, None for one that fits."""
+        path = self.places.get(row, "")
+        match Fault(int(self.faults[row])):
+            case Fault.NONE:
+                return None
+            case Fault.ENDS_EARLY:
+                return f"the Avro body ends early, inside {path}"
+            case Fault.LENGTH:
+                return f"the Avro body is cut off inside {path}, a text or an image"
+            case Fault.VALUE:
+                return f"{path} holds a value that its schema does not allow"
+            case Fault.BRANCH:
+                return f"{path} chooses a union branch that does not exist"
+            case Fault.CLAIM:
+                return f"{path} claims more items than the {self.messages.lengths[row] - self.ends[row]} bytes behind it can hold"
+            case Fault.TRAILING:
+                return f"{self.messages.lengths[row] - self.ends[row]} bytes follow the end of the packet"
+            case Fault.UNREADABLE:
+                return path
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Projector:
+    """Reads the wanted values of messages of one schema."""
+
+    schema: Any
+    """As fastavro wants it; ends with the last wanted value where no more is read."""
+
+    wants: tuple[Want, ...]
+    to_the_end: bool
+    """Whether messages are read to the end, so that none may have bytes behind it."""
+
+    plan: Plan | None
+    """None where only fastavro can read them."""
+
+    def project(self, messages: Messages) -> Projection:
+        """Return what is wanted of each message; a bad one has a fault and does not stop the others."""
+        return self._run(messages, to_the_end=self.to_the_end)
+
+    def end_of(self, data: bytes, position: int) -> tuple[int, str | None]:
+        """Return the position behind the record that begins at one, and what is wrong with it, as records of a block follow."""
+        found = self._run(Messages.of([data]).behind(position), to_the_end=False)
+        return position + int(found.ends[0]), found.sentence(0)
+
+    def _run(self, messages: Messages, *, to_the_end: bool) -> Projection:
+        if self.plan is None or not _HAS_KERNEL:
+            return project_plainly(self.schema, self.wants, messages, to_the_end=to_the_end)
+        return _run_plan(self.plan, self.wants, messages, to_the_end=to_the_end)
+
+
+def make_projector(schema: Any, wants: Sequence[Want], *, to_the_end: bool = True) -> Projector:
+    """Return what reads the wanted values out of messages of a schema, which is in parsing canonical form and not recursive.
+
+    Raises
+    ------
+    WrongKind
+        A wanted value is of another kind, or a single one of many.
+    """
+    settled = settle(schema, wants)
+    try:
+        plan = make_plan(schema, settled, to_the_end=to_the_end)
+    except PlanImpossible:
+        plan = None
+    read = schema if to_the_end else leading_schema(schema, settled)
+    return Projector(schema=parse_schema(json.loads(json.dumps(read))), wants=settled, to_the_end=to_the_end, plan=plan)
+
+
+def _run_plan(plan: Plan, wants: Sequence[Want], messages: Messages, *, to_the_end: bool) -> Projection:
+    from adapters.codecs.alerts import avro_kernel  # noqa: PLC0415 - as in `schema_ids`
+
+    n = len(messages)
+    integers = np.full((plan.n_integers, n), MISSING, dtype=np.int64)
+    numbers = np.full((len(plan.within), n), np.nan)
+    faults, places, ends = (np.empty(n, dtype=np.int64) for _ in range(3))
+    program = (plan.code, plan.table, plan.within, plan.depth, to_the_end)
+    avro_kernel.walk(messages.addresses, messages.lengths, *program, integers, numbers, faults, places, ends)
+    texts = {want.name: plan.integers[want.name] for want in wants if want.kind is As.TEXT}
+    bad = np.flatnonzero(faults).tolist()
+    return Projection(
+        messages=messages,
+        faults=faults,
+        ends=ends,
+        integers={name: integers[column] for name, column in plan.integers.items() if name not in texts},
+        numbers={name: numbers[column] for name, column in plan.numbers.items()},
+        positions={name: integers[column] for name, column in texts.items()},
+        sizes={name: np.maximum(integers[column + 1], -1) for name, column in texts.items()},
+        memory=messages,
+        places={row: _place(plan, int(places[row])) for row in bad},
+    )
+
+
+def _place(plan: Plan, instruction: int) -> str:
+    path = plan.paths[instruction] or "the record"
+    return f"{path} or a field behind it" if plan.code[instruction, 0] == Op.RUN else path
+
+
+# ------------------------------------------------------------------------------------------------------------ with fastavro
+
+
+def project_plainly(schema: Any, wants: Sequence[Want], messages: Messages, *, to_the_end: bool) -> Projection:
+    """Return the same as a plan, by decoding each message with fastavro.
 
     Parameters
     ----------
     schema
-        A record with all references resolvable, not recursive (the pinned schemas are tested for that).
-    wanted
-        Dotted paths, ``diaSource.ra``; ``prvDiaSources.midpointMjdTai`` collects one value of each item. Paths that the schema
-        lacks are ignored.
-
-    Returns
-    -------
-    Step
-        Costs about 1 us a run of numbers and 1 us an array item and run; raises `DecodeError` where the bytes do not fit.
+        As fastavro wants it, without logical types.
+    wants
+        What to bring.
+    messages
+        The messages.
+    to_the_end
+        Whether bytes behind the record are a fault.
     """
-    return _sequence(_pieces(schema, "", wanted, {}))
+    n = len(messages)
+    found = _Found(n=n, wants=wants)
+    faults, ends, places = np.zeros(n, dtype=np.int64), np.zeros(n, dtype=np.int64), {}
+    texts: list[bytes] = []
+    for row in range(n):
+        data = BytesIO(messages.body(row))
+        try:
+            record = fastavro.schemaless_reader(data, schema, None, handle_unicode_errors="surrogateescape")
+            texts.append(found.add(row, record))
+        except Exception as error:  # noqa: BLE001 - fastavro has no base error
+            faults[row], places[row] = Fault.UNREADABLE, f"the packet cannot be decoded ({type(error).__name__})"
+            texts.append(b"")
+            continue
+        ends[row] = data.tell()
+        if to_the_end and ends[row] != messages.lengths[row]:
+            faults[row] = Fault.TRAILING
+    return Projection(
+        messages=messages,
+        faults=faults,
+        ends=ends,
+        integers=found.integers,
+        numbers=found.numbers,
+        positions=found.positions,
+        sizes=found.sizes,
+        memory=Messages.of(texts),
+        places=places,
+    )
 
 
 @dataclass(frozen=True, slots=True)
-class _Numbers:
-    """A piece that a regular expression passes; its groups are the wanted values in order."""
+class _Found:
+    """Columns that records fill one by one."""
 
-    pattern: bytes
-    captures: tuple[tuple[str, Callable[[bytes], Any]], ...] = ()
+    n: int
+    wants: Sequence[Want]
+    integers: dict[str, NDArray[np.int64]] = field(default_factory=dict)
+    numbers: dict[str, NDArray[np.float64]] = field(default_factory=dict)
+    positions: dict[str, NDArray[np.int64]] = field(default_factory=dict)
+    sizes: dict[str, NDArray[np.int64]] = field(default_factory=dict)
 
+    def __post_init__(self) -> None:
+        for want in self.wants:
+            match want.kind:
+                case As.TEXT:
+                    self.positions[want.name] = np.zeros(self.n, dtype=np.int64)
+                    self.sizes[want.name] = np.full(self.n, -1, dtype=np.int64)
+                case As.NUMBER | As.LEAST:
+                    self.numbers[want.name] = np.full(self.n, np.nan)
+                case As.INTEGER | As.FLAG | As.COUNT:
+                    self.integers[want.name] = np.full(self.n, MISSING, dtype=np.int64)
 
-_Piece = _Numbers | Step
-
-
-def _pieces(node: Any, path: str, wanted: frozenset[str], names: dict[str, Any]) -> list[_Piece]:
-    """Return the pieces of one schema node."""
-    if isinstance(node, list):
-        return _union(node, path, wanted, names)
-    kind = node if isinstance(node, str) else node["type"]
-    if kind in _PATTERNS:
-        return [_number(kind, path, wanted)]
-    match kind:
-        case "string" | "bytes":
-            return [_sized(path if path in wanted else None)]
-        case "record":
-            names[node["name"]] = node
-            inner = [_pieces(f["type"], f"{path}.{f['name']}".lstrip("."), wanted, names) for f in node["fields"]]
-            return [piece for pieces in inner for piece in pieces]
-        case "array":
-            return [_array(node["items"], path, wanted, names)]
-        case _ if kind in names:
-            return _pieces(names[kind], path, wanted, names)
-        case _:
-            raise ValueError(f"no walk over Avro type {kind!r}")
-
-
-def _number(kind: str, path: str, wanted: frozenset[str]) -> _Numbers:
-    if path in wanted:
-        return _Numbers(b"(" + _PATTERNS[kind] + b")", ((path, _READERS[kind]),))
-    return _Numbers(_PATTERNS[kind])
-
-
-def _union(branches: list[Any], path: str, wanted: frozenset[str], names: dict[str, Any]) -> list[_Piece]:
-    """Return the pieces of an optional value; LSST schemas hold no other union."""
-    if len(branches) != 2 or branches[0] != "null":
-        raise ValueError(f"no walk over the union {path}")
-    inner = _merged(_pieces(branches[1], path, wanted, names))
-    if len(inner) == 1 and isinstance(inner[0], _Numbers):
-        return [_Numbers(rb"(?>\x00|\x02" + inner[0].pattern + rb")", inner[0].captures)]
-    present = _sequence(inner)
-
-    def optional(data: bytes, position: int, values: Values) -> int:
-        index = data[position : position + 1]
-        if index == b"\x00":
-            return position + 1
-        if index != b"\x02":
-            raise DecodeError(f"{path} chooses a union branch that does not exist, or is cut off")
-        return present(data, position + 1, values)
-
-    return [optional]
+    def add(self, row: int, record: Any) -> bytes:
+        """Fill a row, and return its texts one behind the other."""
+        texts = b""
+        for want in self.wants:
+            values = [value for path in want.paths for value in _values(record, path.split("."), want.kind)]
+            match want.kind:
+                case As.TEXT:
+                    for value in values:
+                        text = value.encode("utf-8", "surrogateescape") if isinstance(value, str) else bytes(value)
+                        self.positions[want.name][row], self.sizes[want.name][row] = len(texts), len(text)
+                        texts += text
+                case As.COUNT:
+                    self.integers[want.name][row] = sum(map(len, values)) if values else MISSING
+                case As.LEAST:
+                    counted = [value for value in values if want.within[0] <= value <= want.within[1]]
+                    self.numbers[want.name][row] = min(counted, default=np.nan)
+                case As.NUMBER:
+                    self.numbers[want.name][row] = values[0] if values else np.nan
+                case As.INTEGER | As.FLAG:
+                    self.integers[want.name][row] = values[0] if values else MISSING
+        return texts
 
 
-def _sized(name: str | None) -> Step:
-    """Pass over a string or bytes."""
-
-    def sized(data: bytes, position: int, values: Values) -> int:
-        length, start = varint(data, position)
-        end = start + length
-        if length < 0 or end > len(data):
-            raise DecodeError("the Avro body is cut off inside a text or an image")
-        if name is not None:
-            values[name] = data[start:end]
-        return end
-
-    return sized
-
-
-def _array(items: Any, path: str, wanted: frozenset[str], names: dict[str, Any]) -> Step:
-    """Pass over an array; where one value of its items is wanted, store the list of them."""
-    record = names.get(items, items) if isinstance(items, str) else items
-    fields = (
-        {f"{path}.{field['name']}" for field in record["fields"]} if isinstance(record, dict) and "fields" in record else set()
-    )
-    collected = sorted(fields & wanted)
-    if len(collected) > 1:
-        raise ValueError(f"one value of the items of {path} at most")
-    item = _sequence(_pieces(items, path, wanted, names))
-    name = collected[0] if collected else None
-
-    def array(data: bytes, position: int, values: Values) -> int:
-        found: list[Any] = []
-        while True:
-            count, position = varint(data, position)
-            if count < 0:
-                count, (_, position) = -count, varint(data, position)
-            if count == 0:
-                break
-            if count > len(data) - position:
-                raise DecodeError(f"{path} claims {count} items in {len(data) - position} bytes")
-            for _ in range(count):
-                position = item(data, position, values)
-                if name is not None:
-                    found.append(values.pop(name, None))
-        if name is not None:
-            values[name] = found
-        return position
-
-    return array
-
-
-def _merged(pieces: list[_Piece]) -> list[_Piece]:
-    """Join neighbouring runs of numbers into one."""
-    joined: list[_Piece] = []
-    for piece in pieces:
-        last = joined[-1] if joined else None
-        if isinstance(piece, _Numbers) and isinstance(last, _Numbers):
-            joined[-1] = _Numbers(last.pattern + piece.pattern, last.captures + piece.captures)
-        else:
-            joined.append(piece)
-    return joined
-
-
-def _sequence(pieces: list[_Piece]) -> Step:
-    steps = [_run(piece) if isinstance(piece, _Numbers) else piece for piece in _merged(pieces)]
-    if len(steps) == 1:
-        return steps[0]
-
-    def sequence(data: bytes, position: int, values: Values) -> int:
-        for step in steps:
-            position = step(data, position, values)
-        return position
-
-    return sequence
-
-
-def _run(numbers: _Numbers) -> Step:
-    """Return the step of a run of numbers."""
-    match_at = compile_pattern(numbers.pattern, DOTALL).match
-    captures = numbers.captures
-
-    def run(data: bytes, position: int, values: Values) -> int:
-        match = match_at(data, position)
-        if match is None:
-            raise DecodeError("the Avro body ends early or holds a value that its schema does not allow")
-        for (name, read), raw in zip(captures, match.groups(), strict=True):
-            values[name] = None if raw is None else read(raw)
-        return match.end()
-
-    return run
+def _values(value: Any, path: Sequence[str], kind: As) -> Iterator[Any]:
+    """Yield what stands at a path, null left out; where it leads through an array, that of each item."""
+    if isinstance(value, list) and not (kind is As.COUNT and not path):
+        for item in value:
+            yield from _values(item, path, kind)
+    elif isinstance(value, Mapping) and path:
+        if path[0] in value:
+            yield from _values(value[path[0]], path[1:], kind)
+    elif value is not None and not path:
+        yield value

@@ -8,34 +8,15 @@ from typing import Any
 
 from fastavro.schema import fingerprint, parse_schema, to_parsing_canonical_form
 
-from adapters.codecs.alerts.avro_projection import Step, compile_walk
+from adapters.codecs.alerts.avro_projection import Projector, make_projector
+from adapters.codecs.alerts.lsst import WANTS
 from hub import resources
 from hub.errors import DecodeError
 
 FOLDER = "schemas/lsst"
 """Where the schemas lie, one resolved schema in parsing canonical form each."""
 
-WANTED = frozenset(
-    {
-        "diaSource." + name
-        for name in (
-            *(
-                "diaSourceId",
-                "diaObjectId",
-                "ssObjectId",
-                "ra",
-                "dec",
-                "decl",
-                "midpointMjdTai",
-                "midPointTai",
-                "band",
-                "filterName",
-            ),
-            *("psfFlux", "psfFluxErr", "psFlux", "psFluxErr", "snr", "reliability", "isNegative", "is_negative"),
-            "pixelFlags_saturatedCenter",
-        )
-    }
-) | {"prvDiaSources.midpointMjdTai", "prvDiaSources.midPointTai", "diaObject.firstDiaSourceMjdTai"}
+WANTED = frozenset(path for want in WANTS for path in want.paths)
 """Paths that the batch reads, under the names of every version."""
 
 
@@ -49,8 +30,8 @@ class LsstSchema:
     schema: Any
     """What fastavro parsed, for decoding in full."""
 
-    walk: Step
-    """Reads the `WANTED` values and passes over everything else, to the last byte."""
+    projector: Projector
+    """Reads `WANTS` and walks over everything else, to the last byte."""
 
 
 @cache
@@ -67,7 +48,7 @@ def by_id(schema_id: int) -> LsstSchema | None:
     if version is None:
         return None
     schema = json.loads(resources.read_bytes(f"{FOLDER}/{version}.avsc"))
-    return LsstSchema(version=version, schema=parse_schema(schema), walk=compile_walk(schema, WANTED))
+    return LsstSchema(version=version, schema=parse_schema(schema), projector=make_projector(schema, WANTS))
 
 
 NEEDED = (
@@ -93,11 +74,11 @@ def from_registry(schema_id: int, text: str) -> LsstSchema:
     if missing := [names[0] for names in NEEDED if not present.intersection(names)]:
         raise DecodeError(f"the schema {schema_id} is no LSST alert's: it has no {', '.join(missing)}")
     try:
-        walk = compile_walk(schema, WANTED)
+        projector = make_projector(schema, WANTS)
     except (ValueError, KeyError, TypeError) as error:
         raise DecodeError(f"the schema {schema_id} is written in a way that no LSST schema is: {str(error)[:100]}") from error
     major, minor = divmod(schema_id, 100)
-    return LsstSchema(version=f"{major}.{minor}", schema=parse_schema(schema), walk=walk)
+    return LsstSchema(version=f"{major}.{minor}", schema=parse_schema(schema), projector=projector)
 
 
 def _source_fields(schema: Any) -> list[str]:

@@ -23,6 +23,9 @@ MAX_PACKET_BYTES = 4 << 20
 HEADER_BYTES = 5
 """Confluent framing: a zero, then the number of the schema, big-endian."""
 
+NO_HEADER = "the packet ends inside its header"
+"""Why framed bytes are refused behind which nothing follows."""
+
 Schemas = Callable[[int], Mapping[str, Any]]
 """Gives the schema of a number in parsing canonical form; raises `SchemaUnknown` where nobody has it."""
 
@@ -30,6 +33,11 @@ Schemas = Callable[[int], Mapping[str, Any]]
 def no_schemas(schema_id: int) -> Mapping[str, Any]:
     """Know no schema beyond the pinned ones."""
     raise SchemaUnknown(f"nobody knows the schema {schema_id} yet, and no schema registry is configured", schema_id)
+
+
+def too_long(n_bytes: int) -> str:
+    """Return why a packet is refused before it is read."""
+    return f"the packet has {n_bytes} bytes, {MAX_PACKET_BYTES} are allowed"
 
 
 def records(payload: bytes, stream: StreamMap, schemas: Schemas) -> Iterator[dict[str, Any]]:
@@ -44,7 +52,7 @@ def records(payload: bytes, stream: StreamMap, schemas: Schemas) -> Iterator[dic
     """
     form = _form(payload, stream)
     if form != "avro-container" and len(payload) > MAX_PACKET_BYTES:
-        raise DecodeError(f"the packet has {len(payload)} bytes, {MAX_PACKET_BYTES} are allowed")
+        raise DecodeError(too_long(len(payload)))
     match form:
         case "avro-container":
             container = open_container(payload)
@@ -81,7 +89,7 @@ def check_consumed(data: bytes, position: int) -> None:
 def schema_id_of(payload: bytes) -> int:
     """Return the number of the schema that a packet in Confluent framing names."""
     if len(payload) <= HEADER_BYTES:
-        raise DecodeError("the packet ends inside its header")
+        raise DecodeError(NO_HEADER)
     return int.from_bytes(payload[1:HEADER_BYTES], "big")
 
 

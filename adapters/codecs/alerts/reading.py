@@ -2,12 +2,13 @@
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from hub.model.alert import AlertBatch
+from hub.model.alert import AlertBatch, Provenance, Words
 
 EARLIEST_MJD = 40_000.0
 """Earliest believable time of an alert, MJD (1968): older ones are times on another scale or corruption."""
@@ -91,19 +92,18 @@ def _is_plain(text: str) -> bool:
     return text.isascii() and text.isprintable()
 
 
-def to_batch(survey: str, readings: Sequence[Reading]) -> AlertBatch:
-    """Return the columns of checked alerts."""
-    if not readings:
-        return AlertBatch.empty(survey)
+def to_batch(survey: str, readings: Sequence[Reading], formats: Sequence[str]) -> AlertBatch:
+    """Return the columns of checked alerts, at least one; ``formats`` names for each the format and version of its packet."""
     columns = dict(zip(Reading._fields, zip(*readings, strict=True), strict=True))
     del columns["mid_mjd"]
     for name in ("object_id", "band"):
         columns[name] = tuple(text.encode("ascii") for text in columns[name])
-    hpx29 = _pixels(np.array(columns["ra_deg"]), np.array(columns["dec_deg"]))
-    return AlertBatch.from_columns(survey, **columns, hpx29=hpx29)
+    hpx29 = pixels29(np.array(columns["ra_deg"]), np.array(columns["dec_deg"]))
+    batch = AlertBatch.from_columns(survey, **columns, hpx29=hpx29)
+    return replace(batch, provenance=replace(Provenance.unknown(len(batch)), schema=Words.of(formats)))
 
 
-def _pixels(ra_deg: NDArray[np.float64], dec_deg: NDArray[np.float64]) -> NDArray[np.int64]:
+def pixels29(ra_deg: NDArray[np.float64], dec_deg: NDArray[np.float64]) -> NDArray[np.int64]:
     """Return the order-29 NESTED pixels; the positions have passed `problem`, so none is NaN (which would become pixel -1)."""
     from astropy import units as u  # noqa: PLC0415 - half a second that only those who ask for pixels pay
     from astropy_healpix import lonlat_to_healpix  # noqa: PLC0415 - the same

@@ -157,7 +157,7 @@ def container(packet: dict[str, Any], name: str) -> bytes:
 
 
 def only_row(payload: bytes, stream: str, streams: Streams = STREAMS) -> dict[str, Any]:
-    rows = decode_messages([payload], [stream], streams)
+    rows = decode_messages([payload], stream, streams)
     assert (rows.refused, rows.held) == ((), ())
     (batch,) = rows.batches
     assert batch.survey == streams.maps[stream].survey
@@ -166,7 +166,7 @@ def only_row(payload: bytes, stream: str, streams: Streams = STREAMS) -> dict[st
 
 
 def sentence(payload: bytes, stream: str, streams: Streams = STREAMS) -> str:
-    rows = decode_messages([payload], [stream], streams)
+    rows = decode_messages([payload], stream, streams)
     assert rows.batches == ()
     ((_, said),) = rows.refused
     return said
@@ -283,7 +283,7 @@ def test_fink_says_what_it_found_out():
 def test_bad_values_are_refused_with_a_sentence_and_the_others_go_on(path: str, value: object, said: str):
     bad = json.loads(json.dumps(LASAIR))
     bad["alert"]["diaSourcesList"][0][path] = value
-    rows = decode_messages([as_json(LASAIR), as_json(bad), as_json(LASAIR)], ["lasair-lsst"] * 3, STREAMS)
+    rows = decode_messages([as_json(LASAIR), as_json(bad), as_json(LASAIR)], "lasair-lsst", STREAMS)
     ((index, found),) = rows.refused
     assert (index, said in found) == (1, True), found
     assert rows.message_index[0].tolist() == [0, 2]
@@ -311,7 +311,7 @@ def test_times_are_read_on_every_scale(scale: str, stated: object):
 @pytest.mark.parametrize("stated", [0, -1, 41000.0, 2441000.0, 1e300, "yesterday", "1969-01-01T00:00:00Z", "[]", True, 10**99])
 def test_times_that_are_none_are_refused(scale: str, stated: object):
     packet = {"candid": 5, "objectId": "a", "ra": 1.0, "dec": 2.0, "t": stated}
-    rows = decode_messages([as_json(packet)], ["mine"], Streams(maps={"mine": by_scale(scale)}))
+    rows = decode_messages([as_json(packet)], "mine", Streams(maps={"mine": by_scale(scale)}))
     is_early_but_a_time = (scale, stated) in {("mjd_tai", 41000.0), ("jd_tai", 2441000.0)}
     assert bool(rows.batches) is is_early_but_a_time
 
@@ -381,7 +381,7 @@ def test_a_schema_of_something_else_under_an_unknown_number_is_refused():
 def test_packets_of_an_unknown_schema_are_held_between_good_ones():
     good = lsst_packets.framed("10.0")
     unknown = b"\0" + (7).to_bytes(4, "big") + good[5:]
-    rows = decode_messages([good, unknown, good], ["lsst"] * 3, STREAMS)
+    rows = decode_messages([good, unknown, good], "lsst", STREAMS)
     assert rows.refused == ()
     ((index, said),) = rows.held
     assert (index, said) == (1, "nobody knows the schema 7 yet, and no schema registry is configured")
@@ -449,7 +449,7 @@ def test_any_value_in_any_field_gives_rows_or_a_sentence(stream: str, data: st.D
 
 def check(message: bytes, stream: str) -> None:
     """Rows that keep the rules, or a sentence on what is wrong; never what a program says of itself."""
-    rows = decode_messages([message], [stream], STREAMS)
+    rows = decode_messages([message], stream, STREAMS)
     assert len(rows.refused) + len(rows.held) + sum(map(len, rows.batches)) >= 1 or message.startswith(b"Obj")
     if not message.startswith((b"Obj", b"\0")):  # only of fastavro's many errors may the name of one be all that can be said
         assert not [said for _, said in rows.refused if "cannot be decoded (" in said]
@@ -466,5 +466,5 @@ def check(message: bytes, stream: str) -> None:
 def test_a_sign_that_is_not_stated_is_called_missing():
     bad = json.loads(json.dumps(ALERCE))
     del bad["detections"][0]["isdiffpos"]
-    ((_, said),) = decode_messages([as_json(bad)], ["alerce"], STREAMS).refused
+    ((_, said),) = decode_messages([as_json(bad)], "alerce", STREAMS).refused
     assert said == "row.isdiffpos is missing"

@@ -34,7 +34,7 @@ def assert_same(found: AlertBatch, expected: AlertBatch, name: str) -> None:
 
 
 def both(payload: bytes, stream: str) -> tuple[AlertRows, AlertRows]:
-    return decode_messages([payload]), decode_messages([payload], [stream], BY_MAP)
+    return decode_messages([payload]), decode_messages([payload], stream, BY_MAP)
 
 
 @pytest.mark.parametrize("stream", ["lsst", "fink-lsst"])
@@ -68,7 +68,7 @@ def test_ztf_packets_give_the_same_rows_by_map(recorded: Path, stream: str):
 def test_the_named_built_in_readers_give_what_the_bytes_alone_give(recorded: Path):
     for kind, stream in (("lsst-alert", "lsst"), ("other-avro", "ztf")):
         for name, payload in payloads(recorded, kind):
-            alone, named = decode_messages([payload]), decode_messages([payload], [stream], Streams(maps=MAPS))
+            alone, named = decode_messages([payload]), decode_messages([payload], stream, Streams(maps=MAPS))
             if alone.batches:
                 assert_same(named.batches[0], alone.batches[0], name)
             else:
@@ -78,7 +78,7 @@ def test_the_named_built_in_readers_give_what_the_bytes_alone_give(recorded: Pat
 def test_details_agree_with_the_columns(recorded: Path):
     for kind, stream in (("lsst-alert", "lsst"), ("other-avro", "ztf")):
         for name, payload in payloads(recorded, kind):
-            rows = decode_messages([payload], [stream], BY_MAP)
+            rows = decode_messages([payload], stream, BY_MAP)
             if not rows.batches:
                 continue
             (row,) = rows.batches[0].rows()
@@ -97,7 +97,7 @@ def test_the_same_packets_as_json_give_the_same_rows(recorded: Path):
             continue
         (record,) = fastavro.reader(io.BytesIO(payload))
         text = json.dumps({key: value for key, value in record.items() if not key.startswith("cutout")}).encode()
-        rows = decode_messages([text], ["ampel"], BY_MAP)
+        rows = decode_messages([text], "ampel", BY_MAP)
         assert rows.refused == (), name
         assert_same(rows.batches[0], built_in.batches[0], name)
         n_same += 1
@@ -108,7 +108,7 @@ def test_lsst_alerts_in_json_are_read(recorded: Path):
     expected = {row["file"]: row["expect"] for row in json.loads((recorded / "manifest.json").read_text())}
     for name in ("lsst/json/lasair_schema10.0_alert.json", "lsst/json/lasair_schema7.1_alert.json"):
         said = expected[name]
-        rows = decode_messages([(recorded / name).read_bytes()], ["lsst-json"], BY_MAP)
+        rows = decode_messages([(recorded / name).read_bytes()], "lsst-json", BY_MAP)
         assert rows.refused == ()
         (row,) = rows.batches[0].rows()
         assert (row["source_id"], row["object_id"]) == (said["diaSourceId"], str(said["diaObjectId"]))
@@ -126,6 +126,6 @@ def test_a_fink_copy_with_empty_records_for_nulls_gives_the_same_row(recorded: P
     copy["prvDiaSources"] = copy["prvDiaSources"] or []
     copy["ssSource"] = copy["ssSource"] or {"ssObjectId": None}
     copy = {key: value for key, value in copy.items() if not key.startswith("cutout")}
-    rows = decode_messages([json.dumps(copy).encode()], ["lsst-json"], BY_MAP)
+    rows = decode_messages([json.dumps(copy).encode()], "lsst-json", BY_MAP)
     assert rows.refused == ()
     assert_same(rows.batches[0], decode_messages([payload]).batches[0], "copy")

@@ -28,6 +28,6 @@ def test_fink_messages_arrive_as_containers_and_others_as_they_are(bootstrap, ma
     with open_source(Options(**options, stream="fink-ztf"), part_context(Path(), "fink")) as source:
         first, second = take(source, 2)
     assert second.payload == whole
-    rows = decode_messages([first.payload, second.payload], ["fink-ztf"] * 2, Streams(maps=shipped()))
+    rows = decode_messages([first.payload, second.payload], "fink-ztf", Streams(maps=shipped()))
     assert rows.refused == ()
     assert rows.batches[0].source_id.tolist() == [123456789, 5]
