@@ -49,7 +49,7 @@ from hub.science.sites import load_sites
 from hub.science.skymap_fits import SkymapWorker
 from hub.services import coverage
 from hub.services.announcement import Announcements, AnnouncementSettings
-from hub.services.correlation import Correlation
+from hub.services.correlation import Correlation, Leaves
 from hub.services.dispatch import Dispatch
 from hub.services.flow import Flow
 from hub.services.followup import FollowupService
@@ -236,6 +236,7 @@ class Hub:
     store: Store
     history: AlertHistory
     flow: Flow
+    correlation: Correlation
     followups: FollowupService
     maps: MapCache
     held: HeldAlerts
@@ -254,6 +255,7 @@ def open_hub(
     seed: int = 0,
     skymaps: SkymapReader | None = None,
     sinks: Mapping[str, Sink] | None = None,
+    leaves: Leaves = Leaves.ALL,
 ) -> Iterator[Hub]:
     """Give the whole flow on an open database; the child process that reads sky maps ends with the context.
 
@@ -272,6 +274,8 @@ def open_hub(
     sinks
         Destinations that `Flow.step` sends to, by name, closed by whoever opened them; the folders among the destinations where
         not given. What goes to others waits in the outbox.
+    leaves
+        What of that which follows from alerts and notices may leave the hub; where it is not everything, no jobs are done.
     """
     tells = clock or now
     history = open_history(store)
@@ -309,6 +313,7 @@ def open_hub(
             followups=followups,
             clock=tells,
             coverage=listening.coverage,
+            leaves=leaves,
         )
         dispatch = Dispatch(store=store, sinks=sinks, clock=tells)
         stack.callback(dispatch.release_all)
@@ -317,6 +322,7 @@ def open_hub(
             store=store,
             history=history,
             flow=flow,
+            correlation=correlation,
             followups=followups,
             maps=maps,
             held=HeldAlerts(store=store, flow=flow, schemas=schemas),

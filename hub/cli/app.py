@@ -12,6 +12,7 @@ import typer
 
 from hub.cli import (
     annotations,
+    backfill,
     circulars,
     coincidences,
     config,
@@ -25,6 +26,7 @@ from hub.cli import (
     inside,
     listen,
     outbox,
+    rematch,
     replay,
     run,
     serve,
@@ -88,6 +90,8 @@ for _verbs in (
     status,
     ingest,
     replay,
+    rematch,
+    backfill,
     listen,
     decode,
     inside,

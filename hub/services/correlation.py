@@ -163,12 +163,23 @@ class Correlation:
                     broken.add(job.token)
         return report
 
-    def on_event(self, event_id: str, job: jobs.Job | None = None) -> CorrelationReport:
-        """Re-evaluate everything that has to do with an event, in both directions of time."""
+    def on_event(self, event_id: str, job: jobs.Job | None = None, *, rules_changed: bool = False) -> CorrelationReport:
+        """Re-evaluate everything that has to do with an event, in both directions of time.
+
+        Parameters
+        ----------
+        event_id
+            Of the event.
+        job
+            Taken away in the transaction of the last results.
+        rules_changed
+            Whether to withdraw pairs of events that only former rules made; notices alone never unmake one.
+        """
         with self._store.reading() as session:
             event = events.get(session, event_id)
             keys = self._matching.backward(session, event) if event is not None else set()
             partners = {one.event_id for one in self._partners(session, event)} if event is not None else set()
+            former = _partners_of(event_id, coincidences.of_events(session, event_id)) if rules_changed else set()
             unwatched = {(event_id, key.object_id, key.survey) for key in keys} - candidates.watched_of(session, event_id)
         self._watch(unwatched)
         report = CorrelationReport()
@@ -178,9 +189,11 @@ class Correlation:
                 _lock(session, [event_id])
                 report += self._candidates_of(session, events.get(session, event_id), part)
         with self._store.transaction() as session:
-            _lock(session, [event_id, *partners])
+            _lock(session, [event_id, *partners, *former])
             event = events.get(session, event_id)
-            report += self._pairs_of(session, event, partners)
+            report += self._pairs_of(session, event, partners | former)
+            if rules_changed:
+                report += self._withdraw_unfit(session, event, former)
             report += self._candidates_of(session, event, last)
             if job is not None:
                 jobs.done(session, job)
@@ -263,13 +276,38 @@ class Correlation:
         """Evaluate an event with its partners; one that came after the locks were taken has a job of its own, which does it."""
         if event is None:
             return CorrelationReport()
+        written = sum(self._write_pair(session, result) for result in self._fitting_pairs(session, event, locked))
+        return CorrelationReport(versions=written)
+
+    def _fitting_pairs(self, session: Session, event: Event, locked: Collection[str]) -> Iterable[pair_science.PairResult]:
         partners = {other.event_id: other for other in self._partners(session, event) if other.event_id in locked}
-        written = 0
         for other in sorted(partners.values(), key=lambda partner: partner.event_id):
             maps = self._maps.localizations(session, (*event.localization_ids, *other.localization_ids))
             sky = pair_science.Sky(maps=maps, overlap=self._maps.overlap, min_overlap=self._rules.min_overlap)
-            for result in pair_science.evaluate(event, other, self._rules, sky):
-                written += self._write_pair(session, result)
+            yield from pair_science.evaluate(event, other, self._rules, sky)
+
+    def _withdraw_unfit(self, session: Session, event: Event | None, locked: Collection[str]) -> CorrelationReport:
+        """Withdraw the open pairs of an event with others that the present rules do not make."""
+        if event is None:
+            return CorrelationReport()
+        fitting = {
+            coincidence_id(result.rule.kind, _members((result.first, result.second)))
+            for result in self._fitting_pairs(session, event, locked)
+        }
+        written = 0
+        for former in coincidences.of_events(session, event.event_id):
+            others = [member.id for member in former.members if member.id != event.event_id]
+            if former.state is PairState.WITHDRAWN or former.coincidence_id in fitting or not set(others) <= set(locked):
+                continue
+            withdrawn = replace(
+                former,
+                version=former.version + 1,
+                state=PairState.WITHDRAWN,
+                reasons=(UNFIT, *former.reasons),
+                created_at=self._clock(),
+            )
+            of_pair = tuple(events.of_ids(session, [member.id for member in former.members]))
+            written += self._write(session, withdrawn, former, events_of_pair=of_pair, candidate=None, hypothesis=None)
         return CorrelationReport(versions=written)
 
     def _write_pair(self, session: Session, result: pair_science.PairResult) -> int:
@@ -277,7 +315,7 @@ class Correlation:
         version = self._version(
             kind=result.rule.kind,
             hypothesis=result.rule.name,
-            members=tuple(Member(kind=MemberKind.EVENT, id=one.event_id) for one in events_of_pair),
+            members=_members(events_of_pair),
             state=result.state,
             scores=result.scores,
             reasons=result.reasons,
@@ -520,6 +558,14 @@ class Correlation:
             self._followups.withdraw(session, coincidence)
         elif candidate is not None and hypothesis is not None and hypothesis.followup:
             self._followups.plan(session, coincidence, events_of_pair[0], candidate, hypothesis)
+
+
+def _members(events_of_pair: Iterable[Event]) -> tuple[Member, ...]:
+    return tuple(Member(kind=MemberKind.EVENT, id=one.event_id) for one in events_of_pair)
+
+
+def _partners_of(event_id: str, pairs: Iterable[Coincidence]) -> set[str]:
+    return {member.id for pair in pairs for member in pair.members if member.id != event_id}
 
 
 def _lock(session: Session, event_ids: Iterable[str]) -> None:

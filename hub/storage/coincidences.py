@@ -111,6 +111,20 @@ def of_event(session: Session, event_id: str) -> list[Coincidence]:
     return sorted(found, key=lambda coincidence: coincidence.coincidence_id)
 
 
+def of_events(session: Session, event_id: str) -> list[Coincidence]:
+    """Return the latest version of every coincidence of an event with another event, by id."""
+    member = CoincidenceMemberRow
+    ours = select(col(member.coincidence_id)).where(col(member.kind) == MemberKind.EVENT.value, col(member.member_id) == event_id)
+    with_objects = select(col(member.coincidence_id)).where(col(member.kind) == MemberKind.OBJECT.value)
+    name = col(CoincidenceRow.coincidence_id)
+    statement = select(col(CoincidenceRow.document)).where(
+        col(CoincidenceRow.is_latest).is_(True),
+        name.in_(ours),
+        name.not_in(with_objects.where(col(member.coincidence_id) == name)),
+    )
+    return [load(Coincidence, document) for document in session.scalars(statement.order_by(name))]
+
+
 def search(
     session: Session,
     *,
