@@ -1,7 +1,7 @@
 """The archive as the memory of past alerts."""
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -12,9 +12,12 @@ from hub.archive import layout
 from hub.archive.appending import Writer
 from hub.archive.columns import ALERT_COLUMNS, SCHEMA, batches_of
 from hub.archive.counting import Counts
+from hub.archive.merging import Merged, Policy, merge_due, sweep
 from hub.archive.places import around, cone_ranges, separations_deg
+from hub.archive.retention import Retired, retire
 from hub.archive.searching import THREADS, Region, Search
 from hub.archive.segments import Footers
+from hub.archive.space import shortage
 from hub.model.alert import AlertBatch
 from hub.model.instant import Instant
 
@@ -38,14 +41,21 @@ class ArchiveSettings:
     known_bytes: int = 96 * MIB
     """Memory for the source ids of the cells that are appended to."""
 
-    merge_files: int = 64
-    """A night with more fresh files than this is merged."""
-
-    merge_age_s: float = 600.0
-    """So is one with a fresh file that is older, seconds."""
+    merging: Policy = field(default_factory=Policy)
+    """When a night is merged."""
 
     threads: int = THREADS
     """Files that are read at once by one search."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tidied:
+    """What tidying did."""
+
+    merged: Merged
+    retired: tuple[Retired, ...]
+    swept: int
+    """Files that a process which died was writing."""
 
 
 class ArchiveHistory:
@@ -133,7 +143,42 @@ class ArchiveHistory:
 
         It is exact but for alerts that two processes appended at the same instant, which count twice until they are merged.
         """
-        return self._counts.count()
+        return self._counts.stored()
+
+    def count_ever(self) -> int:
+        """Return how many alerts were ever told to be new: those that are stored, and those that retention deleted."""
+        return self._counts.ever()
+
+    def tidy(self, now: Instant, keep: Callable[[], None] = lambda: None) -> Tidied:
+        """Merge what is fresh, delete what is too old, remove what crashes left; under the lease ``archive``.
+
+        Parameters
+        ----------
+        now
+            The present.
+        keep
+            Called now and then: holds the lease longer. What it raises ends the work, and nothing is lost then.
+
+        Raises
+        ------
+        StorageError
+            The disk is full or does not work.
+        """
+        swept = sweep(self.folder)
+        merged = merge_due(
+            self.folder,
+            self._footers,
+            policy=self.settings.merging,
+            keep=keep,
+        )
+        keep()
+        retired = retire(self.folder, now=now, keep_days=self.settings.keep_days, max_bytes=self.settings.max_bytes)
+        return Tidied(merged=merged, retired=tuple(retired), swept=swept)
+
+    def alarms(self) -> tuple[str, ...]:
+        """Return what a person must know: that there is no room."""
+        sentence = shortage(self.folder, self.settings.min_free_bytes)
+        return () if sentence is None else (sentence,)
 
 
 _LEAST, _GREATEST = np.iinfo(np.int64).min, np.iinfo(np.int64).max

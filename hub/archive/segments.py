@@ -3,11 +3,10 @@
 Files never change, so what was read of a footer stays true for as long as the name is there.
 """
 
-import errno
 import json
 import os
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Lock
@@ -19,7 +18,9 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from hub.archive.columns import DICTIONARY_COLUMNS, PIXEL
+from hub.archive.durable import make_folders, sync_files, sync_folder
 from hub.archive.space import translated
+from hub.errors import StorageError
 
 ROW_GROUP = 16_384
 """Rows that are read at least: what a small search costs against what a large one does."""
@@ -44,7 +45,7 @@ class Note:
     """Of all rows; empty where they are of several."""
 
     cells: dict[int, int] = field(default_factory=dict)
-    """Rows in each cell, ascending, as they lie in the file; of fresh files."""
+    """Rows in each cell, ascending, as they lie in the file."""
 
     replaces: tuple[str, ...] = ()
     """Names inside the archive of the files whose rows of this cell are here too, and do not count there."""
@@ -66,6 +67,15 @@ class Note:
             replaces=tuple(told.get("replaces", ())),
             repeats=told.get("repeats", 0),
         )
+
+
+def replaced(notes: Iterable[Note]) -> dict[str, set[int]]:
+    """Return the names of files whose rows are in a merged file too, with the cells for which that is so."""
+    found: dict[str, set[int]] = {}
+    for note in notes:
+        for name in note.replaces:
+            found.setdefault(name, set()).update(note.cells)
+    return found
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -167,47 +177,78 @@ def write_segment(path: Path, table: pa.Table, note: Note) -> None:
     StorageError
         The disk is full or does not work; nothing is left behind.
     """
-    with translated(path):
-        make_folders(path.parent)
-        beside = path.with_name(f".{path.name}")
+    for is_last in (False, False, True):
         try:
-            with beside.open("wb") as file:
-                pq.write_table(
-                    table.replace_schema_metadata(note.metadata()),
-                    file,
-                    row_group_size=ROW_GROUP,
-                    compression=CODEC,
-                    use_dictionary=list(DICTIONARY_COLUMNS),
-                    write_statistics=list(STATISTICS),
-                )
+            with translated(path):
+                _write_durably(path, table, note)
+        except FileNotFoundError as error:  # the folder was taken away with a night that is too old
+            if is_last:
+                raise StorageError(f"{path} cannot be written: its folder vanishes") from error
+        else:
+            return
+
+
+def stage(path: Path, table: pa.Table, note: Note) -> None:
+    """Write rows beside a name that is not there yet, for `publish`; nothing is synced.
+
+    Raises
+    ------
+    StorageError
+        The disk is full or does not work; nothing of this file is left behind.
+    """
+    with translated(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        _write(beside(path), table, note)
+
+
+def publish(archive: Path, paths: Sequence[Path]) -> None:
+    """Give staged files their names; all is on the disk when this returns.
+
+    Raises
+    ------
+    StorageError
+        The disk does not work; some may have their names then, and are whole.
+    """
+    with translated(archive):
+        sync_files([beside(path) for path in paths], archive)
+        for path in paths:
+            beside(path).rename(path)
+        sync_files(sorted({folder for path in paths for folder in (path.parent, path.parent.parent)}), archive)
+
+
+def beside(path: Path) -> Path:
+    """Return the name under which a file is written."""
+    return path.with_name(f".{path.name}")
+
+
+def _write_durably(path: Path, table: pa.Table, note: Note) -> None:
+    make_folders(path.parent)
+    _write(beside(path), table, note, is_synced=True)
+    try:
+        beside(path).rename(path)
+    except BaseException:
+        beside(path).unlink(missing_ok=True)
+        raise
+    sync_folder(path.parent)
+
+
+def _write(path: Path, table: pa.Table, note: Note, *, is_synced: bool = False) -> None:
+    try:
+        with path.open("wb") as file:
+            pq.write_table(
+                table.replace_schema_metadata(note.metadata()),
+                file,
+                row_group_size=ROW_GROUP,
+                compression=CODEC,
+                use_dictionary=list(DICTIONARY_COLUMNS),
+                write_statistics=list(STATISTICS),
+            )
+            if is_synced:
                 file.flush()
                 os.fsync(file.fileno())
-            beside.rename(path)
-        except BaseException:
-            beside.unlink(missing_ok=True)
-            raise
-        sync_folder(path.parent)
-
-
-def make_folders(folder: Path) -> None:
-    """Make a folder and those above it, on the disk when this returns."""
-    if folder.is_dir():
-        return
-    make_folders(folder.parent)
-    folder.mkdir(exist_ok=True)
-    sync_folder(folder.parent)
-
-
-def sync_folder(folder: Path) -> None:
-    """Bring the names in a folder to the disk."""
-    number = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(number)
-    except OSError as error:
-        if error.errno != errno.EINVAL:  # file systems that cannot do it write names at once
-            raise
-    finally:
-        os.close(number)
+    except BaseException:
+        path.unlink(missing_ok=True)
+        raise
 
 
 _NO_BOUNDS = (np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.int64))
