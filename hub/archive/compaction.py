@@ -5,18 +5,18 @@ which these were: what a crash leaves of them is known, is not counted again, an
 partition, and of 9 bytes for each row of the night.
 """
 
-import fcntl
 import shutil
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from hub.archive import hats, layout
 from hub.archive.columns import SCHEMA
-from hub.archive.compaction_rows import Rows, Survey
+from hub.archive.compaction_rows import Rows
+from hub.archive.durable import make_folders, sync_folder
 from hub.archive.hats_writing import MAX_ROWS, CatalogWriter, divide
-from hub.archive.segments import Footers, make_folders, sync_folder
+from hub.archive.merging import alone
+from hub.archive.segments import Footers
 from hub.archive.space import free_bytes, translated
 from hub.errors import StorageError
 from hub.model.instant import MJD_OF_1970, Instant
@@ -32,7 +32,6 @@ SPARE_BYTES = 256_000_000
 """Room that must be left on the disk beside the catalog that is built."""
 
 _BUILDING = ".building"
-_LOCK = ".lock"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,8 +47,8 @@ class Compacted:
     """Files that it replaces; those of a former catalog of the night do not count."""
 
     repeats: dict[str, int]
-    """By survey: rows that two processes had stored at the same instant, and that were counted as stored although they repeated
-    another. What merging dropped before is among them."""
+    """By survey: rows that two processes had stored at the same instant, each counting its own as new. What merging left out
+    before is not among them."""
 
 
 def night_end(night: int) -> Instant:
@@ -76,12 +75,14 @@ def due(archive: Path, now: Instant) -> int | None:
 
 
 def compact_due(archive: Path, now: Instant, *, keep: Callable[[], None] = lambda: None) -> Compacted | None:
-    """Compact the earliest night that should be; return None where there is none.
+    """Compact the earliest night that should be; return None where there is none, or where another process is at it.
 
     To be called again and again, under the lease ``archive``; parameters and errors are those of `compact`.
     """
-    night = due(archive, now)
-    return None if night is None else compact(archive, night, keep=keep)
+    if (night := due(archive, now)) is None:
+        return None
+    with alone(archive) as is_mine:
+        return _compact(archive, night, MAX_ROWS, keep) if is_mine else None
 
 
 def compact(archive: Path, night: int, *, max_rows: int = MAX_ROWS, keep: Callable[[], None] = lambda: None) -> Compacted | None:
@@ -102,20 +103,15 @@ def compact(archive: Path, night: int, *, max_rows: int = MAX_ROWS, keep: Callab
     Raises
     ------
     StorageError
-        There is no room, the disk has a fault, another process compacts, or the catalog is not what it should be; the night is as
-        it was.
+        There is no room, the disk has a fault, another process merges or compacts, or the catalog is not what it should be; the
+        night is as it was.
     """
-    folder = archive / hats.NIGHTS
-    with translated(folder):
-        make_folders(folder)
-        with _alone(folder):
-            tidy(archive, night)
-            for _ in range(layout.TRIES):
-                try:
-                    return _compact(archive, night, max_rows, keep)
-                except FileNotFoundError:  # a process that lost the lease merges: list again
-                    continue
-    raise StorageError(f"files of the night {night} of the archive {archive} vanish while they are compacted")
+    if not archive.is_dir():
+        return None
+    with alone(archive) as is_mine:
+        if not is_mine:
+            raise StorageError(f"another process merges or compacts the archive {archive}")
+        return _compact(archive, night, max_rows, keep)
 
 
 def tidy(archive: Path, night: int) -> None:
@@ -134,6 +130,18 @@ def tidy(archive: Path, night: int) -> None:
 
 
 def _compact(archive: Path, night: int, max_rows: int, keep: Callable[[], None]) -> Compacted | None:
+    with translated(archive / hats.NIGHTS):
+        make_folders(archive / hats.NIGHTS)
+        tidy(archive, night)
+        for _ in range(layout.TRIES):
+            try:
+                return _compact_once(archive, night, max_rows, keep)
+            except FileNotFoundError:  # a process of another machine that lost its lease merges: list again
+                continue
+    raise StorageError(f"files of the night {night} of the archive {archive} vanish while they are compacted")
+
+
+def _compact_once(archive: Path, night: int, max_rows: int, keep: Callable[[], None]) -> Compacted | None:
     files = layout.list_night(archive, night)
     segments = list(_segments(files))
     if not segments:
@@ -151,7 +159,8 @@ def _compact(archive: Path, night: int, max_rows: int, keep: Callable[[], None])
             writer.write(pixel, rows.of(pixel, surveys))
             keep()
         hats.write_sources(building, sources)
-        writer.finish(_properties(night))
+        repeats = {name: n for name, one in sorted(surveys.items()) if (n := one.n_rows - one.n_distinct)}
+        writer.finish(_properties(night) | {hats.REPEATS: str(rows.repeats_before + sum(repeats.values()))})
         n_rows, n_partitions = _check(building, expected)
         keep()
     except BaseException:
@@ -159,9 +168,7 @@ def _compact(archive: Path, night: int, max_rows: int, keep: Callable[[], None])
         raise
     _replace(archive, night, building)
     _delete_sources(archive, night, archive / hats.NIGHTS / str(night))
-    return Compacted(
-        night=night, n_rows=n_rows, n_partitions=n_partitions, n_files=len(segments), repeats=_repeats(rows, surveys)
-    )
+    return Compacted(night=night, n_rows=n_rows, n_partitions=n_partitions, n_files=len(segments), repeats=repeats)
 
 
 def _replace(archive: Path, night: int, building: Path) -> None:
@@ -224,13 +231,6 @@ def _properties(night: int) -> dict[str, str]:
     }
 
 
-def _repeats(rows: Rows, surveys: dict[str, Survey]) -> dict[str, int]:
-    found = dict(rows.repeats_before)
-    for name, one in surveys.items():
-        found[name] = found.get(name, 0) + one.n_rows - one.n_distinct
-    return {name: n for name, n in sorted(found.items()) if n}
-
-
 def _is_untidy(archive: Path, night: int) -> bool:
     try:
         return bool(hats.contents(archive, night).sources)
@@ -250,14 +250,3 @@ def _remove_if_empty(folder: Path) -> None:
         folder.rmdir()
     except OSError:  # not empty, or gone
         return
-
-
-@contextmanager
-def _alone(folder: Path) -> Iterator[None]:
-    """Keep other processes of this machine out, whatever became of the lease."""
-    with (folder / _LOCK).open("a") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise StorageError(f"another process compacts the archive {folder.parent}") from error
-        yield

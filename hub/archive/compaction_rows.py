@@ -13,7 +13,7 @@ from hub.archive import layout
 from hub.archive.columns import DICTIONARY_COLUMNS, PIXEL, SCHEMA, concatenated, ints_of, take_rows, words_of
 from hub.archive.hats import Pixel
 from hub.archive.hats_writing import Counts, count
-from hub.archive.segments import Footer, Footers, Note
+from hub.archive.segments import Footer, Footers, Note, replaced
 
 Ids = NDArray[np.int64]
 """Source ids or order-29 pixels."""
@@ -56,23 +56,19 @@ class Rows:
     """
 
     def __init__(self, archive: Path, files: layout.NightFiles, footers: Footers) -> None:
-        self._files: list[_File] = []
-        self.repeats_before: dict[str, int] = {}
-        """By survey what merging left out; empty name where it does not say of which."""
-        without: dict[str, list[int]] = {}
-        for cell, paths in files.cells.items():
-            for path in paths:
-                for name in footers.get(path).note.replaces:
-                    without.setdefault(name, []).append(cell)
-        closed = [one.path for one in files.closed]
-        merged = [path for _, paths in sorted(files.cells.items()) for path in paths]
-        for path in [*closed, *merged, *files.fresh]:
-            footer = footers.get(path)
-            cells = without.get(layout.name_of(archive, path), [])
-            self._files.append(_File(path, footer, np.array(sorted(set(cells)), dtype=np.int64)))
-            if footer.note.repeats and not cells:  # a file that replaces another has its number too
-                name = footer.note.survey
-                self.repeats_before[name] = self.repeats_before.get(name, 0) + footer.note.repeats
+        closed = {layout.name_of(archive, one.path): one.path for one in files.closed}
+        merged = {layout.name_of(archive, path): path for _, paths in sorted(files.cells.items()) for path in paths}
+        fresh = {layout.name_of(archive, path): path for path in files.fresh}
+        found = {name: (path, footers.get(path)) for name, path in (closed | merged | fresh).items()}
+        gone = replaced(footer.note for _, footer in found.values())
+        self._files = [
+            _File(path, footer, np.array(sorted(gone.get(name, ())), dtype=np.int64)) for name, (path, footer) in found.items()
+        ]
+        # a file that replaces another has its number too
+        self.repeats_before = files.closed_repeats + sum(
+            footer.note.repeats for name, (_, footer) in found.items() if name not in gone
+        )
+        """What merging and former compactions left out."""
 
     def survey_all(self, keep: Callable[[], None]) -> tuple[dict[str, Survey], Counts]:
         """Return what there is of each survey, and how many rows each small pixel has, repeats included.

@@ -55,6 +55,9 @@ SUFFIX = "hats_npix_suffix"
 
 SOURCES = "sources.json"
 
+REPEATS = "mmhub_repeats"
+"""Property: rows that were left out because they repeated others, ever."""
+
 _KEPT = 2000
 """Lists of partitions that stay in memory: some years of nights."""
 
@@ -138,8 +141,11 @@ class Contents:
     sources: dict[str, Source]
     """By name: files that may still be there, whose rows are in the catalog and do not count elsewhere."""
 
+    repeats: int
+    """Rows that were left out, by merging too, because they repeated others."""
 
-NOTHING = Contents(partitions=(), sources={})
+
+NOTHING = Contents(partitions=(), sources={}, repeats=0)
 """Of a night without a catalog."""
 
 
@@ -210,9 +216,10 @@ def write_sources(folder: Path, sources: list[Source]) -> None:
 @functools.lru_cache(maxsize=_KEPT)
 def _contents(folder: Path, inode: int, changed_ns: int) -> Contents:
     """Read what there is; a folder that was replaced or changed is another one, so what is kept stays true."""
-    suffix = properties_of(folder).get(SUFFIX, ".parquet")
     found = []
     try:
+        properties = properties_of(folder)
+        suffix, repeats = properties.get(SUFFIX, ".parquet"), int(properties.get(REPEATS, "0"))
         with (folder / PARTITIONS).open(encoding="ascii", newline="") as file:
             for row in csv.DictReader(file):
                 pixel = Pixel(int(row["Norder"]), int(row["Npix"]))
@@ -221,4 +228,4 @@ def _contents(folder: Path, inode: int, changed_ns: int) -> Contents:
         sources = {name: Source(name=name, size=size, changed_ns=changed) for name, size, changed in told}
     except (KeyError, TypeError, ValueError) as error:
         raise StorageError(f"{folder} does not list the partitions of a HATS catalog that the hub wrote") from error
-    return Contents(partitions=tuple(sorted(found, key=lambda one: one.lo)), sources=sources)
+    return Contents(partitions=tuple(sorted(found, key=lambda one: one.lo)), sources=sources, repeats=repeats)

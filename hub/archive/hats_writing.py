@@ -1,6 +1,5 @@
 """Writing a HATS catalog with pyarrow alone: partitions of at most so many rows, in one pass, and what belongs around them."""
 
-import os
 import secrets
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -11,6 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
+from hub.archive.durable import sync_files
 from hub.archive.hats import (
     COMMON_METADATA,
     DATASET,
@@ -160,7 +160,7 @@ class CatalogWriter:
                 "moc_sky_fraction": f"{np.count_nonzero(self._counts) / len(self._counts):.6f}",
             },
         )
-        sync_tree(self._folder)
+        sync_files([*self._folder.rglob("*"), self._folder], self._folder)
 
 
 def plain(schema: pa.Schema) -> pa.Schema:
@@ -190,21 +190,6 @@ def write_point_map(path: Path, counts: Counts) -> int:
     table.header.update({**keywords, "OBS_NPIX": len(pixels)})
     fits.HDUList([fits.PrimaryHDU(), table]).writeto(path)
     return POINT_MAP_ORDER
-
-
-def sync_tree(folder: Path) -> None:
-    """Bring every file and folder inside, and the folder itself, to the disk."""
-    for path in [*folder.rglob("*"), folder]:
-        sync(path)
-
-
-def sync(path: Path) -> None:
-    """Bring a file, or the names in a folder, to the disk."""
-    number = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(number)
-    finally:
-        os.close(number)
 
 
 def _write_partitions(folder: Path, footers: list[tuple[Pixel, pq.FileMetaData]]) -> None:

@@ -88,6 +88,9 @@ class NightFiles:
     closed: tuple[hats.Partition, ...]
     """Of the night's catalog."""
 
+    closed_repeats: int = 0
+    """Rows that are not in the catalog because they repeated others."""
+
     def paths(self) -> Iterator[Path]:
         """Yield all of them."""
         yield from self.fresh
@@ -128,7 +131,7 @@ def list_night(archive: Path, night: int, wanted: Callable[[int], bool] = lambda
         fresh = _not_in(closed, archive, fresh)
         cells = {cell: _not_in(closed, archive, paths) for cell, paths in cells.items()}
     cells = {cell: paths for cell, paths in cells.items() if paths}
-    return NightFiles(fresh=fresh, cells=cells, closed=closed.partitions)
+    return NightFiles(fresh=fresh, cells=cells, closed=closed.partitions, closed_repeats=closed.repeats)
 
 
 def files_in(folder: Path) -> tuple[Path, ...]:

@@ -10,8 +10,10 @@ import pyarrow.parquet as pq
 import pytest
 from hats.io.validation import is_valid_catalog
 
-from hub.archive import compaction, hats, layout
+from hub.archive import compaction, hats, layout, merging
+from hub.archive.counting import Counts
 from hub.archive.history import ArchiveHistory
+from hub.archive.segments import Footers
 from hub.errors import StorageError
 from hub.model.alert import AlertBatch
 from hub.model.instant import Instant
@@ -99,6 +101,38 @@ def test_repeats_are_left_out_and_counted(tmp_path: Path) -> None:
     assert ids_found(tmp_path) == all_ids(batches)
 
 
+@pytest.mark.parametrize("split_rows", [0, 10**6], ids=["cells", "joined"])
+def test_merged_files_are_compacted_and_what_merging_left_out_does_not_count_again(tmp_path: Path, split_rows: int) -> None:
+    batches = list(survey_night(NIGHT, N, per_visit=500))
+    for number in range(2):
+        writer = ArchiveHistory(tmp_path / f"writer{number}")
+        for batch in batches[: 6 + 6 * number]:
+            writer.append(batch)
+    bring_together(tmp_path)
+    merged = merging.merge_due(tmp_path, Footers(), policy=merging.Policy(more_than=0, split_rows=split_rows))
+    assert merged.repeats == 3000
+    assert ArchiveHistory(tmp_path).append(late_rows()).all()
+    done = compaction.compact(tmp_path, NIGHT, max_rows=1000)
+    assert done is not None
+    assert (done.n_rows, done.repeats) == (N + 500, {})
+    assert ids_found(tmp_path) == all_ids([*batches, late_rows()])
+    assert list((tmp_path / "cells").glob("*")) == []
+    assert ArchiveHistory(tmp_path).count() == N + 500
+    assert Counts(tmp_path, Footers()).ever() == N + 500 + 3000
+
+
+@pytest.mark.parametrize("split_rows", [0, 10**6], ids=["cells", "joined"])
+def test_files_that_a_crash_while_merging_left_do_not_count_as_repeats(tmp_path: Path, split_rows: int) -> None:
+    batches = fill(tmp_path)
+    shutil.copytree(tmp_path / "fresh", tmp_path / "before")
+    merging.merge_due(tmp_path, Footers(), policy=merging.Policy(more_than=0, split_rows=split_rows))
+    shutil.copytree(tmp_path / "before", tmp_path / "fresh", dirs_exist_ok=True)
+    done = compaction.compact(tmp_path, NIGHT, max_rows=1000)
+    assert done is not None
+    assert (done.n_rows, done.repeats) == (N, {})
+    assert ids_found(tmp_path) == all_ids(batches)
+
+
 def test_an_alert_that_came_again_elsewhere_on_the_sky_is_stored_once(tmp_path: Path) -> None:
     (batch,) = survey_night(NIGHT, 400, per_visit=400)
     (moved,) = survey_night(NIGHT, 400, per_visit=400, seed=2)
@@ -150,7 +184,7 @@ def test_late_rows_make_a_new_catalog_of_all(tmp_path: Path) -> None:
     assert is_valid_catalog(catalog(tmp_path), strict=True)
     # a reader that had read the former catalog finds the new one
     assert sum(len(batch) for batch in reader.in_region(*WHOLE, *SOMETIME)) == N + 500
-    assert sorted(path.name for path in (tmp_path / "nights").iterdir()) == [".lock", str(NIGHT)]
+    assert sorted(path.name for path in (tmp_path / "nights").iterdir()) == [str(NIGHT)]
     assert compaction.compact(tmp_path, NIGHT) is None
 
 
@@ -212,7 +246,7 @@ def test_a_crash_at_any_step_loses_and_doubles_nothing(tmp_path: Path, monkeypat
         assert ids_found(folder) == wanted
         assert ArchiveHistory(folder).count() == len(wanted)
         assert files_of(folder) == []
-        assert sorted(path.name for path in (folder / "nights").iterdir()) == [".lock", str(NIGHT)]
+        assert sorted(path.name for path in (folder / "nights").iterdir()) == [str(NIGHT)]
         assert is_valid_catalog(catalog(folder), strict=True)
     assert number >= (20 if again else 6)
 
@@ -241,7 +275,7 @@ def test_a_lost_lease_ends_the_work(tmp_path: Path) -> None:
     with pytest.raises(Stopped):
         compaction.compact(tmp_path, NIGHT, keep=lost)
     assert ids_found(tmp_path) == all_ids(batches)
-    assert [path.name for path in (tmp_path / "nights").iterdir()] == [".lock"]
+    assert list((tmp_path / "nights").iterdir()) == []
 
 
 def test_two_processes_do_not_compact_at_once(tmp_path: Path) -> None:
