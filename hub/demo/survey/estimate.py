@@ -6,7 +6,7 @@ import numpy as np
 
 from hub.demo.survey.night import SurveyNight
 
-SAMPLED = 3
+SAMPLED = 6
 """Visits of each programme that are looked at."""
 
 TRUTH_BYTES = 60

@@ -102,6 +102,8 @@ class SurveyNight:
         False for packets of a hundredth of the size.
     simulation
         The settings; those shipped where not given.
+    room_bytes
+        Bytes of packets without their cutouts that are made at a time; the packets do not depend on it.
     """
 
     def __init__(
@@ -113,11 +115,13 @@ class SurveyNight:
         version: str = "10.0",
         with_cutouts: bool = True,
         simulation: Simulation | None = None,
+        room_bytes: int = ROOM_BYTES,
     ) -> None:
         self.simulation = simulation or shipped()
         self.seed = seed
         self.night = (day - Date(1858, 11, 17)).days
         self.fraction = fraction
+        self._room_bytes = room_bytes
         self._plans, self.schema, self.schema_id = packets.plans_of(version)
         self._lead = np.frombuffer(b"\0" + self.schema_id.to_bytes(4, "big"), dtype=np.uint8)
         self._tails = tails() if with_cutouts else (NO_CUTOUTS,)
@@ -241,7 +245,7 @@ class SurveyNight:
             b"\x02" + encode_bytes(text.encode()) if text else encode_long(0) for text in (alerts.reason, alerts.target)
         )
         why = np.frombuffer(reason + target, dtype=np.uint8)
-        out, ends = np.empty(ROOM_BYTES, dtype=np.uint8), np.zeros(len(order), dtype=np.int64)
+        out, ends = np.empty(self._room_bytes, dtype=np.uint8), np.zeros(len(order), dtype=np.int64)
         scratch, pens = packets.scratch_of(len(earlier) + 1), avro_plan.pen()
         done = 0
         while done < len(order):
