@@ -1,6 +1,7 @@
 """What the core asks of the outside world."""
 
 import asyncio
+import threading
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -392,8 +393,14 @@ class PacketSource(Protocol):
 class StayingSource(Protocol):
     """A source that others would take the place of while it is not asked for messages."""
 
-    def stay(self) -> None:
-        """Keep the place while what was taken is being stored; to be called every second or so where that takes long."""
+    def stay(self, finished: threading.Event) -> None:
+        """Keep the place while what was taken is being stored; to be called every second or so where that takes long.
+
+        Parameters
+        ----------
+        finished
+            Set once nothing is being stored: until then the place should not be given to others, where that can be helped.
+        """
         ...
 
 

@@ -31,6 +31,10 @@ LONGEST_PAUSE_S = 30.0
 """No pause is longer, seconds."""
 
 
+_NOTHING_UNDER_WAY = threading.Event()
+_NOTHING_UNDER_WAY.set()
+
+
 class Stopped(Exception):
     """The stop came before the work could be done."""
 
@@ -115,7 +119,7 @@ class PatientWork:
         try:
             self.is_slow = not done.wait(self._stay_after_s)
             while not done.wait(STAY_S if self.is_slow else 0.0):
-                source.stay()
+                source.stay(done)
         finally:
             self.is_slow = False
         if errors:
@@ -128,7 +132,7 @@ class PatientWork:
             if self._is_stopped():
                 raise Stopped
             if isinstance(source, StayingSource):
-                source.stay()
+                source.stay(_NOTHING_UNDER_WAY)
             time.sleep(min(left_s, STAY_S, 0.2))
         if self._is_stopped():
             raise Stopped

@@ -10,7 +10,7 @@
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from threading import Lock, Thread
+from threading import Event, Lock, Thread
 from typing import Any, TypeVar
 
 from confluent_kafka import TIMESTAMP_NOT_AVAILABLE, Consumer, KafkaError, KafkaException, Message, TopicPartition
@@ -48,6 +48,9 @@ STUCK_S = 10.0
 
 SLICE_S = 0.2
 """Longest single wait for a message, seconds."""
+
+HAND_OVER_S = 60.0
+"""Longest wait for what is being stored before partitions are given up, seconds; the group waits for five minutes."""
 
 LOOK_AGAIN_S = 30.0
 """The topics of the cluster are compared with those expected so often while some are missing, seconds."""
@@ -101,6 +104,7 @@ class KafkaSource:
         self._positions: tuple[Position, ...] = ()
         self._early: list[Message] = []
         self._is_paused = False
+        self._storing: Event | None = None
         self._n_revoked = 0
         self._is_joined = False
         self._fatal: str | None = None
@@ -120,7 +124,7 @@ class KafkaSource:
         """Join the group."""
         self._lookout.start()
         self._consumer.subscribe(
-            self._topics.subscription(), on_assign=self._on_assign, on_revoke=self._on_revoke, on_lost=self._on_revoke
+            self._topics.subscription(), on_assign=self._on_assign, on_revoke=self._on_revoke, on_lost=self._on_lost
         )
 
     def close(self) -> None:
@@ -169,11 +173,12 @@ class KafkaSource:
             self._raise_refusal()
         return found
 
-    def stay(self) -> None:
+    def stay(self, finished: Event) -> None:
         """Keep the place in the group while what was taken is being stored; nothing more is fetched until the next take.
 
         To be called every second or so where that takes long: a group gives the partitions of a member that does not ask for
-        messages to others.
+        messages to others. Where the group is dealt out anew meanwhile, it waits a while for what is being stored: two members
+        would store the same packets at the same time.
         """
         if not self._is_paused:
             try:
@@ -181,7 +186,11 @@ class KafkaSource:
             except KafkaException as error:  # dealt out anew just now; what comes then is kept for the next take
                 self._link.on_error(error.args[0])
             self._is_paused = True
-        message = self._consumer.poll(0)
+        self._storing = finished
+        try:
+            message = self._consumer.poll(0)
+        finally:
+            self._storing = None
         if message is not None:
             self._early.append(message)
 
@@ -260,6 +269,11 @@ class KafkaSource:
             self._waiting = [one for one in partitions if one.topic != heartbeat]
 
     def _on_revoke(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
+        if self._storing is not None:
+            self._storing.wait(HAND_OVER_S)
+        self._on_lost(consumer, partitions)
+
+    def _on_lost(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
         consumer.unassign()
         with self._lock:
             self._waiting = None
@@ -618,7 +632,8 @@ def check(options: KafkaOptions, context: PartContext) -> list[str]:
 
 
 def _settings(options: KafkaOptions, where: str, context: PartContext) -> dict[str, Any]:
-    return settings_of.connection(options, where, context.data_dir) | settings_of.subscription(options, where)
+    settings = settings_of.connection(options, where, context.data_dir) | settings_of.subscription(options, where)
+    return settings | settings_of.of_packets() if options.stream else settings
 
 
 @contextmanager

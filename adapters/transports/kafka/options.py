@@ -163,6 +163,11 @@ def subscription(options: KafkaSubscription, where: str) -> dict[str, Any]:
     return settings
 
 
+def of_packets() -> dict[str, Any]:
+    """Return what is different for a member that takes alert packets."""
+    return {"max.poll.interval.ms": MAX_STAY_S * 1000}
+
+
 def without_group(settings: Mapping[str, Any]) -> dict[str, Any]:
     """Return the part of a subscription's settings that is about the connection."""
     return {key: value for key, value in settings.items() if key not in _OF_A_GROUP}
@@ -190,6 +195,10 @@ _OF_A_GROUP = frozenset(
 MAX_PAUSE_S = 3600
 """Longest time between two takes before the group gives the partitions to another member, seconds: a hub whose disk is full waits
 that long with its place kept. Nothing is lost behind it either, the next take joins the group again."""
+
+
+MAX_STAY_S = 300
+"""The same for alert packets, seconds: their source shows signs of life while they are stored, so silence means that it hangs."""
 
 
 def trust_of(options: KafkaOptions) -> Trust:
