@@ -74,7 +74,6 @@ def detector_visits(rows: pa.Table, cameras: Mapping[str, Camera]) -> DetectorVi
         detector=detector.astype(np.int32),
         mid_tai_us=mid,
         n_alerts=n_alerts,
-        n_rows=np.diff(first),
         depth_njy=DEPTH_SIGMA * error,
         ra_deg=ra_deg,
         dec_deg=dec_deg,

@@ -90,9 +90,6 @@ class DetectorVisits:
     n_alerts: NDArray[np.int64]
     """Different alerts."""
 
-    n_rows: NDArray[np.int64]
-    """Rows that it was computed from, repeats included: another number means that it is out of date."""
-
     depth_njy: NDArray[np.float64]
     """`DEPTH_SIGMA` times the median error of the difference flux, nJy; NaN where no alert states an error."""
 
@@ -141,7 +138,6 @@ NUMBER_COLUMNS = {
     "detector": "i4",
     "mid_tai_us": "i8",
     "n_alerts": "i8",
-    "n_rows": "i8",
     "depth_njy": "f8",
     "ra_deg": "f8",
     "dec_deg": "f8",

@@ -1,11 +1,15 @@
 """Visits of a camera to a sky of our own, as rows of the archive."""
 
+from dataclasses import replace
+
 import numpy as np
 import pyarrow as pa
 
 from hub import resources
+from hub.model.alert import AlertBatch, Provenance, Words
 from hub.science.footprint import positions_of
 from hub.science.footprint_camera import Pointing, from_plane, load_cameras
+from hub.science.healpix import pixels29
 
 CAMERAS = load_cameras(resources.read_text("conf/cameras.toml"))
 LSSTCAM = CAMERAS["LSST"]
@@ -51,3 +55,40 @@ def camera_rows(rng, where, *, per_detector=53.0, missing=(), camera=LSSTCAM, **
     vectors = from_plane(where.towards, where.turn * (np.conj(places) if where.is_mirrored else places))
     ra, dec = positions_of(vectors)
     return rows(ra, dec, detector=detector, source_id=rng.integers(1, 2**62, len(detector)), **more)
+
+
+def alerts(table):
+    """Return rows as a batch of alerts with provenance, as a worker appends them."""
+    n = table.num_rows
+
+    def words(name):
+        return Words.of(table[name].to_pylist())
+
+    mid = table["mid_tai_us"].to_numpy()
+    provenance = replace(
+        Provenance.unknown(n),
+        visit=table["visit"].to_numpy().copy(),
+        detector=table["detector"].to_numpy().copy(),
+        **{name: words(name) for name in ("reason", "target", "schema", "reliability_version")},
+    )
+    nothing = np.full(n, np.nan)
+    batch = AlertBatch.from_columns(
+        table["survey"][0].as_py(),
+        source_id=table["source_id"].to_numpy(),
+        object_id=[b"%d" % one for one in table["source_id"].to_pylist()],
+        ra_deg=table["ra"].to_numpy(),
+        dec_deg=table["dec"].to_numpy(),
+        mid_tai_us=mid,
+        first_tai_us=mid,
+        n_history=np.zeros(n),
+        flux_njy=nothing,
+        flux_err_njy=table["flux_err_njy"].to_numpy(),
+        snr=nothing,
+        reliability=nothing,
+        band=[one.encode() for one in table["band"].to_pylist()],
+        is_solar_system=np.zeros(n),
+        is_negative=np.zeros(n),
+        is_saturated=np.zeros(n),
+        hpx29=pixels29(table["ra"].to_numpy(), table["dec"].to_numpy()),
+    )
+    return replace(batch, provenance=provenance)

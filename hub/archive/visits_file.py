@@ -1,0 +1,184 @@
+"""The ledger of a night as a Parquet file: written whole, read whole or near a position.
+
+Rows are sorted by the pixel of the footprint's middle, so that a question about a position reads few of them. Corners are lists.
+"""
+
+import json
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
+
+from hub.archive.columns import words_of
+from hub.archive.durable import make_folders, sync_folder
+from hub.archive.layout import SUFFIX, VISITS
+from hub.archive.places import cone_ranges
+from hub.archive.space import translated
+from hub.model.visit import NUMBER_COLUMNS, TEXT_COLUMNS, DetectorVisits, Footprints, joined
+from hub.science.footprint import Halves
+from hub.science.healpix import pixels29
+
+PIXEL = "_healpix_29"
+"""HEALPix pixel at order 29 of the footprint's middle, NESTED."""
+
+ROW_GROUP = 4096
+"""Rows that are read at least: twenty visits of 189 detectors."""
+
+_KEY = b"mmhub"
+_TRIES = 20
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Note:
+    """What the file of a night says of itself."""
+
+    settled: str = ""
+    """Digest of the archive's files from which every visit was computed; empty where some may be missing."""
+
+    max_radius_deg: float = 0.0
+    """Distance of the farthest corner of any footprint from its middle."""
+
+
+def path_of(archive: Path, night: int) -> Path:
+    """Return where the ledger of a night lies."""
+    return archive / VISITS / f"{night}{SUFFIX}"
+
+
+def nights(archive: Path) -> list[int]:
+    """Return the nights that have a ledger, ascending."""
+    try:
+        names = os.listdir(archive / VISITS)  # noqa: PTH208 - names are needed
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+    stems = (name.removesuffix(SUFFIX) for name in names if name.endswith(SUFFIX))
+    return sorted(int(stem) for stem in stems if stem.removeprefix("-").isdigit())
+
+
+def write(archive: Path, night: int, visits: DetectorVisits, *, settled: str = "") -> None:
+    """Put the ledger of a night in the place of the one that is there; on the disk when this returns.
+
+    Raises
+    ------
+    StorageError
+        The disk is full or does not work; what was there stays.
+    """
+    path = path_of(archive, night)
+    radius = np.degrees(np.maximum(Halves.of(visits.polygons).radius, 0.0))
+    note = {"settled": settled, "max_radius_deg": float(radius.max(initial=0.0))}
+    table = _table(visits).replace_schema_metadata({_KEY: json.dumps(note).encode()})
+    with translated(path):
+        make_folders(path.parent)
+        beside = path.with_name(f".{path.name}")
+        try:
+            with beside.open("wb") as file:
+                pq.write_table(
+                    table,
+                    file,
+                    row_group_size=ROW_GROUP,
+                    compression="zstd",
+                    write_statistics=[PIXEL],
+                    use_dictionary=list(TEXT_COLUMNS),
+                )
+                file.flush()
+                os.fsync(file.fileno())
+            beside.rename(path)
+        except BaseException:
+            beside.unlink(missing_ok=True)
+            raise
+        sync_folder(path.parent)
+
+
+def read_note(archive: Path, night: int) -> Note:
+    """Return what the ledger of a night says of itself; nothing where there is none."""
+    path = path_of(archive, night)
+    try:
+        with translated(path):
+            return _note(pq.read_metadata(path))
+    except FileNotFoundError:
+        return Note()
+
+
+def read(archive: Path, night: int) -> DetectorVisits:
+    """Return the ledger of a night, no rows where there is none; raises `StorageError` where it cannot be read."""
+    return _read(archive, night, None)
+
+
+def read_near(archive: Path, night: int, ra_deg: float, dec_deg: float) -> DetectorVisits:
+    """Return the rows of a night whose footprints may hold a position, and some more."""
+    return _read(archive, night, (ra_deg, dec_deg))
+
+
+def read_nights(archive: Path, some: Sequence[int]) -> DetectorVisits:
+    """Return the ledgers of some nights."""
+    return joined([read(archive, night) for night in some])
+
+
+def _read(archive: Path, night: int, near: tuple[float, float] | None) -> DetectorVisits:
+    path = path_of(archive, night)
+    try:
+        with translated(path), pq.ParquetFile(path, read_dictionary=list(TEXT_COLUMNS)) as file:
+            groups = list(range(file.metadata.num_row_groups))
+            if near is not None:
+                groups = _groups_near(file.metadata, *near)
+            return _visits(file.read_row_groups(groups, use_threads=False))
+    except FileNotFoundError:
+        return DetectorVisits.empty()
+
+
+def _groups_near(metadata: pq.FileMetaData, ra_deg: float, dec_deg: float) -> list[int]:
+    """Return the row groups that have footprints whose middle is no farther away than the farthest corner of any."""
+    lo, hi = cone_ranges(ra_deg, dec_deg, _note(metadata).max_radius_deg + 1e-6)
+    column = metadata.schema.names.index(PIXEL)
+    found = []
+    for group in range(metadata.num_row_groups):
+        bounds = metadata.row_group(group).column(column).statistics
+        if np.searchsorted(lo, bounds.max, side="right") > np.searchsorted(hi, bounds.min, side="right"):
+            found.append(group)
+    return found
+
+
+def _note(metadata: pq.FileMetaData) -> Note:
+    told = json.loads((metadata.metadata or {}).get(_KEY, b"{}"))
+    return Note(settled=str(told.get("settled", "")), max_radius_deg=float(told.get("max_radius_deg", 180.0)))
+
+
+def _table(visits: DetectorVisits) -> pa.Table:
+    pixel = pixels29(visits.ra_deg, visits.dec_deg) if len(visits) else np.zeros(0, dtype=np.int64)
+    survey = np.array(visits.survey.texts())
+    order = np.lexsort((visits.detector, visits.visit, survey, pixel)) if len(visits) else np.zeros(0, dtype=np.int64)
+    ordered = visits.take(order)
+    offsets = pa.array(ordered.polygons.first.astype(np.int32))
+    columns: dict[str, Any] = {PIXEL: pixel[order]}
+    columns |= {name: getattr(ordered, name) for name in NUMBER_COLUMNS}
+    for name in TEXT_COLUMNS:
+        words = getattr(ordered, name)
+        columns[name] = pa.array(words.values or ("",)).take(pa.array(words.codes)).dictionary_encode()
+    columns["corner_ra_deg"] = pa.ListArray.from_arrays(offsets, pa.array(ordered.polygons.ra_deg))
+    columns["corner_dec_deg"] = pa.ListArray.from_arrays(offsets, pa.array(ordered.polygons.dec_deg))
+    return pa.table(columns)
+
+
+def _visits(table: pa.Table) -> DetectorVisits:
+    columns: dict[str, Any] = {name: np.array(table[name].to_numpy(), dtype=kind) for name, kind in NUMBER_COLUMNS.items()}
+    columns |= {name: words_of(table[name]) for name in TEXT_COLUMNS}
+    return DetectorVisits(**columns, polygons=_polygons(table["corner_ra_deg"], table["corner_dec_deg"]))
+
+
+def _polygons(ra: pa.ChunkedArray, dec: pa.ChunkedArray) -> Footprints:
+    import pyarrow.compute as pc  # noqa: PLC0415
+
+    counts = np.asarray(pc.list_value_length(ra).to_numpy(), dtype=np.int64)
+    return Footprints(
+        first=np.concatenate((np.zeros(1, dtype=np.int64), np.cumsum(counts))), ra_deg=_flat(ra), dec_deg=_flat(dec)
+    )
+
+
+def _flat(lists: pa.ChunkedArray) -> NDArray[np.float64]:
+    parts = [np.asarray(chunk.flatten().to_numpy(), dtype=np.float64) for chunk in lists.chunks]
+    return np.concatenate([np.zeros(0), *parts])
