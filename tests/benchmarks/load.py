@@ -1,0 +1,364 @@
+"""Load for benchmarks: a Kafka topic full of the simulated night, a hub that knows a hundred maps, and how fast packets are made.
+
+``python -m tests.benchmarks.load`` times the making alone and, with a broker, the filling.
+"""
+
+import argparse
+import base64
+import json
+import math
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from pathlib import Path
+
+import numpy as np
+from confluent_kafka import Consumer, Message
+
+from hub.bootstrap import Hub, create_database, open_hub, open_source
+from hub.config import Settings
+from hub.config import load as load_settings
+from hub.demo.survey.night import SurveyNight
+from hub.demo.survey.running import Made, Rate, to_topic
+from hub.demo.survey.sending import TopicWriter
+from hub.model.envelope import Envelope, Trust
+from hub.model.instant import Instant
+from hub.ports import PacketSource
+from hub.science import healpix
+from tests.benchmarks import figures
+from tests.benchmarks.figures import Figure
+from tests.conftest import REPOSITORY
+from tests.support import kafka as brokers
+from tests.support.json_notices import as_bytes, igwn_alert
+from tests.support.packet_world import SOURCE, write_settings
+from tests.support.skymaps import NUNIQ_HEADER, adaptive_map, fits_bytes, gaussian_density
+
+SEED = 1
+DEG2_OF_SIGMA = 2 * math.pi * math.log(10)
+"""90 % area of a Gaussian blob over its squared standard deviation."""
+
+SINGLE_DETECTOR_DEG2 = 24_000.0
+"""90 % area of maps of a single detector."""
+
+JOIN_S = 60.0
+BARE_BATCH = 1_000
+
+
+def last_night() -> date:
+    """Return the day of observation whose packets are a few hours old."""
+    return datetime.fromtimestamp(time.time() - 86_400, tz=UTC).date()
+
+
+def spread_visits(night: SurveyNight, n_packets: int) -> range:
+    """Return visits over the whole night, rather more than so many packets have."""
+    n = max(1, math.ceil(n_packets / 6_000))
+    return range(0, len(night), max(1, len(night) // n))
+
+
+@contextmanager
+def broker(address: str | None) -> Iterator[brokers.Kafka]:
+    """Give the broker of an address, or one that is started."""
+    if address:
+        yield brokers.Kafka(address, "address")
+    else:
+        with brokers.broker() as found:
+            yield found
+
+
+def check_disk(n_bytes: float) -> None:
+    """Refuse what does not fit where brokers of tests keep their data."""
+    free = shutil.disk_usage(tempfile.gettempdir()).free
+    print(f"needs about {n_bytes / 1e9:.1f} GB of disk, {free / 1e9:.0f} GB are free", file=sys.stderr)
+    if n_bytes + 2e9 > free:
+        raise SystemExit("that does not fit: ask for fewer packets, or --no-cutouts")
+
+
+def fill(kafka: brokers.Kafka, n_packets: int, *, partitions: int, with_cutouts: bool = True) -> tuple[str, Made, float]:
+    """Return a new topic with packets of a night, what they came to, and how long it took."""
+    night = SurveyNight(SEED, last_night(), with_cutouts=with_cutouts)
+    check_disk(n_packets * (120_000 if with_cutouts else 12_000))
+    topic = kafka.create_topic(kafka.unique_topic("night"), partitions)
+    writer = TopicWriter(kafka.bootstrap, topic)
+    begun = time.perf_counter()
+    made = to_topic(night, spread_visits(night, n_packets), writer, lambda _: None, rate=Rate(), limit=n_packets)
+    writer.close()
+    return topic, made, time.perf_counter() - begun
+
+
+@dataclass(frozen=True)
+class Maps:
+    """What a hub is told before the night."""
+
+    n: int = 100
+    n_single_detector: int = 0
+    tiles: str = "21,504 tiles each"
+
+
+def recorded_areas() -> list[float]:
+    """Return 90 % areas of recorded gravitational-wave maps, where the recorded messages are; square degrees."""
+    folder = os.environ.get("MMHUB_RECORDED", "")
+    path = Path(folder) / "manifest.json" if folder else REPOSITORY.parent / "shared" / "data" / "manifest.json"
+    if not path.is_file():
+        return []
+    areas = [(one.get("expect") or {}).get("a90") for one in json.loads(path.read_text())]
+    return [float(area) for area in areas if isinstance(area, int | float) and 1.0 < area < 10_000.0]
+
+
+def areas_of(maps: Maps) -> list[float]:
+    """Return the 90 % area of each map: drawn from recorded ones, else log-uniform from 20 to 5,000 square degrees."""
+    rng = np.random.default_rng(7)
+    known = recorded_areas()
+    n = maps.n - maps.n_single_detector
+    drawn = rng.choice(known, n) if known else 10 ** rng.uniform(1.3, 3.7, n)
+    return [*drawn.tolist(), *[SINGLE_DETECTOR_DEG2] * maps.n_single_detector]
+
+
+def tell_of_maps(hub: Hub, maps: Maps, until: Instant) -> None:
+    """Take in a merger with a map for each, in the month before."""
+    rng = np.random.default_rng(8)
+    for number, area in enumerate(areas_of(maps)):
+        t0 = until.plus_s(-86_400.0 * float(rng.uniform(0.0, 14.0)))
+        ra, dec = float(rng.uniform(0, 360)), float(np.degrees(np.arcsin(rng.uniform(-1, 1))))
+        made = adaptive_map(gaussian_density(ra, dec, math.sqrt(area / DEG2_OF_SIGMA)))
+        columns = {"UNIQ": healpix.uniq_of_ranges(made.lo, made.hi), "PROBDENSITY": made.probdensity}
+        event = igwn_alert()["event"] | {
+            "time": t0.to_utc_iso()[:23] + "Z",
+            "skymap": base64.b64encode(fits_bytes(columns, NUNIQ_HEADER)).decode(),
+        }
+        name = f"S{t0.to_utc_iso()[2:10].replace('-', '')}{_letters(number)}"
+        payload = as_bytes(igwn_alert(superevent_id=name, time_created=t0.plus_s(60).to_utc_iso()[:19] + "Z", event=event))
+        hub.flow.take(
+            [
+                Envelope(
+                    payload=payload,
+                    source="maps",
+                    received_at=until,
+                    position=str(number),
+                    topic="igwn.gwalert",
+                    trust=Trust.TRUSTED,
+                )
+            ]
+        )
+
+
+def _letters(number: int) -> str:
+    return "".join(chr(97 + number // 26**place % 26) for place in (2, 1, 0))
+
+
+@contextmanager
+def hub_on(
+    kafka: brokers.Kafka, topic: str, maps: Maps, *, group: str | None = None
+) -> Iterator[tuple[Hub, PacketSource, Settings]]:
+    """Give a hub on SQLite that knows the maps, and its subscription to the topic."""
+    with tempfile.TemporaryDirectory() as name, ExitStack() as stack:
+        folder = Path(name)
+        config = write_settings(folder, kafka.bootstrap, topic)
+        if group is not None:
+            config.write_text(config.read_text().replace(f'group_id = "{topic}"', f'group_id = "{group}"'))
+        settings = load_settings([config], {"logging.level": "error"}).settings
+        store = stack.enter_context(create_database(settings))
+        hub = stack.enter_context(open_hub(settings, store))
+        tell_of_maps(hub, maps, Instant.from_unix_s(time.time() - 86_400.0))
+        source = stack.enter_context(open_source(settings, store, SOURCE))
+        assert isinstance(source, PacketSource)
+        yield hub, source, settings
+
+
+@dataclass
+class Drained:
+    """How a topic was read to its end."""
+
+    n: int
+    n_bytes: int
+    seconds: float
+    """From the first message to the last acknowledgement."""
+
+    waiting_s: float = 0.0
+    n_matched: int = 0
+    n_candidates: int = 0
+    n_versions: int = 0
+
+    @property
+    def rate(self) -> float:
+        return self.n / self.seconds
+
+
+def drain_bare(kafka: brokers.Kafka, topic: str, n: int, note: Callable[[Sequence[Message]], None] | None = None) -> Drained:
+    """Read messages with confluent-kafka and throw them away."""
+    consumer = Consumer(
+        {
+            "bootstrap.servers": kafka.bootstrap,
+            "group.id": kafka.unique_topic("bare"),
+            "auto.offset.reset": "earliest",
+            "enable.auto.commit": False,
+            "fetch.message.max.bytes": 16 << 20,
+            "queued.max.messages.kbytes": 128 << 10,
+        }
+    )
+    consumer.subscribe([topic])
+    seen = n_bytes = 0
+    begun = 0.0
+    deadline = time.perf_counter() + JOIN_S
+    try:
+        while seen < n:
+            found = consumer.consume(BARE_BATCH, timeout=0.05)
+            if not found:
+                if time.perf_counter() > deadline:
+                    raise SystemExit(f"{seen} of {n} messages came")
+                continue
+            begun = begun or time.perf_counter()
+            deadline = time.perf_counter() + JOIN_S
+            seen += len(found)
+            n_bytes += sum(len(one) for one in found)
+            if note is not None:
+                note(found)
+        consumer.commit(asynchronous=False)
+        return Drained(n=seen, n_bytes=n_bytes, seconds=time.perf_counter() - begun)
+    finally:
+        consumer.close()
+
+
+def drain_hub(hub: Hub, source: PacketSource, n: int, batch: int, note: Callable[[object, float], None] | None = None) -> Drained:
+    """Read messages as the loop of a source does: take, archive and match, acknowledge."""
+    done = Drained(n=0, n_bytes=0, seconds=0.0)
+    begun = 0.0
+    deadline = time.perf_counter() + JOIN_S
+    while done.n < n:
+        asked = time.perf_counter()
+        packets = source.take_packets(batch, 1.0)
+        runs = source.positions()
+        if packets is None:
+            if time.perf_counter() > deadline:
+                raise SystemExit(f"{done.n} of {n} packets came")
+            continue
+        now = time.perf_counter()
+        if begun:
+            done.waiting_s += now - asked
+        begun = begun or now
+        deadline = now + JOIN_S
+        report = hub.flow.take_packets(packets, runs)
+        if note is not None:
+            note(packets, time.time())
+        source.acknowledge()
+        done.n += len(packets)
+        done.n_bytes += sum(map(len, packets.payloads))
+        done.n_matched += report.correlation.matched_alerts
+        done.n_candidates += report.correlation.candidates
+        done.n_versions += report.correlation.versions
+    done.seconds = time.perf_counter() - begun
+    return done
+
+
+class Visit:
+    """A process that holds the packets of one visit and sends them when told to.
+
+    Parameters
+    ----------
+    n
+        Packets.
+    kafka, topic
+        Where they go.
+    """
+
+    def __init__(self, kafka: brokers.Kafka, topic: str, n: int, *, over_s: float, with_cutouts: bool = True) -> None:
+        words = ["--send", kafka.bootstrap, topic, str(n), str(over_s), *([] if with_cutouts else ["--no-cutouts"])]
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "tests.benchmarks.load", *words],
+            cwd=REPOSITORY,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        self._read("ready")
+
+    def go(self) -> None:
+        """Begin to send."""
+        assert self._process.stdin is not None
+        self._process.stdin.write("go\n")
+        self._process.stdin.flush()
+
+    def finish(self) -> None:
+        """Wait until all is sent."""
+        self._read("sent")
+        self._process.wait(60)
+
+    def _read(self, word: str) -> None:
+        assert self._process.stdout is not None
+        line = self._process.stdout.readline().strip()
+        if line != word:
+            raise SystemExit(f"the sender said {line!r} instead of {word}")
+
+
+def _send(bootstrap: str, topic: str, n: int, over_s: float, *, with_cutouts: bool) -> None:
+    night = SurveyNight(SEED, last_night(), with_cutouts=with_cutouts)
+    packets: list[bytes] = []
+    for visit in range(len(night)):
+        for packet in night.visit(visit).packets():
+            packets.append(packet)
+            if len(packets) == n:
+                break
+        if len(packets) == n:
+            break
+    writer = TopicWriter(bootstrap, topic)
+    print("ready", flush=True)
+    sys.stdin.readline()
+    begun = time.perf_counter()
+    for number, packet in enumerate(packets):
+        if over_s and number % 10 == 0:
+            time.sleep(max(0.0, begun + over_s * number / n - time.perf_counter()))
+        writer.send(packet)
+    writer.finish()
+    print("sent", flush=True)
+
+
+def measure(asked: argparse.Namespace) -> list[Figure]:
+    """Return how fast packets are made, with and without cutouts, and sent."""
+    out = []
+    for with_cutouts in (True, False):
+        night = SurveyNight(SEED, last_night(), with_cutouts=with_cutouts)
+        next(iter(night.visit(0).packets()))
+        what = "with cutouts" if with_cutouts else "without cutouts"
+        n = size = 0
+        begun = time.perf_counter()
+        for visit in spread_visits(night, asked.packets):
+            for packet in night.visit(visit).packets():
+                n += 1
+                size += len(packet)
+        seconds = time.perf_counter() - begun
+        out.append(Figure(what=f"packets made, {what}", value=n / seconds, unit="/s", note=f"{n} packets, mean {size / n:.0f} B"))
+    if not asked.no_kafka:
+        with broker(asked.bootstrap) as kafka:
+            for with_cutouts in (True, False):
+                what = "with cutouts" if with_cutouts else "without cutouts"
+                _, made, seconds = fill(kafka, asked.packets, partitions=asked.partitions, with_cutouts=with_cutouts)
+                note = f"{made.n_packets} packets, {made.n_bytes / 1e9:.2f} GB, broker {kafka.kind}"
+                out.append(Figure(what=f"packets made and sent, {what}", value=made.n_packets / seconds, unit="/s", note=note))
+    return out
+
+
+def parser(text: str | None, packets: int) -> argparse.ArgumentParser:
+    """Return the options that all benchmarks with a topic have."""
+    made = argparse.ArgumentParser(description=(text or "").splitlines()[0])
+    made.add_argument("--packets", type=int, default=packets, help="alerts in the topic")
+    made.add_argument("--partitions", type=int, default=4)
+    made.add_argument("--bootstrap", help="a broker that is running; one is started where not given")
+    made.add_argument("--no-cutouts", action="store_true", help="packets of a hundredth of the size")
+    made.add_argument("--maps", type=int, default=100, help="live maps that the hub knows")
+    made.add_argument("--single-detector", type=int, default=0, help="of them with 24,000 square degrees")
+    return made
+
+
+if __name__ == "__main__":
+    if sys.argv[1:2] == ["--send"]:
+        _send(sys.argv[2], sys.argv[3], int(sys.argv[4]), float(sys.argv[5]), with_cutouts="--no-cutouts" not in sys.argv)
+    else:
+        options = parser(__doc__, 20_000)
+        options.add_argument("--no-kafka", action="store_true", help="only make packets")
+        figures.run(measure, options)
