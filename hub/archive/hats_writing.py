@@ -23,6 +23,7 @@ from hub.archive.hats import (
     SUFFIX,
     Pixel,
 )
+from hub.archive.segments import STATISTICS
 
 MAX_ROWS = 1_000_000
 """Rows of the largest partition, unless a pixel of `MAP_ORDER` holds more; about 60 MB on disk."""
@@ -33,11 +34,14 @@ MAP_ORDER = 8
 POINT_MAP_ORDER = 7
 """HEALPix order of the map of rows: pixels of 0.2 square degrees."""
 
-CODEC = "zstd"
-"""Compression: a fifth smaller than lz4, for rows that are kept for long."""
+CODEC = "lz4"
+"""Compression: 84 bytes a row where zstd takes 67, and read twice as fast."""
 
-ROW_GROUP = 32_768
-"""Rows that are read at least: what a small search costs against what a large one does."""
+ROW_GROUPS = 64
+"""Row groups of a partition, about: each costs 20 us to be known of, and what is read is whole ones."""
+
+LEAST_ROW_GROUP = 4096
+"""Rows of a row group in a small partition."""
 
 _SHIFT = 2 * (MAX_ORDER - MAP_ORDER)
 
@@ -120,8 +124,10 @@ class CatalogWriter:
         pq.write_table(
             table,
             path,
-            row_group_size=ROW_GROUP,
+            row_group_size=max(LEAST_ROW_GROUP, -(-table.num_rows // ROW_GROUPS)),
             compression=CODEC,
+            use_dictionary=[field.name for field in table.schema if pa.types.is_dictionary(field.type)],
+            write_statistics=[name for name in STATISTICS if name in table.column_names],
             metadata_collector=footers,
             store_schema=False,  # which would bring the dictionaries back
         )

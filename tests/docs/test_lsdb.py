@@ -22,6 +22,8 @@ from tests.support.skymaps import gaussian_map
 
 PAGE = (REPOSITORY / "docs" / "how-to" / "lsdb.md").read_text(encoding="utf-8")
 BLOCKS = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
+pytestmark = pytest.mark.slow
+
 NIGHTS = 3
 N = 3000
 PLACE = (150.1, 2.2)
