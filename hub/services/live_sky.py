@@ -149,8 +149,7 @@ class LiveSky:
             wanted = range(night - MARGIN_DAYS, night + MARGIN_DAYS + 1)
             near = self._nights and wanted.start <= self._nights.stop and self._nights.start <= wanted.stop
             self._nights = range(min(wanted.start, self._nights.start), max(wanted.stop, self._nights.stop)) if near else wanted
-            start, _ = self._t0s(self._nights.start)
-            _, end = self._t0s(self._nights.stop)
+            start, end = self._t0s(self._nights.start)[0], self._t0s(self._nights.stop)[1]
             self._events = {one.event_id: one for event in events.in_span(session, start, end) if (one := self._live(event))}
             self._snapshots.clear()
         elif counter > self._counter:
@@ -168,9 +167,12 @@ class LiveSky:
         self._counter = counter
 
     def _live(self, event: Event) -> LiveEvent | None:
-        """Return an event as matching needs it; None where no alert can match it."""
+        """Return an event as matching needs it; None where no alert of the nights can match it."""
         hypotheses = tuple(admitted(event, self._rules.hypotheses))
         if not (hypotheses and event.t0s and event.localization_ids):
+            return None
+        start, end = self._t0s(self._nights.start)[0], self._t0s(self._nights.stop)[1]
+        if max(event.t0s) < start or min(event.t0s) > end:
             return None
         return LiveEvent(event_id=event.event_id, t0s=event.t0s, hypotheses=hypotheses, localization_ids=event.localization_ids)
 

@@ -1,9 +1,12 @@
 """What is announced of a pair through its life, and what never leaves."""
 
+import itertools
+
 import pytest
 
 from hub.model.coincidence import PairState
 from hub.model.notice import CiteKind, Role, Stage
+from hub.services.correlation import Correlation, CorrelationReport, Leaves
 from hub.storage import candidates, jobs, packets
 from hub.storage.engine import Store
 from tests.support.correlating import Desk
@@ -12,6 +15,7 @@ from tests.support.words import T0, alerts, gaussian_map, grb, localization, not
 HERE = localization(gaussian_map(130.0, 20.0, 6.0))
 NEAR = localization(gaussian_map(134.0, 21.0, 5.0))
 AWAY = localization(gaussian_map(310.0, -20.0, 3.0))
+HUGE = localization(gaussian_map(140.0, 20.0, 30.0), area90_deg2=24_000.0)
 FADING = alerts(
     {"days": 0.5, "flux_njy": 20_000.0, "snr": 200.0},
     {"days": 1.5, "flux_njy": 8_000.0, "snr": 80.0},
@@ -21,6 +25,19 @@ FADING = alerts(
 
 def retraction(issued: float = 5000.0):
     return notice(stage=Stage.RETRACTION, issued_at=T0.plus_s(issued), t0=None, classification={}, far_hz=None, sequence=9)
+
+
+class Listener:
+    """Stands where the service of follow-up does, and notes what it is asked for."""
+
+    def __init__(self, asked: list[str]) -> None:
+        self.asked = asked
+
+    def plan(self, *_: object) -> None:
+        self.asked.append("plan")
+
+    def withdraw(self, *_: object) -> None:
+        self.asked.append("withdraw")
 
 
 @pytest.fixture
@@ -184,3 +201,85 @@ def test_a_notice_after_its_job_was_taken_leaves_the_job_open(desk: Desk) -> Non
     assert desk.waiting() == ["S260301a"]
     desk.correlation.run_jobs()
     assert desk.waiting() == []
+
+
+def unheard(desk: Desk, leaves: Leaves) -> Correlation:
+    """Return a correlation of which not everything leaves."""
+    return desk.correlation.leaving(leaves)
+
+
+def test_nothing_leaves_where_nothing_shall_and_no_job_is_taken_from_those_who_announce(store: Store) -> None:
+    asked: list[str] = []
+    desk = Desk(store, followups=Listener(asked))  # type: ignore[arg-type]
+    desk.tell(notice(), HERE, run=False)
+    desk.tell(grb(), NEAR, run=False)
+    quiet = unheard(desk, Leaves.NOTHING)
+    assert quiet.run_jobs() == CorrelationReport()
+    assert desk.waiting() == ["S260301a", "Fermi-1"]
+    desk.history.append(FADING)
+    assert quiet.on_alerts(FADING, [b"1", b"2", b"3"]).versions > 0
+    assert quiet.on_event("S260301a").versions > 0
+    assert len(desk.pairs()) >= 2
+    assert (desk.sent(), asked) == ([], [])
+    desk.tell(retraction(), run=False)
+    assert quiet.on_event("S260301a").versions > 0
+    assert (desk.sent(), asked) == ([], [])
+
+
+def test_messages_leave_and_telescopes_are_left_alone_where_only_messages_shall(store: Store) -> None:
+    asked: list[str] = []
+    desk = Desk(store, followups=Listener(asked))  # type: ignore[arg-type]
+    desk.tell(notice(), HERE, run=False)
+    desk.history.append(FADING)
+    assert unheard(desk, Leaves.MESSAGES).on_event("S260301a").versions == 1
+    assert (len(desk.sent()), asked) == (1, [])
+    desk.tell(notice(issued_at=T0.plus_s(3000), stage=Stage.UPDATE, sequence=2), NEAR)
+    assert asked == ["plan"]
+
+
+def test_events_that_break_where_nothing_leaves_are_named_for_a_job_would_be_done_aloud(desk: Desk) -> None:
+    desk.tell(notice(), HERE)
+    desk.renderer.is_broken = True
+    desk.history.append(FADING)
+    report = unheard(desk, Leaves.MESSAGES).on_alerts(FADING, [b"1", b"2", b"3"])
+    assert (report.broken, report.matched_alerts) == (("S260301a",), 3)
+    assert desk.waiting() == []
+
+
+@pytest.mark.parametrize("order", list(itertools.permutations(["small", "large", "alerts"])))
+def test_a_map_that_is_too_large_makes_no_candidate_in_any_order(store: Store, order: tuple[str, ...]) -> None:
+    desk = Desk(store)
+    away = alerts(*({"days": one, "ra": 160.0, "object_id": b"200", "source_id": int(one)} for one in (3.0, 4.0)))
+    in_large = 0
+    for step in order:
+        match step:
+            case "small":
+                desk.tell(notice(issued_at=T0.plus_s(300)), HERE)
+            case "large":
+                desk.tell(notice(issued_at=T0.plus_s(3000), stage=Stage.UPDATE, sequence=2), HUGE)
+            case "alerts":
+                in_large = desk.show(FADING).in_large_maps + desk.show(away).in_large_maps
+    with desk.store.reading() as session:
+        found = candidates.of_event(session, "S260301a")
+    # The large map is the current one: what the small one found lies in it and stays open.
+    assert [(one.object_id, one.hypothesis, one.state) for one in found] == [("100", "kilonova", PairState.OPEN)]
+    assert set(found[0].levels) == {HERE.localization_id, HUGE.localization_id}
+    known = set(order[: order.index("alerts")])
+    assert in_large == {frozenset(): 0, frozenset({"small"}): 0, frozenset({"large"}): 5}.get(frozenset(known), 2)
+
+
+def test_objects_by_the_thousand_are_evaluated_in_parts(desk: Desk) -> None:
+    many = alerts(
+        *(
+            {"days": 0.5 + day, "ra": 125.0 + number / 120, "object_id": str(number).encode(), "source_id": 2 * number + day}
+            for number in range(1200)
+            for day in (0, 1)
+        )
+    )
+    desk.show(many)
+    desk.tell(notice(), HERE)
+    with desk.store.reading() as session:
+        found = candidates.of_event(session, "S260301a")
+    assert len(found) == 1200
+    assert {one.n_detections for one in found} == {2}
+    assert desk.show(many, [b"x"] * len(many)) == CorrelationReport(matched_alerts=2400)
