@@ -1,5 +1,6 @@
 """Packets into a Kafka topic: idempotent, never faster than asked, and never farther ahead of a reader than asked."""
 
+import logging
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -22,6 +23,7 @@ STUCK_S = 300.0
 """Longest that nothing may leave the producer, or that a reader may stand still, before the run ends."""
 
 _LOOK_EACH = 64 << 20
+_CLIENT_LOG = logging.getLogger("hub.demo.survey.kafka")  # else the library writes to standard error by itself
 
 
 @dataclass(slots=True)
@@ -70,9 +72,14 @@ class TopicWriter:
                 "batch.size": 1 << 20,
                 "linger.ms": 5,
                 "compression.type": "none",
-            }
+            },
+            logger=_CLIENT_LOG,
         )
-        self._reader = Consumer({**common, "group.id": group, "enable.auto.commit": False}) if group and ahead_bytes else None
+        self._reader = (
+            Consumer({**common, "group.id": group, "enable.auto.commit": False}, logger=_CLIENT_LOG)
+            if group and ahead_bytes
+            else None
+        )
         self._looked_at = 0
         self.sent = Sent()
 
@@ -147,7 +154,7 @@ class TopicWriter:
         try:
             known = self._reader.list_topics(self._topic, timeout=ANSWER_S).topics[self._topic].partitions
             places = self._reader.committed([TopicPartition(self._topic, one) for one in known], timeout=ANSWER_S)
-            lag = 0
+            lag = len(self._producer)
             for place in places:
                 low, high = self._reader.get_watermark_offsets(place, timeout=ANSWER_S)
                 lag += high - max(low, place.offset)
@@ -189,7 +196,7 @@ def make_topic(
     Permanent
         It refuses.
     """
-    admin = AdminClient({"bootstrap.servers": bootstrap, **(settings or {})})
+    admin = AdminClient({"bootstrap.servers": bootstrap, **(settings or {})}, logger=_CLIENT_LOG)
     try:
         known = admin.list_topics(timeout=ANSWER_S).topics
     except KafkaException as error:
