@@ -26,12 +26,13 @@ from adapters.http import HttpClient, HttpOptions
 from adapters.networks.simulated import SimulatedNetwork, SimulatedOptions
 from adapters.schema_registry import SchemaRegistry
 from adapters.transports.kafka.listening import Heard
+from hub.archive.history import ArchiveHistory, ArchiveSettings
+from hub.archive.space import MB
 from hub.config import DestinationSection, HubSection, Settings, SourceSection
 from hub.errors import ConfigError, Permanent, StorageError, Transient
 from hub.model.coverage import AlertStream
 from hub.model.instant import Instant
 from hub.ports import (
-    AlertHistory,
     Clock,
     Decoder,
     Incident,
@@ -61,7 +62,6 @@ from hub.services.maps import MapCache
 from hub.services.relay import Relay
 from hub.services.routes import Route
 from hub.storage import heard, incidents, positions
-from hub.storage.alert_history import SqlAlertHistory
 from hub.storage.engine import Store, open_store, upgrade
 
 
@@ -195,9 +195,26 @@ def open_skymap_reader(settings: Settings) -> Iterator[SkymapWorker]:
         yield worker
 
 
-def open_history(store: Store) -> AlertHistory:
-    """Return the memory of past alerts on an open database."""
-    return SqlAlertHistory(store)
+def open_history(settings: Settings) -> ArchiveHistory:
+    """Return the memory of past alerts; it holds nothing that needs closing, and its folder is made with the first alert."""
+    section = settings.archive
+    return ArchiveHistory(
+        settings.archive_folder,
+        ArchiveSettings(
+            keep_days=section.keep_days, max_bytes=int(section.max_gb * 1e9), min_free_bytes=int(section.min_free_mb * MB)
+        ),
+    )
+
+
+def upgrade_database(settings: Settings) -> None:
+    """Make the state database or bring it up to date; alerts that a version before the archive kept there move into it.
+
+    Raises
+    ------
+    ConfigError, StorageError
+        It cannot be made or reached.
+    """
+    upgrade(settings.storage_url, take_alerts=open_history(settings).append)
 
 
 RENDERERS: Mapping[str, Callable[[], Renderer]] = {
@@ -234,7 +251,7 @@ class Hub:
     """The opened parts that verbs work with."""
 
     store: Store
-    history: AlertHistory
+    history: ArchiveHistory
     flow: Flow
     correlation: Correlation
     followups: FollowupService
@@ -278,7 +295,7 @@ def open_hub(
         What of that which follows from alerts and notices may leave the hub; where it is not everything, no jobs are done.
     """
     tells = clock or now
-    history = open_history(store)
+    history = open_history(settings)
     maps = MapCache()
     rules = load_rules(read_text("conf/coincidence.toml"))
     followups = _followups(settings, store, tells, seed)
@@ -391,7 +408,7 @@ def create_database(settings: Settings) -> Iterator[Store]:
     """
     make_data_dir(settings)
     try:
-        upgrade(settings.storage_url)
+        upgrade_database(settings)
     except DatabaseError as error:
         raise StorageError(f"the state database cannot be used: {error.orig}") from error
     with open_database(settings) as store:

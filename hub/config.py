@@ -266,6 +266,11 @@ class Settings(BaseSettings):
         return self.storage.url or f"sqlite:///{self.hub.data_dir / 'hub.sqlite'}"
 
     @property
+    def archive_folder(self) -> Path:
+        """Folder of the archive, the default filled in."""
+        return Path(self.archive.folder) if self.archive.folder else self.hub.data_dir / "archive"
+
+    @property
     def announce_folder(self) -> Path:
         """Folder that the destination ``voevents`` writes to."""
         return self.hub.data_dir / str(self.destinations["voevents"].options.get("path", "voevents"))

@@ -25,10 +25,9 @@ def _group() -> None:
 def upgrade(context: typer.Context, as_json: AsJson = False) -> None:
     """Bring the database's tables to the form that this version needs; a new database is made."""
     settings = start(context)
-    from hub.bootstrap import make_data_dir
-    from hub.storage.engine import upgrade as upgrade_database
+    from hub.bootstrap import make_data_dir, upgrade_database
 
     make_data_dir(settings)
-    upgrade_database(settings.storage_url)
+    upgrade_database(settings)
     url = redacted_url(settings.storage_url)
     emit({"url": url, "is_current": True}) if as_json else say(f"the database {url} is up to date")

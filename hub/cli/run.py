@@ -307,7 +307,7 @@ def _add_worker(crew: _Crew, settings: "Settings", hub: "Hub", board: "Board", *
     crew.add("jobs", jobs.body, jobs.health, is_background=not alone)
     echoes = {name: one.echo_within_s for name, one in enabled_destinations(settings).items() if one.echo_within_s is not None}
     sources = {name.removeprefix(SOURCE): health for name, health in crew.healths.items() if name.startswith(SOURCE)}
-    watch = Watch(hub.store, now, echoes=echoes, healths=sources, on_change=board.changed)
+    watch = Watch(hub.store, now, count_alerts=hub.history.count_ever, echoes=echoes, healths=sources, on_change=board.changed)
     crew.add("watch", watch.body, watch.health, is_background=True)
     schemas = Chore("schemas", hub.held.step, pause_s=SCHEMAS_PAUSE_S)
     crew.add("schemas", schemas.body, hub.held.health, is_background=True)

@@ -50,7 +50,7 @@ def what(
         with store.reading() as session:
             found = events_at(session, MapCache(), question) + candidates_at(session, question)
             hears = coverage.heard(session)
-        found += alerts_at(open_history(store), question)
+        found += alerts_at(open_history(settings), question)
     for survey in hears.surveys():
         for remark in hears.remarks(survey):
             complain(remark)

@@ -30,6 +30,8 @@ class Watch:
         What is looked at.
     clock
         Tells the present moment.
+    count_alerts
+        As `hub.storage.rows.missing`.
     echoes
         Destination to the time in which its messages must come back, seconds.
     healths
@@ -43,12 +45,14 @@ class Watch:
         store: Store,
         clock: Clock,
         *,
+        count_alerts: Callable[[], int],
         echoes: Mapping[str, float],
         healths: Mapping[str, Callable[[], Health]],
         on_change: Callable[[], None] = lambda: None,
     ) -> None:
         self._store = store
         self._clock = clock
+        self._count_alerts = count_alerts
         self._echoes = echoes
         self._healths = healths
         self._on_change = on_change
@@ -101,7 +105,7 @@ class Watch:
     def look_at_rows(self) -> list[str]:
         """Return of what the books count more than there is."""
         with self._store.reading() as session:
-            return row_alarms(session)
+            return row_alarms(session, self._count_alerts)
 
     def look_for_echoes(self) -> list[str]:
         """Return which messages did not come back in time."""

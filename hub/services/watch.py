@@ -1,6 +1,6 @@
 """What is checked every minute: that no message is unaccounted for, that places and books agree, that echoes come back."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from sqlalchemy.orm import Session
 
@@ -52,9 +52,17 @@ def law_alarms(session: Session) -> list[str]:
     ]
 
 
-def row_alarms(session: Session) -> list[str]:
-    """Return a sentence for each kind of rows of which there are fewer than the books count; takes time, so ask once a minute."""
-    found = rows.missing(session)
+def row_alarms(session: Session, count_alerts: Callable[[], int]) -> list[str]:
+    """Return a sentence for each kind of rows of which there are fewer than the books count; takes time, so ask once a minute.
+
+    Parameters
+    ----------
+    session
+        Read only.
+    count_alerts
+        As `hub.storage.rows.missing`.
+    """
+    found = rows.missing(session, count_alerts)
     sentences = {
         f"{found.contents} messages are marked as stored, but what they said is gone": found.contents,
         f"the books count {found.stored} messages or alerts as stored that are not there": found.stored,

@@ -6,7 +6,7 @@ begins as a reader and writes later fails at once with "database is locked" if a
 helps; one that asks for the write lock first simply waits for its turn.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from typing import Any
@@ -18,7 +18,8 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm import Session
 
 from hub.errors import ConfigError, StorageError
-from hub.storage import schema
+from hub.model.alert import AlertBatch
+from hub.storage import old_alerts, schema
 
 BUSY_TIMEOUT_S = 60
 """How long a SQLite connection waits for the write lock, seconds."""
@@ -80,19 +81,29 @@ def open_store(url: str) -> Store:
     return Store(make_engine(url))
 
 
-def upgrade(url: str) -> None:
+def upgrade(url: str, *, take_alerts: Callable[[AlertBatch], object] | None = None) -> None:
     """Bring the schema of a database up to date, creating it where there is none.
+
+    Parameters
+    ----------
+    url
+        As `open_store`.
+    take_alerts
+        Stores the alerts that a version before the archive kept in the database; they are dropped after that.
 
     Raises
     ------
     ConfigError
         The URL is of no database that is supported.
     StorageError
-        The database cannot be reached, or was made by a later version of the hub.
+        The database cannot be reached, was made by a later version of the hub, or has alerts that nobody takes.
     """
     with _schema_engine(url) as engine:
         _known_revision(engine)
-        schema.upgrade(engine)
+        are_moved = take_alerts is not None and old_alerts.are_there(engine)
+        if take_alerts is not None and are_moved:
+            old_alerts.move(engine, take_alerts)
+        schema.upgrade(engine, alerts_are_moved=are_moved)
 
 
 def is_current(url: str) -> bool:

@@ -3,6 +3,7 @@
 The books of the sources are numbers; these are the rows behind them, counted by index.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from sqlalchemy import exists, func, select
@@ -10,7 +11,7 @@ from sqlalchemy.orm import Session
 from sqlmodel import col
 
 from hub.storage.envelopes import MessageState
-from hub.storage.tables import AlertRow, ContextRow, DeadLetterRow, NoticeRow, RawMessageRow, SourceCountRow
+from hub.storage.tables import ContextRow, DeadLetterRow, NoticeRow, RawMessageRow, SourceCountRow
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,10 +28,18 @@ class MissingRows:
     """Dead letters and refused messages that the books do not count."""
 
 
-def missing(session: Session) -> MissingRows:
-    """Return what is missing, of one moment.
+def missing(session: Session, count_alerts: Callable[[], int]) -> MissingRows:
+    """Return what is missing.
 
-    Rows may exceed the books: alerts are stored before they are counted, and a crash may lie between.
+    Rows may exceed the books: alerts are stored before they are counted, and a crash may lie between. That is why the alerts are
+    counted after the books were read.
+
+    Parameters
+    ----------
+    session
+        Read only.
+    count_alerts
+        Tells how many alerts were ever stored as new, deleted ones included.
     """
     state, digest = col(RawMessageRow.state), col(RawMessageRow.digest)
     contents = select(func.count()).where(
@@ -44,14 +53,14 @@ def missing(session: Session) -> MissingRows:
         contents.select_from(RawMessageRow),
         bare,
         *(select(func.count()).select_from(RawMessageRow).where(state == one.value) for one in _STATES),
-        select(func.count()).select_from(AlertRow),
         select(func.count()).select_from(DeadLetterRow),
         select(func.coalesce(func.sum(col(SourceCountRow.stored)), 0)),
         select(func.coalesce(func.sum(col(SourceCountRow.dead_letters)), 0)),
     )
     # One statement sees one moment on both engines.
     row = session.execute(select(*(one.scalar_subquery() for one in asked))).one()
-    gone, n_bare, n_stored, n_dead, n_flying, n_alerts, n_letters, stored, refused = (int(number) for number in row)
+    gone, n_bare, n_stored, n_dead, n_flying, n_letters, stored, refused = (int(number) for number in row)
+    n_alerts = count_alerts()
     return MissingRows(
         contents=gone,
         stored=max(0, stored - n_stored - n_alerts - n_bare),

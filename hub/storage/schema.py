@@ -12,10 +12,12 @@ MIGRATIONS = Path(__file__).parent / "migrations"
 """Where alembic finds its environment and the revisions."""
 
 
-def upgrade(engine: Engine, revision: str = "head") -> None:
-    """Bring the schema to a revision, in one transaction."""
+def upgrade(engine: Engine, revision: str = "head", *, alerts_are_moved: bool = False) -> None:
+    """Bring the schema to a revision, in one transaction; the table of alerts goes only if it is empty or its rows were moved."""
     with engine.begin() as connection:
-        command.upgrade(_config(connection), revision)
+        config = _config(connection)
+        config.attributes["alerts_are_moved"] = alerts_are_moved
+        command.upgrade(config, revision)
 
 
 def downgrade(engine: Engine, revision: str) -> None:

@@ -223,37 +223,6 @@ class LocalizationRow(Base, table=True):
     """The map's arrays, compressed ``npz``."""
 
 
-class AlertRow(Base, table=True):
-    """The slim row of one alert; a missing number is NULL."""
-
-    __tablename__ = "alerts"
-    __table_args__ = (
-        Index(None, "cell", "mid_tai_us"),
-        Index(None, "mid_tai_us"),
-        Index(None, "survey", "object_id", "mid_tai_us"),
-    )
-
-    survey: str = Field(primary_key=True)
-    source_id: int = Field(primary_key=True, sa_type=BigInteger, sa_column_kwargs={"autoincrement": False})
-    object_id: str
-    ra_deg: float
-    dec_deg: float
-    mid_tai_us: int = Field(sa_type=BigInteger)
-    first_tai_us: int = Field(sa_type=BigInteger)
-    n_history: int
-    flux_njy: float | None
-    flux_err_njy: float | None
-    snr: float | None
-    reliability: float | None
-    band: str
-    is_solar_system: bool
-    is_negative: bool
-    is_saturated: bool
-    hpx29: int = Field(sa_type=BigInteger)
-    cell: int
-    """HEALPix pixel at a coarse order, for the index."""
-
-
 class PacketRow(Base, table=True):
     """The whole packet of an alert that became a detection of a candidate."""
 

@@ -21,10 +21,10 @@ from hub.science.skymap_rules import validate
 from hub.science.skymap_worker import Refused, read_columns
 from hub.services.intake import Intake, IntakeSettings
 from hub.storage import envelopes
-from hub.storage.alert_history import SqlAlertHistory
 from hub.storage.engine import open_store, upgrade
 from hub.storage.envelopes import MessageState, law_holds
 from hub.text import printable
+from tests.support.histories import history_of
 from tests.support.mutations import KINDS, REGIONS, SEEDS, mutations, regions
 
 N_FULL = 2000
@@ -100,7 +100,7 @@ def test_mutated_message_ends_in_the_books(seed: str, tmp_path: Path) -> None:
             store=store,
             decoder=WireDecoder(),
             skymaps=skymaps,
-            history=SqlAlertHistory(store),
+            history=history_of(store),
             clock=lambda: NOW,
             settings=IntakeSettings(authority="fuzz.example"),
         )

@@ -12,17 +12,19 @@ from hub.model.outgoing import Outgoing
 from hub.model.sky import Localization
 from hub.ports import Announcement
 from hub.resources import read_text
-from hub.science.rules import load_rules
+from hub.science.rules import Rules, load_rules
 from hub.services.announcement import Announcements, AnnouncementSettings
 from hub.services.correlation import EVENT_JOB, Correlation, CorrelationReport
+from hub.services.followup import FollowupService
 from hub.services.maps import MapCache
 from hub.services.routes import Route
 from hub.storage import coincidences, events, jobs, localizations, notices, outbox
-from hub.storage.alert_history import SqlAlertHistory
 from hub.storage.engine import Store
+from tests.support.histories import history_of
 from tests.support.words import T0, stored
 
 AUTHORITY = "example.org/mmhub"
+RULES = load_rules(read_text("conf/coincidence.toml"))
 
 
 class FailingRenderer(VoeventRenderer):
@@ -40,21 +42,29 @@ class FailingRenderer(VoeventRenderer):
 class Desk:
     """The correlation with what a test needs around it."""
 
-    def __init__(self, store: Store, *, enabled: bool = True, routes: Sequence[Route] | None = None) -> None:
+    def __init__(
+        self,
+        store: Store,
+        *,
+        enabled: bool = True,
+        routes: Sequence[Route] | None = None,
+        rules: Rules = RULES,
+        followups: FollowupService | None = None,
+    ) -> None:
         self.store = store
         self.renderer = FailingRenderer()
-        self.history = SqlAlertHistory(store)
+        self.history = history_of(store)
         self.now = T0.plus_s(1000.0)
         self.correlation = Correlation(
             store=store,
             history=self.history,
-            rules=load_rules(read_text("conf/coincidence.toml")),
+            rules=rules,
             maps=MapCache(),
             announcements=Announcements(
                 settings=AnnouncementSettings(authority=AUTHORITY, enabled=enabled),
                 routes=[Route(destination="file", renderer=self.renderer)] if routes is None else routes,
             ),
-            followups=None,
+            followups=followups,
             clock=self.clock,
         )
 

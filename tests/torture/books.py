@@ -4,12 +4,16 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
 from sqlalchemy import select
 from sqlmodel import col
 
+from hub.archive.history import ArchiveHistory
+from hub.model.instant import Instant
+from hub.science.healpix import N_PIX29
 from hub.storage.engine import Store
 from hub.storage.envelopes import counts, law_holds
-from hub.storage.tables import AlertRow, EventRow, NoticeRow, OutboxRow
+from hub.storage.tables import EventRow, NoticeRow, OutboxRow
 from tests.torture import night
 from tests.torture.night import Size
 from tests.torture.steps import STEPS
@@ -70,21 +74,24 @@ class Report:
         return {**short, "n_lost": len(self.lost), "n_doubled": len(self.doubled), "untouched": self.untouched()}
 
 
-def examine(store: Store, size: Size, report: Report) -> None:
+def examine(store: Store, history: ArchiveHistory, size: Size, report: Report) -> None:
     """Compare what is there with what was given."""
     total = size.kafka_notices + size.vtp_notices
     with store.reading() as session:
         notices = Counter(session.scalars(select(col(NoticeRow.ivorn))))
         events = Counter(session.scalars(select(col(EventRow.event_id))))
-        alerts = Counter(session.scalars(select(col(AlertRow.source_id))))
         relayed = select(col(OutboxRow.ivorn)).where(col(OutboxRow.destination) == "relayed")
         sent = Counter(session.scalars(relayed))
         books = counts(session)
+    everything = history.in_region(np.array([0]), np.array([N_PIX29]), Instant(0), Instant(2**62))
+    alerts = Counter(number for batch in everything for number in batch.source_id.tolist())
     names = {night.ivorn(number): f"{'kafka' if number < size.kafka_notices else 'vtp'} {number}" for number in range(total)}
     report.lost = [name for ivorn, name in names.items() if ivorn not in notices]
     report.lost += [f"alert {number}" for number in range(size.alerts) if number + 1 not in alerts]
     report.lost += [f"relayed {name}" for ivorn, name in names.items() if ivorn in notices and ivorn not in sent]
     report.doubled = [str(name) for found in (notices, alerts, sent) for name, number in found.items() if number > 1]
+    if history.count() > len(alerts):
+        report.doubled.append(f"{history.count()} rows of {len(alerts)} alerts")
     report.doubled += [str(name) for name in notices if name not in names]
     if len(events) != len(notices):
         report.doubled.append(f"{len(events)} events of {len(notices)} notices")

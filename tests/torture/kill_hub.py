@@ -18,6 +18,7 @@ from random import Random
 from confluent_kafka import Consumer, TopicPartition
 from sqlalchemy import func, select
 
+from hub.archive.history import ArchiveHistory
 from hub.storage.engine import Store, open_store
 from hub.storage.envelopes import counts
 from hub.storage.tables import JobRow
@@ -134,7 +135,7 @@ def torture(
             store = stack.enter_context(_opened(url))
             _wait_for_rest(store, victim, author, stream, report)
             report.exit_code = victim.stop()
-            examine(store, size, report)
+            examine(store, ArchiveHistory(folder / "data" / "archive"), size, report)
     finally:
         author.stop()
         victim.stop()

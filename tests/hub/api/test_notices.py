@@ -19,10 +19,10 @@ from hub.services import deadletters, tokens
 from hub.services.intake import Intake, IntakeSettings
 from hub.services.push import submission
 from hub.storage import envelopes, events, jobs
-from hub.storage.alert_history import SqlAlertHistory
 from hub.storage.engine import upgrade
 from tests.support import json_notices
 from tests.support.api_night import api
+from tests.support.histories import history_of
 from tests.support.voevents import voevent
 from tests.support.words import T0
 
@@ -89,7 +89,7 @@ def desk(folder):
             store=store,
             decoder=WireDecoder(),
             skymaps=NoMaps(),
-            history=SqlAlertHistory(store),
+            history=history_of(store),
             clock=lambda: T0,
             settings=IntakeSettings(authority="example.org/mmhub"),
         )

@@ -14,7 +14,9 @@ T0 = Instant.from_utc_iso("2026-11-23T00:00:00Z")
 def watched(store, *, until_told):
     """Run the loop until it has told of a change, or until it has looked."""
     told = []
-    watch = Watch(store, lambda: T0, echoes={}, healths={}, on_change=lambda: told.append(watch.health().alarms))
+    watch = Watch(
+        store, lambda: T0, count_alerts=lambda: 0, echoes={}, healths={}, on_change=lambda: told.append(watch.health().alarms)
+    )
 
     async def main():
         stop = asyncio.Event()

@@ -14,8 +14,8 @@ from hub.ports import AlertRows, Position
 from hub.services.alert_intake import HOLDS_NOTHING, AlertIntake
 from hub.services.watch import law_alarms
 from hub.storage import annotations, deadletters, envelopes, positions
-from hub.storage.alert_history import SqlAlertHistory
 from hub.storage.engine import Store
+from tests.support.histories import history_of
 from tests.support.words import T0, alerts
 
 
@@ -85,7 +85,7 @@ class Noting:
     """A history that notes what it is given, and fails when told to."""
 
     def __init__(self, store: Store) -> None:
-        self._history = SqlAlertHistory(store)
+        self._history = history_of(store)
         self.given: list[AlertBatch] = []
         self.failure: str | None = None
 

@@ -16,9 +16,9 @@ from hub.ports import AlertRows, Decoded, DecodedAlerts, DecodedContext, Decoded
 from hub.services import deadletters
 from hub.services.intake import Intake, IntakeSettings
 from hub.storage import envelopes, events, jobs, localizations, notices, outbox
-from hub.storage.alert_history import SqlAlertHistory
 from hub.storage.engine import Store, open_store, upgrade
 from hub.storage.envelopes import MessageState, law_holds
+from tests.support.histories import history_of
 from tests.support.words import T0, alerts, notice
 
 
@@ -111,7 +111,7 @@ def intake(store: Store, decoder: ToyDecoder) -> Intake:
         store=store,
         decoder=decoder,
         skymaps=NoMaps(),
-        history=SqlAlertHistory(store),
+        history=history_of(store),
         clock=lambda: T0,
         settings=IntakeSettings(authority="me"),
     )

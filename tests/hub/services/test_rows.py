@@ -10,6 +10,7 @@ from hub.services import status
 from hub.services.watch import law_alarms, row_alarms
 from hub.storage import components
 from tests.support.api_night import api
+from tests.support.histories import history_of
 
 T0 = Instant.from_utc_iso("2026-11-23T00:00:00Z")
 
@@ -25,14 +26,14 @@ def changed(store, statement):
     with store.reading() as session:
         assert session.execute(text(statement)).rowcount > 0
         assert law_alarms(session) == []
-        found = row_alarms(session)
+        found = row_alarms(session, history_of(store).count_ever)
         session.rollback()
     return found
 
 
 def test_a_whole_database_has_nothing_missing(night):
     with night.reading() as session:
-        assert row_alarms(session) == []
+        assert row_alarms(session, history_of(night).count_ever) == []
 
 
 @pytest.mark.parametrize(
@@ -58,7 +59,7 @@ def test_health_says_that_messages_are_unaccounted_for(tmp_path):
     with api(tmp_path) as (_, store):
         with store.transaction() as session:
             session.execute(text("DELETE FROM notices"))
-        watch = Watch(store, lambda: T0, echoes={}, healths={})
+        watch = Watch(store, lambda: T0, count_alerts=history_of(store).count_ever, echoes={}, healths={})
         watch.look()
         with store.transaction() as session:
             components.report(session, "host/1", [("watch", watch.health())], T0)

@@ -8,10 +8,10 @@ from sqlalchemy import inspect, text
 from hub.errors import ConfigError, StorageError
 from hub.model.event import assemble
 from hub.storage import coincidences, events, jobs, localizations, notices, outbox, schema
-from hub.storage.alert_history import SqlAlertHistory
 from hub.storage.engine import is_current, make_engine, open_store, upgrade
 from hub.storage.tables import Base
 from tests.support.followup import make_coincidence
+from tests.support.histories import history_of
 from tests.support.words import alerts, gaussian_map, localization, notice, stored
 
 
@@ -80,7 +80,7 @@ def test_all_kinds_of_data_survive_an_upgrade_of_a_current_database(url: str) ->
         events.save(session, assemble("S260301a", [one]))
         localizations.save(session, place)
         coincidences.add(session, make_coincidence())
-    SqlAlertHistory(store).append(alerts({}, {"object_id": b"2"}))
+    history_of(store).append(alerts({}, {"object_id": b"2"}))
     store.close()
     upgrade(url)
     store = open_store(url)
@@ -89,7 +89,7 @@ def test_all_kinds_of_data_survive_an_upgrade_of_a_current_database(url: str) ->
         assert events.get(session, "S260301a") == assemble("S260301a", [one])
         assert localizations.get(session, place.localization_id).skymap.digest() == place.localization_id
         assert coincidences.search(session) == [make_coincidence()]
-    assert SqlAlertHistory(store).count() == 2
+    assert history_of(store).count() == 2
     store.close()
 
 
