@@ -5,8 +5,9 @@ import math
 import numpy as np
 import pytest
 
-from adapters.codecs.alerts import decode_details, decode_messages, is_alert_container
+from adapters.codecs.alerts import Streams, decode_details, decode_messages, is_alert_container
 from adapters.codecs.alerts.lsst_schemas import known_ids
+from adapters.codecs.alerts.stream_map import shipped
 from adapters.codecs.decoder import WireDecoder
 from hub.errors import DecodeError, SchemaUnknown
 from hub.model.alert import COLUMN_DTYPES
@@ -277,6 +278,54 @@ def test_one_bad_message_does_not_stop_the_others():
 def test_no_messages_give_no_batches():
     rows = decode_messages([])
     assert (rows.batches, rows.message_index, rows.refused) == ((), (), ())
+
+
+def test_rows_carry_visit_detector_reason_and_versions():
+    packet = lsst_packets.record("11.1", visit=2026110300123, detector=94, reliabilityVersion="rb-7")
+    first = lsst_packets.framed("11.1", packet | {"observation_reason": "field_survey", "target_name": "DD: COSMOS"})
+    second = lsst_packets.framed("11.1", lsst_packets.record("11.1", visit=-1, detector=0))
+    (batch,) = decode_messages([first, second]).batches
+    said = batch.provenance
+    assert (said.visit.tolist(), said.detector.tolist()) == ([2026110300123, -1], [94, 0])
+    assert said.reason.texts() == ["field_survey", ""]
+    assert said.target.texts() == ["DD: COSMOS", ""]
+    assert said.reliability_version.texts() == ["rb-7", ""]
+    assert said.schema.texts() == ["lsst-11.1"] * 2
+    assert (said.topic.texts(), said.partition.tolist(), said.offset.tolist()) == (["", ""], [-1, -1], [-1, -1])
+
+
+def test_what_an_old_version_does_not_say_is_unknown():
+    said = decode_messages([lsst_packets.framed("3.0")]).batches[0].provenance
+    assert (said.visit.tolist(), said.detector.tolist()) == ([0], [-1])
+    assert (said.reason.texts(), said.target.texts(), said.schema.texts()) == ([""], [""], ["lsst-3.0"])
+
+
+def test_packets_of_several_versions_and_containers_keep_their_order():
+    numbers = iter(range(1, 100))
+    messages = []
+    for version in ("10.0", "11.1", "3.0", "10.0", "7.4", "3.0"):
+        messages.append(lsst_packets.framed(version, diaSourceId=next(numbers)))
+        messages.append(
+            lsst_packets.container(version, [lsst_packets.record(version, diaSourceId=next(numbers)) for _ in range(2)])
+        )
+        messages.append(lsst_packets.framed(version, diaSourceId=next(numbers), ra=400.0))
+        messages.append(b"\0\0\0")
+    rows = decode_messages(messages)
+    (batch,), (index,) = rows.batches, rows.message_index
+    assert batch.source_id.tolist() == [n for n in range(1, 25) if n % 4]
+    assert index.tolist() == [4 * n + k for n in range(6) for k in (0, 1, 1)]
+    assert [at for at, _ in rows.refused] == [4 * n + k for n in range(6) for k in (2, 3)]
+    assert batch.provenance.schema.texts()[:6] == ["lsst-10.0"] * 3 + ["lsst-11.1"] * 3
+
+
+def test_a_packet_in_a_stream_of_another_survey_is_refused():
+    messages = [lsst_packets.framed("10.0"), lsst_packets.framed("10.0", ra=400.0)]
+    rows = decode_messages(messages, "ztf", Streams(maps=shipped()))
+    assert rows.batches == ()
+    assert [sentence for _, sentence in rows.refused] == [
+        "an alert of LSST in ztf, which is a stream of ZTF",
+        "right ascension 400.0 deg is outside [0, 360)",
+    ]
 
 
 @pytest.mark.parametrize("schema_id", [1, 99, 1200, 10_000, 100_004, 9_999_999])
