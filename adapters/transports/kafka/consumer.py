@@ -9,7 +9,7 @@
 
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from threading import Event, Lock, Thread
 from typing import Any, TypeVar
 
@@ -274,6 +274,10 @@ class KafkaSource:
         self._on_lost(consumer, partitions)
 
     def _on_lost(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
+        if self._is_paused:  # the client would keep them paused when they come back
+            with suppress(KafkaException):
+                consumer.resume(partitions)
+            self._is_paused = False
         consumer.unassign()
         with self._lock:
             self._waiting = None
