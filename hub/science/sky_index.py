@@ -178,6 +178,7 @@ class SkyIndex(Generic[Key]):
         layers = np.empty((3, room if self._layer_addresses.any() else 0))
         n = sky_kernels.search(
             pixels[asked],
+            asked,
             CELL_ORDER,
             self._orders,
             self._starts,
@@ -191,7 +192,7 @@ class SkyIndex(Generic[Key]):
         )
         if not layers.size:
             layers = np.broadcast_to(np.nan, (3, n))
-        return asked[point[:n]], entry[:n], numbers[:, :n], layers[:, :n]
+        return point[:n], entry[:n], numbers[:, :n], layers[:, :n]
 
 
 def warm_up() -> None:
@@ -200,7 +201,10 @@ def warm_up() -> None:
     The first time on a machine it takes some seconds, later about one; a worker does it before it takes its first batch.
     """
     empty: SkyIndex[str] = SkyIndex.of(0, [])
-    empty.match(np.array([0]))
+    pixels = np.array([0])
+    empty.match(pixels)
+    pixels.setflags(write=False)  # columns of alerts are read-only, which for numba is another type
+    empty.match(pixels)
 
 
 def _filed(pieces: Sequence[SkyPiece]) -> tuple[Int64s, NDArray[np.int32]]:

@@ -89,6 +89,7 @@ def count_runs(pixels: NDArray[np.int64], orders: NDArray[np.int64], starts: NDA
 @_compiled
 def search(  # noqa: C901, PLR0912, PLR0917 - one pass over everything, with nothing allocated on the way
     pixels: NDArray[np.int64],
+    asked: NDArray[np.int64],
     cell_order: int,
     orders: NDArray[np.int64],
     starts: NDArray[np.int64],
@@ -106,6 +107,8 @@ def search(  # noqa: C901, PLR0912, PLR0917 - one pass over everything, with not
     ----------
     pixels
         Ascending; those of one cell are taken together, so that a run's rows are read once for all of them.
+    asked
+        What to call each of them in `point`.
     cell_order
         Order of the finest cells.
     orders
@@ -164,7 +167,7 @@ def search(  # noqa: C901, PLR0912, PLR0917 - one pass over everything, with not
                         size = middle & -middle
                     if middle - size < place < middle + size:
                         density, level = columns[3 * row + 1], columns[3 * row + 2]
-                        point[n] = i
+                        point[n] = asked[i]
                         entry[n] = which
                         numbers[0, n] = density
                         numbers[1, n] = level

@@ -112,6 +112,35 @@ def test_volume_levels_need_a_covered_position_and_a_distance():
     assert beyond.searched_prob_vol[0] == pytest.approx(1.0, abs=1e-3)
 
 
+def test_volume_levels_of_many_positions_are_those_of_each_and_keep_their_shape():
+    levels = Levels3D.of(reference_3d(4, 4))
+    rng = np.random.default_rng(2)
+    shape = (3, 20_000)
+    pixels = healpix.pixels29(rng.uniform(100, 160, shape), rng.uniform(-10, 50, shape))
+    distance = rng.choice([np.nan, -1.0, 0.01, 50.0, 100.0, 150.0, 1e6], shape)
+    hits = levels.lookup(pixels, distance)
+    assert hits.searched_prob_vol.shape == hits.searched_vol_mpc3.shape == hits.probdensity_vol.shape == shape
+    for place in ((0, 0), (0, 16_383), (0, 16_384), (1, 5), (2, 19_999)):
+        alone = levels.lookup(pixels[place], distance[place])
+        for name in ("searched_prob_vol", "searched_vol_mpc3", "probdensity_vol"):
+            np.testing.assert_array_equal(getattr(alone, name), getattr(hits, name)[place])
+    along = levels.lookup(pixels[0, :5], 100.0)
+    np.testing.assert_array_equal(along.searched_prob_vol, levels.lookup(pixels[0, :5], np.full(5, 100.0)).searched_prob_vol)
+
+
+def test_volume_levels_between_the_edges_of_bins_are_interpolated():
+    levels = Levels3D.of(reference_3d(4, 4))
+    rng = np.random.default_rng(4)
+    pixels = healpix.pixels29(rng.uniform(110, 150, 500), rng.uniform(0, 40, 500))
+    hits = levels.lookup(pixels, rng.uniform(5, 400, 500))
+    log_density = np.log(hits.probdensity_vol)
+    for name, above in (
+        ("searched_prob_vol", np.minimum(levels.prob_above, 1.0)),
+        ("searched_vol_mpc3", levels.volume_above_mpc3),
+    ):
+        np.testing.assert_allclose(getattr(hits, name), np.interp(log_density, levels.log_density_edges, above), rtol=1e-6)
+
+
 @pytest.mark.parametrize("blind", [False, True])
 def test_volume_levels_of_a_map_without_distance_are_refused(blind):
     skymap = skymaps.gaussian_map(130, 20, 8, 4, 1)
