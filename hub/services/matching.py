@@ -77,13 +77,15 @@ class Matching:
             return Touched(events=touched, unwatched=set(), matched=matched, n_in_large=0)
         fits = self._live_sky.matches(session, batch)
         matched[fits.rows] = True
-        objects = {key.object_id: key for key in _keys(batch, batch.object_id != b"")}
-        names = batch.object_id[fits.rows].tolist()
-        found = {(event_id, name.decode()) for event_id, name in zip(fits.event_ids.tolist(), names, strict=True)}
+        names, rows = np.unique(batch.object_id, return_index=True)
+        place = {name.decode(): row for name, row in zip(names.tolist(), rows.tolist(), strict=True) if name}
+        of_fits = batch.object_id[fits.rows].tolist()
+        found = {(event_id, name.decode()) for event_id, name in zip(fits.event_ids.tolist(), of_fits, strict=True)}
         since = Instant(int(batch.mid_tai_us.min())).plus_s(-self._latest_s)
-        watched = candidates.watched(session, batch.survey, objects, since)
+        watched = candidates.watched(session, batch.survey, place, since)
         for event_id, object_id in found | watched:
-            touched.setdefault(event_id, set()).add(objects[object_id])
+            key = ObjectKey(survey=batch.survey, object_id=object_id, hpx29=int(batch.hpx29[place[object_id]]))
+            touched.setdefault(event_id, set()).add(key)
         return Touched(events=touched, unwatched=found - watched, matched=matched, n_in_large=fits.n_in_large)
 
     def backward(self, session: Session, event: Event) -> set[ObjectKey]:
