@@ -155,7 +155,7 @@ def nights(archive: Path) -> list[int]:
     if not folder.is_dir():
         return []
     names = (entry.removeprefix(".").removesuffix(FORMER) if entry.endswith(FORMER) else entry for entry in os.listdir(folder))  # noqa: PTH208
-    return sorted({int(name) for name in names if name.removeprefix("-").isdigit()})
+    return sorted({int(name) for name in names if name.removeprefix("-").isdecimal()})
 
 
 def catalog_folder(archive: Path, night: int) -> Path | None:

@@ -15,6 +15,7 @@ from hub.cli import (
     backfill,
     circulars,
     coincidences,
+    compact,
     config,
     database,
     deadletter,
@@ -105,6 +106,7 @@ for _verbs in (
     outbox,
     serve,
     token,
+    compact,
     config,
     database,
 ):
