@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator, Callable, MutableMapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 from fastapi import Depends, FastAPI
@@ -13,6 +14,7 @@ from hub.api import (
     annotations,
     circulars,
     coincidences,
+    coverage,
     events,
     localizations,
     metrics,
@@ -41,7 +43,7 @@ _DESCRIPTION = (
 )
 
 
-SUBJECTS = (operations, events, localizations, coincidences, outgoing, schemas, notices, circulars, annotations)
+SUBJECTS = (operations, events, localizations, coincidences, outgoing, schemas, notices, circulars, annotations, coverage)
 """Modules whose routers make the API."""
 
 
@@ -54,6 +56,7 @@ def create_app(
     notices_per_minute: int = 120,
     clock: Clock | None = None,
     alarms: Callable[[], Sequence[str]] = tuple,
+    archive: Path | None = None,
 ) -> FastAPI:
     """Return the application on an open state database.
 
@@ -73,6 +76,8 @@ def create_app(
         What tells the time; this machine's clock where not given.
     alarms
         Tells what is wrong that could not be written into the database.
+    archive
+        Folder of the alert archive, in which the ledgers of visits lie.
     """
     demand_declarations(subject.router for subject in (*SUBJECTS, metrics))
     tells = clock or _now
@@ -97,6 +102,7 @@ def create_app(
     app.state.store = store
     app.state.clock = tells
     app.state.alarms = alarms
+    app.state.archive = archive
     app.state.anonymous_read = anonymous_read
     app.state.takes_in = submit is not None
     app.state.notices = notices.NoticeDoor(submit=submit, clock=tells, per_minute=Quota(notices_per_minute, 60.0))

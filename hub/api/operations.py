@@ -26,6 +26,7 @@ def get_root() -> Response:
         "outgoing",
         "circulars",
         "annotations",
+        "visits",
         "sources",
         "health",
         "ready",

@@ -49,15 +49,15 @@ def write_cursor(key: Sequence[Any]) -> str:
     return base64.urlsafe_b64encode(json.dumps(list(key)).encode()).decode()
 
 
-def page_response(request: Request, page: Page) -> JSONResponse:
-    """Return a page with the links to itself and to the next one."""
+def page_response(request: Request, page: Page, **more: Any) -> JSONResponse:
+    """Return a page with the links to itself and to the next one, and further members beside them."""
     here = str(request.scope["path"])
     links: dict[str, str | None] = {"self": _with_query(here, request), "next": None}
     headers = {}
     if page.last is not None:
         links["next"] = _with_query(here, request, cursor=write_cursor(page.last))
         headers["Link"] = f'<{links["next"]}>; rel="next"'
-    return JSONResponse({"data": page.bodies, "links": links}, headers=headers)
+    return JSONResponse({"data": page.bodies, "links": links, **more}, headers=headers)
 
 
 def one_response(body: Any, links: Mapping[str, str], *, location: str | None = None) -> JSONResponse:

@@ -20,6 +20,7 @@ from hub.archive.durable import make_folders, sync_folder
 from hub.archive.layout import SUFFIX, VISITS
 from hub.archive.places import cone_ranges
 from hub.archive.space import translated
+from hub.model.instant import Instant
 from hub.model.visit import NUMBER_COLUMNS, TEXT_COLUMNS, DetectorVisits, Footprints, joined
 from hub.science.footprint import Halves
 from hub.science.healpix import pixels29
@@ -117,6 +118,17 @@ def read_near(archive: Path, night: int, ra_deg: float, dec_deg: float) -> Detec
 def read_nights(archive: Path, some: Sequence[int]) -> DetectorVisits:
     """Return the ledgers of some nights."""
     return joined([read(archive, night) for night in some])
+
+
+def latest(archive: Path) -> Instant | None:
+    """Return the middle of the latest visit in any ledger, None where there is none; raises `StorageError` as `read`."""
+    for night in reversed(nights(archive)):
+        path = path_of(archive, night)
+        with translated(path):
+            times = pq.read_table(path, columns=["mid_tai_us"])["mid_tai_us"].to_numpy()
+        if len(times):
+            return Instant(int(times.max()))
+    return None
 
 
 def _read(archive: Path, night: int, near: tuple[float, float] | None) -> DetectorVisits:

@@ -50,6 +50,9 @@ MAPS_PAUSE_S = 5.0
 SCHEMAS_PAUSE_S = 5.0
 """Time between two looks for alerts that wait for their schema, seconds."""
 
+ARCHIVE_PAUSE_S = 20.0
+"""Time between two looks at what the archive needs, seconds."""
+
 FOLLOWUP_PAUSE_S = 1.0
 """Time between two looks at the follow-up requests, seconds."""
 
@@ -301,6 +304,7 @@ def _add_worker(crew: _Crew, settings: "Settings", hub: "Hub", board: "Board", *
     from hub.bootstrap import enabled_destinations, now
     from hub.runtime.chores import Chore
     from hub.runtime.watch import Watch
+    from hub.services.archive_care import ArchiveCare
     from hub.services.status import SOURCE
 
     jobs = Chore("jobs", lambda: hub.flow.work().versions, pause_s=JOBS_PAUSE_S)
@@ -311,6 +315,9 @@ def _add_worker(crew: _Crew, settings: "Settings", hub: "Hub", board: "Board", *
     crew.add("watch", watch.body, watch.health, is_background=True)
     schemas = Chore("schemas", hub.held.step, pause_s=SCHEMAS_PAUSE_S)
     crew.add("schemas", schemas.body, hub.held.health, is_background=True)
+    care = ArchiveCare(hub.store, hub.history, now)
+    archive = Chore("archive", care.step, pause_s=ARCHIVE_PAUSE_S)
+    crew.add("archive", archive.body, care.health, is_background=True)
     if hub.map_fetching is not None:
         maps = Chore("maps", hub.map_fetching.step, pause_s=MAPS_PAUSE_S)
         crew.add("maps", maps.body, hub.map_fetching.health, is_background=True)
@@ -338,4 +345,12 @@ def _add_api(crew: _Crew, settings: "Settings", hub: "Hub", stack: ExitStack, bo
         return hub.flow.take(envelopes).outcomes
 
     door = stack.enter_context(listening(settings.api, as_json=as_json))
-    crew.add("api", api_loop(hub.store, door, settings.api, submit=submission(hub.store, take), alarms=board.alarms))
+    body = api_loop(
+        hub.store,
+        door,
+        settings.api,
+        submit=submission(hub.store, take),
+        alarms=board.alarms,
+        archive=settings.archive_folder,
+    )
+    crew.add("api", body)

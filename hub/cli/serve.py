@@ -5,6 +5,7 @@ import errno
 import socket
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -44,7 +45,7 @@ def serve(
     from hub.runtime.supervisor import Loop, Supervisor
 
     with open_database(settings) as store, listening(settings.api, as_json=as_json) as door:
-        supervisor = Supervisor([Loop(name="api", body=api_loop(store, door, settings.api))])
+        supervisor = Supervisor([Loop(name="api", body=api_loop(store, door, settings.api, archive=settings.archive_folder))])
         asyncio.run(supervisor.run())
     if supervisor.has_failed:
         raise typer.Exit(EXIT_FAILED)
@@ -99,6 +100,7 @@ def api_loop(
     *,
     submit: "Submit | None" = None,
     alarms: Callable[[], Sequence[str]] = tuple,
+    archive: Path | None = None,
 ) -> Callable[[asyncio.Event], Awaitable[None]]:
     """Return the body of a loop that serves the API on a listening socket until it is told to stop.
 
@@ -114,6 +116,8 @@ def api_loop(
         Takes notices in; an API without it only reads.
     alarms
         Tells what is wrong that could not be written into the database.
+    archive
+        Folder of the alert archive.
     """
     import uvicorn
 
@@ -135,6 +139,7 @@ def api_loop(
                     anonymous_read=api.anonymous_read,
                     notices_per_minute=api.notices_per_minute,
                     alarms=alarms,
+                    archive=archive,
                 ),
                 lifespan="on",
                 log_config=None,

@@ -125,7 +125,7 @@ def test_near_a_position_lies_every_footprint_that_holds_it(archive, place):
     ledger(archive).update({"LSST"}, NOW)
     whole = read(archive)
     some = visits_file.read_near(archive.folder, NIGHT, *place)
-    assert len(some) < len(whole)
+    assert abs(place[1]) > 89 or len(some) < len(whole)  # the last row group reaches to the pole
 
     def at(visits):
         return sorted(visits.visit[holding(Halves.of(visits.polygons), *place)].tolist())

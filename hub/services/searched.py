@@ -1,0 +1,478 @@
+"""Where was searched, when, how deep, and by which programme: answers from the visit ledger, and only where it can know.
+
+Every processed detector of a visit sends alerts, so a survey that is heard in full tells what it searched. Of one that is heard
+through filters, or not at all, the answer is ``unknown`` with the reason, never that nothing was searched.
+"""
+
+from collections import Counter
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sqlalchemy.orm import Session
+
+from hub import resources
+from hub.archive import visits_file
+from hub.archive.layout import night_of, nights_of
+from hub.errors import InvalidRequest
+from hub.model.coverage import Coverage, SelectionKind
+from hub.model.event import Event
+from hub.model.instant import Instant
+from hub.model.visit import DetectorVisits, FootprintKind, ab_mag, joined
+from hub.science.footprint import Halves, areas_deg2, holding
+from hub.science.footprint_camera import Camera, load_cameras
+from hub.science.footprint_missing import Completeness, completeness
+from hub.science.footprint_share import share_of
+from hub.services import coverage
+from hub.services.bodies import Body, jsonable, text, utc
+from hub.services.queries import Page, find_event, find_localization
+from hub.storage import incidents
+
+MAX_WINDOW_D = 400.0
+"""Longest window of a question about a position, days."""
+
+MAX_EVENT_WINDOW_D = 60.0
+"""Longest window of a question about a map, days: each night is read whole."""
+
+USUAL_WINDOW_D = 30.0
+"""How far a question about a position looks back unless it says, days."""
+
+USUAL_EVENT_WINDOW_D = 14.0
+"""How far after an event a question about its map looks unless it says, days."""
+
+_DAY_S = 86_400.0
+_LAG_S = 3600.0
+_FIRST_DAY = date(1858, 11, 17)
+
+
+def cameras() -> dict[str, Camera]:
+    """Return the cameras that the hub knows, by survey."""
+    return _cameras()
+
+
+@cache
+def _cameras() -> dict[str, Camera]:
+    return dict(load_cameras(resources.read_text("conf/cameras.toml")))
+
+
+def surveys_in_full(hears: Coverage) -> frozenset[str]:
+    """Return the surveys of which every alert is heard: those whose visits may be kept in the ledger."""
+    return frozenset(one.survey for one in hears.streams if one.selection.kind is SelectionKind.FULL and one.counts)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Standing:
+    """What may be said of where a survey searched."""
+
+    survey: str
+    is_known: bool
+    reason: str | None
+    """Why it is not known, one sentence."""
+
+    since: Instant | None
+    """When the first alert of its full stream came."""
+
+    sources: tuple[str, ...] = ()
+    """Sources of its full streams."""
+
+    def body(self) -> Body:
+        """Return it as JSON values."""
+        return {
+            "survey": text(self.survey),
+            "coverage": "known" if self.is_known else "unknown",
+            "reason": self.reason,
+            "heard_since": utc(self.since),
+        }
+
+
+def standings(hears: Coverage, survey: str | None = None) -> list[Standing]:
+    """Return what may be said of each survey that is heard, or of the one that is asked for."""
+    names = [survey] if survey is not None else sorted({one.survey for one in hears.streams})
+    return [_standing(hears, name) for name in names]
+
+
+def _standing(hears: Coverage, survey: str) -> Standing:
+    streams = [one for one in hears.streams if one.survey == survey]
+    full = [one for one in streams if one.selection.kind is SelectionKind.FULL]
+    begun = [one.since for one in full if one.since is not None]
+    if begun:
+        sources = tuple(sorted({source for one in full for source in one.sources}))
+        return Standing(survey=survey, is_known=True, reason=None, since=min(begun), sources=sources)
+    if full:
+        reason = f"no alert of {survey} has come yet by {full[0].name}"
+    elif streams:
+        names = ", ".join(sorted(one.name for one in streams))
+        reason = f"{survey} is heard only through filters ({names}): what they left out is not known"
+    else:
+        reason = f"no source of this hub listens to {survey}"
+    return Standing(survey=survey, is_known=False, reason=reason, since=None)
+
+
+def at_position(
+    session: Session,
+    archive: Path,
+    *,
+    ra_deg: float,
+    dec_deg: float,
+    start: Instant | None,
+    end: Instant,
+    band: str | None = None,
+    survey: str | None = None,
+    limit: int = 50,
+) -> Body:
+    """Return when a position was searched in a window, how deep and in which bands, the latest visits first.
+
+    Raises
+    ------
+    InvalidRequest
+        The window ends before it begins or is longer than `MAX_WINDOW_D`.
+    StorageError
+        A ledger cannot be read.
+    """
+    begin = start or end.plus_s(-USUAL_WINDOW_D * _DAY_S)
+    _check_window(begin, end, MAX_WINDOW_D)
+    said = standings(coverage.heard(session), survey)
+    known = frozenset(one.survey for one in said if one.is_known)
+    parts = []
+    for night in _nights(archive, begin, end):
+        near = _chosen(visits_file.read_near(archive, night, ra_deg, dec_deg), known, begin, end, band)
+        parts.append(near.take(holding(Halves.of(near.polygons), ra_deg, dec_deg)))
+    found = joined(parts)
+    found = found.take(np.lexsort((found.detector, found.visit, -found.mid_tai_us)))
+    rows = [_detector_body(found, index) for index in range(min(limit, len(found)))]
+    return {
+        "ra_deg": ra_deg,
+        "dec_deg": dec_deg,
+        "window_start": utc(begin),
+        "window_end": utc(end),
+        "band": band,
+        **_standing_body(said),
+        "ledger_until": utc(visits_file.latest(archive)),
+        "remarks": _remarks(session, archive, said, begin, end),
+        "n_visits": len({*zip(found.survey.texts(), found.visit.tolist(), strict=True)}),
+        "last": rows[0] if rows else None,
+        "bands": _bands(found),
+        "visits": rows,
+    }
+
+
+def of_event(
+    session: Session,
+    archive: Path,
+    name: str,
+    *,
+    start: Instant | None = None,
+    end: Instant | None = None,
+    now: Instant,
+    depth_ab: float | None = None,
+    band: str | None = None,
+    survey: str | None = None,
+    limit: int = 1000,
+) -> Body:
+    """Return what share of an event's map was searched in a window, by which visits and programmes, each place once.
+
+    Parameters
+    ----------
+    session, archive
+        What is asked.
+    name
+        Of the event, any.
+    start, end
+        The window; from t0 to the present or `USUAL_EVENT_WINDOW_D` after, whichever is earlier, where not given.
+    now
+        The present.
+    depth_ab
+        Detectors count that reached this AB magnitude at 5 sigma; all where not given.
+    band, survey
+        Count alone; all where not given.
+    limit
+        Visits that are listed; all are counted.
+
+    Raises
+    ------
+    NotFound
+        There is no such event.
+    InvalidRequest
+        The event has no map, or the window cannot be.
+    StorageError
+        A ledger cannot be read.
+    """
+    event = find_event(session, name)
+    if event.localization_id is None:
+        raise InvalidRequest(f"the event {event.event_id} has no localization: there is no map whose share could be searched")
+    begin = start or _t0(event)
+    until = end or max(begin, min(now, begin.plus_s(USUAL_EVENT_WINDOW_D * _DAY_S)))
+    _check_window(begin, until, MAX_EVENT_WINDOW_D)
+    said = standings(coverage.heard(session), survey)
+    known = frozenset(one.survey for one in said if one.is_known)
+    whole = joined(
+        [_chosen(visits_file.read(archive, night), known, None, None, None) for night in _nights(archive, begin, until)]
+    )
+    in_time = _chosen(whole, known, begin, until, band)
+    found = in_time if depth_ab is None else in_time.take(ab_mag(in_time.depth_njy) >= depth_ab)
+    found = found.take(np.lexsort((found.detector, found.visit, found.mid_tai_us)))
+    share = share_of(find_localization(session, event.localization_id).skymap, Halves.of(found.polygons))
+    visits = _visits_of_map(found, share.gain, _complete(whole))
+    is_known = any(one.is_known for one in said)
+    return {
+        "event_id": text(event.event_id),
+        "localization_id": event.localization_id,
+        "window_start": utc(begin),
+        "window_end": utc(until),
+        "depth_ab": depth_ab,
+        "band": band,
+        **_standing_body(said),
+        "ledger_until": utc(visits_file.latest(archive)),
+        "remarks": _remarks(session, archive, said, begin, until),
+        "searched_prob": min(share.total, 1.0) if is_known else None,
+        "n_visits": len(visits),
+        "n_detectors": len(found),
+        "n_too_shallow": len(in_time) - len(found),
+        "n_without_footprint": int(_is_without(found).sum()),
+        "n_incomplete": sum(bool(one["missing"]) for one in visits),
+        "programmes": _programmes(visits),
+        "visits": visits[:limit],
+    }
+
+
+def visit_page(
+    session: Session,
+    archive: Path,
+    *,
+    night: int | None,
+    survey: str | None = None,
+    incomplete_only: bool = False,
+    limit: int,
+    before: tuple[int, str] | None = None,
+) -> tuple[Page, list[Standing]]:
+    """Return the visits of a night (of the last one that has any), the latest first, and what may be said of their surveys."""
+    said = standings(coverage.heard(session), survey)
+    known = frozenset(one.survey for one in said if one.is_known)
+    all_nights = visits_file.nights(archive)
+    which = night if night is not None else (all_nights[-1] if all_nights else None)
+    if which is None or not known:
+        return Page(bodies=[], last=None), said
+    rows = _chosen(visits_file.read(archive, which), known, None, None, None)
+    complete = _complete(rows)
+    keyed = []
+    for index in _by_visit(rows):
+        one = rows.take(index)
+        key = (int(one.mid_tai_us.min()), f"{one.survey.text(0)} {int(one.visit[0])}")
+        if before is not None and (-key[0], key[1]) <= (-before[0], before[1]):
+            continue
+        if incomplete_only and not _of(complete, one).missing:
+            continue
+        keyed.append((key, one))
+    keyed.sort(key=lambda pair: (-pair[0][0], pair[0][1]))
+    bodies = [_visit_body(one, _of(complete, one), which) for _, one in keyed[:limit]]
+    return Page(bodies=bodies, last=keyed[limit - 1][0] if len(keyed) > limit else None), said
+
+
+def night_named(day: str) -> int:
+    """Return the night that begins on a date, ``2026-11-23``.
+
+    Raises
+    ------
+    InvalidRequest
+        It is no date.
+    """
+    try:
+        return (date.fromisoformat(day) - _FIRST_DAY).days
+    except ValueError as error:
+        raise InvalidRequest(f"a night is the date on which it begins, such as 2026-11-23: {error}", field="night") from error
+
+
+def night_name(night: int) -> str:
+    """Return the date on which a night begins."""
+    return (_FIRST_DAY + timedelta(days=night)).isoformat()
+
+
+def _t0(event: Event) -> Instant:
+    if event.t0 is None:
+        raise InvalidRequest(f"the event {event.event_id} has no time: say from when on", field="from")
+    return event.t0
+
+
+def _check_window(begin: Instant, end: Instant, longest_d: float) -> None:
+    if end < begin:
+        raise InvalidRequest("the window ends before it begins", field="until")
+    if end.minus(begin) > longest_d * _DAY_S:
+        raise InvalidRequest(f"the window is longer than {longest_d:g} days", field="from")
+
+
+def _nights(archive: Path, begin: Instant, end: Instant) -> list[int]:
+    first, last = night_of(begin.tai_us), night_of(end.tai_us)
+    return [night for night in visits_file.nights(archive) if first <= night <= last]
+
+
+def _chosen(
+    visits: DetectorVisits, surveys: Collection[str], begin: Instant | None, end: Instant | None, band: str | None
+) -> DetectorVisits:
+    mask = _says(visits.survey, surveys)
+    if begin is not None:
+        mask &= visits.mid_tai_us >= begin.tai_us
+    if end is not None:
+        mask &= visits.mid_tai_us <= end.tai_us
+    if band is not None:
+        mask &= _says(visits.band, {band})
+    return visits.take(mask)
+
+
+def _says(words: Any, wanted: Collection[str]) -> NDArray[np.bool_]:
+    return np.asarray(np.isin(words.codes, [code for code, value in enumerate(words.values) if value in wanted]))
+
+
+def _is_without(visits: DetectorVisits) -> NDArray[np.bool_]:
+    return _says(visits.footprint, {FootprintKind.NONE.value})
+
+
+def _by_visit(visits: DetectorVisits) -> list[NDArray[np.intp]]:
+    """Return the rows of each visit, in order of their times."""
+    if not len(visits):
+        return []
+    codes = np.unique(np.array(visits.survey.texts()), return_inverse=True)[1]
+    _, which = np.unique(np.stack([codes, visits.visit]), axis=1, return_inverse=True)
+    order = np.lexsort((visits.detector, which))
+    rows = np.split(order, np.flatnonzero(np.diff(which[order])) + 1)
+    return sorted(rows, key=lambda one: (int(visits.mid_tai_us[one].min()), int(visits.visit[one[0]])))
+
+
+def _complete(visits: DetectorVisits) -> dict[tuple[str, int], Completeness]:
+    found: dict[tuple[str, int], Completeness] = {}
+    nights = nights_of(visits.mid_tai_us)
+    for survey in sorted(set(visits.survey.texts())):
+        own = _says(visits.survey, {survey})
+        camera = cameras().get(survey)
+        for night in np.unique(nights[own]).tolist():
+            told = completeness(visits.take(own & (nights == night)), range(len(camera)) if camera else ())
+            found.update({(survey, one.visit): one for one in told})
+    return found
+
+
+def _of(complete: dict[tuple[str, int], Completeness], one: DetectorVisits) -> Completeness:
+    visit = int(one.visit[0])
+    nothing = Completeness(visit=visit, n_received=0, n_expected=None, missing=(), basis=None)
+    return complete.get((one.survey.text(0), visit), nothing)
+
+
+def _visits_of_map(found: DetectorVisits, gain: NDArray[np.float64], complete: dict[tuple[str, int], Completeness]) -> list[Body]:
+    bodies = []
+    so_far = 0.0
+    for index in _by_visit(found):
+        one = found.take(index)
+        share = float(gain[index].sum())
+        so_far += share
+        body = _visit_body(one, _of(complete, one), night_of(int(one.mid_tai_us[0])))
+        bodies.append(body | {"gain": share, "searched_prob": min(so_far, 1.0)})
+    return bodies
+
+
+def _programmes(visits: Iterable[Body]) -> list[Body]:
+    gains: dict[tuple[str, str], list[float]] = {}
+    for one in visits:
+        gains.setdefault((one["observation_reason"], one["target_name"]), []).append(one["gain"])
+    rows = [
+        {"observation_reason": reason, "target_name": target, "n_visits": len(some), "gain": float(sum(some))}
+        for (reason, target), some in gains.items()
+    ]
+    return sorted(rows, key=lambda row: (-row["gain"], row["observation_reason"], row["target_name"]))
+
+
+def _bands(found: DetectorVisits) -> list[Body]:
+    rows = []
+    names = found.band.texts()
+    for band in sorted(set(names)):
+        own = found.take(np.array([name == band for name in names]))
+        depths = ab_mag(own.depth_njy)
+        rows.append(
+            {
+                "band": text(band),
+                "n_visits": len({*zip(own.survey.texts(), own.visit.tolist(), strict=True)}),
+                "last_at": utc(Instant(int(own.mid_tai_us.max()))),
+                "deepest_ab": jsonable(float(np.nanmax(depths))) if np.isfinite(depths).any() else None,
+            }
+        )
+    return rows
+
+
+def _detector_body(found: DetectorVisits, index: int) -> Body:
+    depth = float(found.depth_njy[index])
+    return {
+        "survey": text(found.survey.text(index)),
+        "visit": str(int(found.visit[index])),
+        "detector": int(found.detector[index]),
+        "mid_at": utc(Instant(int(found.mid_tai_us[index]))),
+        "band": text(found.band.text(index)),
+        "depth_njy": jsonable(depth),
+        "depth_ab": jsonable(float(ab_mag(depth))),
+        "footprint": found.footprint.text(index),
+        "n_alerts": int(found.n_alerts[index]),
+        "observation_reason": text(found.reason.text(index)),
+        "target_name": text(found.target.text(index)),
+        "schema": text(found.schema.text(index)),
+        "reliability_version": text(found.reliability_version.text(index)),
+    }
+
+
+def _visit_body(one: DetectorVisits, told: Completeness, night: int) -> Body:
+    depths = one.depth_njy[np.isfinite(one.depth_njy)]
+    depth = float(np.median(depths)) if len(depths) else float("nan")
+    kinds = Counter(one.footprint.texts())
+    return {
+        "survey": text(one.survey.text(0)),
+        "visit": str(int(one.visit[0])),
+        "night": night_name(night),
+        "mid_at": utc(Instant(int(one.mid_tai_us.min()))),
+        "band": _listed(one.band.texts()),
+        "depth_njy": jsonable(depth),
+        "depth_ab": jsonable(float(ab_mag(depth))),
+        "n_alerts": int(one.n_alerts.sum()),
+        "n_detectors": len(one),
+        "n_expected": told.n_expected,
+        "expected_by": told.basis,
+        "missing": list(told.missing),
+        "area_deg2": float(areas_deg2(one.polygons).sum()),
+        "footprints": {kind.value: kinds.get(kind.value, 0) for kind in FootprintKind},
+        "observation_reason": _listed(one.reason.texts()),
+        "target_name": _listed(one.target.texts()),
+        "schema": _listed(one.schema.texts()),
+        "reliability_version": _listed(one.reliability_version.texts()),
+    }
+
+
+def _listed(texts: Iterable[str]) -> str:
+    return text(",".join(sorted({one for one in texts if one})))
+
+
+def _standing_body(said: Sequence[Standing]) -> Body:
+    known = [one for one in said if one.is_known]
+    reasons = [one.reason for one in said if one.reason]
+    reason = None if known else "; ".join(reasons) or "no source of this hub listens to the alerts of a survey"
+    return {"coverage": "known" if known else "unknown", "reason": reason, "surveys": [one.body() for one in said]}
+
+
+def _remarks(session: Session, archive: Path, said: Sequence[Standing], begin: Instant, end: Instant) -> list[str]:
+    """Return what an answer must be read with: parts of the window that were not heard, as sentences."""
+    found = []
+    known = [one for one in said if one.is_known]
+    latest = visits_file.latest(archive) if known else None
+    if known and (latest is None or end > latest.plus_s(_LAG_S)):
+        until = f"the latest visit in the ledger is of {utc(latest)}" if latest else "the ledger has no visit yet"
+        found.append(f"{until}: whether anything was observed after that is not known")
+    for one in known:
+        if one.since is not None and begin < one.since:
+            found.append(
+                f"{one.survey} is heard since {utc(one.since)}: of visits before that only those fetched later are known"
+            )
+        gaps = [
+            told.incident.text
+            for told in incidents.listing(session, since=begin, limit=None)
+            if told.incident.kind == "gap" and told.source in one.sources and told.at <= end.plus_s(_DAY_S)
+        ]
+        found.extend(f"alerts were lost, so a visit may look unsearched: {text(gap)}" for gap in gaps[:20])
+    return found
