@@ -62,27 +62,42 @@ def open_nights(archive: Path, now: Instant, *, after_s: float = CLOSED_AFTER_S)
     return [night for night in ended if any(_segments(layout.list_night(archive, night))) or _is_untidy(archive, night)]
 
 
-def due(archive: Path, now: Instant) -> int | None:
-    """Return the earliest night that should be compacted now, None where there is none."""
+def due(archive: Path, now: Instant) -> list[int]:
+    """Return the nights that should be compacted now, ascending."""
+    found = []
     for night in open_nights(archive, now):
         try:
             newest_ns = max((path.stat().st_mtime_ns for path in _segments(layout.list_night(archive, night))), default=0)
         except FileNotFoundError:  # merged meanwhile: rows come
             continue
         if now.minus(Instant.from_unix_s(newest_ns / 1e9)) >= QUIET_S:
-            return night
-    return None
+            found.append(night)
+    return found
 
 
 def compact_due(archive: Path, now: Instant, *, keep: Callable[[], None] = lambda: None) -> Compacted | None:
-    """Compact the earliest night that should be; return None where there is none, or where another process is at it.
+    """Compact the earliest night that should be and can be; return None where there is none, or another process is at it.
 
-    To be called again and again, under the lease ``archive``; parameters and errors are those of `compact`.
+    To be called again and again, under the lease ``archive``; parameters as `compact`.
+
+    Raises
+    ------
+    StorageError
+        Some night should be compacted, and none could be: why the first one could not.
     """
-    if (night := due(archive, now)) is None:
+    if not (nights := due(archive, now)):
         return None
+    fault: StorageError | None = None
     with alone(archive) as is_mine:
-        return _compact(archive, night, MAX_ROWS, keep) if is_mine else None
+        for night in nights if is_mine else ():
+            try:
+                if (done := _compact(archive, night, MAX_ROWS, keep)) is not None:
+                    return done
+            except StorageError as error:  # a damaged file of one night does not stop the others
+                fault = fault or error
+    if fault is not None:
+        raise fault
+    return None
 
 
 def compact(archive: Path, night: int, *, max_rows: int = MAX_ROWS, keep: Callable[[], None] = lambda: None) -> Compacted | None:

@@ -14,6 +14,7 @@ from hub.archive.columns import DICTIONARY_COLUMNS, PIXEL, SCHEMA, concatenated,
 from hub.archive.hats import Pixel
 from hub.archive.hats_writing import Counts, count
 from hub.archive.segments import Footer, Footers, Note, replaced
+from hub.archive.space import translated
 
 Ids = NDArray[np.int64]
 """Source ids or order-29 pixels."""
@@ -152,7 +153,8 @@ def _between(file: _File, pixel: Pixel) -> pa.Table | None:
 
 def _read(file: _File, groups: list[int], columns: tuple[str, ...]) -> pa.Table:
     """Return rows of a file, texts coded, those left out that another file has too; ascending in `PIXEL` as they are there."""
-    with pq.ParquetFile(file.path, metadata=file.footer.metadata, read_dictionary=list(DICTIONARY_COLUMNS)) as opened:
+    coded = list(DICTIONARY_COLUMNS)
+    with translated(file.path), pq.ParquetFile(file.path, metadata=file.footer.metadata, read_dictionary=coded) as opened:
         table = opened.read_row_groups(groups, columns=list(columns), use_threads=False).replace_schema_metadata(None)
     if not len(file.without):
         return table

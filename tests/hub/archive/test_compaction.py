@@ -14,6 +14,7 @@ from hub.archive import compaction, hats, layout, merging
 from hub.archive.counting import Counts
 from hub.archive.history import ArchiveHistory
 from hub.archive.segments import Footers
+from hub.bootstrap import now
 from hub.errors import StorageError
 from hub.model.alert import AlertBatch
 from hub.model.instant import Instant
@@ -293,13 +294,52 @@ def test_a_night_is_due_in_the_afternoon_when_no_rows_come_any_more(tmp_path: Pa
     newest = max(path.stat().st_mtime for path in files_of(tmp_path))
     quiet = Instant.from_unix_s(newest).plus_s(compaction.QUIET_S + 1)
     assert quiet.minus(AFTERNOON) > 0  # the night of the test is past
-    assert compaction.due(tmp_path, compaction.night_end(NIGHT).plus_s(5 * 3600.0)) is None
-    assert compaction.due(tmp_path, Instant.from_unix_s(newest)) is None
-    assert compaction.due(tmp_path, quiet) == NIGHT
+    assert compaction.due(tmp_path, compaction.night_end(NIGHT).plus_s(5 * 3600.0)) == []
+    assert compaction.due(tmp_path, Instant.from_unix_s(newest)) == []
+    assert compaction.due(tmp_path, quiet) == [NIGHT]
     done = compaction.compact_due(tmp_path, quiet)
     assert done is not None
     assert (done.night, done.n_rows) == (NIGHT, 1000)
     assert compaction.compact_due(tmp_path, quiet) is None
+
+
+def later() -> Instant:
+    """Return a moment at which files that are written now are quiet."""
+    return now().plus_s(compaction.QUIET_S + 60)
+
+
+def test_a_damaged_night_is_told_and_stops_no_other(tmp_path: Path) -> None:
+    fill(tmp_path, 1000)
+    for batch in survey_night(NIGHT + 1, 1000):
+        ArchiveHistory(tmp_path).append(batch)
+    damaged = files_of(tmp_path)[0]
+    content = bytearray(damaged.read_bytes())
+    content[4:400] = bytes(396)
+    damaged.write_bytes(content)
+    done = compaction.compact_due(tmp_path, later())
+    assert done is not None
+    assert done.night == NIGHT + 1
+    with pytest.raises(StorageError, match=damaged.name):
+        compaction.compact_due(tmp_path, later())
+    assert len(files_of(tmp_path)) == 2
+    assert hats.nights(tmp_path) == [NIGHT + 1]
+
+
+def test_without_room_for_a_second_copy_nothing_is_begun(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    batches = fill(tmp_path, 1000)
+    with monkeypatch.context() as patch:
+        patch.setattr(compaction, "SPARE_BYTES", 10**18)
+        with pytest.raises(StorageError, match="MB free, and compacting a night needs"):
+            compaction.compact_due(tmp_path, later())
+    assert list((tmp_path / "nights").iterdir()) == []
+    assert ids_found(tmp_path) == all_ids(batches)
+
+
+def test_what_is_due_waits_while_another_process_merges(tmp_path: Path) -> None:
+    fill(tmp_path, 1000)
+    with merging.alone(tmp_path):
+        assert compaction.compact_due(tmp_path, later()) is None
+    assert compaction.compact_due(tmp_path, later()) is not None
 
 
 def test_an_archive_that_is_not_there_has_nothing_due(tmp_path: Path) -> None:
