@@ -6,7 +6,7 @@ would have to know: the archive and the ledgers tell what is due, and computing 
 
 import hashlib
 from collections import Counter
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Protocol
 
@@ -23,6 +23,9 @@ from hub.science.footprint_camera import Camera
 
 QUIET_S = 600.0
 """A visit is computed when no rows of it have come for so long, seconds."""
+
+LOOKS = 4
+"""So many times in that time a night that changes is looked at: counting its rows takes seconds."""
 
 ROWS_AT_ONCE = 2_000_000
 """Rows of whole visits that are computed at once: some 300 MB."""
@@ -63,9 +66,11 @@ class VisitLedger:
         self._cameras = cameras
         self._quiet_s = quiet_s
         self._seen: dict[int, dict[Key, tuple[int, Instant]]] = {}
-        """For each night the visits that are due: how many alerts they had, and since when."""
+        """For each night the visits that wait: how many alerts they had, and since when."""
 
-    def update(self, surveys: Collection[str], now: Instant) -> int:
+        self._looked: dict[int, Instant] = {}
+
+    def update(self, surveys: Collection[str], now: Instant, keep: Callable[[], None] = lambda: None) -> int:
         """Compute what is due, and return how many visits that were.
 
         Parameters
@@ -74,13 +79,21 @@ class VisitLedger:
             Those that are heard in full: from a part of its alerts nothing can be said of what a survey searched.
         now
             The present.
+        keep
+            Called now and then, and may raise where it must not go on.
 
         Raises
         ------
         StorageError
             The archive cannot be read, or a ledger not be written.
         """
-        return sum(self._update_night(night, surveys, now) for night in self._archive.nights()) if surveys else 0
+        n_done = 0
+        for night in self._archive.nights() if surveys else ():
+            keep()
+            looked = self._looked.get(night)
+            if looked is None or now.minus(looked) >= self._quiet_s / LOOKS:
+                n_done += self._update_night(night, surveys, now)
+        return n_done
 
     def _update_night(self, night: int, surveys: Collection[str], now: Instant) -> int:
         digest = self._digest(night, surveys)
@@ -88,6 +101,7 @@ class VisitLedger:
         if note.settled == digest:
             self._seen.pop(night, None)
             return 0
+        self._looked[night] = now
         known = visits_file.read(self._archive.folder, night)
         had = _alerts_by_visit(known)
         waiting = self._seen.get(night, {})

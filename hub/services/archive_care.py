@@ -6,8 +6,10 @@ from threading import Lock
 from hub.archive.compaction import compact_due
 from hub.archive.history import ArchiveHistory
 from hub.archive.retention import Retired
+from hub.archive.visits_ledger import VisitLedger
 from hub.errors import StorageError
 from hub.ports import Clock, Health, Incident
+from hub.services import coverage, searched
 from hub.services.instance import is_gone, this_process
 from hub.storage import incidents, leases
 from hub.storage.engine import Store
@@ -37,10 +39,11 @@ class ArchiveCare:
         self._history = history
         self._clock = clock
         self._holder = f"{this_process()}/archive"
+        self._visits = VisitLedger(history, searched.cameras())
         self._renewed = 0.0
         self._state = "waiting"
         self._fault = ""
-        self._n = {"merged": 0, "repeats": 0, "compacted": 0, "deleted": 0}
+        self._n = {"merged": 0, "repeats": 0, "compacted": 0, "deleted": 0, "visits": 0}
         self._lock = Lock()
 
     def step(self) -> int:
@@ -48,6 +51,7 @@ class ArchiveCare:
         try:
             self._renew()
             more = self._tidy() + self._compact()
+            self._keep_ledger()
         except _Elsewhere:
             self._state, self._fault = "another process does it", ""
             return 0
@@ -85,6 +89,14 @@ class ArchiveCare:
         log.info("night compacted", night=done.night, rows=done.n_rows, files=done.n_files, partitions=done.n_partitions)
         self._add(compacted=1, repeats=sum(done.repeats.values()))
         return 1
+
+    def _keep_ledger(self) -> None:
+        with self._store.reading() as session:
+            surveys = searched.surveys_in_full(coverage.heard(session))
+        done = self._visits.update(surveys, self._clock(), self._keep)
+        if done:
+            log.debug("visits written", visits=done)
+        self._add(visits=done)
 
     def _tell(self, one: Retired) -> None:
         (log.warning if one.is_early else log.info)("night deleted", night=one.night, rows=one.rows, n_bytes=one.n_bytes)

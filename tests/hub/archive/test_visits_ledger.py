@@ -61,10 +61,10 @@ def test_a_visit_is_computed_once_it_was_quiet_and_again_when_late_rows_came(arc
     archive.append(alerts(early))
     assert keeper.update({"LSST"}, NOW) == 0
     archive.append(alerts(visit(2)))
-    assert keeper.update({"LSST"}, NOW.plus_s(500)) == 0
+    assert keeper.update({"LSST"}, NOW.plus_s(400)) == 0
     assert keeper.update({"LSST"}, NOW.plus_s(601)) == 1
     assert set(read(archive).visit.tolist()) == {1}
-    assert keeper.update({"LSST"}, NOW.plus_s(1101)) == 1
+    assert keeper.update({"LSST"}, NOW.plus_s(1001)) == 1
     assert read(archive).n_alerts.sum() == early.num_rows + visit(2).num_rows
     archive.append(alerts(late))
     assert keeper.update({"LSST"}, NOW.plus_s(2000)) == 0
