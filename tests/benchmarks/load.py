@@ -52,8 +52,13 @@ BARE_BATCH = 1_000
 
 
 def last_night() -> date:
-    """Return the day of observation whose packets are a few hours old."""
-    return datetime.fromtimestamp(time.time() - 86_400, tz=UTC).date()
+    """Return the latest day of observation whose night is over everywhere."""
+    return datetime.fromtimestamp(time.time() - 2 * 86_400, tz=UTC).date()
+
+
+def begin_of(night: date) -> Instant:
+    """Return a moment before the first visit of a night, and after its noon."""
+    return Instant.from_utc_iso(f"{night.isoformat()}T22:00:00Z")
 
 
 def spread_visits(night: SurveyNight, n_packets: int) -> range:
@@ -153,19 +158,29 @@ def _letters(number: int) -> str:
 
 
 @contextmanager
+def told(maps: Maps) -> Iterator[Path]:
+    """Give the data folder of a hub that knows the maps, to be copied for each round."""
+    with tempfile.TemporaryDirectory() as name:
+        settings = load_settings([write_settings(Path(name), "", "none")], {"logging.level": "error"}).settings
+        with create_database(settings) as store, open_hub(settings, store) as hub:
+            tell_of_maps(hub, maps, begin_of(last_night()))
+        yield settings.hub.data_dir
+
+
+@contextmanager
 def hub_on(
-    kafka: brokers.Kafka, topic: str, maps: Maps, *, group: str | None = None
+    kafka: brokers.Kafka, topic: str, knows: Path, *, group: str | None = None
 ) -> Iterator[tuple[Hub, PacketSource, Settings]]:
-    """Give a hub on SQLite that knows the maps, and its subscription to the topic."""
+    """Give a hub on SQLite that knows what another one does, and its subscription to the topic."""
     with tempfile.TemporaryDirectory() as name, ExitStack() as stack:
         folder = Path(name)
         config = write_settings(folder, kafka.bootstrap, topic)
         if group is not None:
             config.write_text(config.read_text().replace(f'group_id = "{topic}"', f'group_id = "{group}"'))
         settings = load_settings([config], {"logging.level": "error"}).settings
+        shutil.copytree(knows, settings.hub.data_dir)
         store = stack.enter_context(create_database(settings))
         hub = stack.enter_context(open_hub(settings, store))
-        tell_of_maps(hub, maps, Instant.from_unix_s(time.time() - 86_400.0))
         source = stack.enter_context(open_source(settings, store, SOURCE))
         assert isinstance(source, PacketSource)
         yield hub, source, settings

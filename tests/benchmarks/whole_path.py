@@ -37,15 +37,15 @@ def measure(asked: argparse.Namespace) -> Sequence[Figure]:
     """Return rates and ratios; rounds alternate, and medians are compared."""
     configure("error")
     maps = load.Maps(n=asked.maps, n_single_detector=asked.single_detector)
-    with load.broker(asked.bootstrap) as kafka:
+    with load.broker(asked.bootstrap) as kafka, load.told(maps) as knows:
         topic, made, seconds = load.fill(kafka, asked.packets, partitions=asked.partitions, with_cutouts=not asked.no_cutouts)
         bare, ours = [], []
         # What is paid once, by broker and hub, is not what this is about: files that are read first, machine code that is loaded.
         load.drain_bare(kafka, topic, made.n_packets)
-        _ours(kafka, topic, min(WARM_UP, made.n_packets), load.Maps(n=1), None)
+        _ours(kafka, topic, min(WARM_UP, made.n_packets), knows, None)
         for turn in range(asked.rounds):
             bare.append(load.drain_bare(kafka, topic, made.n_packets))
-            ours.append(_ours(kafka, topic, made.n_packets, maps, asked.profile if turn == asked.rounds - 1 else None))
+            ours.append(_ours(kafka, topic, made.n_packets, knows, asked.profile if turn == asked.rounds - 1 else None))
         peer = _peer_rate(kafka, topic, maps, min(asked.peer_alerts, made.n_packets))
     bare_rate, our_rate = (statistics.median(one.rate for one in many) for many in (bare, ours))
     last = ours[-1]
@@ -76,9 +76,9 @@ def measure(asked: argparse.Namespace) -> Sequence[Figure]:
     ]
 
 
-def _ours(kafka: brokers.Kafka, topic: str, n: int, maps: load.Maps, profile: Path | None) -> load.Drained:
+def _ours(kafka: brokers.Kafka, topic: str, n: int, knows: Path, profile: Path | None) -> load.Drained:
     # A database, an archive and a group of its own for each round: the group is named like the topic, so the place is put back.
-    with load.hub_on(kafka, topic, maps, group=kafka.unique_topic("hub")) as (hub, source, settings):
+    with load.hub_on(kafka, topic, knows, group=kafka.unique_topic("hub")) as (hub, source, settings):
         batch = settings.intake.alert_batch
         if profile is None:
             return load.drain_hub(hub, source, n, batch)
