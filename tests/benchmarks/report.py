@@ -24,7 +24,7 @@ SECTIONS: Mapping[str, tuple[str, Sequence[str]]] = {
     "projection": ("Columns straight from Avro bytes", ()),
     "index": ("All live maps in one index", ()),
     "visit": ("A visit every 37 s", ()),
-    "search": ("Searching backwards", ()),
+    "search": ("Searching backwards", ("--postgresql",)),
     "levels3d": ("Credible volumes", ()),
     "startup": ("Being there", ()),
     "memory": ("Memory of a worker", ()),

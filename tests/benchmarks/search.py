@@ -300,9 +300,20 @@ def measure(asked: argparse.Namespace) -> Sequence[Figure]:
         seconds = compact_all(folder)
         note = f"{before / asked.rows:.0f} bytes a row before, {size_of(folder) / asked.rows:.0f} after"
         found.append(Figure(what=f"{what}: compaction of a night", value=seconds, unit="s", note=note))
-        found += search_figures(folder, one, asked.rows, "compacted")
+        ours = search_figures(folder, one, asked.rows, "compacted")
+        found += ours
         if asked.postgresql:
-            found += postgres_figures(folder, one, asked.rows)
+            try:
+                theirs = postgres_figures(folder, one, asked.rows)
+            except postgres.ServerMissing as reason:
+                print(f"search: {reason}, not compared", file=sys.stderr)
+                theirs = []
+            found += theirs
+            found += [
+                Figure(what=f"{other.what} / the hub's search", value=other.value / ours[0].value, unit="x")
+                for other in theirs
+                if "rows to the client" in other.what
+            ]
     return found
 
 
