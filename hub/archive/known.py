@@ -110,6 +110,8 @@ class KnownIds:
         lo, hi = cell << layout.CELL_SHIFT, (cell + 1) << layout.CELL_SHIFT
         closed = [one.path for one in files.closed if one.lo < hi and one.hi > lo]
         present = [*files.fresh, *files.cells.get(cell, ()), *closed]
+        if known.seen.isdisjoint(present):  # all was merged, or the night was deleted: only the files can tell
+            known = self._cells[key] = _Cell()
         seen = {layout.name_of(self._archive, path) for path in known.seen}
         new: list[Ids] = []
         for path in reversed(present):
