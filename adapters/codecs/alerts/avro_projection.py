@@ -89,6 +89,10 @@ class Messages:
         """Return the bytes of one that count."""
         return self.payloads[int(self.rows[row])][self.skipped :]
 
+    def piece(self, row: int, start: int, size: int) -> bytes:
+        """Return some of the bytes of one that count."""
+        return self.payloads[int(self.rows[row])][self.skipped + start : self.skipped + start + size]
+
     def schema_ids(self) -> NDArray[np.int64]:
         """Return the number of the schema of each in Confluent framing; -1 for what has no such header, or nothing behind it."""
         from adapters.codecs.alerts import avro_kernel  # noqa: PLC0415 - compiled code that only those who read alerts pay for
@@ -146,8 +150,8 @@ class Projection:
 
     def text(self, name: str, row: int) -> bytes | None:
         """Return one text."""
-        start, size = int(self.positions[name][row]), int(self.sizes[name][row])
-        return None if size < 0 else self.memory.body(row)[start : start + size]
+        size = int(self.sizes[name][row])
+        return None if size < 0 else self.memory.piece(row, int(self.positions[name][row]), size)
 
     def short_texts(self, name: str, width: int) -> NDArray[np.uint8]:
         """Return the bytes of texts, cut at a width, zeros behind them; shape ``(n, width)``."""

@@ -318,6 +318,36 @@ def test_packets_of_several_versions_and_containers_keep_their_order():
     assert batch.provenance.schema.texts()[:6] == ["lsst-10.0"] * 3 + ["lsst-11.1"] * 3
 
 
+def newer_schema(**changed: object) -> dict:
+    """A schema as a registry would give it: version 10.0 with a field more, of a kind that no plan can walk over."""
+    schema = lsst_packets.plain_schema("10.0")
+    many = [{"type": "fixed", "name": f"many{n}", "size": 1} for n in range(65)]
+    fields = [*schema["fields"], {"name": "extra", "type": many}]
+    source = next(field for field in fields if field["name"] == "diaSource")["type"]
+    source["fields"] = [field | {"type": changed.get(field["name"], field["type"])} for field in source["fields"]]
+    return schema | {"fields": fields}
+
+
+def test_a_newer_schema_that_no_plan_can_walk_is_read_by_fastavro():
+    streams = Streams(maps={}, schemas=lambda _: newer_schema())
+    packet = lsst_packets.record("10.0", history_mjd=(61233.5, 61230.25), first_mjd=61229.0) | {"target_name": "here"}
+    body = lsst_packets.body("10.0", packet)
+    newer = b"\0" + (1200).to_bytes(4, "big") + body + b"\x04x"
+    rows = decode_messages([newer, newer[:-1], newer + b"\0"], streams=streams)
+    (plain,), (fast,) = rows.batches, decode_messages([lsst_packets.framed("10.0", packet)]).batches
+    for name in COLUMN_DTYPES:
+        np.testing.assert_array_equal(getattr(plain, name), getattr(fast, name), err_msg=name)
+    assert (plain.provenance.target.texts(), plain.provenance.schema.texts()) == (["here"], ["lsst-12.0"])
+    assert rows.refused == ((1, "the packet cannot be decoded (EOFError)"), (2, "1 bytes follow the end of the packet"))
+
+
+def test_a_newer_schema_in_which_a_field_is_of_another_kind_is_refused():
+    streams = Streams(maps={}, schemas=lambda _: newer_schema(ra="string"))
+    rows = decode_messages([b"\0" + (1200).to_bytes(4, "big") + b"x"] * 2, streams=streams)
+    assert [index for index, _ in rows.refused] == [0, 1]
+    assert "diaSource.ra is a string and cannot be read as number" in rows.refused[0][1]
+
+
 def test_a_packet_in_a_stream_of_another_survey_is_refused():
     messages = [lsst_packets.framed("10.0"), lsst_packets.framed("10.0", ra=400.0)]
     rows = decode_messages(messages, "ztf", Streams(maps=shipped()))
