@@ -10,6 +10,7 @@ import numpy as np
 
 from hub.bootstrap import open_hub
 from hub.config import load
+from hub.errors import StorageError
 from hub.model.instant import Instant
 from hub.storage import envelopes
 from hub.storage.engine import open_store
@@ -94,7 +95,10 @@ class PacketBooks:
         url = self._settings.storage_url
         if url.startswith("sqlite") and not Path(url.removeprefix("sqlite:///")).exists():
             return None
-        store = open_store(url)
+        try:
+            store = open_store(url)
+        except StorageError:  # it is just being made
+            return None
         try:
             with store.reading() as session:
                 return next((one for one in envelopes.counts(session) if one.source == SOURCE), None)

@@ -118,17 +118,20 @@ def main() -> None:
     from adapters.transports.vtp.link import Link
     from hub.__main__ import main as mmhub
     from hub.runtime.sources import SourceLoop
+    from hub.services.alert_intake import AlertIntake
     from hub.services.correlation import Correlation
     from hub.services.intake import Intake
     from hub.storage import positions
 
     for owner, name, step in (
-        (KafkaSource, "take", "waiting"),
+        (KafkaSource, "_taking", "waiting"),
         (KafkaSource, "acknowledge", "acknowledging"),
         (Intake, "accept", "receiving"),
+        (AlertIntake, "accept", "receiving"),
         (WireDecoder, "decode", "decoding"),
+        (WireDecoder, "decode_packets", "decoding"),
         (Intake, "_notice", "storing"),
-        (Intake, "_append", "appending"),
+        (AlertIntake, "_append", "appending"),
         (Correlation, "on_alerts", "matching"),
         (Correlation, "on_event", "correlating"),
         (positions, "advance", "placing"),
@@ -140,6 +143,7 @@ def main() -> None:
         return (take_from_kafka if isinstance(loop._source, KafkaSource) else take)(loop, envelopes)
 
     SourceLoop._take = take_from_anywhere  # type: ignore[method-assign]
+    SourceLoop._take_packets = notes.during("taking in", SourceLoop._take_packets)  # type: ignore[method-assign]
     SourceLoop._accept = notes.during_async("handing in", SourceLoop._accept)  # type: ignore[method-assign]
     Link.send = notes.during_async("answering", Link.send)  # type: ignore[method-assign]
     if is_careless:
@@ -153,16 +157,16 @@ def _end_of_start(notes: Notes) -> None:
     """Note when the first source is asked for messages, and look then and later at what was imported."""
     from adapters.transports.kafka.consumer import KafkaSource
 
-    take = KafkaSource.take
+    take = KafkaSource._taking
     has_begun = threading.Lock()
 
-    def watched(source: Any, limit: int, timeout_s: float) -> Any:
+    def watched(source: Any, fetch: Any, timeout_s: float) -> Any:
         if has_begun.acquire(blocking=False):  # once, never released
             notes.add("starting", -1)
         notes.look()
-        return take(source, limit, timeout_s)
+        return take(source, fetch, timeout_s)
 
-    KafkaSource.take = watched  # type: ignore[method-assign]
+    KafkaSource._taking = watched  # type: ignore[method-assign]
 
 
 def _acknowledge_first() -> None:
@@ -172,10 +176,10 @@ def _acknowledge_first() -> None:
     from adapters.transports.vtp.handing_in import hand_in
     from adapters.transports.vtp.receiver import VtpReceiver
 
-    take = KafkaSource.take
+    take = KafkaSource._taking
 
-    def hasty_take(source: Any, limit: int, timeout_s: float) -> Any:
-        found = take(source, limit, timeout_s)
+    def hasty_take(source: Any, fetch: Any, timeout_s: float) -> Any:
+        found = take(source, fetch, timeout_s)
         if found:
             source.acknowledge()
         return found
@@ -186,7 +190,7 @@ def _acknowledge_first() -> None:
         await hand_in(accept, receiver._envelope(frame))
         return True
 
-    KafkaSource.take = hasty_take  # type: ignore[method-assign]
+    KafkaSource._taking = hasty_take  # type: ignore[method-assign]
     VtpReceiver._answer = hasty_answer  # type: ignore[method-assign]
 
 
