@@ -1,0 +1,110 @@
+"""How much memory a worker takes over a million alerts: ``mmhub run worker --source`` on a topic that is filled while it reads.
+
+The topic keeps a few gigabytes, and the producer waits for the worker: the disk stays small whatever the number of packets.
+"""
+
+import argparse
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import psutil
+
+from hub.demo.survey.night import SurveyNight
+from hub.demo.survey.running import Rate, to_topic
+from hub.demo.survey.sending import TopicWriter
+from tests.benchmarks import load
+from tests.benchmarks.figures import Figure, below, run
+from tests.support.packet_world import SOURCE, write_settings
+
+GOAL_MB = 400.0
+AHEAD_BYTES = 2 << 30
+KEEP = {"retention.bytes": str(2 << 30), "segment.bytes": str(128 << 20)}
+"""Of each partition: what the worker has not read yet is never deleted while the producer keeps its distance."""
+
+SAMPLE_S = 1.0
+QUIET_S = 120.0
+"""So long without progress ends the run as failed."""
+
+
+@contextmanager
+def worker(config: Path) -> Iterator[psutil.Process]:
+    """Give a worker as a process of its own."""
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("MMHUB_")}
+    command = [sys.executable, "-m", "hub", "--config", str(config), "run", "worker", "--source", SOURCE]
+    with (
+        (config.parent / "worker.log").open("wb") as log,
+        subprocess.Popen(command, stdout=log, stderr=log, env=environment) as it,
+    ):
+        try:
+            yield psutil.Process(it.pid)
+        finally:
+            it.terminate()
+            it.wait(60)
+
+
+def measure(asked: argparse.Namespace) -> Sequence[Figure]:
+    """Return the largest resident set of the worker itself, and how it grew from the first quarter to the last."""
+    night = SurveyNight(load.SEED, load.last_night(), with_cutouts=asked.cutouts)
+    with (
+        load.broker(asked.bootstrap) as kafka,
+        load.told(load.Maps(n=asked.maps)) as knows,
+        tempfile.TemporaryDirectory() as name,
+    ):
+        topic = kafka.create_topic(kafka.unique_topic("memory"), asked.partitions, KEEP)
+        config = write_settings(Path(name), kafka.bootstrap, topic)
+        shutil.copytree(knows, Path(name) / "data")
+        writer = TopicWriter(kafka.bootstrap, topic, ahead_bytes=AHEAD_BYTES, group=topic)
+        sender = threading.Thread(
+            target=lambda: to_topic(
+                night, load.spread_visits(night, asked.packets), writer, lambda _: None, rate=Rate(), limit=asked.packets
+            ),
+            daemon=True,
+        )
+        samples: list[float] = []
+        with worker(config) as process:
+            sender.start()
+            begun = moved = time.monotonic()
+            behind = -1
+            while sender.is_alive() or writer._lag():
+                time.sleep(SAMPLE_S)
+                samples.append(process.memory_info().rss / 2**20)
+                now = (writer.sent.n_packets, writer._lag())
+                if now != behind:
+                    behind, moved = now, time.monotonic()
+                if time.monotonic() - moved > QUIET_S:
+                    raise SystemExit(f"the worker stands still: {(Path(name) / 'worker.log').read_text()[-2000:]}")
+            seconds = time.monotonic() - begun
+        writer.close()
+    settled = samples[len(samples) // 4 :]  # before that its caches fill
+    quarter = max(1, len(settled) // 4)
+    growth = sum(settled[-quarter:]) / quarter - sum(settled[:quarter]) / quarter
+    what = "with cutouts" if asked.cutouts else "without cutouts"
+    note = f"{asked.packets} packets {what}, {asked.maps} live maps, {len(samples)} samples in {seconds:.0f} s"
+    return [
+        below("largest resident set of a worker", max(samples), "MB", GOAL_MB, note),
+        Figure(
+            what="growth after the first quarter", value=growth, unit="MB", note="mean of the last fifth less that of the second"
+        ),
+    ]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--packets", type=int, default=1_000_000)
+    parser.add_argument("--partitions", type=int, default=4)
+    parser.add_argument("--maps", type=int, default=100)
+    parser.add_argument("--bootstrap", help="a broker that is running; one is started where not given")
+    parser.add_argument("--cutouts", action="store_true", help="packets of full size")
+    run(measure, parser)
+
+
+if __name__ == "__main__":
+    main()
