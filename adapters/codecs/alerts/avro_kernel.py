@@ -152,8 +152,10 @@ def _walk(  # noqa: C901, PLR0912, PLR0915, PLR0917 - an interpreter is one loop
     ----------
     addresses, lengths
         Where each message lies in memory and how many bytes it has.
-    code, table, within, depth, is_whole
+    code, table, within, depth
         As in `Plan`.
+    is_whole
+        Whether bytes behind the record are a fault.
     integers, numbers
         Shapes ``(columns, messages)``, filled with what is missing.
     faults, places, ends

@@ -21,6 +21,9 @@ MAX_DEPTH = 32
 MAX_NODES = 20_000
 """Most values that a schema may spell out, its references followed; LSST's have about 500."""
 
+MAX_FIXED = 1 << 30
+"""Most bytes of a value of fixed size: no message is as long."""
+
 MAX_BRANCHES = 64
 """Most branches of a union: the number of each then has one byte."""
 
@@ -192,9 +195,6 @@ class Plan:
     depth: int
     """Most arrays and maps inside one another."""
 
-    is_whole: bool
-    """Whether it walks to the end of a message, so that none may have bytes behind it."""
-
     paths: tuple[str, ...]
     """For each instruction the path that it stands at, for sentences."""
 
@@ -238,7 +238,7 @@ def make_plan(schema: Any, wants: Sequence[Want], *, to_the_end: bool = True) ->
         builder.add_column(want)
     builder.value(root, "", 0)
     builder.op(Op.END, "")
-    return builder.plan(is_whole=to_the_end)
+    return builder.plan()
 
 
 def leading_schema(schema: Any, wants: Sequence[Want]) -> Any:
@@ -375,7 +375,7 @@ class _Builder:
     before: int = 0
     """Bytes of numbers since the last row of `run`."""
 
-    def plan(self, *, is_whole: bool) -> Plan:
+    def plan(self) -> Plan:
         """Return what was built."""
         arrays = (
             np.array(self.code, dtype=np.int64),
@@ -392,7 +392,6 @@ class _Builder:
             numbers=self.numbers,
             n_integers=self.n_integers,
             depth=self.depth,
-            is_whole=is_whole,
             paths=tuple(self.paths),
         )
 
@@ -561,6 +560,8 @@ def _size(node: Any) -> int | None:
         case "float" | "double" as kind:
             return _FIXED[kind]
         case "fixed":
+            if not 0 <= int(node["size"]) <= MAX_FIXED:
+                raise PlanImpossible(f"no plan for values of {int(node['size'])} bytes")
             return int(node["size"])
         case _:
             return None

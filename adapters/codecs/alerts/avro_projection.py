@@ -25,7 +25,7 @@ from adapters.codecs.alerts.avro_plan import MISSING, As, Fault, Op, Plan, PlanI
 from hub.model.alert import Words
 
 LONGEST_WORD = 200
-"""Most characters of a text that becomes one of `Words`; what a survey writes has a few."""
+"""Bytes after which a text is cut that becomes one of `Words`; what a survey writes has a few."""
 
 _HEADER_OF_BYTES = bytes.__basicsize__ - 1
 """Bytes of a bytes object before its content, which ends in a zero that the size counts."""
@@ -172,13 +172,10 @@ class Projection:
 
         codes, firsts = np.empty(n, dtype=np.int64), np.empty(n, dtype=np.int64)
         slots = np.full(2 << n.bit_length(), -1, dtype=np.int64)
-        place = (self.memory.addresses[index], self.positions[name][index], self.sizes[name][index])
-        n_found = avro_kernel.code_texts(*place, codes, firsts, slots)
-        found = [self.text(name, int(index[first])) or b"" for first in firsts[:n_found]]
-        return Words(
-            codes.astype(np.int32),
-            tuple(text[: 4 * LONGEST_WORD].decode("utf-8", "replace")[:LONGEST_WORD] for text in found),
-        )
+        sizes = np.minimum(self.sizes[name][index], LONGEST_WORD)
+        n_found = avro_kernel.code_texts(self.memory.addresses[index], self.positions[name][index], sizes, codes, firsts, slots)
+        found = [(self.text(name, int(index[first])) or b"")[:LONGEST_WORD] for first in firsts[:n_found]]
+        return Words(codes.astype(np.int32), tuple(text.decode("utf-8", "replace") for text in found))
 
     def sentence(self, row: int) -> str | None:
         """Return what is wrong with a message, None for one that fits."""

@@ -218,6 +218,13 @@ def test_texts_become_fixed_width_columns_and_words():
     assert found.words("t", np.array([], dtype=np.intp)).texts() == []
 
 
+def test_long_words_are_cut():
+    want = Want(name="t", paths=("f0",), kind=As.TEXT)
+    found = projected(record("string"), [want], [sized(b"x" * 100_000 + end) for end in (b"a", b"b")])
+    assert found.words("t", np.arange(2)).values == ("x" * 200,)
+    assert found.text("t", 1) == b"x" * 100_000 + b"b"
+
+
 @given(st.lists(st.binary(max_size=3), min_size=1, max_size=60))
 def test_words_tell_all_texts_apart(texts: list[bytes]):
     found = projected(record("bytes"), [Want(name="t", paths=("f0",), kind=As.TEXT)], [sized(text) for text in texts])
