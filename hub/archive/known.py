@@ -112,15 +112,14 @@ class KnownIds:
         present = [*files.fresh, *files.cells.get(cell, ()), *closed]
         if known.seen.isdisjoint(present):  # all was merged, or the night was deleted: only the files can tell
             known = self._cells[key] = _Cell()
-        seen = {layout.name_of(self._archive, path) for path in known.seen}
+        unseen = [path for path in reversed(present) if path not in known.seen]
         new: list[Ids] = []
-        for path in reversed(present):
-            if path in known.seen:
-                continue
+        for path in unseen:
             footer = self._footers.get(path)
-            if not footer.note.replaces or not seen.issuperset(footer.note.replaces):
+            replaces = footer.note.replaces
+            if not replaces or not {layout.name_of(self._archive, one) for one in known.seen}.issuperset(replaces):
                 new.append(_ids_in(path, footer, cell, survey))
-            known.seen.add(path)
+        known.seen.update(unseen)
         # Files that are gone were replaced by others with the same rows: their ids stay, their names need not.
         known.seen.intersection_update(present)
         if new:
