@@ -22,8 +22,8 @@ from typing import Any
 import fastavro
 
 from adapters.codecs.alerts import decode_messages, lsst
-from adapters.codecs.alerts.avro_plan import As, Want
 from adapters.codecs.alerts.avro_projection import Messages, Projector, make_projector
+from adapters.codecs.alerts.avro_schema import As, Want
 from adapters.codecs.alerts.lsst_schemas import by_id
 from tests.benchmarks.figures import Figure, at_least, run
 from tests.conftest import REPOSITORY

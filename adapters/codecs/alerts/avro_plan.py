@@ -6,35 +6,30 @@ fixed size that may be null: a run of those is one instruction, with a row of a 
 Encoding: Avro 1.11 specification, "Binary encoding".
 """
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from enum import IntEnum, StrEnum
-from itertools import count
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import IntEnum
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-MAX_DEPTH = 32
-"""Most arrays and maps inside one another."""
-
-MAX_NODES = 20_000
-"""Most values that a schema may spell out, its references followed; LSST's have about 500."""
-
-MAX_FIXED = 1 << 30
-"""Most bytes of a value of fixed size: no message is as long."""
+from adapters.codecs.alerts.avro_schema import (
+    MAX_DEPTH,
+    As,
+    PlanImpossible,
+    Want,
+    WrongKind,
+    fewest_bytes,
+    fixed_size,
+    joined,
+    named_types,
+    resolved,
+    without_rest,
+)
 
 MAX_BRANCHES = 64
 """Most branches of a union: the number of each then has one byte."""
-
-
-class PlanImpossible(ValueError):
-    """The kernel cannot walk such a schema; fastavro has to read it."""
-
-
-class WrongKind(ValueError):
-    """A wanted value is not of the wanted kind, so nobody can read it."""
-
 
 MISSING = -(2**63)
 """What a column of whole numbers holds where nothing is stated; one of numbers holds NaN."""
@@ -64,43 +59,6 @@ class Fault(IntEnum):
 
     UNREADABLE = 7
     """fastavro refuses it, where there is no plan."""
-
-
-class As(StrEnum):
-    """What a wanted value becomes."""
-
-    INTEGER = "integer"
-    """A column of int64."""
-
-    NUMBER = "number"
-    """A column of float64."""
-
-    FLAG = "flag"
-    """A column of int64: 0, 1."""
-
-    TEXT = "text"
-    """A string or bytes: a column of int64 with the position of the first byte, and one with the number of bytes."""
-
-    COUNT = "count"
-    """How many items the array at the path has, int64; those of all such arrays together where it lies in an array."""
-
-    LEAST = "least"
-    """The least of the numbers at the path, which lies inside an array, float64; those outside of `Want.within` do not count."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Want:
-    """A value that a plan shall bring."""
-
-    name: str
-    """Of the column."""
-
-    paths: tuple[str, ...]
-    """Dotted paths of names, such as ``diaSource.ra``; of several, versions of a schema have one each."""
-
-    kind: As
-    within: tuple[float, float] = (-np.inf, np.inf)
-    """Both ends belong to it."""
 
 
 class Op(IntEnum):
@@ -158,8 +116,6 @@ WIDTH = 6
 _VARINTS = {"int": (5, 0x0F), "long": (10, 0x01)}
 """Most bytes and largest last byte of a zigzag number of 32 and of 64 bits."""
 
-_FIXED = {"float": 4, "double": 8}
-_PRIMITIVE = {"null", "boolean", "int", "long", "float", "double", "bytes", "string"}
 _KINDS = {
     As.INTEGER: {"int", "long"},
     As.NUMBER: {"float", "double"},
@@ -199,14 +155,6 @@ class Plan:
     """For each instruction the path that it stands at, for sentences."""
 
 
-def settle(schema: Any, wants: Sequence[Want]) -> tuple[Want, ...]:
-    """Return the wants with the one path that a schema has, or none."""
-    names: dict[str, Any] = {}
-    _define(schema, names)
-    present = _present(schema, names)
-    return tuple(replace(want, paths=tuple(path for path in want.paths if path in present)[:1]) for want in wants)
-
-
 def make_plan(schema: Any, wants: Sequence[Want], *, to_the_end: bool = True) -> Plan:
     """Return the plan for a schema.
 
@@ -226,128 +174,18 @@ def make_plan(schema: Any, wants: Sequence[Want], *, to_the_end: bool = True) ->
     WrongKind
         A wanted value is of another kind, or a single one of many.
     """
-    names: dict[str, Any] = {}
-    _define(schema, names)
+    names = named_types(schema)
     wanted: dict[str, list[Want]] = {}
     for want in wants:
         for path in want.paths:
             wanted.setdefault(path, []).append(want)
-    root = schema if to_the_end else _leading(schema, "", frozenset(wanted), names)
+    root = schema if to_the_end else without_rest(schema, "", frozenset(wanted), names)
     builder = _Builder(names=names, wanted=wanted)
     for want in wants:
         builder.add_column(want)
     builder.value(root, "", 0)
     builder.op(Op.END, "")
     return builder.plan()
-
-
-def leading_schema(schema: Any, wants: Sequence[Want]) -> Any:
-    """Return a schema that ends with the last wanted value, as `settle` returns them: fastavro then reads no more than that.
-
-    References are spelled out and named types have new names, because a type may be cut in one place and whole in another.
-    """
-    names: dict[str, Any] = {}
-    _define(schema, names)
-    leading = _leading(schema, "", frozenset(path for want in wants for path in want.paths), names)
-    return _spelled_out(leading, names, count())
-
-
-def _spelled_out(node: Any, names: Mapping[str, Any], numbers: Iterator[int]) -> Any:
-    node = _resolved(node, names)
-    if isinstance(node, list):
-        return [_spelled_out(branch, names, numbers) for branch in node]
-    own = {**node}
-    if "name" in own:
-        own["name"] = f"type{next(numbers)}"
-    for key in ("items", "values"):
-        if key in own:
-            own[key] = _spelled_out(own[key], names, numbers)
-    if "fields" in own:
-        own["fields"] = [{**each, "type": _spelled_out(each["type"], names, numbers)} for each in own["fields"]]
-    return own
-
-
-def _define(node: Any, names: dict[str, Any]) -> None:
-    """Collect named types."""
-    if isinstance(node, list):
-        for branch in node:
-            _define(branch, names)
-    elif isinstance(node, dict):
-        if isinstance(node.get("name"), str):
-            names[node["name"]] = node
-        for key in ("type", "items", "values"):
-            if isinstance(node.get(key), dict | list):
-                _define(node[key], names)
-        for each in node.get("fields", ()):
-            _define(each["type"], names)
-
-
-def _resolved(node: Any, names: Mapping[str, Any]) -> Any:
-    """Return a node that is no reference, and of which ``type`` is a name."""
-    for _ in range(MAX_DEPTH):
-        if isinstance(node, list):
-            return node
-        kind = node if isinstance(node, str) else node.get("type")
-        if isinstance(kind, dict | list):
-            node = kind
-        elif kind in _PRIMITIVE or kind in ("record", "error", "array", "map", "enum", "fixed"):
-            return {"type": kind} if isinstance(node, str) else node
-        elif kind in names:
-            node = names[kind]
-        else:
-            raise PlanImpossible(f"no plan for the Avro type {str(kind)[:60]!r}")
-    raise PlanImpossible("no plan for types that name one another")
-
-
-def _join(path: str, name: str) -> str:
-    return f"{path}.{name}" if path else name
-
-
-def _present(schema: Any, names: Mapping[str, Any]) -> set[str]:
-    """Return all paths of a schema, but for those inside of maps; items of arrays have that of the array."""
-    found: set[str] = set()
-    visits = count()
-
-    def visit(node: Any, path: str | None, depth: int) -> None:
-        if depth > 2 * MAX_DEPTH:
-            raise PlanImpossible("no plan for a schema that contains itself")
-        if next(visits) > MAX_NODES:
-            raise PlanImpossible(f"no plan for a schema of more than {MAX_NODES} values")
-        if path is not None:
-            found.add(path)
-        node = _resolved(node, names)
-        if isinstance(node, list):
-            for branch in node:
-                visit(branch, path, depth + 1)
-            return
-        for each in node.get("fields", ()):
-            visit(each["type"], None if path is None else _join(path, each["name"]), depth + 1)
-        if "items" in node:
-            visit(node["items"], path, depth + 1)
-        if "values" in node:
-            visit(node["values"], None, depth + 1)
-
-    visit(schema, "", 0)
-    return found
-
-
-def _leading(node: Any, path: str, wanted: frozenset[str], names: Mapping[str, Any]) -> Any:
-    """Return a schema without the fields behind the last wanted one; what is inside of arrays stays whole."""
-    node = _resolved(node, names)
-    if isinstance(node, list):
-        return [_leading(branch, path, wanted, names) for branch in node]
-    if node["type"] not in ("record", "error"):
-        return node
-    kept = [
-        n
-        for n, each in enumerate(node["fields"])
-        if any(one == (inner := _join(path, each["name"])) or one.startswith(f"{inner}.") for one in wanted)
-    ]
-    if not kept:
-        return {**node, "fields": []}
-    last = node["fields"][kept[-1]]
-    end = {**last, "type": _leading(last["type"], _join(path, last["name"]), wanted, names)}
-    return {**node, "fields": [*node["fields"][: kept[-1]], end]}
 
 
 @dataclass(slots=True, kw_only=True)
@@ -428,7 +266,7 @@ class _Builder:
 
     def value(self, node: Any, path: str, level: int) -> None:
         """Write the instructions of one value; ``level`` counts the arrays around it, whose items have the path of the array."""
-        node = _resolved(node, self.names)
+        node = resolved(node, self.names)
         if isinstance(node, list):
             self._union(node, path, level)
             return
@@ -436,7 +274,7 @@ class _Builder:
         if kind in ("record", "error"):
             self._check_none(kind, path)
             for each in node["fields"]:
-                self.value(each["type"], _join(path, each["name"]), level)
+                self.value(each["type"], joined(path, each["name"]), level)
         elif kind in ("array", "map"):
             self._items(node, path, level)
         elif (want := self._want(kind, path, level)) is not None:
@@ -469,7 +307,7 @@ class _Builder:
 
     def _union(self, branches: list[Any], path: str, level: int) -> None:
         """Write an optional number as a row of a run, another optional value as `Op.OPTION`, and any other union as a jump."""
-        kinds = [_resolved(branch, self.names) for branch in branches]
+        kinds = [resolved(branch, self.names) for branch in branches]
         if not 0 < len(kinds) <= MAX_BRANCHES or any(isinstance(one, list) for one in kinds):
             raise PlanImpossible(f"no plan for the union at {path}")
         nulls = [n for n, one in enumerate(kinds) if one["type"] == "null"]
@@ -478,7 +316,7 @@ class _Builder:
             return
         null = nulls[0]
         value = kinds[1 - null]
-        if (size := _size(value)) is not None and self._want(value["type"], path, level) is None:
+        if (size := fixed_size(value)) is not None and self._want(value["type"], path, level) is None:
             self.run_path = self.run_path if self.run or self.before else path
             self.run.append([self.before, 2 * null, size, 0xFE if value["type"] == "boolean" else 0])
             self.before = 0
@@ -505,7 +343,7 @@ class _Builder:
             raise PlanImpossible(f"{path} has more than {MAX_DEPTH} arrays inside one another")
         is_map = node["type"] == "map"
         inner = node["values"] if is_map else node["items"]
-        if (least := is_map + _fewest_bytes(inner, self.names, 0)) < 1:
+        if (least := is_map + fewest_bytes(inner, self.names, 0)) < 1:
             raise PlanImpossible(f"the items of {path} may take no bytes")
         if is_map:
             self._check_none("map", path)
@@ -547,35 +385,6 @@ class _Builder:
                 self.op(Op.INDEX, path, len(node["symbols"]))
             case "float" | "double" | "fixed" | "null":
                 self.run_path = self.run_path if self.run or self.before else path
-                self.before += _size(node) or 0
+                self.before += fixed_size(node) or 0
             case _:
                 self.op(Op.SIZED, path)
-
-
-def _size(node: Any) -> int | None:
-    """Return the bytes of a value that always has the same number of them, None for another."""
-    match node["type"]:
-        case "boolean":
-            return 1
-        case "float" | "double" as kind:
-            return _FIXED[kind]
-        case "fixed":
-            if not 0 <= int(node["size"]) <= MAX_FIXED:
-                raise PlanImpossible(f"no plan for values of {int(node['size'])} bytes")
-            return int(node["size"])
-        case _:
-            return None
-
-
-def _fewest_bytes(node: Any, names: Mapping[str, Any], depth: int) -> int:
-    """Return how many bytes a value has at least."""
-    if depth > 2 * MAX_DEPTH:
-        raise PlanImpossible("no plan for a schema that contains itself")
-    node = _resolved(node, names)
-    if isinstance(node, list):
-        return 1 + min((_fewest_bytes(branch, names, depth + 1) for branch in node), default=0)
-    if node["type"] in ("record", "error"):
-        return sum(_fewest_bytes(each["type"], names, depth + 1) for each in node["fields"])
-    if node["type"] == "null":
-        return 0
-    return 1 if (size := _size(node)) is None else size

@@ -21,7 +21,8 @@ import numpy as np
 from fastavro.schema import parse_schema
 from numpy.typing import NDArray
 
-from adapters.codecs.alerts.avro_plan import MISSING, As, Fault, Op, Plan, PlanImpossible, Want, leading_schema, make_plan, settle
+from adapters.codecs.alerts.avro_plan import MISSING, Fault, Op, Plan, make_plan
+from adapters.codecs.alerts.avro_schema import As, PlanImpossible, Want, leading_schema, settle
 from hub.model.alert import Words
 
 LONGEST_WORD = 200

@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from adapters.codecs.alerts.avro_plan import MISSING as NOTHING
-from adapters.codecs.alerts.avro_plan import As, Want
 from adapters.codecs.alerts.avro_projection import Projection
+from adapters.codecs.alerts.avro_schema import As, Want
 from adapters.codecs.alerts.reading import EARLIEST_MJD, LATEST_MJD, MISSING, Reading, is_plausible_mjd, pixels29, problem
 from hub.errors import DecodeError
 from hub.model.alert import AlertBatch, Provenance, Words

@@ -7,8 +7,9 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from adapters.codecs.alerts.avro_plan import As, Fault, Op, PlanImpossible, Want, WrongKind, leading_schema, make_plan, settle
+from adapters.codecs.alerts.avro_plan import Fault, Op, make_plan
 from adapters.codecs.alerts.avro_projection import Messages, Projection, make_projector, project_plainly
+from adapters.codecs.alerts.avro_schema import As, PlanImpossible, Want, WrongKind, leading_schema, settle
 from tests.support import avro_random
 from tests.support.avro_against_fastavro import assert_agree, assert_same_columns
 from tests.support.bombs_avro import number, sized

@@ -16,8 +16,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from adapters.codecs.alerts import decode_messages, lsst
-from adapters.codecs.alerts.avro_plan import As, Fault, Want
+from adapters.codecs.alerts.avro_plan import Fault
 from adapters.codecs.alerts.avro_projection import Messages, Projector, make_projector, project_plainly
+from adapters.codecs.alerts.avro_schema import As, Want
 from adapters.codecs.alerts.lsst_schemas import by_id, known_ids
 from adapters.codecs.alerts.messages import _lsst_record
 from adapters.codecs.alerts.reading import Reading, problem, to_batch
