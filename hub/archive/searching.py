@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from hub.archive import layout
 from hub.archive.columns import PIXEL, SCHEMA, concatenated, first_of_each, ints_of, take_rows, words_of
-from hub.archive.segments import Footer, Footers, read_rows
+from hub.archive.segments import Footer, Footers, opened
 from hub.errors import StorageError
 
 T = TypeVar("T")
@@ -155,17 +155,22 @@ class Search:
         groups = self._groups(footer, region)
         if not len(groups):
             return None
-        read = tuple(dict.fromkeys((*columns, PIXEL, "mid_tai_us")))
-        table = read_rows(path, footer, groups.tolist(), read)
-        inside = region.rows(ints_of(table[PIXEL]))
-        if (footer.time_lo[groups] < region.start_us).any() or (footer.time_hi[groups] > region.end_us).any():
-            times = ints_of(table["mid_tai_us"])
-            inside &= (times >= region.start_us) & (times < region.end_us)
-        n_inside = int(np.count_nonzero(inside))
-        if n_inside == 0:
-            return None
-        table = table.select(list(columns))
-        if n_inside < len(inside):
+        is_timed = (footer.time_lo[groups] < region.start_us).any() or (footer.time_hi[groups] > region.end_us).any()
+        with opened(path, footer) as read:
+            # Where the rows are is read first: most files that a small region meets have none there.
+            keys = read(groups.tolist(), (PIXEL, "mid_tai_us") if is_timed else (PIXEL,))
+            inside = region.rows(ints_of(keys[PIXEL]))
+            if is_timed:
+                times = ints_of(keys["mid_tai_us"])
+                inside &= (times >= region.start_us) & (times < region.end_us)
+            begins = np.concatenate(([0], np.cumsum(footer.rows[groups])[:-1]))
+            is_hit = np.logical_or.reduceat(inside, begins)
+            if not is_hit.any():
+                return None
+            table = read(groups[is_hit].tolist(), columns)
+        if not is_hit.all():
+            inside = inside[np.repeat(is_hit, footer.rows[groups])]
+        if not inside.all():
             table = take_rows(table, inside)
         return table if keep is None else keep(table)
 

@@ -6,7 +6,8 @@ Files never change, so what was read of a footer stays true for as long as the n
 import json
 import os
 from collections import OrderedDict
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Lock
@@ -164,9 +165,15 @@ def read_footer(path: Path) -> Footer:
 
 def read_rows(path: Path, footer: Footer, groups: Sequence[int], columns: Sequence[str]) -> pa.Table:
     """Return columns of some row groups; raises as `read_footer`."""
-    coded = list(DICTIONARY_COLUMNS)  # the texts of a catalog are plain for other programs, and coded in its files all the same
-    with translated(path), pq.ParquetFile(path, metadata=footer.metadata, read_dictionary=coded) as file:
-        return file.read_row_groups(list(groups), columns=list(columns), use_threads=False)
+    with opened(path, footer) as read:
+        return read(groups, columns)
+
+
+@contextmanager
+def opened(path: Path, footer: Footer) -> Iterator[Callable[[Sequence[int], Sequence[str]], pa.Table]]:
+    """Give what reads columns of some row groups of a file, which may be called again; raises as `read_footer`."""
+    with translated(path), pq.ParquetFile(path, metadata=footer.metadata) as file:
+        yield lambda groups, columns: file.read_row_groups(list(groups), columns=list(columns), use_threads=False)
 
 
 def write_segment(path: Path, table: pa.Table, note: Note) -> None:
