@@ -12,6 +12,7 @@ class SurveyCoverage(Wire):
     coverage: str = Field(description="known; unknown where the survey is not heard in full")
     reason: str | None = Field(description="Why it is unknown, null where it is known")
     heard_since: Time | None = Field(description="When the first alert of its full stream came")
+    ledger_until: Time | None = Field(description="Middle of its latest visit in the ledger")
 
 
 class Standing(Wire):
@@ -20,7 +21,6 @@ class Standing(Wire):
     coverage: str = Field(description="known, or unknown: then nothing was found out, not that nothing was searched")
     reason: str | None = Field(description="Why it is unknown")
     surveys: list[SurveyCoverage]
-    ledger_until: Time | None = Field(description="Middle of the latest visit in the ledger")
     remarks: list[str] = Field(description="What the answer must be read with, one sentence each")
 
 
@@ -142,6 +142,7 @@ class VisitPage(Wire):
                             "coverage": "unknown",
                             "reason": "LSST is heard only through filters (fink-lsst): what they left out is not known",
                             "heard_since": None,
+                            "ledger_until": None,
                         }
                     ],
                 }

@@ -5,8 +5,8 @@ Rows are sorted by the pixel of the footprint's middle, so that a question about
 
 import json
 import os
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -45,6 +45,9 @@ class Note:
     max_radius_deg: float = 0.0
     """Distance of the farthest corner of any footprint from its middle."""
 
+    latest: Mapping[str, int] = field(default_factory=dict)
+    """Middle of the latest visit of each survey, `Instant.tai_us`."""
+
 
 def path_of(archive: Path, night: int) -> Path:
     """Return where the ledger of a night lies."""
@@ -71,7 +74,7 @@ def write(archive: Path, night: int, visits: DetectorVisits, *, settled: str = "
     """
     path = path_of(archive, night)
     radius = np.degrees(np.maximum(Halves.of(visits.polygons).radius, 0.0))
-    note = {"settled": settled, "max_radius_deg": float(radius.max(initial=0.0))}
+    note = {"settled": settled, "max_radius_deg": float(radius.max(initial=0.0)), "latest": _latest(visits)}
     table = _table(visits).replace_schema_metadata({_KEY: json.dumps(note).encode()})
     with translated(path):
         make_folders(path.parent)
@@ -120,14 +123,12 @@ def read_nights(archive: Path, some: Sequence[int]) -> DetectorVisits:
     return joined([read(archive, night) for night in some])
 
 
-def latest(archive: Path) -> Instant | None:
-    """Return the middle of the latest visit in any ledger, None where there is none; raises `StorageError` as `read`."""
+def latest(archive: Path, survey: str) -> Instant | None:
+    """Return the middle of the latest visit of a survey in any ledger, None where there is none; errors as `read`."""
     for night in reversed(nights(archive)):
-        path = path_of(archive, night)
-        with translated(path):
-            times = pq.read_table(path, columns=["mid_tai_us"])["mid_tai_us"].to_numpy()
-        if len(times):
-            return Instant(int(times.max()))
+        found = read_note(archive, night).latest.get(survey)
+        if found is not None:
+            return Instant(found)
     return None
 
 
@@ -157,7 +158,16 @@ def _groups_near(metadata: pq.FileMetaData, ra_deg: float, dec_deg: float) -> li
 
 def _note(metadata: pq.FileMetaData) -> Note:
     told = json.loads((metadata.metadata or {}).get(_KEY, b"{}"))
-    return Note(settled=str(told.get("settled", "")), max_radius_deg=float(told.get("max_radius_deg", 180.0)))
+    return Note(
+        settled=str(told.get("settled", "")),
+        max_radius_deg=float(told.get("max_radius_deg", 180.0)),
+        latest=dict(told.get("latest", {})),
+    )
+
+
+def _latest(visits: DetectorVisits) -> dict[str, int]:
+    names = np.array(visits.survey.texts())
+    return {name: int(visits.mid_tai_us[names == name].max()) for name in sorted(set(names.tolist()))}
 
 
 def _table(visits: DetectorVisits) -> pa.Table:

@@ -6,7 +6,7 @@ through filters, or not at all, the answer is ``unknown`` with the reason, never
 
 from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from functools import cache
 from pathlib import Path
@@ -80,20 +80,35 @@ class Standing:
     sources: tuple[str, ...] = ()
     """Sources of its full streams."""
 
+    until: Instant | None = None
+    """Middle of its latest visit in the ledger."""
+
     def body(self) -> Body:
         """Return it as JSON values."""
         return {
             "survey": text(self.survey),
             "coverage": "known" if self.is_known else "unknown",
             "reason": self.reason,
+            "ledger_until": utc(self.until),
             "heard_since": utc(self.since),
         }
 
 
-def standings(hears: Coverage, survey: str | None = None) -> list[Standing]:
+def standings(archive: Path, hears: Coverage, survey: str | None = None) -> list[Standing]:
     """Return what may be said of each survey that is heard, or of the one that is asked for."""
     names = [survey] if survey is not None else sorted({one.survey for one in hears.streams})
-    return [_standing(hears, name) for name in names]
+    return [_with_ledger(archive, _standing(hears, name)) for name in names]
+
+
+def _with_ledger(archive: Path, one: Standing) -> Standing:
+    """Return a standing that knows how far the ledger goes: of packets that name no visit there is none."""
+    if not one.is_known:
+        return one
+    until = visits_file.latest(archive, one.survey)
+    if until is None:
+        reason = f"no visit of {one.survey} is in the ledger: none is complete yet, or its packets do not name their visits"
+        return replace(one, is_known=False, reason=reason)
+    return replace(one, until=until)
 
 
 def _standing(hears: Coverage, survey: str) -> Standing:
@@ -136,7 +151,7 @@ def at_position(
     """
     begin = start or end.plus_s(-USUAL_WINDOW_D * _DAY_S)
     _check_window(begin, end, MAX_WINDOW_D)
-    said = standings(coverage.heard(session), survey)
+    said = standings(archive, coverage.heard(session), survey)
     known = frozenset(one.survey for one in said if one.is_known)
     parts = []
     for night in _nights(archive, begin, end):
@@ -152,8 +167,7 @@ def at_position(
         "window_end": utc(end),
         "band": band,
         **_standing_body(said),
-        "ledger_until": utc(visits_file.latest(archive)),
-        "remarks": _remarks(session, archive, said, begin, end),
+        "remarks": _remarks(session, said, begin, end),
         "n_visits": len({*zip(found.survey.texts(), found.visit.tolist(), strict=True)}),
         "last": rows[0] if rows else None,
         "bands": _bands(found),
@@ -208,7 +222,7 @@ def of_event(
     begin = start or _t0(event)
     until = end or max(begin, min(now, begin.plus_s(USUAL_EVENT_WINDOW_D * _DAY_S)))
     _check_window(begin, until, MAX_EVENT_WINDOW_D)
-    said = standings(coverage.heard(session), survey)
+    said = standings(archive, coverage.heard(session), survey)
     known = frozenset(one.survey for one in said if one.is_known)
     whole = joined(
         [_chosen(visits_file.read(archive, night), known, None, None, None) for night in _nights(archive, begin, until)]
@@ -227,8 +241,7 @@ def of_event(
         "depth_ab": depth_ab,
         "band": band,
         **_standing_body(said),
-        "ledger_until": utc(visits_file.latest(archive)),
-        "remarks": _remarks(session, archive, said, begin, until),
+        "remarks": _remarks(session, said, begin, until),
         "searched_prob": min(share.total, 1.0) if is_known else None,
         "n_visits": len(visits),
         "n_detectors": len(found),
@@ -251,7 +264,7 @@ def visit_page(
     before: tuple[int, str] | None = None,
 ) -> tuple[Page, list[Standing]]:
     """Return the visits of a night (of the last one that has any), the latest first, and what may be said of their surveys."""
-    said = standings(coverage.heard(session), survey)
+    said = standings(archive, coverage.heard(session), survey)
     known = frozenset(one.survey for one in said if one.is_known)
     all_nights = visits_file.nights(archive)
     which = night if night is not None else (all_nights[-1] if all_nights else None)
@@ -456,15 +469,16 @@ def _standing_body(said: Sequence[Standing]) -> Body:
     return {"coverage": "known" if known else "unknown", "reason": reason, "surveys": [one.body() for one in said]}
 
 
-def _remarks(session: Session, archive: Path, said: Sequence[Standing], begin: Instant, end: Instant) -> list[str]:
+def _remarks(session: Session, said: Sequence[Standing], begin: Instant, end: Instant) -> list[str]:
     """Return what an answer must be read with: parts of the window that were not heard, as sentences."""
     found = []
     known = [one for one in said if one.is_known]
-    latest = visits_file.latest(archive) if known else None
-    if known and (latest is None or end > latest.plus_s(_LAG_S)):
-        until = f"the latest visit in the ledger is of {utc(latest)}" if latest else "the ledger has no visit yet"
-        found.append(f"{until}: whether anything was observed after that is not known")
     for one in known:
+        if one.until is not None and end > one.until.plus_s(_LAG_S):
+            until = utc(one.until)
+            found.append(
+                f"the latest visit of {one.survey} in the ledger is of {until}: whether it observed after that is not known"
+            )
         if one.since is not None and begin < one.since:
             found.append(
                 f"{one.survey} is heard since {utc(one.since)}: of visits before that only those fetched later are known"

@@ -107,6 +107,15 @@ def test_beside_a_full_stream_a_filtered_survey_stays_unknown(hub, archive):
     assert {one["survey"]: one["coverage"] for one in found["surveys"]} == {"LSST": "known", "ZTF": "unknown"}
 
 
+def test_a_full_stream_whose_packets_name_no_visit_leaves_the_coverage_unknown(hub, archive, tmp_path):
+    hears(hub, survey="ZTF", name="ztf")
+    ztf, lsst = at(hub, archive, survey="ZTF"), at(hub, archive)
+    assert ztf["coverage"] == "unknown"
+    assert "no visit of ZTF is in the ledger" in ztf["reason"]
+    assert lsst["coverage"] == "known"
+    assert "no visit of LSST is in the ledger" in of(hub, tmp_path)["reason"]
+
+
 def monte_carlo(archive, chosen, n=20_000):
     """Return the part of random positions of the map that a chosen row of the ledger holds."""
     skymap = localization().skymap
@@ -200,7 +209,7 @@ def test_what_was_not_heard_is_said_with_the_answer(hub, archive):
     (early, *_) = at(hub, archive, start=T0.plus_s(-86400))["remarks"]
     assert early.startswith("LSST is heard since 2017-08-17")
     (late, *_) = at(hub, archive, end=LATER.plus_s(86400))["remarks"]
-    assert late.startswith("the latest visit in the ledger is of 2017-08-18T00:1")
+    assert late.startswith("the latest visit of LSST in the ledger is of 2017-08-18T00:1")
 
 
 @pytest.mark.parametrize(
