@@ -171,8 +171,10 @@ class SkyIndex(Generic[Key]):
         except ImportError:
             return sky_reference.match(self.pieces, pixels)
         counts = sky_kernels.count_runs(pixels, self._orders, self._starts)
-        asked = np.flatnonzero(counts)
-        asked = asked[np.argsort(pixels[asked])]
+        mask = (1 << len(pixels).bit_length()) - 1
+        keys = sky_kernels.sorting_keys(pixels, counts, mask)
+        keys.sort()
+        asked = keys & mask
         room = int(counts.sum())
         point, entry, numbers = np.empty(room, np.int64), np.empty(room, np.int32), np.empty((3, room))
         layers = np.empty((3, room if self._layer_addresses.any() else 0))
