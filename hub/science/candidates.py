@@ -95,7 +95,8 @@ def awaits_past(target: Target, alerts: AlertBatch) -> bool:
 
 
 def _relevant(target: Target, alerts: AlertBatch) -> AlertBatch:
-    return alerts.take(alerts.mid_tai_us < target.window[1].tai_us)
+    is_relevant = alerts.mid_tai_us < target.window[1].tai_us
+    return alerts if is_relevant.all() else alerts.take(is_relevant)
 
 
 def _lacks_past(target: Target, alerts: AlertBatch) -> bool:

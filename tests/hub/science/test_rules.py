@@ -34,6 +34,8 @@ def test_hypotheses_are_found_by_event_class() -> None:
         ('name = "gw-sub-grb"', 'name = "gw-grb"', "two rules have one name"),
         ("trials = 7", "trails = 7", "trails"),
         ("[limits]", "[limits", "no valid TOML"),
+        ("max_area_deg2 = 10000", "max_area_deg2 = -1", "max_area_deg2 must lie between 0 and 100000"),
+        ("max_area_deg2 = 10000", "", "missing key 'max_area_deg2'"),
     ],
 )
 def test_a_mistake_is_named(old: str, new: str, says: str) -> None:

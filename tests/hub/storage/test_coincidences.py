@@ -5,7 +5,7 @@ import dataclasses
 import pytest
 
 from hub.errors import StorageError
-from hub.model.coincidence import Coincidence, PairState, Score
+from hub.model.coincidence import Coincidence, Member, MemberKind, PairState, Score
 from hub.storage import coincidences
 from hub.storage.engine import Store
 from tests.support.followup import NOW, make_coincidence
@@ -79,3 +79,17 @@ def test_pages_do_not_move_when_a_pair_gets_a_new_version(store: Store) -> None:
     with store.reading() as session:
         rest = coincidences.search(session, limit=None, before=before)
     assert sorted(one.coincidence_id for one in [*first, *rest]) == sorted(one.coincidence_id for one in pairs)
+
+
+def test_many_are_found_by_their_ids_and_pairs_of_events_by_either(store: Store) -> None:
+    with_object = make_coincidence()
+    members = tuple(Member(kind=MemberKind.EVENT, id=name) for name in ("Fermi-1", "G298048"))
+    pair = dataclasses.replace(with_object, coincidence_id="p", kind="gw-grb", members=members)
+    newer = dataclasses.replace(pair, version=2, state=PairState.WITHDRAWN)
+    add(store, with_object, pair, newer)
+    with store.reading() as session:
+        assert coincidences.of_events(session, "G298048") == coincidences.of_events(session, "Fermi-1") == [newer]
+        assert coincidences.of_events(session, "S1") == []
+        names = [with_object.coincidence_id, "p", "none"]
+        assert coincidences.latest_of(session, names) == {with_object.coincidence_id: with_object, "p": newer}
+        assert coincidences.latest_of(session, []) == {}

@@ -1,10 +1,11 @@
 """Events: names, windows over all versions, searches and pages."""
 
+import contextlib
 import dataclasses
 
 from hub.model.event import Event, EventState, assemble
 from hub.model.notice import EventClass, Messenger, Notice, Stage
-from hub.storage import events
+from hub.storage import counters, events
 from hub.storage.engine import Store
 from tests.support.words import T0, grb, notice, stored
 
@@ -106,3 +107,42 @@ def test_an_event_without_any_time_is_listed_by_its_reception(store: Store) -> N
     with store.reading() as session:
         assert ids(events.search(session)) == ["Fermi-1"]
         assert events.search(session, t0_from=T0) == []
+
+
+def test_what_changed_after_a_counter_is_found_by_it(store: Store) -> None:
+    save(store, grb("Fermi-1"))
+    with store.reading() as session:
+        seen = counters.value(session, counters.EVENTS)
+        assert ids(events.changed_since(session, 0)) == ["Fermi-1"]
+        assert events.changed_since(session, seen) == []
+    save(store, notice("S2"))
+    save(store, grb("Fermi-1", aliases=("GRB",)))
+    with store.reading() as session:
+        assert counters.value(session, counters.EVENTS) == seen + 2
+        assert ids(events.changed_since(session, seen)) == ["Fermi-1", "S2"]
+        assert ids(events.changed_since(session, seen + 1)) == ["Fermi-1"]
+
+
+def test_a_counter_that_was_raised_in_vain_is_as_before(store: Store) -> None:
+    class Stop(Exception):
+        pass
+
+    with store.transaction() as session:
+        assert [counters.increment(session, "one") for _ in range(3)] == [1, 2, 3]
+    with contextlib.suppress(Stop), store.transaction() as session:
+        counters.increment(session, "one")
+        raise Stop
+    with store.reading() as session:
+        assert (counters.value(session, "one"), counters.value(session, "other")) == (3, 0)
+
+
+def test_events_of_a_span_and_since_a_time_are_those_that_any_notice_puts_there(store: Store) -> None:
+    save(store, notice("S1"), notice("S1", t0=T0.plus_s(50), stage=Stage.UPDATE, issued_at=T0.plus_s(900)))
+    save(store, grb("Fermi-2", t0=T0.plus_s(30)))
+    save(store, grb("Fermi-3", t0=None))
+    with store.reading() as session:
+        assert ids(events.in_span(session, T0, T0)) == ["S1"]
+        assert ids(events.in_span(session, T0.plus_s(20), T0.plus_s(40))) == ["Fermi-2", "S1"]
+        assert ids(events.in_span(session, T0.plus_s(51), T0.plus_s(99))) == []
+        assert events.ids_since(session, T0) == ["Fermi-2", "S1"]
+        assert events.ids_since(session, T0.plus_s(40)) == ["S1"]
