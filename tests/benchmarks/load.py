@@ -48,6 +48,9 @@ SINGLE_DETECTOR_DEG2 = 24_000.0
 """90 % area of maps of a single detector."""
 
 JOIN_S = 60.0
+FIRST_VISIT = 1
+"""Where the packets of a timed visit begin; those of the one before are for warming up."""
+
 BARE_BATCH = 1_000
 
 
@@ -75,6 +78,11 @@ def broker(address: str | None) -> Iterator[brokers.Kafka]:
     else:
         with brokers.broker() as found:
             yield found
+
+
+def first_packet() -> bytes:
+    """Return a packet that is in no timed visit."""
+    return next(SurveyNight(SEED, last_night()).visit(0).packets())
 
 
 def check_disk(n_bytes: float) -> None:
@@ -188,12 +196,11 @@ def hub_on(
 
 @dataclass
 class Drained:
-    """How a topic was read to its end."""
+    """How a topic was read to its end, after the first batch: with that one a hub makes its index of the maps."""
 
     n: int
-    n_bytes: int
     seconds: float
-    """From the first message to the last acknowledgement."""
+    """To the last acknowledgement."""
 
     waiting_s: float = 0.0
     n_matched: int = 0
@@ -202,7 +209,7 @@ class Drained:
 
     @property
     def rate(self) -> float:
-        return self.n / self.seconds
+        return self.n / self.seconds if self.seconds else 0.0
 
 
 def drain_bare(kafka: brokers.Kafka, topic: str, n: int, note: Callable[[Sequence[Message]], None] | None = None) -> Drained:
@@ -218,7 +225,7 @@ def drain_bare(kafka: brokers.Kafka, topic: str, n: int, note: Callable[[Sequenc
         }
     )
     consumer.subscribe([topic])
-    seen = n_bytes = 0
+    seen = early = 0
     begun = 0.0
     deadline = time.perf_counter() + JOIN_S
     try:
@@ -228,42 +235,42 @@ def drain_bare(kafka: brokers.Kafka, topic: str, n: int, note: Callable[[Sequenc
                 if time.perf_counter() > deadline:
                     raise SystemExit(f"{seen} of {n} messages came")
                 continue
-            begun = begun or time.perf_counter()
             deadline = time.perf_counter() + JOIN_S
             seen += len(found)
-            n_bytes += sum(len(one) for one in found)
             if note is not None:
                 note(found)
+            if not begun:
+                begun, early = time.perf_counter(), len(found)
         consumer.commit(asynchronous=False)
-        return Drained(n=seen, n_bytes=n_bytes, seconds=time.perf_counter() - begun)
+        return Drained(n=seen - early, seconds=time.perf_counter() - begun)
     finally:
         consumer.close()
 
 
 def drain_hub(hub: Hub, source: PacketSource, n: int, batch: int, note: Callable[[object, float], None] | None = None) -> Drained:
     """Read messages as the loop of a source does: take, archive and match, acknowledge."""
-    done = Drained(n=0, n_bytes=0, seconds=0.0)
-    begun = 0.0
+    done = Drained(n=0, seconds=0.0)
+    begun, early = 0.0, 0
     deadline = time.perf_counter() + JOIN_S
-    while done.n < n:
+    while early + done.n < n:
         asked = time.perf_counter()
         packets = source.take_packets(batch, 1.0)
         runs = source.positions()
-        if packets is None:
-            if time.perf_counter() > deadline:
-                raise SystemExit(f"{done.n} of {n} packets came")
-            continue
         now = time.perf_counter()
-        if begun:
-            done.waiting_s += now - asked
-        begun = begun or now
+        if packets is None:
+            if now > deadline:
+                raise SystemExit(f"{early + done.n} of {n} packets came")
+            continue
         deadline = now + JOIN_S
         report = hub.flow.take_packets(packets, runs)
         if note is not None:
             note(packets, time.time())
         source.acknowledge()
+        if not begun:
+            begun, early = time.perf_counter(), len(packets)
+            continue
         done.n += len(packets)
-        done.n_bytes += sum(map(len, packets.payloads))
+        done.waiting_s += now - asked
         done.n_matched += report.correlation.matched_alerts
         done.n_candidates += report.correlation.candidates
         done.n_versions += report.correlation.versions
@@ -314,7 +321,7 @@ class Visit:
 def _send(bootstrap: str, topic: str, n: int, over_s: float, *, with_cutouts: bool) -> None:
     night = SurveyNight(SEED, last_night(), with_cutouts=with_cutouts)
     packets: list[bytes] = []
-    for visit in range(len(night)):
+    for visit in range(FIRST_VISIT, len(night)):
         for packet in night.visit(visit).packets():
             packets.append(packet)
             if len(packets) == n:

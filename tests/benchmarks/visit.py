@@ -63,7 +63,8 @@ def _hub_run(kafka: brokers.Kafka, knows: Path, asked: argparse.Namespace, *, ov
     matched: list[tuple[np.ndarray, np.ndarray, float]] = []
     with load.hub_on(kafka, topic, knows) as (hub, source, settings):
         sender = load.Visit(kafka, topic, asked.packets, over_s=over_s, with_cutouts=not asked.no_cutouts)
-        _join(source)
+        kafka.produce(topic, [(None, load.first_packet())])
+        load.drain_hub(hub, source, 1, settings.intake.alert_batch)  # it joins, and makes its index of the maps
         starter = threading.Timer(0.5, sender.go)
         starter.start()
         load.drain_hub(
@@ -74,8 +75,8 @@ def _hub_run(kafka: brokers.Kafka, knows: Path, asked: argparse.Namespace, *, ov
             lambda batch, moment: matched.append((batch.partition, batch.offset, moment)),
         )
         sender.finish()
-    produced = _produced(kafka, topic, asked.packets)
-    first = min(produced.values())
+    produced = _produced(kafka, topic, asked.packets + 1)
+    first = min(produced[int(p), int(o)] for partitions, offsets, _ in matched for p, o in zip(partitions, offsets, strict=True))
     return np.array(
         [
             moment - (produced[int(partition), int(offset)] if over_s else first)
@@ -83,16 +84,6 @@ def _hub_run(kafka: brokers.Kafka, knows: Path, asked: argparse.Namespace, *, ov
             for partition, offset in zip(partitions, offsets, strict=True)
         ]
     )
-
-
-def _join(source) -> None:
-    """Let the subscription get its partitions while nothing is there yet."""
-    deadline = time.monotonic() + load.JOIN_S
-    while not source.health().facts.get("partitions") and time.monotonic() < deadline:
-        source.take_packets(1, 0.5)
-        source.acknowledge()
-        if source.health().state == "listening":
-            return
 
 
 def _bare_run(kafka: brokers.Kafka, asked: argparse.Namespace) -> np.ndarray:

@@ -50,9 +50,7 @@ def measure(asked: argparse.Namespace) -> Sequence[Figure]:
     bare_rate, our_rate = (statistics.median(one.rate for one in many) for many in (bare, ours))
     last = ours[-1]
     mean = made.n_bytes / made.n_packets
-    note = (
-        f"{made.n_packets} packets, mean {mean:.0f} B, {asked.partitions} partitions, {asked.rounds} rounds, broker {kafka.kind}"
-    )
+    note = f"{made.n_packets} packets, mean {mean:.0f} B, {asked.partitions} partitions, {asked.rounds} rounds, timed after the first batch, broker {kafka.kind}"
     return [
         Figure(what="packets made and sent", value=made.n_packets / seconds, unit="/s", note="into the topic, beforehand"),
         Figure(what="bare confluent-kafka consumer", value=bare_rate, unit="/s", note=note),

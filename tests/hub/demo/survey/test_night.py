@@ -10,6 +10,8 @@ from hub.demo.survey import camera, schedule
 from hub.demo.survey.light_curves import (
     ARTEFACT,
     COUNTERPART,
+    FAST_TRANSIENT,
+    FLARE,
     KIND_NAMES,
     KNOWN_ASTEROID,
     SUPERNOVA,
@@ -18,6 +20,7 @@ from hub.demo.survey.light_curves import (
 )
 from hub.demo.survey.night import SurveyNight
 from hub.demo.survey.packets import SCHEMAS
+from hub.demo.survey.settings import shipped
 from hub.demo.survey.truth import counterpart_object_id
 from hub.errors import ConfigError
 from tests.hub.demo.survey.conftest import DAY, deep, pair, small
@@ -213,7 +216,7 @@ def test_a_night_has_as_many_new_supernovae_as_the_survey_expects():
     # Ten million in ten years (LSST Science Book, chapter 8) are 2,700 a night, each new in one packet: the first of its object.
     night = small(11, fraction=0.25)
     visits = np.flatnonzero(night.visits.programme == schedule.WIDE)
-    sample = visits[::16].tolist()
+    sample = visits[::32].tolist()
     new = 0
     for visit in sample:
         made = night.visit(visit)
@@ -222,6 +225,31 @@ def test_a_night_has_as_many_new_supernovae_as_the_survey_expects():
     in_night = new / 0.25 * len(visits) / len(sample)
 
     assert 2_700 / 2 < in_night < 2_700 * 2
+
+
+def test_afterglows_are_as_many_as_gamma_ray_bursts():
+    sky_deg2 = 41_253.0
+    per_year = shipped().population.fast_per_deg2_day * sky_deg2 * 365.25
+
+    assert 666 / 2 < per_year < 2 * 666  # Paciesas et al. 1999, ApJS 122, 465
+
+
+def test_fast_transients_and_flares_come_at_their_rates():
+    whole = small(11, fraction=1.0)
+    crowded = whole.simulation.model_copy(
+        update={
+            "population": whole.simulation.population.model_copy(update={"fast_per_deg2_day": 2.0, "flares_per_deg2_night": 40.0})
+        }
+    )
+    night = small(11, fraction=1.0, simulation=crowded)
+    visits = [visit for visit in range(0, len(night), 120) if night.visits.programme[visit] == schedule.WIDE]
+    kinds = np.concatenate([night.detections(visit).kind for visit in visits])
+    per_visit = np.bincount(kinds, minlength=len(KIND_NAMES)) / len(visits) / camera.AREA_DEG2
+
+    # Flares fade by 1/e in 20 minutes: of a night's 40 a visit sees those of the last hour or two, out of 24.
+    assert 0.5 < per_visit[FLARE] < 4.0
+    # Afterglows of 21 mag and brighter stay above the limit for days: at least those of the last one, at most of the last sixteen.
+    assert 0.5 * 2.0 * 0.5 < per_visit[FAST_TRANSIENT] < 16 * 2.0
 
 
 def test_every_kind_has_its_share(counted):
