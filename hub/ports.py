@@ -317,7 +317,7 @@ class PartContext:
     places: Callable[[], Mapping[tuple[str, int], Place]] = no_places
     """How far each topic and partition of the source is stored."""
 
-    packet_bytes: int = 32 * 2**20
+    packet_bytes: int = 16 * 2**20
     """Most bytes of payloads that a `PacketBatch` should hold."""
 
 

@@ -161,6 +161,7 @@ class SourceLoop:
                 patient.do(source, partial(self._take_packets, batch, runs, in_full))
             except Stopped:
                 return
+            batch = None  # before the next one comes: two of them would be in memory
             source.acknowledge()
 
     def _keeps_up(self, source: PacketSource) -> bool:

@@ -24,6 +24,9 @@ FETCH_BYTES = 16 * 2**20
 QUEUE_KBYTES = 32 * 1024
 """Most that waits in memory to be taken, kB: behind that the client stops fetching, so a slow hub slows the broker instead."""
 
+PACKET_QUEUE_KBYTES = 16 * 1024
+"""The same for alert packets, kB: a tenth of a second at the rate of one worker, whose memory is to stay small."""
+
 SOCKET_TIMEOUT_S = 30
 """After so long without an answer a connection is taken for dead (half-open sockets), seconds."""
 
@@ -165,7 +168,11 @@ def subscription(options: KafkaSubscription, where: str) -> dict[str, Any]:
 
 def of_packets() -> dict[str, Any]:
     """Return what is different for a member that takes alert packets."""
-    return {"max.poll.interval.ms": MAX_STAY_S * 1000}
+    return {
+        "max.poll.interval.ms": MAX_STAY_S * 1000,
+        "queued.max.messages.kbytes": PACKET_QUEUE_KBYTES,
+        "fetch.max.bytes": LARGEST_MESSAGE_BYTES,
+    }
 
 
 def without_group(settings: Mapping[str, Any]) -> dict[str, Any]:
