@@ -13,8 +13,9 @@ from hub.model.sky import Skymap
 from hub.science.footprint import Halves
 from hub.science.healpix import PIXEL29_SR, Floats, area_sr
 
-TOLERANCE = 1e-7
-"""Probability of a cell below which its centre decides."""
+TOLERANCE = 1e-6
+"""Probability of a cell below which its centre decides: with 38,000 detectors on a map of 1,000 square degrees the share changes
+by 2e-5 when it is made a hundred times smaller, and takes ten times longer."""
 
 DEEPEST = 20
 """HEALPix order of the smallest cells, 0.2 arcsec."""

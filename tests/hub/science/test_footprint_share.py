@@ -121,8 +121,8 @@ def test_what_two_visits_share_counts_once_and_for_the_first():
     together = share_of(skymap, Halves.of(both(one, other)))
     turned = share_of(skymap, Halves.of(both(other, one)))
     alone = share_of(skymap, Halves.of(one)).total
-    assert together.total == pytest.approx(turned.total, abs=5e-5)
-    assert together.gain[:189].sum() == pytest.approx(alone, abs=5e-5)
+    assert together.total == pytest.approx(turned.total, abs=2e-4)
+    assert together.gain[:189].sum() == pytest.approx(alone, abs=2e-4)
     assert together.total < alone + share_of(skymap, Halves.of(other)).total - 0.1
     twice = share_of(skymap, Halves.of(both(one, one)))
     assert twice.gain[189:].sum() == pytest.approx(0.0, abs=1e-12)
