@@ -72,7 +72,6 @@ def alert_lines(n_alerts: int) -> list[Line]:
         clock = NightClock(night.notices[-1].arrives)
         with (
             create_database(settings) as store,
-            create_database(scratch) as spare,
             open_hub(settings, store, clock=clock, seed=1) as hub,
         ):
             decoder, history = open_decoder(settings), open_history(scratch)
