@@ -27,6 +27,7 @@ check: $(VENV)/installed-check
 
 bench: $(VENV)/installed-test
 	$(BIN)/python -m tests.benchmarks.bench
+	$(BIN)/python -m tests.benchmarks.report
 	$(BIN)/python -m tests.benchmarks.latency
 
 ranks: $(VENV)/installed
