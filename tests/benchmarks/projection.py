@@ -83,7 +83,10 @@ def packets(n: int, n_sources: int, n_forced: int) -> list[bytes]:
 
 
 def seconds_each(action: Callable[[], Any], n: int, times: int) -> float:
-    """Return what one of ``n`` messages costs in the quickest of some runs: the one that other work disturbed least."""
+    """Return what one of ``n`` messages costs in the quickest of some runs: the one that other work disturbed least.
+
+    A run takes some milliseconds, so that one or another is not interrupted on a busy machine.
+    """
     taken = []
     gc.collect()
     for _ in range(times):
@@ -109,9 +112,9 @@ def beside_fastavro(
     cut = make_projector(schema, wants, to_the_end=False).schema
     n = len(payloads)
     check(projector, payloads)
-    ours = seconds_each(lambda: projector.project(Messages.of(payloads).behind(5)), n, 15)
-    few = payloads[: max(n // 5, 10)]
-    theirs = seconds_each(lambda: read_with_fastavro(cut, few), len(few), 5)
+    ours = seconds_each(lambda: projector.project(Messages.of(payloads).behind(5)), n, 30)
+    few = payloads[: max(n // 50, 2)]
+    theirs = seconds_each(lambda: read_with_fastavro(cut, few), len(few), 30)
     yield Figure(what=f"{what}: ours", value=1e9 * ours, unit="ns", note=f"{n} packets, {len(wants)} columns")
     yield Figure(what=f"{what}: fastavro, schema cut", value=1e9 * theirs, unit="ns", note=f"{len(few)} of the same packets")
     ratio = theirs / ours
@@ -213,7 +216,8 @@ def measure(asked: argparse.Namespace) -> Sequence[Figure]:
     whole = by_id(SCHEMA_ID).schema
     for what, some in (("first detection", first), ("deep field", deep)):
         rows = seconds_each(lambda some=some: decode_messages(some), len(some), 10)
-        full = seconds_each(lambda some=some: read_with_fastavro(whole, some[:20]), len(some[:20]), 3)
+        few = some[: max(len(some) // 50, 2)]
+        full = seconds_each(lambda few=few: read_with_fastavro(whole, few), len(few), 20)
         found.append(
             Figure(what=f"{what}: to rows with provenance and pixel", value=1e9 * rows, unit="ns", note=f"batch of {len(some)}")
         )

@@ -71,7 +71,13 @@ _PRIMITIVE = {"null", "boolean", "int", "long", "float", "double", "bytes", "str
 
 
 def settle(schema: Any, wants: Sequence[Want]) -> tuple[Want, ...]:
-    """Return the wants with the one path that a schema has, or none."""
+    """Return the wants with the one path that a schema has, or none.
+
+    Raises
+    ------
+    PlanImpossible
+        The schema contains itself, or spells out more than `MAX_NODES` values.
+    """
     names = named_types(schema)
     present = _present(schema, names)
     return tuple(replace(want, paths=tuple(path for path in want.paths if path in present)[:1]) for want in wants)
@@ -91,6 +97,8 @@ def _spelled_out(node: Any, names: Mapping[str, Any], numbers: Iterator[int]) ->
     node = resolved(node, names)
     if isinstance(node, list):
         return [_spelled_out(branch, names, numbers) for branch in node]
+    if node["type"] in _PRIMITIVE:
+        return node["type"]  # which fastavro reads three times as fast as the same in a mapping
     own = {**node}
     if "name" in own:
         own["name"] = f"type{next(numbers)}"
