@@ -20,6 +20,7 @@ from hub.archive.segments import Footers
 from hub.archive.space import shortage
 from hub.model.alert import AlertBatch
 from hub.model.instant import Instant
+from hub.science.healpix import merge
 
 MIB = 2**20
 """Bytes."""
@@ -129,6 +130,20 @@ class ArchiveHistory:
                 inside = batch.take(near)
                 found.append(inside.take(np.lexsort((inside.source_id, inside.mid_tai_us))))
         return found
+
+    def is_from(self, batch: AlertBatch) -> NDArray[np.bool_]:
+        """Return for each alert of a survey whether its row came from the packet that the batch's provenance names."""
+        place = batch.provenance
+        if place is None or not len(batch):
+            return np.zeros(len(batch), dtype=bool)
+        pixels = np.unique(batch.hpx29)
+        lo, hi = merge(pixels, pixels + 1)
+        region = Region(lo=lo, hi=hi, start_us=int(batch.mid_tai_us.min()), end_us=int(batch.mid_tai_us.max()) + 1)
+        names = ("survey", "source_id", "topic", "partition", "offset")
+        columns = [column.to_pylist() for column in self._search.table(region, names).select(names).columns]
+        stored = {row[1]: row[2:] for row in zip(*columns, strict=True) if row[0] == batch.survey}
+        named = zip(place.topic.texts(), place.partition.tolist(), place.offset.tolist(), strict=True)
+        return np.array([stored.get(one) == at for one, at in zip(batch.source_id.tolist(), named, strict=True)], dtype=bool)
 
     def nights(self) -> list[int]:
         """Return the nights that have rows, ascending."""

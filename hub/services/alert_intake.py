@@ -8,6 +8,7 @@ are known then.
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,7 +18,7 @@ from hub.model.alert import AlertBatch, ObjectStatement, Provenance, concatenate
 from hub.model.envelope import Envelope, Trust
 from hub.model.instant import Instant
 from hub.model.packets import PacketBatch
-from hub.ports import AlertHistory, AlertRows, Clock, Decoder, Position
+from hub.ports import AlertHistory, AlertRows, Clock, Decoder, Place, Position
 from hub.services import annotations
 from hub.storage import deadletters, envelopes, positions
 from hub.storage.deadletters import LetterKind
@@ -38,6 +39,15 @@ _FRAME_BYTES = 5
 """Length of Confluent framing: a zero, then the number of the schema, big-endian."""
 
 
+@runtime_checkable
+class RemembersPlaces(Protocol):
+    """A history that remembers which packet brought each row."""
+
+    def is_from(self, batch: AlertBatch) -> NDArray[np.bool_]:
+        """Return for each alert whether the row that is stored came from the packet that the batch's provenance names."""
+        ...
+
+
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class AppendedAlerts:
     """Rows that are in the archive now, known ones included: matching them again does no harm, and missing them would."""
@@ -52,7 +62,7 @@ class AppendedAlerts:
     """The packet of each row."""
 
     is_new: NDArray[np.bool_]
-    """Whether the archive did not have the row before."""
+    """Whether the archive did not have the row before, or has it only because this very packet was not booked then."""
 
     n_repeats: int = 0
     """Rows left out, because another row of the same packets has their id."""
@@ -94,6 +104,8 @@ class AlertIntake:
         self._history = history
         self._clock = clock
         self._hears = hears
+        self._booked: dict[tuple[str, str, int], int] = {}
+        """Offset up to which this process itself has booked a partition, and all before it was found to be booked too."""
 
     def accept(
         self,
@@ -122,7 +134,12 @@ class AlertIntake:
             The archive or the database does not take it: nothing may be acknowledged.
         """
         rows = self._decoded(batch.payloads, batch.alert_stream)
+        booked = self._doubts(batch, runs)
         appended = self._append(rows, batch)
+        n_new = sum(one.n_new for one in appended)
+        if booked is not None:
+            appended = tuple(self._with_unbooked(one, booked) for one in appended)
+        has_unbooked = sum(one.n_new for one in appended) > n_new
         report = _report(len(batch), rows, appended, in_full=in_full)
         held = {index for index, _ in rows.held}
         make = envelope or batch.envelope
@@ -145,7 +162,40 @@ class AlertIntake:
                 duplicates=sum(one.n_repeats + len(one.is_new) - one.n_new for one in appended) + len(report.reasons) - letters,
                 dead_letters=letters,
             )
+        if not has_unbooked:  # else the batch that was interrupted may have been longer than this one
+            self._booked |= {(batch.source, run.topic, run.partition): run.next_offset for run in runs}
         return report
+
+    def _doubts(self, batch: PacketBatch, runs: Sequence[Position]) -> Mapping[tuple[str, int], Place] | None:
+        """Return how far the books go where packets may be archived and not booked: somebody died, or failed, in between.
+
+        None where each partition goes on from what this process booked last.
+        """
+        places = [((batch.source, run.topic, run.partition), run.first_offset) for run in runs]
+        is_certain = all(self._booked.get(place) == first for place, first in places)
+        for place, _ in places:
+            self._booked.pop(place, None)  # until it is booked
+        if is_certain:
+            return None
+        with self._store.reading() as session:
+            return positions.places(session, batch.source)
+
+    def _with_unbooked(self, one: AppendedAlerts, booked: Mapping[tuple[str, int], Place]) -> AppendedAlerts:
+        """Count as new also the rows that these very packets brought when they came before, without being booked."""
+        provenance = one.batch.provenance
+        if provenance is None or not isinstance(self._history, RemembersPlaces):
+            return one
+        known = [
+            row
+            for row in np.flatnonzero(~one.is_new).tolist()
+            if (place := booked.get((provenance.topic.text(row), int(provenance.partition[row])))) is None
+            or int(provenance.offset[row]) >= place.next_offset
+        ]
+        if not known:
+            return one
+        is_new = one.is_new.copy()
+        is_new[known] = self._history.is_from(one.batch.take(np.array(known, dtype=np.intp)))
+        return replace(one, is_new=is_new)
 
     def open(self, container: Envelope) -> PacketReport:
         """Take in a container that was received as a message: one whose alerts are all good is not kept, its source has it.

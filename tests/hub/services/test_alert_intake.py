@@ -1,11 +1,13 @@
 """Batches of alert packets: archived, then booked with their places in one transaction; nothing is passed over."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from hub.archive.history import ArchiveHistory
 from hub.errors import StorageError
 from hub.model.alert import AlertBatch, ObjectStatement, Words
 from hub.model.envelope import Envelope, Trust
@@ -225,3 +227,48 @@ def test_messages_of_other_ways_keep_their_own_envelope_among_the_dead_letters(s
     with store.reading() as session:
         (letter,) = deadletters.listing(session)
         assert envelopes.raw(session, letter.digest).position == "night/7.avro"
+
+
+def test_rows_that_were_archived_and_not_booked_are_booked_as_stored_when_they_come_again(store, tmp_path, decoder) -> None:
+    archive = ArchiveHistory(tmp_path / "archive")
+
+    def worker() -> AlertIntake:
+        return AlertIntake(store=store, decoder=decoder, history=archive, clock=lambda: T0)
+
+    first, second = packets("ok 1", "ok 2"), packets("ok 1", "ok 2", "ok 3", "ok 1")
+    dying = worker()
+    dying._append(dying._decoded(first.payloads, "lsst"), first)  # and then it is killed
+    assert archive.count() == 2
+    report = worker().accept(second, [RUN])
+    assert books(store) == (4, 3, 1, 0)
+    assert report.is_fresh.tolist() == [True, True, True, False]
+    assert worker().accept(second, [RUN]).is_fresh.tolist() == [False] * 4  # booked, and perhaps not matched
+    assert books(store) == (8, 3, 5, 0)
+
+
+def test_repeats_under_other_offsets_are_duplicates_whoever_comes(store, tmp_path, decoder) -> None:
+    archive = ArchiveHistory(tmp_path / "archive")
+    AlertIntake(store=store, decoder=decoder, history=archive, clock=lambda: T0).accept(packets("ok 1", "ok 2"), [RUN])
+    again = replace(packets("ok 1", "ok 2"), offset=np.array([104, 105]))
+    run = replace(RUN, first_offset=104, next_offset=106, n_messages=2)
+    AlertIntake(store=store, decoder=decoder, history=archive, clock=lambda: T0).accept(again, [run])
+    assert books(store) == (4, 2, 2, 0)
+
+
+def test_what_a_longer_batch_left_unbooked_is_found_by_shorter_ones(store, tmp_path, decoder) -> None:
+    archive = ArchiveHistory(tmp_path / "archive")
+    whole = packets(*(f"ok {number}" for number in range(1, 10)))
+    dying = AlertIntake(store=store, decoder=decoder, history=archive, clock=lambda: T0)
+    dying._append(dying._decoded(whole.payloads, "lsst"), whole)
+    intake = AlertIntake(store=store, decoder=decoder, history=archive, clock=lambda: T0)
+    for first in (0, 3, 6):
+        part = replace(
+            whole,
+            payloads=whole.payloads[first : first + 3],
+            topic=Words.constant("lsst", 3),
+            partition=whole.partition[:3],
+            offset=whole.offset[first : first + 3],
+        )
+        run = replace(RUN, first_offset=100 + first, next_offset=103 + first, n_messages=3)
+        intake.accept(part, [run])
+    assert books(store) == (9, 9, 0, 0)
