@@ -92,6 +92,7 @@ class VisitLedger:
             keep()
             looked = self._looked.get(night)
             if looked is None or now.minus(looked) >= self._quiet_s / LOOKS:
+                self._looked[night] = now
                 n_done += self._update_night(night, surveys, now)
         return n_done
 
@@ -101,7 +102,6 @@ class VisitLedger:
         if note.settled == digest:
             self._seen.pop(night, None)
             return 0
-        self._looked[night] = now
         known = visits_file.read(self._archive.folder, night)
         had = _alerts_by_visit(known)
         waiting = self._seen.get(night, {})
