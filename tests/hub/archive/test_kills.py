@@ -22,6 +22,9 @@ KILLS = int(os.environ.get("MMHUB_TEST_ARCHIVE_KILLS", "6"))
 LONGEST_S = 0.4
 """Between its first acknowledged batch and the blow, seconds."""
 
+READS = 40
+"""Of one test, beside a process that appends and merges."""
+
 
 def live_and_die(folder: Path, seed: int, first: int, delay_s: float) -> tuple[int, int]:
     """Return the last number that was acknowledged in one life, and the last that was begun; at least one is acknowledged."""
@@ -64,3 +67,25 @@ def test_kills_lose_and_double_nothing(tmp_path: Path) -> None:
         (light_curve,) = [history.of_objects("LSST", ["object-0"], alerts(0, 5).hpx29)]
         assert light_curve.source_id.tolist() == sorted(range(5), key=lambda one: (alerts(0, 5).mid_tai_us[one], one))
         first = acknowledged + 1
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", [0, 1])
+def test_readers_find_all_that_is_acknowledged_while_files_are_merged(tmp_path: Path, seed: int) -> None:
+    folder, other = tmp_path / "archive", ArchiveHistory(tmp_path / "archive")
+    command = [sys.executable, "-m", "tests.support.killed_archive", str(folder), str(seed), "0"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE) as child:
+        assert child.stdout is not None
+        try:
+            for _ in range(READS):
+                while not (line := child.stdout.readline()).startswith(b"end"):
+                    assert line, "the child ended by itself"
+                acknowledged = int(line.split()[1])
+                (found,) = other.in_region(np.array([0]), np.array([N_PIXELS]), Instant(0), Instant(10 * DAY_US))
+                ids = np.sort(found.source_id)
+                assert (np.diff(ids) > 0).all()
+                assert ids[: acknowledged + 1].tolist() == list(range(acknowledged + 1))
+                assert other.count() >= len(ids)
+                assert not other.append(alerts(0, acknowledged + 1)).any()
+        finally:
+            child.kill()
