@@ -148,7 +148,10 @@ def _between(file: _File, pixel: Pixel) -> pa.Table | None:
         return None
     table = _read(file, groups.tolist(), tuple(SCHEMA.names))
     first, last = np.searchsorted(ints_of(table[PIXEL]), [pixel.lo, pixel.hi])
-    return table.slice(first, last - first) if last > first else None
+    if last <= first:
+        return None
+    # a slice would hold all that was read in memory
+    return table if last - first == table.num_rows else take_rows(table, np.arange(first, last))
 
 
 def _read(file: _File, groups: list[int], columns: tuple[str, ...]) -> pa.Table:

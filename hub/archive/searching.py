@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import TypeVar
 
@@ -75,9 +76,11 @@ class Search:
         """
         read = tuple(dict.fromkeys((*columns, "survey", "source_id")))
         nights = self._nights(region) if len(region.lo) else []
-        parts = [part for night in nights for part in self._of_night(night, region, read, keep)]
+        found = [self._of_night(night, region, read, keep) for night in nights]
+        parts = [part for tables, _ in found for part in tables]
         table = concatenated(parts, read)
-        if len(parts) > 1:
+        is_distinct = all(is_distinct for _, is_distinct in found) and _are_apart([tables for tables, _ in found])
+        if len(parts) > 1 and not is_distinct:
             first = first_of_each(words_of(table["survey"]), ints_of(table["source_id"]))
             table = table if first is None else take_rows(table, first)
         return table.select(list(columns))
@@ -102,7 +105,7 @@ class Search:
         for cell in self.cells_of(night):
             whole = np.array([cell << layout.CELL_SHIFT]), np.array([(cell + 1) << layout.CELL_SHIFT])
             region = Region(lo=whole[0], hi=whole[1], start_us=_LEAST, end_us=_GREATEST)
-            table = concatenated(self._of_night(night, region, read, None), read)
+            table = concatenated(self._of_night(night, region, read, None)[0], read)
             first = first_of_each(words_of(table["survey"]), ints_of(table["source_id"]))
             table = table if first is None else take_rows(table, first)
             if table.num_rows:
@@ -130,11 +133,13 @@ class Search:
 
     def _of_night(
         self, night: int, region: Region, columns: tuple[str, ...], keep: Callable[[pa.Table], pa.Table] | None
-    ) -> list[pa.Table]:
+    ) -> tuple[list[pa.Table], bool]:
+        """Return what each file of a night has, and whether no row can be there twice: a catalog has each once."""
+
         def wanted(cell: int) -> bool:
             return bool(region.touches(cell << layout.CELL_SHIFT, (cell + 1) << layout.CELL_SHIFT))
 
-        def read() -> list[pa.Table]:
+        def read() -> tuple[list[pa.Table], bool]:
             files = layout.list_night(self._archive, night, wanted)
             closed = [one.path for one in files.closed if region.touches(one.lo, one.hi)]
             merged = [path for paths in files.cells.values() for path in paths]
@@ -144,7 +149,7 @@ class Search:
             else:
                 with ThreadPoolExecutor(self._threads) as pool:
                     tables = list(pool.map(lambda path: self._of_file(path, region, columns, keep), paths))
-            return [table for table in tables if table is not None]
+            return [table for table in tables if table is not None], not files.fresh and not merged
 
         return repeated(read, self._archive)
 
@@ -178,6 +183,13 @@ class Search:
     def _groups(footer: Footer, region: Region) -> NDArray[np.intp]:
         in_time = (footer.time_lo < region.end_us) & (footer.time_hi > region.start_us)
         return np.flatnonzero(in_time & region.touches(footer.pixel_lo, footer.pixel_hi))
+
+
+def _are_apart(nights: Sequence[Sequence[pa.Table]]) -> bool:
+    """Return whether the source ids of no two nights overlap; surveys count them up, and looking is cheaper than sorting."""
+    ids = [[ints_of(table["source_id"]) for table in tables if table.num_rows] for tables in nights]
+    edges = sorted((min(int(one.min()) for one in some), max(int(one.max()) for one in some)) for some in ids if some)
+    return all(before[1] < after[0] for before, after in pairwise(edges))
 
 
 def repeated(read: Callable[[], T], archive: Path) -> T:

@@ -172,7 +172,8 @@ def read_rows(path: Path, footer: Footer, groups: Sequence[int], columns: Sequen
 @contextmanager
 def opened(path: Path, footer: Footer) -> Iterator[Callable[[Sequence[int], Sequence[str]], pa.Table]]:
     """Give what reads columns of some row groups of a file, which may be called again; raises as `read_footer`."""
-    with translated(path), pq.ParquetFile(path, metadata=footer.metadata) as file:
+    coded = list(DICTIONARY_COLUMNS)  # the texts of a catalog are plain for other programs, and coded in its files all the same
+    with translated(path), pq.ParquetFile(path, metadata=footer.metadata, read_dictionary=coded) as file:
         yield lambda groups, columns: file.read_row_groups(list(groups), columns=list(columns), use_threads=False)
 
 

@@ -279,6 +279,17 @@ def test_a_lost_lease_ends_the_work(tmp_path: Path) -> None:
     assert list((tmp_path / "nights").iterdir()) == []
 
 
+def test_an_alert_that_is_in_the_catalogs_of_two_nights_is_found_once(tmp_path: Path) -> None:
+    (batch,) = survey_night(NIGHT, 400, per_visit=400)
+    columns = {name: getattr(batch, name) for name in AlertBatch.__slots__ if name not in {"survey", "mid_tai_us"}}
+    history = ArchiveHistory(tmp_path)
+    history.append(batch)
+    history.append(AlertBatch(survey="LSST", mid_tai_us=batch.mid_tai_us + layout.DAY_US, **columns))
+    assert [compaction.compact(tmp_path, night) is not None for night in (NIGHT, NIGHT + 1)] == [True, True]
+    (found,) = history.in_region(*WHOLE, Instant.from_mjd_tai(NIGHT), Instant.from_mjd_tai(NIGHT + 3))
+    assert sorted(found.source_id.tolist()) == all_ids([batch])
+
+
 def test_two_processes_do_not_compact_at_once(tmp_path: Path) -> None:
     fill(tmp_path)
 
