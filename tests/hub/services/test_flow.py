@@ -4,15 +4,18 @@ from pathlib import Path
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from sqlalchemy import func, select
 
 from hub.bootstrap import open_hub
 from hub.model.envelope import Envelope, Trust
 from hub.model.event import assemble
+from hub.model.packets import PacketBatch
 from hub.services.correlation import EVENT_JOB
 from hub.services.flow import in_batches
 from hub.storage import coincidences, events, jobs, notices
 from hub.storage.engine import Store
 from hub.storage.envelopes import MessageState
+from hub.storage.tables import PacketRow
 from tests.support import small_world as world
 from tests.support.words import T0, grb, notice, stored
 
@@ -66,3 +69,20 @@ def test_a_job_about_nothing_is_done(store: Store, tmp_path: Path) -> None:
         hub.flow.resume()
     with store.reading() as session:
         assert jobs.take(session, 9) == []
+
+
+def test_under_overload_matches_are_found_and_only_their_packets_are_left_out(store: Store, tmp_path: Path) -> None:
+    def kept() -> int:
+        with store.reading() as session:
+            return session.scalar(select(func.count()).select_from(PacketRow)) or 0
+
+    with open_hub(world.settings_in(tmp_path), store, clock=world.Ticking()) as hub:
+        world.deliver(hub, world.notices())
+        batch = PacketBatch.of([one.envelope for one in world.alerts()])
+        late = hub.flow.take_packets(batch, in_full=False)
+        assert late.correlation.matched_alerts > 0
+        assert late.correlation.candidates > 0
+        assert kept() == 0
+        assert hub.history.count() == late.intake.is_fresh.sum() > 0
+        again = hub.flow.take_packets(batch)  # as a crash would have it, and caught up
+        assert (again.intake.is_fresh.sum(), kept() > 0) == (0, True)
