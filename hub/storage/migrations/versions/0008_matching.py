@@ -23,9 +23,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("event_id", "survey", "object_id", name=op.f("pk_watched")),
     )
     op.create_index(op.f("ix_watched_survey_object_id"), "watched", ["survey", "object_id"])
-    op.execute(
-        "INSERT INTO watched (event_id, survey, object_id) SELECT DISTINCT event_id, survey, object_id FROM candidates"
-    )
+    op.execute("INSERT INTO watched (event_id, survey, object_id) SELECT DISTINCT event_id, survey, object_id FROM candidates")
 
 
 def downgrade() -> None:
