@@ -11,7 +11,7 @@ from hub.archive.columns import words_of
 from hub.model.alert import NO_TIME, Words
 from hub.model.visit import DEPTH_SIGMA, DetectorVisits, FootprintKind, Footprints
 from hub.science.footprint import Halves, positions_of, unit_vectors
-from hub.science.footprint_camera import MARGIN_RAD, MAX_OUTSIDE, Camera, outlines, outside, point
+from hub.science.footprint_camera import MARGIN_RAD, MAX_OUTSIDE, Camera, outlines, outside, point, sharpen
 
 COLUMNS = (
     "survey",
@@ -132,6 +132,9 @@ def _with_outlines(
         pointing = point(camera, detector[own], middle[own], n_alerts[own])
         if pointing is None:
             continue
+        pointing = sharpen(
+            camera, pointing, detector[own], n_alerts[own], [hull_vectors[hulls.first[one] : hulls.first[one + 1]] for one in own]
+        )
         span = slice(int(hulls.first[begin]), int(hulls.first[end]))
         owner = np.repeat(np.arange(begin, end), hulls.n_corners[begin:end])
         inside = np.isin(owner, own)

@@ -7,7 +7,7 @@ nothing.
 """
 
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
@@ -29,6 +29,9 @@ MAX_OUTSIDE = 0.002
 
 SCALE_RANGE = (0.98, 1.02)
 """Scale of the focal plane over the table's within which it is the same camera."""
+
+MOST_WEIGHT = 100
+"""More alerts of a detector make it count no more."""
 
 _ROUNDS = 4
 _RADIANS_PER_ARCSEC = float(np.radians(1.0 / 3600.0))
@@ -113,6 +116,40 @@ def point(camera: Camera, detectors: NDArray[np.int64], middles: Floats, n_alert
     if not (SCALE_RANGE[0] <= abs(turn) <= SCALE_RANGE[1]) or spread < np.abs(camera.half_sizes[0]) ** 2:
         return None
     return Pointing(towards=towards, turn=complex(turn / abs(turn)), is_mirrored=bool(mirrored))
+
+
+def sharpen(
+    camera: Camera, pointing: Pointing, detectors: NDArray[np.int64], n_alerts: NDArray[np.int64], corners: Sequence[Floats]
+) -> Pointing:
+    """Return a better pointing from the outermost alerts of each detector; the same where they are too few.
+
+    Halfway between them lies the middle of a detector whose alerts are not spread evenly, as where a bright star or a trail makes
+    many, and more closely: within a side over the number of alerts instead of over its root.
+
+    Parameters
+    ----------
+    camera, pointing, detectors, n_alerts
+        As `point` takes and gives them.
+    corners
+        Unit vectors of the corners of each detector's hull.
+    """
+    middles, kept = [], []
+    for index, vectors in enumerate(corners):
+        if len(vectors) < 3:
+            continue
+        here = to_plane(pointing.towards, vectors) / pointing.turn
+        offset = (np.conj(here) if pointing.is_mirrored else here) - camera.centres[detectors[index]]
+        half = camera.half_sizes[detectors[index]]
+        if np.ptp(offset.real) < half.real or np.ptp(offset.imag) < half.imag:
+            continue
+        middle = complex(offset.real.min() + offset.real.max(), offset.imag.min() + offset.imag.max()) / 2
+        middles.append(camera.centres[detectors[index]] + middle)
+        kept.append(index)
+    if not kept:
+        return pointing
+    places = pointing.turn * (np.conj(middles) if pointing.is_mirrored else np.array(middles))
+    found = point(camera, detectors[kept], from_plane(pointing.towards, places), np.minimum(n_alerts[kept], MOST_WEIGHT))
+    return found or pointing
 
 
 def outlines(camera: Camera, pointing: Pointing, detectors: NDArray[np.int64]) -> Floats:
