@@ -27,6 +27,9 @@ QUEUE_KBYTES = 32 * 1024
 PACKET_QUEUE_KBYTES = 16 * 1024
 """The same for alert packets, kB: a tenth of a second at the rate of one worker, whose memory is to stay small."""
 
+QUEUE_PAUSE_MS = 5
+"""A client that holds as much as it may looks again after so long whether there is room, ms; by default it is a whole second."""
+
 SOCKET_TIMEOUT_S = 30
 """After so long without an answer a connection is taken for dead (half-open sockets), seconds."""
 
@@ -172,6 +175,7 @@ def of_packets() -> dict[str, Any]:
         "max.poll.interval.ms": MAX_STAY_S * 1000,
         "queued.max.messages.kbytes": PACKET_QUEUE_KBYTES,
         "fetch.max.bytes": LARGEST_MESSAGE_BYTES,
+        "fetch.queue.backoff.ms": QUEUE_PAUSE_MS,
     }
 
 
@@ -194,6 +198,7 @@ _OF_A_GROUP = frozenset(
         "fetch.message.max.bytes",
         "fetch.max.bytes",
         "fetch.error.backoff.ms",
+        "fetch.queue.backoff.ms",
         "queued.max.messages.kbytes",
         "statistics.interval.ms",
     }

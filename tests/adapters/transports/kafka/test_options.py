@@ -4,7 +4,7 @@ import pytest
 from pydantic import ValidationError
 
 from adapters.transports.kafka.consumer import Options, open_source
-from adapters.transports.kafka.options import connection, subscription, trust_of, without_secrets
+from adapters.transports.kafka.options import connection, of_packets, subscription, trust_of, without_group, without_secrets
 from hub.errors import ConfigError
 from hub.model.envelope import Trust
 from tests.support.parts import part_context
@@ -113,6 +113,12 @@ def test_nothing_is_committed_or_skipped_by_the_client_itself() -> None:
     assert found["auto.offset.reset"] == "error"
     assert found["topic.metadata.refresh.interval.ms"] <= 10_000
     assert found["group.instance.id"] == "hub-1"
+
+
+def test_a_full_queue_of_packets_is_looked_at_again_before_a_batch_is_done() -> None:
+    told = of_packets()
+    assert told["fetch.queue.backoff.ms"] <= 50  # librdkafka waits a second by default, at most the time of some batches
+    assert not without_group(told), "the client that only looks around would refuse what is for a member"
 
 
 def test_unknown_options_and_later_starts_are_refused() -> None:
