@@ -4,7 +4,7 @@ import argparse
 import json
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass
 
 
@@ -50,15 +50,14 @@ def as_text(figures: Sequence[Figure]) -> str:
     return "\n".join("  ".join((*(text.ljust(width) for text, width in zip(row, widths, strict=False)), row[3])) for row in rows)
 
 
-def run(measure: Callable[[argparse.Namespace], Sequence[Figure]], parser: argparse.ArgumentParser) -> None:
-    """Be the main program of a benchmark: measure and print, with ``--json`` one object for each line."""
+def run(measure: Callable[[argparse.Namespace], Iterable[Figure]], parser: argparse.ArgumentParser) -> None:
+    """Be the main program of a benchmark: measure and print, with ``--json`` one object for each line as soon as it is there."""
     parser.add_argument("--json", action="store_true", help="one JSON object a line")
     asked = parser.parse_args()
     before = load_average()
-    figures = measure(asked)
     if asked.json:
-        for one in figures:
-            print(json.dumps({**asdict(one), "load_before": round(before, 1)}))
+        for one in measure(asked):
+            print(json.dumps({**asdict(one), "load_before": round(before, 1)}), flush=True)
     else:
-        print(as_text(figures))
+        print(as_text(list(measure(asked))))
         print(f"load average before: {before:.1f}", file=sys.stderr)

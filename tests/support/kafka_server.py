@@ -72,6 +72,7 @@ message.max.bytes={max_message}
 replica.fetch.max.bytes={max_message}
 socket.request.max.bytes=104857600
 log.cleaner.enable=false
+log.retention.check.interval.ms=5000
 num.network.threads=2
 num.io.threads=2
 controlled.shutdown.enable=false
