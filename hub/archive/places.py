@@ -4,7 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hub.ports import OBJECT_RADIUS_ARCSEC
-from hub.science.healpix import MAX_ORDER, merge
+from hub.science.healpix import MAX_ORDER, merge, neighbours
 
 OBJECT_ORDER = 12
 """HEALPix order of the pixels around an object: 51 arcsec, far more than `OBJECT_RADIUS_ARCSEC` also where they are narrowest."""
@@ -23,18 +23,14 @@ assert OBJECT_RADIUS_ARCSEC < 0.4 * _PIXEL0_DEG * 3600 / 2**OBJECT_ORDER
 
 def around(hpx29: Pixels) -> tuple[Pixels, Pixels]:
     """Return ranges that hold all within `OBJECT_RADIUS_ARCSEC` of some pixels, and more: coarse pixels and their neighbours."""
-    from astropy_healpix import neighbours  # noqa: PLC0415 - half a second that only those who ask pay
-
     shift = 2 * (MAX_ORDER - OBJECT_ORDER)
-    own = np.unique(hpx29 >> shift)
-    beside = np.asarray(neighbours(own, 1 << OBJECT_ORDER, order="nested"), dtype=np.int64).ravel()
-    pixels = np.unique(np.concatenate([own, beside[beside >= 0]]))
+    pixels = neighbours(np.unique(hpx29 >> shift), OBJECT_ORDER)
     return merge(pixels << shift, (pixels + 1) << shift)
 
 
 def cone_ranges(ra_deg: float, dec_deg: float, radius_deg: float) -> tuple[Pixels, Pixels]:
     """Return ranges of pixels that cover a cone (ICRS), and a rim of about an eighth of its radius."""
-    from astropy import units as u  # noqa: PLC0415 - as above
+    from astropy import units as u  # noqa: PLC0415 - half a second that only those who ask pay
     from astropy_healpix import HEALPix  # noqa: PLC0415
 
     wanted = np.log2(_PIXEL0_DEG / max(radius_deg / 8, 1e-6))

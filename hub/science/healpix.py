@@ -8,14 +8,7 @@ only in files.
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-Int64s = NDArray[np.int64]
-"""Order-29 pixels, orders or indices."""
-
-Floats = NDArray[np.float64]
-"""Angles or areas."""
-
-MAX_ORDER = 29
-"""The finest order that fits into 64 bits."""
+from hub.model.pixel29 import MAX_ORDER, Floats, Int64s, gathered, interleaved, pixels29
 
 N_PIX29 = 12 << 58
 """Number of pixels at order 29; every interval lies inside ``[0, N_PIX29)``."""
@@ -29,37 +22,14 @@ MIN_UNIQ = 4
 MAX_UNIQ = (4 << 58) + N_PIX29 - 1
 """UNIQ of the last pixel at order 29."""
 
+_CLOSE = 0.05
+"""How far from a corner its pixels are looked for, in pixels: far from where the next corner is."""
+
+_BEARINGS = 48
+"""Directions that are looked into; the narrowest corner of a pixel spans several."""
+
 SR_TO_DEG2 = (180.0 / np.pi) ** 2
 """Square degrees in one steradian."""
-
-
-def pixels29(ra_deg: ArrayLike, dec_deg: ArrayLike) -> Int64s:
-    """Return the order-29 pixels of positions.
-
-    Parameters
-    ----------
-    ra_deg
-        Right ascensions, ICRS, degrees, any turn.
-    dec_deg
-        Declinations, degrees, [-90, 90], of the same shape.
-
-    Raises
-    ------
-    ValueError
-        A coordinate is not finite, or a declination lies beyond a pole.
-    """
-    from astropy import units as u  # noqa: PLC0415 - half a second that only those who ask for pixels pay
-    from astropy_healpix import lonlat_to_healpix  # noqa: PLC0415 - the same
-
-    ra = np.asarray(ra_deg, dtype=np.float64)
-    dec = np.asarray(dec_deg, dtype=np.float64)
-    if not (np.isfinite(ra).all() and np.isfinite(dec).all()):
-        raise ValueError("positions must be finite numbers")
-    if dec.size and np.abs(dec).max() > 90.0:
-        raise ValueError("declinations must lie within [-90, 90] degrees")
-    # Wrapped first: far from zero, radians lose the digits that order 29 needs.
-    pixels = lonlat_to_healpix(np.mod(ra, 360.0) * u.deg, dec * u.deg, 1 << MAX_ORDER, order="nested")
-    return np.asarray(pixels, dtype=np.int64)
 
 
 def ranges_of_uniq(uniq: ArrayLike) -> tuple[Int64s, Int64s]:
@@ -98,12 +68,24 @@ def area_sr(lo: Int64s, hi: Int64s) -> Floats:
 
 def centres(lo: Int64s, hi: Int64s) -> tuple[Floats, Floats]:
     """Return right ascension [0, 360) and declination in degrees of the centres of intervals that are one pixel each."""
-    from astropy import units as u  # noqa: PLC0415 - half a second that only those who ask for pixels pay
-    from astropy_healpix import healpix_to_lonlat  # noqa: PLC0415 - the same
-
     order = order_of_ranges(lo, hi)
-    lon, lat = healpix_to_lonlat(lo >> (2 * (MAX_ORDER - order)), np.int64(1) << order, order="nested")
-    return np.asarray(lon.to_value(u.deg), dtype=np.float64) % 360.0, np.asarray(lat.to_value(u.deg), dtype=np.float64)
+    pixel = lo >> (2 * (MAX_ORDER - order))
+    n_side = np.int64(1) << order
+    face = pixel >> (2 * order)
+    within = pixel & (n_side * n_side - 1)
+    x, y = gathered(within), gathered(within >> 1)
+    row, column = face >> 2, face & 3
+    # Eighths of a turn along the equator, and half faces above it, times `n_side`: exact as integers.
+    height = x + y + 1 - row * n_side
+    width = np.maximum(np.minimum(2 * n_side - np.abs(height), n_side), 1)
+    middle = np.where(row == 1, 2 * column, 2 * column + 1)
+    ra = 45.0 * (middle + (x - y) / width)
+    share = width / n_side
+    polar = 2.0 * np.degrees(np.arcsin(share / np.sqrt(6.0)))
+    is_cap = np.abs(height) > n_side
+    level = np.degrees(np.arcsin(np.clip(height / n_side, -1.0, 1.0) * (2.0 / 3.0)))
+    dec = np.where(is_cap, np.copysign(90.0 - polar, height), level)
+    return np.asarray(ra % 360.0, dtype=np.float64), np.asarray(dec, dtype=np.float64)
 
 
 def find(lo: Int64s, hi: Int64s, pixels: Int64s) -> NDArray[np.intp]:
@@ -177,6 +159,48 @@ def pixels_of_ranges(lo: Int64s, hi: Int64s) -> tuple[Int64s, Int64s]:
     return all_lo[ascending], all_hi[ascending]
 
 
+def neighbours(pixels: Int64s, order: int) -> Int64s:
+    """Return the distinct pixels of an order that touch given ones at an edge or a corner, and those themselves, ascending.
+
+    Parameters
+    ----------
+    pixels
+        NESTED.
+    order
+        Theirs, at most 20: finer ones lie too close together for the way that is used at the edges of the 12 faces.
+    """
+    n_side = 1 << order
+    face, within = pixels >> (2 * order), pixels & (n_side * n_side - 1)
+    x, y = gathered(within), gathered(within >> 1)
+    is_inside = (x > 0) & (x < n_side - 1) & (y > 0) & (y < n_side - 1)
+    beside = [pixels, _across_edges(pixels[~is_inside], order)]
+    face, x, y = face[is_inside] << (2 * order), x[is_inside], y[is_inside]
+    for dx in (-1, 0, 1):
+        row = face | interleaved(x + dx)
+        beside += [row | (interleaved(y + dy) << 1) for dy in (-1, 0, 1)]
+    return np.unique(np.concatenate(beside))
+
+
+def _across_edges(pixels: Int64s, order: int) -> Int64s:
+    """Return the pixels of points close around the corners of given ones: all neighbours touch a corner."""
+    shift = 2 * (MAX_ORDER - order)
+    # The centre of the finest pixel stands for its corner.
+    corners = np.concatenate([pixels << shift | corner for corner in _corners(shift)])
+    ra, dec = (np.radians(angle)[:, None] for angle in centres(corners, corners + 1))
+    reach = _CLOSE * np.sqrt(np.pi / 3.0) / (1 << order)
+    bearing = np.linspace(0.0, 2.0 * np.pi, _BEARINGS, endpoint=False)
+    to_dec = np.arcsin(np.sin(dec) * np.cos(reach) + np.cos(dec) * np.sin(reach) * np.cos(bearing))
+    to_ra = ra + np.arctan2(np.sin(bearing) * np.sin(reach) * np.cos(dec), np.cos(reach) - np.sin(dec) * np.sin(to_dec))
+    return np.unique(pixels29(np.degrees(to_ra), np.clip(np.degrees(to_dec), -90.0, 90.0)) >> shift).ravel()
+
+
+def _corners(shift: int) -> tuple[int, ...]:
+    """Return the first, last and both outermost pixels within one that has ``2**shift``."""
+    last = (1 << shift) - 1
+    x = last & 0x5555555555555555
+    return 0, x, last ^ x, last
+
+
 def _log2(values: Int64s) -> Int64s:
     """Return the floor of the binary logarithm of positive integers, exact to 2**62."""
     # frexp is exact only below 2**53, so the upper half is taken first.
@@ -184,3 +208,26 @@ def _log2(values: Int64s) -> Int64s:
     lower = np.where(upper > 0, upper, values)
     exponent = np.frexp(lower.astype(np.float64))[1].astype(np.int64) - 1
     return exponent + np.where(upper > 0, np.int64(32), np.int64(0))
+
+
+__all__ = [
+    "MAX_ORDER",
+    "MAX_UNIQ",
+    "MIN_UNIQ",
+    "N_PIX29",
+    "PIXEL29_SR",
+    "SR_TO_DEG2",
+    "Floats",
+    "Int64s",
+    "area_sr",
+    "at_order",
+    "centres",
+    "find",
+    "merge",
+    "neighbours",
+    "order_of_ranges",
+    "pixels29",
+    "pixels_of_ranges",
+    "ranges_of_uniq",
+    "uniq_of_ranges",
+]

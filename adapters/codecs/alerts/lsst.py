@@ -10,10 +10,11 @@ from numpy.typing import NDArray
 from adapters.codecs.alerts.avro_plan import MISSING as NOTHING
 from adapters.codecs.alerts.avro_projection import Projection
 from adapters.codecs.alerts.avro_schema import As, Want
-from adapters.codecs.alerts.reading import EARLIEST_MJD, LATEST_MJD, MISSING, Reading, is_plausible_mjd, pixels29, problem
+from adapters.codecs.alerts.reading import EARLIEST_MJD, LATEST_MJD, MISSING, Reading, is_plausible_mjd, problem
 from hub.errors import DecodeError
 from hub.model.alert import AlertBatch, Provenance, Words
 from hub.model.instant import MJD_OF_1970, Instant
+from hub.model.pixel29 import pixels29
 
 SURVEY = "LSST"
 """Name of the survey in batches."""

@@ -6,9 +6,9 @@ from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from hub.model.alert import AlertBatch, Provenance, Words
+from hub.model.pixel29 import pixels29
 
 EARLIEST_MJD = 40_000.0
 """Earliest believable time of an alert, MJD (1968): older ones are times on another scale or corruption."""
@@ -18,8 +18,6 @@ LATEST_MJD = 80_000.0
 
 MISSING = math.nan
 """A number that the packet does not state; packets write null or NaN, and the sentinel -999 in ZTF's case."""
-
-_ORDER = 29
 
 
 class Reading(NamedTuple):
@@ -101,12 +99,3 @@ def to_batch(survey: str, readings: Sequence[Reading], formats: Sequence[str]) -
     hpx29 = pixels29(np.array(columns["ra_deg"]), np.array(columns["dec_deg"]))
     batch = AlertBatch.from_columns(survey, **columns, hpx29=hpx29)
     return replace(batch, provenance=replace(Provenance.unknown(len(batch)), schema=Words.of(formats)))
-
-
-def pixels29(ra_deg: NDArray[np.float64], dec_deg: NDArray[np.float64]) -> NDArray[np.int64]:
-    """Return the order-29 NESTED pixels; the positions have passed `problem`, so none is NaN (which would become pixel -1)."""
-    from astropy import units as u  # noqa: PLC0415 - half a second that only those who ask for pixels pay
-    from astropy_healpix import lonlat_to_healpix  # noqa: PLC0415 - the same
-
-    found = lonlat_to_healpix(ra_deg * u.deg, dec_deg * u.deg, nside=1 << _ORDER, order="nested")
-    return np.asarray(found, dtype=np.int64)

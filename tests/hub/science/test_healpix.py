@@ -1,3 +1,4 @@
+import astropy_healpix
 import healpy
 import numpy as np
 import pytest
@@ -35,6 +36,55 @@ def test_pixels_agree_with_healpy_over_the_sky_and_near_the_poles():
     ra = rng.uniform(0, 360, 100_000)
     dec = np.concatenate((np.degrees(np.arcsin(rng.uniform(-1, 1, 50_000))), 90 - 10 ** rng.uniform(-9, 0, 50_000)))
     np.testing.assert_array_equal(healpix.pixels29(ra, dec), healpy.ang2pix(1 << 29, ra, dec, nest=True, lonlat=True))
+
+
+def test_pixels_agree_with_astropy_up_to_rounding_at_the_finest_orders():
+    rng = np.random.default_rng(2)
+    ra, dec = rng.uniform(-720, 720, 200_000), np.degrees(np.arcsin(rng.uniform(-1, 1, 200_000)))
+    theirs = astropy_healpix.lonlat_to_healpix(np.mod(ra, 360.0) * u.deg, dec * u.deg, 1 << 29, order="nested")
+    ours = healpix.pixels29(ra, dec)
+    np.testing.assert_array_equal(ours >> 18, theirs >> 18)
+    assert np.count_nonzero(ours != theirs) <= 2  # one in a million lies so close to an edge that the last bit decides
+
+
+def test_pixels_on_edges_of_faces_have_centres_beside_the_position():
+    quarter = np.arange(0.0, 361.0, 45.0)
+    edge = np.degrees(np.arcsin(2.0 / 3.0))
+    lat = np.array([-90, -edge, -1e-14, 0, 1e-14, edge, np.nextafter(edge, 90), np.nextafter(edge, 0), 90])
+    ra, dec = (grid.ravel() for grid in np.meshgrid([*quarter, *np.nextafter(quarter, -1), *np.nextafter(quarter, 999)], lat))
+    pixels = healpix.pixels29(ra, dec)
+    assert pixels.min() >= 0
+    assert pixels.max() < healpix.N_PIX29
+    lon, at = healpix.centres(pixels, pixels + 1)
+    assert healpy.rotator.angdist([lon, at], [ra, dec], lonlat=True).max() < 1e-8
+
+
+@pytest.mark.parametrize("order", [0, 1, 2, 4, 12, 29])
+def test_centres_are_those_of_astropy_and_of_their_pixels(order):
+    rng = np.random.default_rng(order)
+    last = 12 * 4**order
+    pixels = np.unique(np.concatenate((np.arange(min(last, 3072)), rng.integers(0, last, 2_000), [last - 1])))
+    lo = pixels << 2 * (29 - order)
+    ra, dec = healpix.centres(lo, lo + (1 << 2 * (29 - order)))
+    lon, lat = (angle.to_value(u.deg) for angle in astropy_healpix.healpix_to_lonlat(pixels, 1 << order, order="nested"))
+    assert np.abs(dec - lat).max() < 1e-12
+    assert (np.abs((ra - lon + 180) % 360 - 180) * np.cos(np.radians(dec))).max() < 1e-12
+    np.testing.assert_array_equal(healpix.pixels29(ra, dec) >> 2 * (29 - order), pixels)
+
+
+@pytest.mark.parametrize("order", [0, 1, 2, 3, 12])
+def test_neighbours_are_those_of_astropy_also_over_the_edges_of_faces(order):
+    face, last = np.arange(12) << 2 * order, 4**order - 1
+    x = last & 0x5555555555555555
+    along = np.random.default_rng(order).integers(0, last + 1, (20, 1))
+    pixels = np.unique(np.concatenate([face | part for part in (0, last, x, last ^ x, *(along & x), *(along | x), *along)]))
+    for pixel in pixels.tolist():
+        with np.errstate(invalid="ignore"):  # of pixels that have seven
+            touching = astropy_healpix.neighbours(np.array([pixel]), 1 << order, order="nested").ravel()
+        expected = sorted({pixel, *touching[touching >= 0].tolist()})
+        assert healpix.neighbours(np.array([pixel]), order).tolist() == expected
+    together = [healpix.neighbours(np.array([pixel]), order) for pixel in pixels.tolist()]
+    np.testing.assert_array_equal(healpix.neighbours(pixels, order), np.unique(np.concatenate(together)))
 
 
 @pytest.mark.parametrize(("ra", "dec"), [(np.nan, 0), (0, np.nan), (np.inf, 0), (0, 90.1), (0, -91)])
