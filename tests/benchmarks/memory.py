@@ -4,6 +4,7 @@ The topic keeps a few gigabytes, and the producer waits for the worker: the disk
 """
 
 import argparse
+import json
 import os
 import shutil
 import subprocess
@@ -13,6 +14,7 @@ import threading
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import psutil
@@ -20,6 +22,7 @@ import psutil
 from hub.demo.survey.night import SurveyNight
 from hub.demo.survey.running import Rate, to_topic
 from hub.demo.survey.sending import TopicWriter
+from hub.errors import Transient
 from tests.benchmarks import load
 from tests.benchmarks.figures import Figure, below, run
 from tests.support.packet_world import SOURCE, write_settings
@@ -32,6 +35,28 @@ KEEP = {"retention.bytes": str(2 << 30), "segment.bytes": str(128 << 20)}
 SAMPLE_S = 1.0
 QUIET_S = 120.0
 """So long without progress ends the run as failed."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Sample:
+    """The memory of a worker at one instant."""
+
+    time_s: float
+    """Since its start."""
+
+    sent: int
+    """Packets in the topic so far."""
+
+    rss_mb: float
+    """Resident set: its own memory, and the pages of libraries and files that it has touched."""
+
+    anonymous_mb: float
+    """Its own memory."""
+
+
+def _sample(process: psutil.Process, time_s: float, sent: int) -> _Sample:
+    memory = process.memory_info()
+    return _Sample(time_s=time_s, sent=sent, rss_mb=memory.rss / 2**20, anonymous_mb=(memory.rss - memory.shared) / 2**20)
 
 
 @contextmanager
@@ -48,6 +73,14 @@ def worker(config: Path) -> Iterator[psutil.Process]:
         finally:
             it.terminate()
             it.wait(60)
+
+
+def _behind(writer: TopicWriter) -> int:
+    """Return how many packets wait for the worker; -1 while the broker does not say."""
+    try:
+        return writer._lag()
+    except Transient:  # the group has no coordinator in the first second
+        return -1
 
 
 def measure(asked: argparse.Namespace) -> Sequence[Figure]:
@@ -68,28 +101,34 @@ def measure(asked: argparse.Namespace) -> Sequence[Figure]:
             ),
             daemon=True,
         )
-        samples: list[float] = []
+        samples: list[_Sample] = []
         with worker(config) as process:
             sender.start()
             begun = moved = time.monotonic()
-            behind = -1
-            while sender.is_alive() or writer._lag():
+            behind = (0, -1)
+            while sender.is_alive() or _behind(writer):
                 time.sleep(SAMPLE_S)
-                samples.append(process.memory_info().rss / 2**20)
-                now = (writer.sent.n_packets, writer._lag())
+                samples.append(_sample(process, time.monotonic() - begun, writer.sent.n_packets))
+                now = (writer.sent.n_packets, _behind(writer))
                 if now != behind:
                     behind, moved = now, time.monotonic()
                 if time.monotonic() - moved > QUIET_S:
                     raise SystemExit(f"the worker stands still: {(Path(name) / 'worker.log').read_text()[-2000:]}")
             seconds = time.monotonic() - begun
         writer.close()
-    settled = samples[len(samples) // 4 :]  # before that its caches fill
+    if asked.samples:
+        asked.samples.write_text("".join(json.dumps(asdict(one)) + "\n" for one in samples))
+    peak = max(samples, key=lambda one: one.rss_mb)
+    settled = [one.rss_mb for one in samples[len(samples) // 4 :]]  # before that its caches fill
     quarter = max(1, len(settled) // 4)
     growth = sum(settled[-quarter:]) / quarter - sum(settled[:quarter]) / quarter
     what = "with cutouts" if asked.cutouts else "without cutouts"
     note = f"{asked.packets} packets {what}, {asked.maps} live maps, {len(samples)} samples in {seconds:.0f} s"
     return [
-        below("largest resident set of a worker", max(samples), "MB", GOAL_MB, note),
+        below("largest resident set of a worker", peak.rss_mb, "MB", GOAL_MB, note),
+        Figure(
+            what="of it memory of its own", value=peak.anonymous_mb, unit="MB", note="the rest is code, shared by all workers"
+        ),
         Figure(
             what="growth after the first quarter", value=growth, unit="MB", note="mean of the last fifth less that of the second"
         ),
@@ -102,6 +141,7 @@ def main() -> None:
     parser.add_argument("--partitions", type=int, default=4)
     parser.add_argument("--maps", type=int, default=100)
     parser.add_argument("--bootstrap", help="a broker that is running; one is started where not given")
+    parser.add_argument("--samples", type=Path, help="file for every sample, JSON lines")
     parser.add_argument("--cutouts", action="store_true", help="packets of full size")
     run(measure, parser)
 
