@@ -30,6 +30,7 @@ from hub.demo.survey.running import Made, Rate, to_topic
 from hub.demo.survey.sending import TopicWriter
 from hub.model.envelope import Envelope, Trust
 from hub.model.instant import Instant
+from hub.model.sky import Skymap
 from hub.ports import PacketSource
 from hub.science import healpix
 from tests.benchmarks import figures
@@ -41,9 +42,6 @@ from tests.support.packet_world import SOURCE, write_settings
 from tests.support.skymaps import NUNIQ_HEADER, adaptive_map, fits_bytes, gaussian_density
 
 SEED = 1
-DEG2_OF_SIGMA = 2 * math.pi * math.log(10)
-"""90 % area of a Gaussian blob over its squared standard deviation."""
-
 SINGLE_DETECTOR_DEG2 = 24_000.0
 """90 % area of maps of a single detector."""
 
@@ -133,13 +131,45 @@ def areas_of(maps: Maps) -> list[float]:
     return [*drawn.tolist(), *[SINGLE_DETECTOR_DEG2] * maps.n_single_detector]
 
 
-def tell_of_maps(hub: Hub, maps: Maps, until: Instant) -> None:
-    """Take in a merger with a map for each, in the month before."""
+def sigma_deg(area_deg2: float) -> float:
+    """Return the width of a Gaussian on the sphere whose 90 % area is so large; below 1,000 square degrees as in the plane."""
+    angle = np.linspace(0.0, math.pi, 20_001)
+    cap_deg2 = 2.0 * math.pi * (1.0 - np.cos(angle)) * math.degrees(1.0) ** 2
+    low, high = 0.0, 180.0
+    while high - low > 1e-6 * high:
+        middle = (low + high) / 2.0
+        inside = np.cumsum(np.exp(-0.5 * (np.degrees(angle) / middle) ** 2) * np.sin(angle))
+        area = float(np.interp(0.9, inside / inside[-1], cap_deg2))
+        low, high = (middle, high) if area < area_deg2 else (low, middle)
+    return (low + high) / 2.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Merger:
+    """One that the hub is told of."""
+
+    days_before: float
+    """The night."""
+
+    ra_deg: float
+    dec_deg: float
+    skymap: Skymap
+
+
+def mergers(maps: Maps) -> Iterator[Merger]:
+    """Yield a merger with a map for each, in the fortnight before the night, anywhere on the sky."""
     rng = np.random.default_rng(8)
-    for number, area in enumerate(areas_of(maps)):
-        t0 = until.plus_s(-86_400.0 * float(rng.uniform(0.0, 14.0)))
+    for area in areas_of(maps):
+        days_before = float(rng.uniform(0.0, 14.0))
         ra, dec = float(rng.uniform(0, 360)), float(np.degrees(np.arcsin(rng.uniform(-1, 1))))
-        made = adaptive_map(gaussian_density(ra, dec, math.sqrt(area / DEG2_OF_SIGMA)))
+        skymap = adaptive_map(gaussian_density(ra, dec, sigma_deg(area)))
+        yield Merger(days_before=days_before, ra_deg=ra, dec_deg=dec, skymap=skymap)
+
+
+def tell_of_maps(hub: Hub, maps: Maps, until: Instant) -> None:
+    """Take in all mergers."""
+    for number, one in enumerate(mergers(maps)):
+        t0, made = until.plus_s(-86_400.0 * one.days_before), one.skymap
         columns = {"UNIQ": healpix.uniq_of_ranges(made.lo, made.hi), "PROBDENSITY": made.probdensity}
         event = igwn_alert()["event"] | {
             "time": t0.to_utc_iso()[:23] + "Z",
@@ -205,6 +235,9 @@ class Drained:
     waiting_s: float = 0.0
     n_matched: int = 0
     n_candidates: int = 0
+    n_in_large: int = 0
+    """Pairs of an alert and an event whose map is too large to make candidates."""
+
     n_versions: int = 0
 
     @property
@@ -273,6 +306,7 @@ def drain_hub(hub: Hub, source: PacketSource, n: int, batch: int, note: Callable
         done.waiting_s += now - asked
         done.n_matched += report.correlation.matched_alerts
         done.n_candidates += report.correlation.candidates
+        done.n_in_large += report.correlation.in_large_maps
         done.n_versions += report.correlation.versions
     done.seconds = time.perf_counter() - begun
     return done

@@ -27,11 +27,12 @@ def measure(asked: argparse.Namespace) -> Sequence[Figure]:
     maps = load.Maps(n=asked.maps, n_single_detector=asked.single_detector)
     with load.broker(asked.bootstrap) as kafka, load.told(maps) as knows:
         _hub_run(kafka, knows, asked, over_s=0.0)  # machine code is loaded, and the page cache warm
-        spread = _hub_run(kafka, knows, asked, over_s=asked.over_s)
-        burst = _hub_run(kafka, knows, asked, over_s=0.0)
+        spread, drained = _hub_run(kafka, knows, asked, over_s=asked.over_s)
+        burst, _ = _hub_run(kafka, knows, asked, over_s=0.0)
         bare = _bare_run(kafka, asked)
     p98 = float(np.percentile(spread, 98))
-    note = f"{asked.packets} packets, {asked.maps} live maps, {asked.partitions} partitions, broker {kafka.kind}"
+    large = f", {asked.single_detector} of them of 24,000 deg2" if asked.single_detector else ""
+    note = f"{asked.packets} packets, {asked.maps} live maps{large}, {asked.partitions} partitions, broker {kafka.kind}"
     lines = [*_percentiles(f"spread over {asked.over_s:.0f} s", spread, note)]
     lines[1] = below(lines[1].what, p98, "s", GOAL_P98_S)
     lines += _percentiles("one burst", burst, note)
@@ -41,6 +42,11 @@ def measure(asked: argparse.Namespace) -> Sequence[Figure]:
         Figure(what="one burst: last match after the first was produced", value=last, unit="s"),
         Figure(what="one burst: last message at the bare consumer", value=last_bare, unit="s"),
         below("one burst: hub over bare consumer", last / last_bare, "x", GOAL_BURST),
+        Figure(
+            what="alerts that matched", value=drained.n_matched / drained.n, unit="per alert", note="of the visit that was spread"
+        ),
+        Figure(what="candidates written", value=drained.n_candidates / drained.n, unit="per alert"),
+        Figure(what="would match but for a map that is too large", value=drained.n_in_large / drained.n, unit="per alert"),
     ]
 
 
@@ -57,8 +63,8 @@ def _topic(kafka: brokers.Kafka, asked: argparse.Namespace) -> str:
     return kafka.create_topic(kafka.unique_topic("visit"), asked.partitions)
 
 
-def _hub_run(kafka: brokers.Kafka, knows: Path, asked: argparse.Namespace, *, over_s: float) -> np.ndarray:
-    """Return for each packet the seconds from produced to matched; of a burst from the first one produced."""
+def _hub_run(kafka: brokers.Kafka, knows: Path, asked: argparse.Namespace, *, over_s: float) -> tuple[np.ndarray, load.Drained]:
+    """Return for each packet the seconds from produced to matched, of a burst from the first one produced; and what was matched."""
     topic = _topic(kafka, asked)
     matched: list[tuple[np.ndarray, np.ndarray, float]] = []
     with load.hub_on(kafka, topic, knows) as (hub, source, settings):
@@ -67,7 +73,7 @@ def _hub_run(kafka: brokers.Kafka, knows: Path, asked: argparse.Namespace, *, ov
         load.drain_hub(hub, source, 1, settings.intake.alert_batch)  # it joins, and makes its index of the maps
         starter = threading.Timer(0.5, sender.go)
         starter.start()
-        load.drain_hub(
+        drained = load.drain_hub(
             hub,
             source,
             asked.packets,
@@ -77,13 +83,14 @@ def _hub_run(kafka: brokers.Kafka, knows: Path, asked: argparse.Namespace, *, ov
         sender.finish()
     produced = _produced(kafka, topic, asked.packets + 1)
     first = min(produced[int(p), int(o)] for partitions, offsets, _ in matched for p, o in zip(partitions, offsets, strict=True))
-    return np.array(
+    seconds = np.array(
         [
             moment - (produced[int(partition), int(offset)] if over_s else first)
             for partitions, offsets, moment in matched
             for partition, offset in zip(partitions, offsets, strict=True)
         ]
     )
+    return seconds, drained
 
 
 def _bare_run(kafka: brokers.Kafka, asked: argparse.Namespace) -> np.ndarray:
