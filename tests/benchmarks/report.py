@@ -1,6 +1,7 @@
 """Runs the benchmarks one after another, each in a process of its own, and writes ``docs/benchmarks.md``.
 
-``python -m tests.benchmarks.report`` with names runs only those and leaves the other sections as they are.
+``python -m tests.benchmarks.report`` with names runs only those and leaves the other sections as they are; ``--quick`` is a trial with small
+sizes, written to ``build/benchmarks-quick.md``. A section that fails is named in the end and does not stop the others.
 """
 
 import argparse
@@ -8,34 +9,112 @@ import json
 import os
 import platform
 import re
+import signal
 import subprocess
 import sys
+import time
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from tests.benchmarks import paper
 from tests.conftest import REPOSITORY
 
 PAGE = REPOSITORY / "docs" / "benchmarks.md"
+QUICK_PAGE = REPOSITORY / "build" / "benchmarks-quick.md"
+ON_PAPER = "rubin_night"
+"""The last section, which is reckoned."""
 
-SECTIONS: Mapping[str, tuple[str, Sequence[str]]] = {
-    "whole_path": ("The whole path of an alert", ()),
-    "projection": ("Columns straight from Avro bytes", ()),
-    "index": ("All live maps in one index", ()),
-    "visit": ("A visit every 37 s", ()),
-    "search": ("Searching backwards", ("--postgresql",)),
-    "levels3d": ("Credible volumes", ()),
-    "startup": ("Being there", ()),
-    "memory": ("Memory of a worker", ()),
-    "scaling": ("Cost as work grows", ()),
+LONGEST_S = 1_500.0
+"""A section that takes longer is ended."""
+
+END_S = 30.0
+"""How long a section may take to end its servers."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Section:
+    """One part of the page."""
+
+    title: str
+    module: str
+    """In this folder."""
+
+    words: str = ""
+    """Its arguments."""
+
+    quick: str | None = ""
+    """Its arguments in a trial; None leaves it out there."""
+
+    only_if_named: bool = False
+    """For what takes too long to be run with all others."""
+
+    longest_s: float = LONGEST_S
+
+
+_MANY = "--maps 300 --single-detector 10"
+_SMALL = "--packets 2000"
+
+SECTIONS: Mapping[str, Section] = {
+    "whole_path": Section(
+        title="The whole path of an alert", module="whole_path", quick=f"{_SMALL} --maps 20 --rounds 1 --peer-alerts 50"
+    ),
+    "whole_path_300": Section(
+        title="The whole path with 300 maps, ten of a single detector",
+        module="whole_path",
+        words=_MANY,
+        quick=f"{_SMALL} --maps 30 --single-detector 1 --rounds 1 --peer-alerts 50",
+    ),
+    "projection": Section(title="Columns straight from Avro bytes", module="projection", quick="--packets 300"),
+    "index": Section(title="All live maps in one index", module="index", quick="--maps 100"),
+    "visit": Section(title="A visit every 37 s", module="visit", quick=f"{_SMALL} --maps 20 --over-s 8"),
+    "visit_300": Section(
+        title="A visit every 37 s with 300 maps, ten of a single detector", module="visit", words=_MANY, quick=None
+    ),
+    "search": Section(title="Searching backwards", module="search", words="--postgresql", quick="--rows 1000000"),
+    "search_100m": Section(
+        title="Searching backwards in 100 million rows",
+        module="search",
+        words="--rows 100000000",
+        quick=None,
+        only_if_named=True,
+        longest_s=7_200.0,
+    ),
+    "levels3d": Section(title="Credible volumes", module="levels3d"),
+    "startup": Section(title="Being there", module="startup"),
+    "memory": Section(title="Memory of a worker", module="memory", quick="--packets 20000 --maps 20"),
+    "scaling": Section(
+        title="Cost as work grows",
+        module="scaling",
+        words="--packets 10000 100000 --workers 1 2 4",
+        quick=f"{_SMALL} --workers 1 2 --maps 20 --steady 300",
+    ),
+    "scaling_million": Section(
+        title="Cost as work grows: a million packets of full size",
+        module="scaling",
+        words="--packets 1000000 --workers 2 --no-sqlite",
+        quick=None,
+        only_if_named=True,
+        longest_s=7_200.0,
+    ),
+    "scaling_ten_million": Section(
+        title="Cost as work grows: ten million packets with empty cutouts",
+        module="scaling",
+        words="--packets 10000000 --workers 2 --no-sqlite --no-cutouts",
+        quick=None,
+        only_if_named=True,
+        longest_s=14_400.0,
+    ),
 }
-"""Module to title and further arguments."""
+"""In the order of the page."""
 
 HEAD = """# Benchmarks
 
 Measured by `make bench`, which writes this page. Ratios are taken in one run on one machine, and mean more than times; each section says
-when and where. Figures without a goal are there to understand the others.
+when, where and with which arguments. Figures without a goal are there to understand the others.
+[A Rubin night](explanation/rubin-night.md) says what follows from them.
 """
 
 
@@ -56,55 +135,106 @@ def _read(path: str) -> str:
         return ""
 
 
-def section(name: str) -> str | None:
-    """Run one benchmark and return its section; None where it failed, which it says itself."""
-    title, arguments = SECTIONS[name]
-    print(f"== {name}", file=sys.stderr, flush=True)
-    command = [sys.executable, "-m", f"tests.benchmarks.{name}", "--json", *arguments]
-    done = subprocess.run(command, cwd=REPOSITORY, stdout=subprocess.PIPE, text=True, check=False)
-    if done.returncode:
-        print(f"{name} failed with code {done.returncode}", file=sys.stderr)
+def measured(section: Section, words: Sequence[str]) -> str | None:
+    """Run one benchmark and return its section; None where it failed, which it says itself on standard error."""
+    command = [sys.executable, "-m", f"tests.benchmarks.{section.module}", "--json", *words]
+    begun = time.monotonic()
+    # A session of its own: where it takes too long, its servers and workers end with it.
+    with subprocess.Popen(command, cwd=REPOSITORY, stdout=subprocess.PIPE, text=True, start_new_session=True) as process:
+        try:
+            said, _ = process.communicate(timeout=section.longest_s)
+        except subprocess.TimeoutExpired:
+            _end(process)
+            print(f"it took longer than {section.longest_s:.0f} s", file=sys.stderr)
+            return None
+        except BaseException:
+            _end(process)
+            raise
+    if process.returncode:
+        print(f"it failed with code {process.returncode}", file=sys.stderr)
         return None
-    rows = [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
-    return f"## {title}\n\n{_stamp(rows)}\n\n{_table(rows)}\n"
+    rows = [json.loads(line) for line in said.splitlines() if line.startswith("{")]
+    if not rows:
+        print("it measured nothing", file=sys.stderr)
+        return None
+    return f"## {section.title}\n\n{_stamp(section, words, rows, time.monotonic() - begun)}\n\n{_table(rows)}\n"
 
 
-def _stamp(rows: Sequence[Mapping[str, Any]]) -> str:
-    load = rows[0].get("load_before", "?") if rows else "?"
-    return f"{datetime.now(UTC):%Y-%m-%d}, {machine()}; load average before: {load}."
+def _end(process: "subprocess.Popen[str]") -> None:
+    process.send_signal(signal.SIGINT)  # it ends its servers and deletes its folders
+    try:
+        process.communicate(timeout=END_S)
+    except subprocess.TimeoutExpired:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.communicate()
+
+
+def _stamp(section: Section, words: Sequence[str], rows: Sequence[Mapping[str, Any]], seconds: float) -> str:
+    load = rows[0].get("load_before", "?")
+    command = " ".join(["python -m", f"tests.benchmarks.{section.module}", *words])
+    return f"{datetime.now(UTC):%Y-%m-%d}, {machine()}; load average before: {load}; `{command}`, {seconds:.0f} s."
 
 
 def _table(rows: Sequence[Mapping[str, Any]]) -> str:
     lines = ["| what | measured | goal | |", "|---|---:|---|---|"]
     for row in rows:
         goal = "" if not row["goal"] else f"{row['goal']} {row['unit']}: {'met' if row['is_met'] else '**missed**'}"
-        cells = [row["what"], f"{row['value']:.4g} {row['unit']}", goal, row["note"]]
-        lines.append("| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |")
+        value = "-" if row["value"] != row["value"] else f"{row['value']:.4g} {row['unit']}"
+        lines.append("| " + " | ".join(cell.replace("|", "\\|") for cell in (row["what"], value, goal, row["note"])) + " |")
     return "\n".join(lines)
 
 
-def merged(page: str, name: str, text: str) -> str:
-    """Return the page with one section put in, or put in the place of an older one; sections stand between comments."""
-    begin, end = f"<!-- {name} -->", f"<!-- end of {name} -->"
-    block = f"{begin}\n{text}{end}\n"
-    if begin in page:
-        return re.sub(re.escape(begin) + ".*?" + re.escape(end) + "\n", lambda _: block, page, flags=re.DOTALL)
-    return f"{page.rstrip()}\n\n{block}"
+_BLOCK = re.compile(r"<!-- (\w+) -->\n(.*?)<!-- end of \1 -->\n", re.DOTALL)
+
+
+def merged(page: str, name: str | None, text: str = "") -> str:
+    """Return the page with one section put in or replaced, and with what follows from all of them reckoned anew.
+
+    Sections stand between comments, in the order of `SECTIONS`.
+    """
+    blocks = dict(_BLOCK.findall(page))
+    if name is not None:
+        blocks[name] = text
+    blocks[ON_PAPER] = paper.night(paper.figures_of(blocks))
+    names = [*(one for one in SECTIONS if one in blocks), ON_PAPER]
+    return "\n".join([HEAD, *(f"<!-- {one} -->\n{blocks[one]}<!-- end of {one} -->\n" for one in names)])
+
+
+def run_all(names: Sequence[str], page: Path, *, is_quick: bool) -> list[str]:
+    """Run sections and write each to the page as soon as it is there; return those that failed."""
+    failed, begun = [], time.monotonic()
+    page.parent.mkdir(exist_ok=True)
+    page.write_text(merged(page.read_text() if page.exists() else "", None))
+    for number, name in enumerate(names, 1):
+        section, start = SECTIONS[name], time.monotonic()
+        words = (section.quick or "") if is_quick else section.words
+        print(f"== {number}/{len(names)} {name} {words}", file=sys.stderr, flush=True)
+        text = measured(section, words.split())
+        if text is None:
+            failed.append(name)
+        else:
+            page.write_text(merged(page.read_text(), name, text))
+        print(f"   {name}: {time.monotonic() - start:.0f} s{' and failed' if text is None else ''}", file=sys.stderr, flush=True)
+    print(
+        f"{len(names) - len(failed)} of {len(names)} sections in {(time.monotonic() - begun) / 60:.1f} min: {page}",
+        file=sys.stderr,
+    )
+    if failed:
+        print(f"failed, and left on the page as they were: {', '.join(failed)}", file=sys.stderr)
+    return failed
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("names", nargs="*", choices=[*SECTIONS, []], default=list(SECTIONS))
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("names", nargs="*", metavar="NAME", help=f"sections: {', '.join(SECTIONS)}")
+    parser.add_argument("--quick", action="store_true", help="a trial with small sizes, of a few minutes")
+    parser.add_argument("--page", type=Path, help="another file than docs/benchmarks.md")
     asked = parser.parse_args()
-    failed = []
-    for name in asked.names:
-        text = section(name)
-        if text is None:
-            failed.append(name)
-            continue
-        page = PAGE.read_text() if PAGE.exists() else HEAD
-        PAGE.write_text(merged(page, name, text))
-    sys.exit(1 if failed else 0)
+    if unknown := [name for name in asked.names if name not in SECTIONS]:
+        parser.error(f"there is no section {', '.join(unknown)}: choose from {', '.join(SECTIONS)}")
+    chosen = [name for name, one in SECTIONS.items() if not one.only_if_named and not (asked.quick and one.quick is None)]
+    page = asked.page or (QUICK_PAGE if asked.quick else PAGE)
+    sys.exit(1 if run_all(asked.names or chosen, page, is_quick=asked.quick) else 0)
 
 
 if __name__ == "__main__":

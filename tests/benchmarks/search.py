@@ -300,6 +300,7 @@ def measure(asked: argparse.Namespace) -> Sequence[Figure]:
         seconds = compact_all(folder)
         note = f"{before / asked.rows:.0f} bytes a row before, {size_of(folder) / asked.rows:.0f} after"
         found.append(Figure(what=f"{what}: compaction of a night", value=seconds, unit="s", note=note))
+        found.append(Figure(what=f"{what}: on disk, compacted", value=size_of(folder) / asked.rows, unit="B per row"))
         ours = search_figures(folder, one, asked.rows, "compacted")
         found += ours
         if asked.postgresql:
