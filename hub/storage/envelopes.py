@@ -7,15 +7,17 @@ the two it is in flight, also across a crash. The bytes of a message are kept on
 from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import cache
 
-from sqlalchemy import delete, func, select, update
+from sqlalchemy import bindparam, delete, func, select, update
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 from sqlmodel import col
 
 from hub.model.envelope import Envelope, Trust
 from hub.model.instant import Instant
 from hub.storage.tables import RawMessageRow, ReceptionRow, SourceCountRow
-from hub.storage.writing import insert, insert_new, storable, table
+from hub.storage.writing import insert, insert_new, is_postgresql, storable, table
 
 
 class MessageState(StrEnum):
@@ -279,11 +281,20 @@ def counts(session: Session) -> list[SourceCounts]:
 def count_alerts(session: Session, source: str, *, received: int, stored: int, duplicates: int, dead_letters: int) -> None:
     """Add to the books of a source, for messages whose bytes are not kept one by one."""
     added = {"received": received, "stored": stored, "duplicates": duplicates, "dead_letters": dead_letters}
-    columns = table(SourceCountRow).c
-    statement = insert(session, SourceCountRow).values(source=storable(source), **added)
-    changed = {name: columns[name] + number for name, number in added.items() if number}
-    if changed:
-        session.execute(statement.on_conflict_do_update(index_elements=[columns.source], set_=changed))
+    if any(added.values()):
+        session.connection().execute(_count(is_postgresql(session)), {"source": storable(source), **added})
+
+
+@cache
+def _count(for_postgresql: bool) -> sqlite.Insert | postgresql.Insert:
+    """Return what adds to the books; to build it takes longer than to run it."""
+    rows = table(SourceCountRow)
+    names = ("received", "stored", "duplicates", "dead_letters")
+    statement = (postgresql.insert(rows) if for_postgresql else sqlite.insert(rows)).values(
+        {name: bindparam(name) for name in ("source", *names)}
+    )
+    changed = {name: rows.c[name] + statement.excluded[name] for name in names}
+    return statement.on_conflict_do_update(index_elements=[rows.c.source], set_=changed)
 
 
 def _take_in_flight(session: Session, digest: str, source: str) -> int:

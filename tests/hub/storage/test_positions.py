@@ -16,3 +16,23 @@ def test_a_topic_made_anew_begins_anew(store):
     assert take(0, 2, "new") == {("t", 0): Place(next_offset=2, topic_id="new")}
     with store.reading() as session:
         assert positions.listing(session, "gcn")[0].missing == 0
+
+
+def test_several_partitions_and_several_runs_of_one_move_in_one_step(store):
+    def run(partition, first, end, n=None, topic="t"):
+        n_messages = end - first if n is None else n
+        return Position(
+            topic=topic, partition=partition, first_offset=first, next_offset=end, n_messages=n_messages, topic_id="i"
+        )
+
+    with store.transaction() as session:
+        positions.advance(session, "rubin", [run(1, 5, 5), run(1, 5, 9), run(0, 0, 4), run(0, 2, 2, topic="u")])
+    with store.transaction() as session:
+        positions.advance(session, "rubin", [run(0, 4, 8, n=3), run(1, 3, 7), run(1, 12, 13), run(2, 0, 1)])
+        positions.advance(session, "rubin", [])
+    with store.reading() as session:
+        found = [
+            (one.topic, one.partition, one.first_offset, one.next_offset, one.messages, one.missing)
+            for one in positions.listing(session, "rubin")
+        ]
+    assert found == [("t", 0, 0, 8, 7, 1), ("t", 1, 5, 13, 9, 3), ("t", 2, 0, 1, 1, 0), ("u", 0, 2, 2, 0, 0)]
