@@ -1,18 +1,24 @@
 import itertools
+from dataclasses import replace
 
+import numpy as np
 import pytest
 
+from hub.model.alert import NO_TIME
 from hub.model.coincidence import PairState
 from hub.model.event import assemble
 from hub.model.notice import Stage
 from hub.resources import read_text
-from hub.science.candidates import evaluate
+from hub.science.candidates import evaluate, evaluate_all
 from hub.science.crossmatch import targets_of
 from hub.science.levels import Levels2D
-from hub.science.rules import load_rules
+from hub.science.light_curves import LightCurves
+from hub.science.rules import PriorActivity, load_rules
+from tests.support import candidate_reference
 from tests.support.words import DAY_S, T0, alerts, gaussian_map, localization, notice, stored
 
 RULES = load_rules(read_text("conf/coincidence.toml"))
+EVERY_PAST = [replace(one, prior_activity=past) for one in RULES.hypotheses for past in PriorActivity]
 WIDE = localization(gaussian_map(130.0, 20.0, 6.0))
 NARROW = localization(gaussian_map(130.0, 20.0, 1.5))
 PLACES = {place.localization_id: place for place in (WIDE, NARROW)}
@@ -128,3 +134,43 @@ def test_a_hypothesis_may_use_a_recorded_flag() -> None:
     targets = targets_of(event, load_rules(text).hypotheses, {name: LEVELS[name] for name in event.localization_ids})
     assert evaluate(targets[0], fading(is_saturated=True), PLACES).state is PairState.WITHDRAWN
     assert evaluate(targets[0], fading(), PLACES).state is PairState.OPEN
+
+
+def random_alerts(rng, n):
+    """Return alerts of few objects around the maps, with everything that makes a difference, equal S/N included."""
+    return alerts(
+        *(
+            {
+                "object_id": b"%d" % rng.integers(100, 100 + n // 2),
+                "source_id": int(number),
+                "ra": float(rng.normal(130.0, 4.0)),
+                "dec": float(rng.normal(20.0, 5.0)),
+                "days": float(rng.choice([rng.uniform(-2, 20), rng.uniform(-200, 300)])),
+                "first_tai_us": int(rng.choice([NO_TIME, T0.plus_s(float(rng.choice([-150, -3, 0.1, 2])) * DAY_S).tai_us])),
+                "n_history": int(rng.integers(0, 20)),
+                "flux_njy": float(rng.uniform(-1e4, 1e5)),
+                "snr": float(rng.choice([5.0, 7.5, 20.0, np.nan, np.inf])),
+                "reliability": float(rng.choice([0.05, 0.6, 0.95, np.nan])),
+                "band": rng.choice([b"g", b"r"]),
+                **{name: bool(rng.random() < 0.1) for name in ("is_solar_system", "is_negative", "is_saturated")},
+            }
+            for number in rng.permutation(n)
+        )
+    )
+
+
+@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("notices", [[PRELIMINARY], [PRELIMINARY, UPDATE], [PRELIMINARY, BLACK_HOLES], [UPDATE, RETRACTION]])
+def test_objects_in_columns_are_judged_as_one_after_the_other(notices, seed: int) -> None:
+    event = assemble("S260301a", notices)
+    maps = {name: LEVELS[name] for name in event.localization_ids}
+    batch = random_alerts(np.random.default_rng(seed), 120)
+    curves = LightCurves.of(batch)
+    n_made = 0
+    for target in targets_of(event, EVERY_PAST, maps):
+        one_by_one = [
+            candidate_reference.evaluate(target, batch.take(batch.object_id == name.encode()), PLACES) for name in curves.names
+        ]
+        assert evaluate_all(target, curves, PLACES) == one_by_one
+        n_made += sum(one is not None for one in one_by_one)
+    assert n_made > 3

@@ -1,0 +1,82 @@
+"""The alerts of many objects in one table, object by object and each in order of time."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hub.model.alert import COLUMN_DTYPES, AlertBatch
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class LightCurves:
+    """Alerts of one survey by object."""
+
+    names: tuple[str, ...]
+    """Id of each object, ascending, shape ``(m,)``."""
+
+    alerts: AlertBatch
+    """Ordered by object, time, source id; shape ``(n,)``."""
+
+    owner: NDArray[np.int64]
+    """Index into `names` of each alert, ascending; an object may have none."""
+
+    @classmethod
+    def of(cls, alerts: AlertBatch) -> Self:
+        """Return the light curves of alerts in any order."""
+        order = np.lexsort((alerts.source_id, alerts.mid_tai_us, alerts.object_id))
+        ids = alerts.object_id[order]
+        is_first = np.ones(len(ids), dtype=bool)
+        is_first[1:] = ids[1:] != ids[:-1]
+        names = tuple(name.decode() for name in ids[is_first].tolist())
+        return cls(names=names, alerts=alerts.take(order), owner=np.cumsum(is_first) - 1)
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    def among(self, names: Sequence[str]) -> Self:
+        """Return the light curves of those of some objects that are here."""
+        wanted = set(names)
+        chosen = np.array([name in wanted for name in self.names], dtype=bool)
+        if chosen.all():
+            return self
+        rows = chosen[self.owner]
+        number = np.cumsum(chosen) - 1
+        return type(self)(
+            names=tuple(name for name in self.names if name in wanted),
+            alerts=self.alerts.take(rows),
+            owner=number[self.owner[rows]],
+        )
+
+    def only(self, rows: NDArray[np.bool_]) -> Self:
+        """Return the light curves of the same objects without the alerts that a mask leaves out."""
+        if rows.all():
+            return self
+        return type(self)(names=self.names, alerts=self.alerts.take(rows), owner=self.owner[rows])
+
+    def any_of(self, rows: NDArray[np.bool_]) -> NDArray[np.bool_]:
+        """Tell of each object whether a mask has any of its alerts, shape ``(m,)``."""
+        return self.count(rows) > 0
+
+    def count(self, rows: NDArray[np.bool_]) -> NDArray[np.int64]:
+        """Return how many alerts of each object a mask has, shape ``(m,)``."""
+        return np.bincount(self.owner[rows], minlength=len(self.names)).astype(np.int64)
+
+    def least(self, values: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Return the least value of each object, shape ``(m,)``; the greatest number there is for one without alerts."""
+        found = np.full(len(self.names), np.iinfo(np.int64).max)
+        np.minimum.at(found, self.owner, values)
+        return found
+
+    def greatest(self, values: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Return the greatest value of each object, shape ``(m,)``; the least number there is for one without alerts."""
+        found = np.full(len(self.names), np.iinfo(np.int64).min)
+        np.maximum.at(found, self.owner, values)
+        return found
+
+
+def part(alerts: AlertBatch, start: int, stop: int) -> AlertBatch:
+    """Return adjacent rows without a copy; their provenance is left out."""
+    return AlertBatch(survey=alerts.survey, **{name: getattr(alerts, name)[start:stop] for name in COLUMN_DTYPES})

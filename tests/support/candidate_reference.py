@@ -1,0 +1,152 @@
+"""The plain form of `hub.science.candidates.evaluate_all`: one object after the other, one question after the other."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hub.model.alert import AlertBatch
+from hub.model.coincidence import Candidate, PairState, Score
+from hub.model.coverage import Coverage
+from hub.model.event import EventState
+from hub.model.instant import Instant
+from hub.model.sky import Localization
+from hub.science.candidates import VARIABLE_AGE_D, VARIABLE_DETECTIONS
+from hub.science.crossmatch import Target, contains, first_detection_us, match, probable, usable
+from hub.science.ranking import Context, rank
+from hub.science.rules import DAY_S, Hypothesis, PriorActivity
+
+
+def evaluate(
+    target: Target, alerts: AlertBatch, localizations: Mapping[str, Localization], coverage: Coverage = Coverage()
+) -> Candidate | None:
+    """Return the candidate that the alerts of one object make for a target; None where none of them fits."""
+    hypothesis = target.hypothesis
+    alerts = _relevant(target, alerts)
+    if not match(alerts, target).any() or _lacks_past(target, alerts):
+        return None
+    first = Instant(int(first_detection_us(alerts).min()))
+    alerts = alerts.take(np.lexsort((alerts.source_id, alerts.mid_tai_us)))
+    fitting = alerts.take(usable(alerts, hypothesis, target.t0s))
+    best = _best(fitting)
+    pixel = fitting.hpx29[best : best + 1]
+    current = target.event.localization_id
+    context = _context(target, fitting, pixel, first, localizations[current] if current is not None else None)
+    streams = coverage.of(alerts.survey)
+    tells_past = not streams or any(one.tells_past for one in streams)
+    score, scores, reasons = rank(
+        replace(
+            context,
+            is_filtered=coverage.is_filtered(alerts.survey),
+            known_aspects=coverage.known_aspects(alerts.survey),
+            tells_past=tells_past,
+        )
+    )
+    return Candidate(
+        event_id=target.event.event_id,
+        survey=alerts.survey,
+        object_id=alerts.object_id[0].decode(),
+        hypothesis=hypothesis.name,
+        state=_state(target, pixel, alerts, first),
+        confirmed=len(fitting) >= 2,
+        n_detections=len(fitting),
+        ra_deg=float(fitting.ra_deg[best]),
+        dec_deg=float(fitting.dec_deg[best]),
+        first_detection=first,
+        last_detection=Instant(int(alerts.mid_tai_us[-1])),
+        levels={name: _level(target, name, pixel) for name in target.maps},
+        level=context.level,
+        score=score,
+        scores=(*scores, _level_3d()),
+        reasons=(*reasons, *(f"coverage: {remark}" for remark in coverage.remarks(alerts.survey))),
+        flags=_flags(target, alerts, first),
+    )
+
+
+def _relevant(target: Target, alerts: AlertBatch) -> AlertBatch:
+    is_relevant = alerts.mid_tai_us < target.window[1].tai_us
+    return alerts if is_relevant.all() else alerts.take(is_relevant)
+
+
+def _lacks_past(target: Target, alerts: AlertBatch) -> bool:
+    """Tell whether a detection before the event is required and none is known."""
+    if target.hypothesis.prior_activity is not PriorActivity.REQUIRE:
+        return False
+    return int(first_detection_us(alerts).min()) >= max(target.t0s).tai_us
+
+
+def _best(alerts: AlertBatch) -> int:
+    """Return the row of the highest S/N; of equal ones the smallest source id, so that order never matters."""
+    snr: NDArray[np.float64] = np.where(np.isfinite(alerts.snr), alerts.snr, -np.inf)
+    return int(np.lexsort((alerts.source_id, -snr))[0])
+
+
+def _level(target: Target, name: str, pixel: NDArray[np.int64]) -> float | None:
+    hit = target.maps[name].lookup(pixel)
+    return float(hit.searched_prob[0]) if hit.covered[0] else None
+
+
+def _state(target: Target, pixel: NDArray[np.int64], alerts: AlertBatch, first: Instant) -> PairState:
+    event, hypothesis = target.event, target.hypothesis
+    stands = event.state is EventState.ACTIVE and not event.vetoes and event.t0 is not None
+    levels = target.maps.get(event.localization_id) if event.localization_id is not None else None
+    inside = levels is not None and bool(contains(levels, pixel, hypothesis.max_level)[0])
+    numbers = {**event.properties, **event.classification}
+    if not (stands and inside and event.event_class in hypothesis.classes and probable(hypothesis, numbers)):
+        return PairState.WITHDRAWN
+    assert event.t0 is not None
+    low, high = (event.t0.plus_s(days * DAY_S) for days in hypothesis.onset_d)
+    begins = first <= high
+    if hypothesis.prior_activity is PriorActivity.EXCLUDE:
+        begins = begins and first >= low
+    if hypothesis.prior_activity is PriorActivity.REQUIRE:
+        begins = begins and first < event.t0
+    if set(hypothesis.exclude_flags) & set(_flags(target, alerts, first)):
+        return PairState.WITHDRAWN
+    timely = bool(usable(alerts, hypothesis, (event.t0,)).any())
+    return PairState.OPEN if begins and timely else PairState.WITHDRAWN
+
+
+def _context(
+    target: Target, fitting: AlertBatch, pixel: NDArray[np.int64], first: Instant, place: Localization | None
+) -> Context:
+    density = level = None
+    if place is not None and place.localization_id in target.maps:
+        hit = target.maps[place.localization_id].lookup(pixel)
+        if hit.covered[0]:
+            density, level = float(hit.probdensity[0]), float(hit.searched_prob[0])
+    t0 = target.event.t0 or max(target.t0s)
+    return Context(
+        hypothesis=target.hypothesis,
+        detections=fitting,
+        delay_d=first.minus(t0) / DAY_S,
+        probdensity_per_sr=density,
+        level=level,
+        dist_mean_mpc=place.summary.dist_mean_mpc if place else None,
+        dist_std_mpc=place.summary.dist_std_mpc if place else None,
+    )
+
+
+def _level_3d() -> Score:
+    """Return the 3D level: surveys' alerts state no distance, so it cannot be said from them alone."""
+    return Score(
+        statistic="level_3d", version=1, value=None, unit="1", inputs={"reason": "the survey states no distance for the object"}
+    )
+
+
+def _flags(target: Target, alerts: AlertBatch, first: Instant) -> tuple[str, ...]:
+    hypothesis: Hypothesis = target.hypothesis
+    t0 = target.event.t0 or max(target.t0s)
+    flags = []
+    if first < t0.plus_s(hypothesis.onset_d[0] * DAY_S) or first < t0:
+        flags.append("prior activity")
+    if alerts.is_negative.any():
+        flags.append("negative detections")
+    if alerts.is_solar_system.any():
+        flags.append("solar-system association")
+    if alerts.is_saturated.any():
+        flags.append("saturated")
+    if first < t0.plus_s(-VARIABLE_AGE_D * DAY_S) and int(alerts.n_history.max()) >= VARIABLE_DETECTIONS:
+        flags.append("known variable")
+    return tuple(flags)
