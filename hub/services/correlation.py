@@ -9,7 +9,6 @@ looks who watches its object. So of two that come at the same instant at least o
 """
 
 import copy
-import itertools
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
@@ -25,12 +24,12 @@ from hub.model.coverage import Coverage
 from hub.model.event import Event
 from hub.model.instant import Instant
 from hub.ports import AlertHistory, Clock
-from hub.science import candidates as candidate_science
 from hub.science import pairs as pair_science
-from hub.science.crossmatch import Target
+from hub.science.light_curves import LightCurves
 from hub.science.rules import Hypothesis, Rules
 from hub.services.announcement import Announcements
 from hub.services.followup import FollowupService
+from hub.services.judging import UNFIT, Judged, judge, with_unfit
 from hub.services.maps import MapCache
 from hub.services.matching import Matching, ObjectKey
 from hub.storage import candidates, coincidences, events, jobs, packets
@@ -43,9 +42,6 @@ EVENT_JOB = "event"
 
 OBJECTS_AT_ONCE = 500
 """Objects of one event that are evaluated in one transaction: its lock is not held for longer."""
-
-UNFIT = "withdrawn: it does not fit under the present rules"
-"""First reason of a candidate that former rules made."""
 
 JOBS_AT_ONCE = 100
 """Jobs taken in one go."""
@@ -262,13 +258,11 @@ class Correlation:
                     candidates.watch(session, survey, of_survey)
 
     def _touched(self, session: Session, touched: Mapping[str, Collection[ObjectKey]]) -> CorrelationReport:
-        """Evaluate the objects that a batch touched; the history is read once for all events."""
+        """Evaluate the objects that a batch touched; everything is read once for all events."""
         _lock(session, touched)
         past = self._past({key for keys in touched.values() for key in keys})
-        report = CorrelationReport()
-        for event in events.of_ids(session, list(touched)):
-            report += self._evaluate(session, event, touched[event.event_id], past, only_changed=True)
-        return report
+        pairs = [(event, touched[event.event_id]) for event in events.of_ids(session, list(touched))]
+        return self._evaluate(session, pairs, past, only_changed=True)
 
     # ------------------------------------------------------------------------------------------------------------ event-event
 
@@ -340,107 +334,78 @@ class Correlation:
     def _candidates_of(self, session: Session, event: Event | None, keys: Collection[ObjectKey]) -> CorrelationReport:
         if event is None or not keys:
             return CorrelationReport()
-        return self._evaluate(session, event, keys, self._past(keys), only_changed=False)
+        return self._evaluate(session, [(event, keys)], self._past(keys), only_changed=False)
 
-    def _past(self, keys: Collection[ObjectKey]) -> dict[ObjectKey, AlertBatch]:
-        """Return the archived alerts of some objects; one that has none is left out."""
-        found: dict[ObjectKey, AlertBatch] = {}
+    def _past(self, keys: Collection[ObjectKey]) -> dict[str, LightCurves]:
+        """Return the archived alerts of some objects, by survey; objects that have none are left out."""
         by_survey: dict[str, list[ObjectKey]] = {}
-        for key in sorted(keys):
+        for key in keys:
             by_survey.setdefault(key.survey, []).append(key)
+        found = {}
         for survey, of_survey in by_survey.items():
-            by_name = {key.object_id: key for key in of_survey}
             pixels = np.array([key.hpx29 for key in of_survey], dtype=np.int64)
-            past = self._history.of_objects(survey, [key.object_id for key in of_survey], pixels)
-            for alerts in _by_object(past):
-                found[by_name[alerts.object_id[0].decode()]] = alerts
+            found[survey] = LightCurves.of(self._history.of_objects(survey, [key.object_id for key in of_survey], pixels))
         return found
 
     def _evaluate(
         self,
         session: Session,
-        event: Event,
-        keys: Collection[ObjectKey],
-        past: Mapping[ObjectKey, AlertBatch],
+        pairs: Sequence[tuple[Event, Collection[ObjectKey]]],
+        past: Mapping[str, LightCurves],
         *,
         only_changed: bool,
     ) -> CorrelationReport:
-        """Write the candidates that some objects are of an event, and the coincidences of them.
+        """Write the candidates that some objects are of events, and the coincidences of them.
 
         Parameters
         ----------
         session
-            That holds the lock of the event.
-        event
-            Read under the lock.
-        keys
-            The objects.
+            That holds the locks of the events.
+        pairs
+            Events, read under their locks, and the objects of each.
         past
-            Their alerts, read under the lock.
+            Their alerts, read under the locks.
         only_changed
             Whether to pass over the coincidences of candidates that did not change: where the event did not.
         """
-        targets = self._matching.targets(session, event)
-        localizations = self._maps.localizations(session, event.localization_ids) if targets else {}
         coverage = self._coverage(session)
-        found: dict[ObjectKey, list[Candidate]] = {}
-        for key in sorted(keys & past.keys()):
-            made = (candidate_science.evaluate(target, past[key], localizations, coverage) for target in targets)
-            found[key] = [one for one in made if one is not None]
-        for key, withdrawn in self._unfit(session, event, keys, past, targets, found):
-            found.setdefault(key, []).append(withdrawn)
-        changed = candidates.save_all(session, [one for of_object in found.values() for one in of_object])
-        names = {(one.survey, one.object_id) for one in changed}
-        told = {key: of_object for key, of_object in found.items() if not only_changed or (key.survey, key.object_id) in names}
-        return CorrelationReport(candidates=len(changed), versions=self._announce(session, event, told))
+        judged = [judge(session, self._matching, self._maps, event, keys, past, coverage) for event, keys in pairs]
+        stored = candidates.stored(session, {name for of_event in judged for name in of_event.names})
+        judged = [with_unfit(of_event, past, stored) for of_event in judged]
+        found = [one for of_event in judged for one in of_event.candidates]
+        changed = candidates.save_all(session, found, stored)
+        due = {(one.event_id, one.survey, one.object_id) for one in (changed if only_changed else found)}
+        return CorrelationReport(candidates=len(changed), versions=self._announce(session, judged, due))
 
-    def _unfit(  # noqa: PLR0917 - all it looks at
-        self,
-        session: Session,
-        event: Event,
-        keys: Collection[ObjectKey],
-        past: Mapping[ObjectKey, AlertBatch],
-        targets: Sequence[Target],
-        found: Mapping[ObjectKey, Sequence[Candidate]],
-    ) -> Iterable[tuple[ObjectKey, Candidate]]:
-        """Yield what was a candidate by former rules and is none by the present ones, withdrawn.
+    def _announce(self, session: Session, judged: Iterable[Judged], due: Collection[tuple[str, str, str]]) -> int:
+        """Write the coincidences of objects with events; return how many versions were written.
 
-        Where the archive does not have the alerts any more, what was said stays.
+        Parameters
+        ----------
+        session
+            That holds the locks of the events.
+        judged
+            The candidates of each event.
+        due
+            Event id, survey and object id of those to look at.
         """
-        ends = {target.hypothesis.name: target.window[1].tai_us for target in targets}
-        by_name = {(key.survey, key.object_id): key for key in keys}
-        made = {(key, one.hypothesis) for key, of_object in found.items() for one in of_object}
-        for survey in {key.survey for key in keys}:
-            wanted = [key.object_id for key in keys if key.survey == survey]
-            for object_id, hypothesis in sorted(candidates.known(session, event.event_id, survey, wanted)):
-                key = by_name[survey, object_id]
-                if (key, hypothesis) in made or key not in past:
-                    continue
-                if hypothesis in ends and past[key].mid_tai_us.min() >= ends[hypothesis]:
-                    continue
-                former = candidates.get(session, event.event_id, survey, object_id, hypothesis)
-                assert former is not None
-                reasons = tuple(one for one in former.reasons if one != UNFIT)
-                yield key, replace(former, state=PairState.WITHDRAWN, reasons=(UNFIT, *reasons))
-
-    def _announce(self, session: Session, event: Event, found: Mapping[ObjectKey, Sequence[Candidate]]) -> int:
-        """Write the coincidences of objects with an event; return how many versions were written."""
         rules = {one.name: one for one in self._rules.hypotheses}
-        due: dict[str, tuple[tuple[Member, Member], str, list[Candidate]]] = {}
-        for key, of_object in sorted(found.items()):
-            by_kind: dict[str, list[Candidate]] = {}
-            members = (
-                Member(kind=MemberKind.EVENT, id=event.event_id),
-                Member(kind=MemberKind.OBJECT, id=f"{key.survey}:{key.object_id}"),
-            )
-            for one in of_object:
+        pairs: dict[str, tuple[Event, tuple[Member, Member], str, list[Candidate]]] = {}
+        for of_event in judged:
+            event = of_event.event
+            for one in sorted(of_event.candidates, key=lambda one: (one.survey, one.object_id)):
+                if (one.event_id, one.survey, one.object_id) not in due:
+                    continue
+                members = (
+                    Member(kind=MemberKind.EVENT, id=event.event_id),
+                    Member(kind=MemberKind.OBJECT, id=f"{one.survey}:{one.object_id}"),
+                )
                 for kind in (rules[one.hypothesis].kind,) if one.hypothesis in rules else self._former_kinds(session, one):
-                    by_kind.setdefault(kind, []).append(one)
-            due |= {coincidence_id(kind, members): (members, kind, of_kind) for kind, of_kind in sorted(by_kind.items())}
-        known = coincidences.latest_of(session, due)
+                    pairs.setdefault(coincidence_id(kind, members), (event, members, kind, []))[3].append(one)
+        known = coincidences.latest_of(session, pairs)
         return sum(
             self._announce_best(session, event, rules, members, kind, of_kind, known.get(name))
-            for name, (members, kind, of_kind) in due.items()
+            for name, (event, members, kind, of_kind) in pairs.items()
         )
 
     def _former_kinds(self, session: Session, candidate: Candidate) -> tuple[str, ...]:
@@ -621,11 +586,3 @@ def _why_withdrawn(event: Event, candidate: Candidate) -> str:
     if candidate.state is PairState.WITHDRAWN:
         return "withdrawn: it no longer fits the current version of the event"
     return "withdrawn: its score fell below the threshold for announcements"
-
-
-def _by_object(alerts: AlertBatch) -> Iterable[AlertBatch]:
-    order = np.argsort(alerts.object_id, kind="stable")
-    names = alerts.object_id[order]
-    edges = np.flatnonzero(np.r_[True, names[1:] != names[:-1], True]) if len(names) else np.zeros(1, dtype=np.intp)
-    for start, stop in itertools.pairwise(edges):
-        yield alerts.take(order[start:stop])

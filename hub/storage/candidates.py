@@ -1,10 +1,11 @@
 """Candidates: one row for each (event, survey, object, hypothesis), written over when it is evaluated again."""
 
+import json
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import Text, select, type_coerce
 from sqlalchemy.orm import Session
 from sqlmodel import col
 
@@ -12,8 +13,11 @@ from hub.model.coincidence import Candidate, PairState
 from hub.model.instant import Instant
 from hub.storage.jsonable import dump, load
 from hub.storage.paging import Order, after, ordering
-from hub.storage.tables import CandidateRow, EventRow, WatchedRow
+from hub.storage.tables import CandidateRow, EventRow, JsonText, WatchedRow, canonical
 from hub.storage.writing import among, insert_all_new, upsert_all
+
+RowKey = tuple[str, str, str, str]
+"""Event id, survey, object id, hypothesis."""
 
 Key = tuple[bool, float, str, str, str, str]
 """Place of a candidate in listings: confirmed, score, object id, survey, event id, hypothesis."""
@@ -43,13 +47,19 @@ def key(candidate: Candidate) -> Key:
     )
 
 
-def save_all(session: Session, found: Sequence[Candidate]) -> list[Candidate]:
-    """Write candidates over what was known of them; return those that say something new."""
+def save_all(session: Session, found: Sequence[Candidate], known: Mapping[RowKey, JsonText] | None = None) -> list[Candidate]:
+    """Write candidates over what was known of them, as `stored` gave it; return those that say something new."""
+    if known is None:
+        known = stored(session, {row_key(one)[:3] for one in found})
     values = [_values(candidate) for candidate in found]
-    known = _documents(session, found)
-    new = [index for index, row in enumerate(values) if known.get(_row_key(row)) != row["document"]]
+    new = [index for index, row in enumerate(values) if known.get(row_key(found[index])) != row["document"]]
     upsert_all(session, CandidateRow, [values[index] for index in new], key=_KEY)
     return [found[index] for index in new]
+
+
+def row_key(candidate: Candidate) -> RowKey:
+    """Return the key of a candidate's row."""
+    return candidate.event_id, candidate.survey, candidate.object_id, candidate.hypothesis
 
 
 def _values(candidate: Candidate) -> dict[str, Any]:
@@ -62,38 +72,35 @@ def _values(candidate: Candidate) -> dict[str, Any]:
         "confirmed": bool(candidate.confirmed),
         "score": float(candidate.score),
         "level": None if candidate.level is None else float(candidate.level),
-        "document": dump(candidate),
+        "document": canonical(dump(candidate)),
     }
 
 
-def _row_key(values: Mapping[str, Any]) -> tuple[str, ...]:
-    return tuple(str(values[name]) for name in _KEY)
+def stored(session: Session, pairs: Collection[tuple[str, str, str]]) -> dict[RowKey, JsonText]:
+    """Return what is stored of pairs, each an event id, a survey and an object id, in whatever state and under any hypothesis.
 
-
-def _documents(session: Session, found: Sequence[Candidate]) -> dict[tuple[str, ...], Any]:
-    """Return what is stored of some candidates."""
+    One query for each survey, by the objects: those of other events that an object is a candidate of are few.
+    """
     row = CandidateRow
-    columns = (col(row.event_id), col(row.survey), col(row.object_id), col(row.hypothesis), col(row.document))
-    by_event: dict[tuple[str, str], set[str]] = {}
-    for one in found:
-        by_event.setdefault((one.event_id, one.survey), set()).add(one.object_id)
-    stored: dict[tuple[str, ...], Any] = {}
-    for (event_id, survey), object_ids in by_event.items():
-        statement = select(*columns).where(
-            col(row.event_id) == event_id, col(row.survey) == survey, among(session, col(row.object_id), object_ids)
+    text = type_coerce(col(row.document), Text)
+    wanted, event_ids = set(pairs), {event_id for event_id, _, _ in pairs}
+    found: dict[RowKey, JsonText] = {}
+    for survey in {survey for _, survey, _ in wanted}:
+        objects = {object_id for _, of_survey, object_id in wanted if of_survey == survey}
+        statement = select(col(row.event_id), col(row.survey), col(row.object_id), col(row.hypothesis), text).where(
+            col(row.survey) == survey, among(session, col(row.object_id), objects)
         )
-        for *names, document in session.execute(statement):
-            stored[tuple(names)] = document
-    return stored
+        if len(event_ids) == 1:
+            statement = statement.where(col(row.event_id) == next(iter(event_ids)))
+        for event_id, _, object_id, hypothesis, document in session.execute(statement):
+            if (event_id, survey, object_id) in wanted:
+                found[event_id, survey, object_id, hypothesis] = JsonText(document)
+    return found
 
 
-def known(session: Session, event_id: str, survey: str, object_ids: Collection[str]) -> set[tuple[str, str]]:
-    """Return (object id, hypothesis) of the candidates of an event among some objects, in whatever state."""
-    row = CandidateRow
-    statement = select(col(row.object_id), col(row.hypothesis)).where(
-        col(row.event_id) == event_id, col(row.survey) == survey, among(session, col(row.object_id), object_ids)
-    )
-    return {(object_id, hypothesis) for object_id, hypothesis in session.execute(statement)}
+def read(document: JsonText) -> Candidate:
+    """Return the candidate that is stored as a text."""
+    return load(Candidate, json.loads(document))
 
 
 def get(session: Session, event_id: str, survey: str, object_id: str, hypothesis: str) -> Candidate | None:

@@ -35,6 +35,20 @@ SEQUENCE = BigInteger().with_variant(Integer, "sqlite")
 """A 64-bit number that the database counts up by itself; SQLite does that for ``INTEGER`` only."""
 
 
+class JsonText(str):
+    """A JSON value that is text already, as `canonical` makes it: it is not made again when it is written."""
+
+    __slots__ = ()
+
+
+_ENCODER = json.JSONEncoder(sort_keys=True, separators=(",", ":"), allow_nan=False)
+
+
+def canonical(value: Any) -> JsonText:
+    """Return the text of a JSON value, as columns hold it."""
+    return JsonText(_ENCODER.encode(value))
+
+
 class CanonicalJson(TypeDecorator[Any]):
     """JSON as text: sorted keys, no spaces, ASCII, no NaN; the same value is the same text on both engines."""
 
@@ -43,7 +57,7 @@ class CanonicalJson(TypeDecorator[Any]):
 
     def process_bind_param(self, value: Any, dialect: Dialect) -> str | None:
         """Return the text of a JSON value."""
-        return None if value is None else json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False)
+        return value if value is None or isinstance(value, JsonText) else canonical(value)
 
     def process_result_value(self, value: str | None, dialect: Dialect) -> Any:
         """Return the JSON value of a text."""

@@ -8,7 +8,8 @@ from hub.errors import NotFound
 from hub.model.coincidence import PairState
 from hub.model.instant import Instant
 from hub.science.rules import Rules
-from hub.services.correlation import UNFIT, CorrelationReport, Leaves
+from hub.services.correlation import CorrelationReport, Leaves
+from hub.services.judging import UNFIT
 from hub.services.rematch import Rematch
 from hub.storage import candidates, coincidences
 from hub.storage.engine import Store

@@ -111,6 +111,10 @@ def test_only_what_says_something_new_is_written(store: Store, n: int) -> None:
     with store.transaction() as session:
         assert candidates.save_all(session, changed) == [one for one in changed if one not in same]
         assert {one.object_id: one for one in candidates.search(session)} == {one.object_id: one for one in changed}
-        names = ["1", "2", "99999"]
-        assert candidates.known(session, "S1", "LSST", names) == {("1", "kilonova"), ("2", "kilonova")}
+        pairs = [("S1", "LSST", "1"), ("S1", "LSST", "2"), ("S1", "LSST", "99999"), ("S2", "LSST", "0")]
+        found = candidates.stored(session, pairs)
+        assert {row: candidates.read(document) for row, document in found.items()} == {
+            ("S1", "LSST", one.object_id, "kilonova"): one for one in changed[1:3]
+        }
+        assert candidates.stored(session, pairs[:3]) == found
         assert {one.object_id for one in candidates.places(session, "S1")} == {str(number) for number in range(n + 1)}
