@@ -5,6 +5,7 @@
 
 import argparse
 import base64
+import itertools
 import json
 import math
 import os
@@ -18,6 +19,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from pathlib import Path
+from typing import Self
 
 import numpy as np
 from confluent_kafka import Consumer, Message
@@ -313,18 +315,20 @@ def drain_hub(hub: Hub, source: PacketSource, n: int, batch: int, note: Callable
 
 
 class Visit:
-    """A process that holds the packets of one visit and sends them when told to.
+    """A process that holds the packets of a visit and sends them when told to, as often as told; they are made once.
 
     Parameters
     ----------
+    kafka
+        Where they go.
     n
         Packets.
-    kafka, topic
-        Where they go.
+    with_cutouts
+        Whether they have their full size.
     """
 
-    def __init__(self, kafka: brokers.Kafka, topic: str, n: int, *, over_s: float, with_cutouts: bool = True) -> None:
-        words = ["--send", kafka.bootstrap, topic, str(n), str(over_s), *([] if with_cutouts else ["--no-cutouts"])]
+    def __init__(self, kafka: brokers.Kafka, n: int, *, with_cutouts: bool = True) -> None:
+        words = ["--send", kafka.bootstrap, str(n), *([] if with_cutouts else ["--no-cutouts"])]
         self._process = subprocess.Popen(
             [sys.executable, "-m", "tests.benchmarks.load", *words],
             cwd=REPOSITORY,
@@ -332,18 +336,34 @@ class Visit:
             stdout=subprocess.PIPE,
             text=True,
         )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        self._process.stdin.close()
+        try:
+            self._process.wait(60)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+        self._process.stdout.close()
+
+    def wait(self) -> None:
+        """Wait until the packets are made; to be called once."""
         self._read("ready")
 
-    def go(self) -> None:
-        """Begin to send."""
+    def go(self, topic: str, n: int, over_s: float) -> None:
+        """Begin to send the first of them to a topic, spread over a time, or all at once where that is 0."""
         assert self._process.stdin is not None
-        self._process.stdin.write("go\n")
+        self._process.stdin.write(f"{topic} {n} {over_s}\n")
         self._process.stdin.flush()
 
     def finish(self) -> None:
         """Wait until all is sent."""
         self._read("sent")
-        self._process.wait(60)
 
     def _read(self, word: str) -> None:
         assert self._process.stdout is not None
@@ -352,26 +372,25 @@ class Visit:
             raise SystemExit(f"the sender said {line!r} instead of {word}")
 
 
-def _send(bootstrap: str, topic: str, n: int, over_s: float, *, with_cutouts: bool) -> None:
+def _send(bootstrap: str, n: int, *, with_cutouts: bool) -> None:
     night = SurveyNight(SEED, last_night(), with_cutouts=with_cutouts)
-    packets: list[bytes] = []
-    for visit in range(FIRST_VISIT, len(night)):
-        for packet in night.visit(visit).packets():
-            packets.append(packet)
-            if len(packets) == n:
-                break
-        if len(packets) == n:
-            break
-    writer = TopicWriter(bootstrap, topic)
+    made = (packet for visit in range(FIRST_VISIT, len(night)) for packet in night.visit(visit).packets())
+    packets = list(itertools.islice(made, n))
     print("ready", flush=True)
-    sys.stdin.readline()
+    for line in sys.stdin:
+        topic, number_of, over_s = line.split()
+        _send_over(TopicWriter(bootstrap, topic), packets[: int(number_of)], float(over_s))
+        print("sent", flush=True)
+
+
+def _send_over(writer: TopicWriter, packets: Sequence[bytes], over_s: float) -> None:
     begun = time.perf_counter()
     for number, packet in enumerate(packets):
         if over_s and number % 10 == 0:
-            time.sleep(max(0.0, begun + over_s * number / n - time.perf_counter()))
+            time.sleep(max(0.0, begun + over_s * number / len(packets) - time.perf_counter()))
         writer.send(packet)
     writer.finish()
-    print("sent", flush=True)
+    writer.close()
 
 
 def measure(asked: argparse.Namespace) -> list[Figure]:
@@ -413,7 +432,7 @@ def parser(text: str | None, packets: int) -> argparse.ArgumentParser:
 
 if __name__ == "__main__":
     if sys.argv[1:2] == ["--send"]:
-        _send(sys.argv[2], sys.argv[3], int(sys.argv[4]), float(sys.argv[5]), with_cutouts="--no-cutouts" not in sys.argv)
+        _send(sys.argv[2], int(sys.argv[3]), with_cutouts="--no-cutouts" not in sys.argv)
     else:
         options = parser(__doc__, 20_000)
         options.add_argument("--no-kafka", action="store_true", help="only make packets")

@@ -19,17 +19,24 @@ from tests.support import kafka as brokers
 
 CADENCE_S = 37.0
 GOAL_P98_S, GOAL_BURST = 0.5, 1.25
+WARM_UP = 1_000
 
 
 def measure(asked: argparse.Namespace) -> Sequence[Figure]:
     """Return percentiles of the latency both ways, and the burst's ratio."""
     configure("error")
     maps = load.Maps(n=asked.maps, n_single_detector=asked.single_detector)
-    with load.broker(asked.bootstrap) as kafka, load.told(maps) as knows:
-        _hub_run(kafka, knows, asked, over_s=0.0)  # machine code is loaded, and the page cache warm
-        spread, drained = _hub_run(kafka, knows, asked, over_s=asked.over_s)
-        burst, _ = _hub_run(kafka, knows, asked, over_s=0.0)
-        bare = _bare_run(kafka, asked)
+    with (
+        load.broker(asked.bootstrap) as kafka,
+        load.Visit(kafka, asked.packets, with_cutouts=not asked.no_cutouts) as visit,  # makes its packets beside
+        load.told(maps) as knows,
+    ):
+        visit.wait()
+        warm_up = min(WARM_UP, asked.packets)
+        _hub_run(kafka, knows, visit, asked, warm_up, over_s=0.0)  # machine code is loaded, and the page cache warm
+        spread, drained = _hub_run(kafka, knows, visit, asked, asked.packets, over_s=asked.over_s)
+        burst, _ = _hub_run(kafka, knows, visit, asked, asked.packets, over_s=0.0)
+        bare = _bare_run(kafka, visit, asked)
     p98 = float(np.percentile(spread, 98))
     large = f", {asked.single_detector} of them of 24,000 deg2" if asked.single_detector else ""
     note = f"{asked.packets} packets, {asked.maps} live maps{large}, {asked.partitions} partitions, broker {kafka.kind}"
@@ -63,25 +70,25 @@ def _topic(kafka: brokers.Kafka, asked: argparse.Namespace) -> str:
     return kafka.create_topic(kafka.unique_topic("visit"), asked.partitions)
 
 
-def _hub_run(kafka: brokers.Kafka, knows: Path, asked: argparse.Namespace, *, over_s: float) -> tuple[np.ndarray, load.Drained]:
+def _hub_run(
+    kafka: brokers.Kafka, knows: Path, visit: load.Visit, asked: argparse.Namespace, n: int, *, over_s: float
+) -> tuple[np.ndarray, load.Drained]:
     """Return for each packet the seconds from produced to matched, of a burst from the first one produced; and what was matched."""
     topic = _topic(kafka, asked)
     matched: list[tuple[np.ndarray, np.ndarray, float]] = []
     with load.hub_on(kafka, topic, knows) as (hub, source, settings):
-        sender = load.Visit(kafka, topic, asked.packets, over_s=over_s, with_cutouts=not asked.no_cutouts)
         kafka.produce(topic, [(None, load.first_packet())])
         load.drain_hub(hub, source, 1, settings.intake.alert_batch)  # it joins, and makes its index of the maps
-        starter = threading.Timer(0.5, sender.go)
-        starter.start()
+        visit.go(topic, n, over_s)
         drained = load.drain_hub(
             hub,
             source,
-            asked.packets,
+            n,
             settings.intake.alert_batch,
             lambda batch, moment: matched.append((batch.partition, batch.offset, moment)),
         )
-        sender.finish()
-    produced = _produced(kafka, topic, asked.packets + 1)
+        visit.finish()
+    produced = _produced(kafka, topic, n + 1)
     first = min(produced[int(p), int(o)] for partitions, offsets, _ in matched for p, o in zip(partitions, offsets, strict=True))
     seconds = np.array(
         [
@@ -93,9 +100,8 @@ def _hub_run(kafka: brokers.Kafka, knows: Path, asked: argparse.Namespace, *, ov
     return seconds, drained
 
 
-def _bare_run(kafka: brokers.Kafka, asked: argparse.Namespace) -> np.ndarray:
+def _bare_run(kafka: brokers.Kafka, visit: load.Visit, asked: argparse.Namespace) -> np.ndarray:
     topic = _topic(kafka, asked)
-    sender = load.Visit(kafka, topic, asked.packets, over_s=0.0, with_cutouts=not asked.no_cutouts)
     seen: list[tuple[float, int]] = []
     produced: list[float] = []
 
@@ -103,10 +109,10 @@ def _bare_run(kafka: brokers.Kafka, asked: argparse.Namespace) -> np.ndarray:
         seen.append((time.time(), len(found)))
         produced.append(min(one.timestamp()[1] for one in found) / 1e3)
 
-    starter = threading.Timer(3.0, sender.go)
+    starter = threading.Timer(3.0, lambda: visit.go(topic, asked.packets, 0.0))  # by then it has joined
     starter.start()
     load.drain_bare(kafka, topic, asked.packets, note)
-    sender.finish()
+    visit.finish()
     return np.repeat([moment for moment, _ in seen], [n for _, n in seen]) - min(produced)
 
 
