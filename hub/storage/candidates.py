@@ -3,9 +3,10 @@
 import json
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
-from sqlalchemy import Text, select, type_coerce
+from sqlalchemy import Select, Text, bindparam, select, type_coerce
 from sqlalchemy.orm import Session
 from sqlmodel import col
 
@@ -14,7 +15,7 @@ from hub.model.instant import Instant
 from hub.storage.jsonable import dump, load
 from hub.storage.paging import Order, after, ordering
 from hub.storage.tables import CandidateRow, EventRow, JsonText, WatchedRow, canonical
-from hub.storage.writing import among, insert_all_new, upsert_all
+from hub.storage.writing import among_those, insert_all_new, is_postgresql, those, upsert_all
 
 RowKey = tuple[str, str, str, str]
 """Event id, survey, object id, hypothesis."""
@@ -81,21 +82,27 @@ def stored(session: Session, pairs: Collection[tuple[str, str, str]]) -> dict[Ro
 
     One query for each survey, by the objects: those of other events that an object is a candidate of are few.
     """
-    row = CandidateRow
-    text = type_coerce(col(row.document), Text)
     wanted, event_ids = set(pairs), {event_id for event_id, _, _ in pairs}
+    statement = _stored(is_postgresql(session), of_one_event=len(event_ids) == 1)
     found: dict[RowKey, JsonText] = {}
     for survey in {survey for _, survey, _ in wanted}:
         objects = {object_id for _, of_survey, object_id in wanted if of_survey == survey}
-        statement = select(col(row.event_id), col(row.survey), col(row.object_id), col(row.hypothesis), text).where(
-            col(row.survey) == survey, among(session, col(row.object_id), objects)
-        )
-        if len(event_ids) == 1:
-            statement = statement.where(col(row.event_id) == next(iter(event_ids)))
-        for event_id, _, object_id, hypothesis, document in session.execute(statement):
+        asked = {"of_survey": survey, "object_ids": those(session, objects), "of_event": next(iter(event_ids))}
+        for event_id, _, object_id, hypothesis, document in session.execute(statement, asked):
             if (event_id, survey, object_id) in wanted:
                 found[event_id, survey, object_id, hypothesis] = JsonText(document)
     return found
+
+
+@cache
+def _stored(for_postgresql: bool, *, of_one_event: bool) -> Select[*tuple[Any, ...]]:
+    row = CandidateRow
+    text = type_coerce(col(row.document), Text)
+    statement = select(col(row.event_id), col(row.survey), col(row.object_id), col(row.hypothesis), text).where(
+        col(row.survey) == bindparam("of_survey"),
+        among_those(col(row.object_id), "object_ids", for_postgresql=for_postgresql),
+    )
+    return statement.where(col(row.event_id) == bindparam("of_event")) if of_one_event else statement
 
 
 def read(document: JsonText) -> Candidate:
@@ -158,16 +165,22 @@ def watched(session: Session, survey: str, object_ids: Collection[str], since: I
 
     Only events that have a time at or after a moment by any of their notices: what is said of older ones is settled.
     """
-    statement = (
+    asked = {"of_survey": survey, "object_ids": those(session, object_ids), "since": since.tai_us}
+    found = session.execute(_watched(is_postgresql(session)), asked)
+    return {(event_id, object_id) for event_id, object_id in found}
+
+
+@cache
+def _watched(for_postgresql: bool) -> Select[*tuple[Any, ...]]:
+    return (
         select(col(WatchedRow.event_id), col(WatchedRow.object_id))
         .join(EventRow, col(EventRow.event_id) == col(WatchedRow.event_id))
         .where(
-            col(WatchedRow.survey) == survey,
-            among(session, col(WatchedRow.object_id), object_ids),
-            col(EventRow.last_t0_tai_us) >= since.tai_us,
+            col(WatchedRow.survey) == bindparam("of_survey"),
+            among_those(col(WatchedRow.object_id), "object_ids", for_postgresql=for_postgresql),
+            col(EventRow.last_t0_tai_us) >= bindparam("since"),
         )
     )
-    return {(event_id, object_id) for event_id, object_id in session.execute(statement)}
 
 
 def search(

@@ -3,8 +3,10 @@
 import math
 import operator
 from collections.abc import Collection, Sequence
+from functools import cache
+from typing import Any
 
-from sqlalchemy import select, update
+from sqlalchemy import Select, select, update
 from sqlalchemy.orm import Session
 from sqlmodel import col
 
@@ -14,7 +16,7 @@ from hub.model.instant import Instant
 from hub.storage.jsonable import dump, load
 from hub.storage.paging import Order, after, ordering
 from hub.storage.tables import CoincidenceMemberRow, CoincidenceRow
-from hub.storage.writing import among, hold, insert_new
+from hub.storage.writing import among_those, hold, insert_new, is_postgresql, those
 
 LEVEL_STATISTIC = "level_2d"
 """Statistic that can be searched as level."""
@@ -88,11 +90,16 @@ def latest(session: Session, coincidence_id: str) -> Coincidence | None:
 
 def latest_of(session: Session, coincidence_ids: Collection[str]) -> dict[str, Coincidence]:
     """Return the newest versions of those of some coincidences that there are, by id."""
-    statement = select(col(CoincidenceRow.document)).where(
-        among(session, col(CoincidenceRow.coincidence_id), coincidence_ids), col(CoincidenceRow.is_latest).is_(True)
-    )
-    found = [load(Coincidence, document) for document in session.scalars(statement)] if coincidence_ids else []
-    return {one.coincidence_id: one for one in found}
+    if not coincidence_ids:
+        return {}
+    documents = session.scalars(_latest_of(is_postgresql(session)), {"ids": those(session, coincidence_ids)})
+    return {one.coincidence_id: one for one in (load(Coincidence, document) for document in documents)}
+
+
+@cache
+def _latest_of(for_postgresql: bool) -> Select[*tuple[Any, ...]]:
+    name = among_those(col(CoincidenceRow.coincidence_id), "ids", for_postgresql=for_postgresql)
+    return select(col(CoincidenceRow.document)).where(name, col(CoincidenceRow.is_latest).is_(True))
 
 
 def history(session: Session, coincidence_id: str) -> list[Coincidence]:

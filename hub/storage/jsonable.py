@@ -35,7 +35,7 @@ def dump(value: Any) -> Any:  # noqa: C901, PLR0912 - one line for each kind of 
     TypeError
         There is no JSON for it (bytes inside a mapping, arrays).
     """
-    kind = type(value)
+    kind: Any = type(value)
     # What most values are is asked first, by their exact type: the patterns below take several times as long.
     if kind in _AS_THEY_ARE or (kind is float and math.isfinite(value)):
         return value
@@ -45,6 +45,8 @@ def dump(value: Any) -> Any:  # noqa: C901, PLR0912 - one line for each kind of 
         return _dump_mapping(value)
     if kind is Instant:
         return value.tai_us
+    if _is_dataclass(kind):
+        return _dump_dataclass(value)
     match value:
         case Enum():
             return value.value
@@ -62,14 +64,18 @@ def dump(value: Any) -> Any:  # noqa: C901, PLR0912 - one line for each kind of 
             return sorted(dump(item) for item in value)
         case np.generic():
             return dump(value.item())
-        case _ if dataclasses.is_dataclass(value) and not isinstance(value, type):
-            return _dump_dataclass(value)
         case _:
             raise TypeError(f"{type(value).__name__} has no JSON form")
 
 
 def _dump_mapping(value: Mapping[Any, Any]) -> dict[str, Any]:
-    return {str(key): None if _is_not_finite(item) else dump(item) for key, item in value.items()}
+    dumped: dict[str, Any] = {}
+    for key, item in value.items():
+        if type(item) is float:
+            dumped[str(key)] = item if math.isfinite(item) else None
+        else:
+            dumped[str(key)] = None if _is_not_finite(item) else dump(item)
+    return dumped
 
 
 def load(kind: type[T], data: Any) -> T:
@@ -86,6 +92,11 @@ def _dump_dataclass(value: Any) -> dict[str, Any]:
     for name in _json_fields(kind):
         dumped[name] = dump(getattr(value, name))
     return dumped
+
+
+@cache
+def _is_dataclass(kind: Any) -> bool:
+    return not issubclass(kind, Enum) and dataclasses.is_dataclass(kind)
 
 
 @cache

@@ -202,6 +202,19 @@ def among(session: Session, column: ColumnElement[str] | Mapped[str], values: Co
     return column.in_(select(listed.c.value))
 
 
+def among_those(column: ColumnElement[str] | Mapped[str], name: str, *, for_postgresql: bool) -> ColumnElement[bool]:
+    """Return the same condition for a statement that is built once; its texts are a parameter, which `those` makes."""
+    if for_postgresql:
+        return column == func.any(cast(bindparam(name), postgresql.ARRAY(Text)))
+    return column.in_(select(func.json_each(bindparam(name, type_=Text)).table_valued("value").c.value))
+
+
+def those(session: Session, values: Collection[str]) -> Any:
+    """Return the value of a parameter that stands for any number of texts."""
+    wanted = sorted(set(values))
+    return wanted if is_postgresql(session) else json.dumps(wanted)
+
+
 def hold(session: Session, subject: str) -> None:
     """Let no other transaction that holds the same subject run until this one ends.
 
