@@ -3,7 +3,7 @@
 import json
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
@@ -14,7 +14,7 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DatabaseError
 
 from adapters import catalogue
-from adapters.codecs.alerts import Streams
+from adapters.codecs.alerts import Streams, avro_projection
 from adapters.codecs.alerts.stream_map import StreamMap
 from adapters.codecs.alerts.stream_map import load as load_streams
 from adapters.codecs.decoder import WireDecoder
@@ -45,6 +45,7 @@ from hub.ports import (
     SkymapReader,
 )
 from hub.resources import read_text
+from hub.science import sky_index
 from hub.science.rules import load_rules
 from hub.science.sites import load_sites
 from hub.science.skymap_fits import SkymapWorker
@@ -204,6 +205,15 @@ def open_history(settings: Settings) -> ArchiveHistory:
             keep_days=section.keep_days, max_bytes=int(section.max_gb * 1e9), min_free_bytes=int(section.min_free_mb * MB)
         ),
     )
+
+
+def load_kernels(settings: Settings) -> None:
+    """Load what alerts are read and matched with, some seconds once on a machine, for a process that listens to them."""
+    if not _named_streams(settings):
+        return
+    avro_projection.warm_up()
+    with suppress(ImportError):  # where numba is not to be had, both do without
+        sky_index.warm_up()
 
 
 def upgrade_database(settings: Settings) -> None:

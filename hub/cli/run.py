@@ -134,13 +134,23 @@ def _ends_early() -> Iterator[Callable[[], bool]]:
 
 def _run(context: typer.Context, task: _Task, is_stopped: Callable[[], bool]) -> None:
     settings = start(context, api__port=task.port)
-    from hub.bootstrap import DEMO_MARK, check_parts, create_database, make_data_dir, now, open_hub, open_skymap_reader
+    from hub.bootstrap import (
+        DEMO_MARK,
+        check_parts,
+        create_database,
+        load_kernels,
+        make_data_dir,
+        now,
+        open_hub,
+        open_skymap_reader,
+    )
     from hub.runtime.board import Board
-    from hub.runtime.memory import settle
+    from hub.runtime.memory import settle, spare
     from hub.runtime.supervisor import Supervisor
 
     check_parts(settings)
     sources = _sources(settings, task)
+    spare()
     if task.parent is None:
         _caution(settings)
     else:
@@ -159,6 +169,7 @@ def _run(context: typer.Context, task: _Task, is_stopped: Callable[[], bool]) ->
         crew = _Crew()
         board = Board(store, now, crew.healths)
         if task.takes_in:
+            load_kernels(settings)
             hub.flow.resume()
             _add_sources(crew, settings, hub, board, sources)
         _add_roles(crew, settings, hub, stack=stack, board=board, sinks=sinks, task=task)

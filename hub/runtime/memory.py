@@ -1,6 +1,70 @@
-"""How the memory of a long-running process is kept from making it wait."""
+"""How the memory of a long-running process stays small, and is kept from making it wait."""
 
+import ctypes
 import gc
+import sys
+from importlib.abc import MetaPathFinder
+
+ARENAS = 2
+"""Heaps of the C library, which makes eight for each processor: threads then keep what others need."""
+
+LARGE_BYTES = 1 << 20
+"""An allocation of more goes back to the system when it is freed."""
+
+UNUSED_BYTES = 4 << 20
+"""So much that is free at the end of a heap goes back to the system."""
+
+_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD, _M_ARENA_MAX = -1, -3, -8
+"""Of mallopt(3), glibc's malloc.h."""
+
+
+def spare() -> None:
+    """Let this process keep little memory that it does not use; to be called once, before its threads start.
+
+    What the C library and Arrow hold back for the next large table would be a hundred megabytes after the archive is merged.
+    """
+    _spare_heaps()
+    import pyarrow as pa  # noqa: PLC0415 - not for those who do without
+
+    pa.set_memory_pool(pa.system_memory_pool())
+    _spare_pandas()
+
+
+def _spare_heaps() -> None:
+    """Bound the heaps of glibc; other C libraries have none of this, and are left as they are."""
+    if sys.platform != "linux":
+        return
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
+    for option, value in ((_M_ARENA_MAX, ARENAS), (_M_MMAP_THRESHOLD, LARGE_BYTES), (_M_TRIM_THRESHOLD, UNUSED_BYTES)):
+        if mallopt is not None:
+            mallopt(option, value)
+
+
+def _spare_pandas() -> None:
+    """Make Arrow believe that pandas is not installed.
+
+    Else it imports pandas, 60 MB, with the first array that it makes, to know the objects of pandas, of which the hub has none.
+    It looks once in a process, so nothing is hidden from others who import pandas.
+    """
+    import pyarrow as pa  # noqa: PLC0415 - as above
+
+    if "pandas" in sys.modules:
+        return
+    refusal = _NoPandas()
+    sys.meta_path.insert(0, refusal)
+    try:
+        pa.array([0])
+    finally:
+        sys.meta_path.remove(refusal)
+
+
+class _NoPandas(MetaPathFinder):
+    """Says that there is no pandas."""
+
+    def find_spec(self, fullname: str, path: object, target: object = None) -> None:
+        """Refuse pandas; raises `ModuleNotFoundError`."""
+        if fullname == "pandas":
+            raise ModuleNotFoundError("pandas is left out", name=fullname)
 
 
 def settle() -> None:

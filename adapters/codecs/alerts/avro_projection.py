@@ -229,6 +229,12 @@ class Projector:
         return _run_plan(self.plan, self.wants, messages, to_the_end=to_the_end)
 
 
+def warm_up() -> None:
+    """Load the kernel, or compile it the first time on a machine, where it can run; else the first packets would wait for it."""
+    if _HAS_KERNEL:
+        from adapters.codecs.alerts import avro_kernel  # noqa: F401, PLC0415 - as in `schema_ids`
+
+
 def make_projector(schema: Any, wants: Sequence[Want], *, to_the_end: bool = True) -> Projector:
     """Return what reads the wanted values out of messages of a schema, which is in parsing canonical form and not recursive.
 

@@ -1,8 +1,58 @@
-"""Out of the collector's sight means neither looked at nor lost."""
+"""A process holds little that it does not use, and what it holds is neither looked at again nor lost."""
 
 import gc
+import subprocess
+import sys
+
+import pytest
 
 from hub.runtime.memory import settle
+
+MB = 2**20
+
+MATCHING = """
+import sys
+import numpy as np
+import pyarrow as pa
+from hub.runtime.memory import spare
+spare()
+import hub.bootstrap, hub.runtime.sources
+from adapters.codecs.alerts import avro_kernel
+from hub.science import sky_index
+from hub.science.healpix import centres, neighbours, pixels29
+sky_index.warm_up()
+pixels = pixels29(np.linspace(0.0, 360.0, 10_000), np.linspace(-90.0, 90.0, 10_000))
+neighbours(pixels >> 34, 12), centres(pixels, pixels + 1)
+table = pa.table({"pixel": np.sort(pixels)}).filter(pa.array(pixels % 2 == 0))
+print(*sys.modules)
+"""
+"""What a worker loads before its first batch, and Arrow's first arrays."""
+
+FREEING = """
+import sys
+import numpy as np
+import psutil
+import pyarrow as pa
+import pyarrow.parquet as pq
+from hub.runtime.memory import spare
+spare()
+process = psutil.Process()
+before = process.memory_info().rss
+for _ in range(3):
+    table = pa.table({"row": np.arange(4_000_000), "value": np.random.default_rng(1).random(4_000_000)})
+    table = table.take(pa.array(np.arange(4_000_000)[::-1]))
+    pq.write_table(table, sys.argv[1])
+    table = pq.read_table(sys.argv[1], use_threads=False)
+del table
+print(process.memory_info().rss - before)
+"""
+"""Tables of 64 MB, written and read again."""
+
+
+def ran(program: str, *words: str) -> str:
+    """Return what a program prints."""
+    command = [sys.executable, "-W", "error", "-c", program, *words]
+    return subprocess.run(command, check=True, capture_output=True, text=True, timeout=300).stdout
 
 
 def test_what_is_loaded_at_the_start_is_not_looked_at_again() -> None:
@@ -13,3 +63,24 @@ def test_what_is_loaded_at_the_start_is_not_looked_at_again() -> None:
         assert gc.isenabled()
     finally:
         gc.unfreeze()
+
+
+def test_a_worker_loads_no_library_that_it_can_do_without() -> None:
+    loaded = set(ran(MATCHING).split())
+    assert {"numba", "pyarrow"} <= loaded
+    assert not loaded & {"pandas", "astropy", "astropy_healpix", "scipy.special", "scipy.spatial", "matplotlib", "mocpy"}
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only glibc is told how much to keep")
+def test_what_large_tables_took_goes_back_to_the_system(tmp_path) -> None:
+    assert int(ran(FREEING, str(tmp_path / "rows.parquet"))) < 100 * MB
+
+
+def test_pandas_can_be_imported_after_arrow_was_told_that_there_is_none() -> None:
+    pytest.importorskip("pandas", reason="pandas is not installed")
+    program = (
+        "from hub.runtime.memory import spare; spare(); import sys; print('pandas' in sys.modules); import pandas; print(pandas)"
+    )
+    first, second = ran(program.replace("; ", "\n")).splitlines()
+    assert first == "False"
+    assert "module 'pandas'" in second
