@@ -12,10 +12,11 @@ from hub.model.coincidence import Candidate, PairState, Score
 from hub.model.coverage import Coverage
 from hub.model.event import EventState
 from hub.model.instant import Instant
-from hub.model.sky import Localization
+from hub.model.sky import SkymapSummary
 from hub.science.crossmatch import Target, contains, first_detection_us, match, probable, usable
 from hub.science.levels import LevelHits
 from hub.science.light_curves import LightCurves, part
+from hub.science.place_levels import PlaceHits
 from hub.science.ranking import Context, rank
 from hub.science.rules import DAY_S, PriorActivity
 
@@ -27,14 +28,14 @@ VARIABLE_DETECTIONS = 10
 
 
 def evaluate(
-    target: Target, alerts: AlertBatch, localizations: Mapping[str, Localization], coverage: Coverage = Coverage()
+    target: Target, alerts: AlertBatch, summaries: Mapping[str, SkymapSummary], coverage: Coverage = Coverage()
 ) -> Candidate | None:
     """Return the candidate that the alerts of one object, at least one, make for a target; as `evaluate_all` otherwise."""
-    return evaluate_all(target, LightCurves.of(alerts), localizations, coverage)[0]
+    return evaluate_all(target, LightCurves.of(alerts), summaries, coverage)[0]
 
 
 def evaluate_all(
-    target: Target, curves: LightCurves, localizations: Mapping[str, Localization], coverage: Coverage = Coverage()
+    target: Target, curves: LightCurves, summaries: Mapping[str, SkymapSummary], coverage: Coverage = Coverage()
 ) -> list[Candidate | None]:
     """Return for each object the candidate that its alerts make for a target; None where none of them fits.
 
@@ -52,8 +53,8 @@ def evaluate_all(
         Event, hypothesis and the levels of all its maps.
     curves
         All alerts of some objects.
-    localizations
-        The same maps by id, for their distances.
+    summaries
+        Of the same maps by id, for their distances.
     coverage
         What is heard of the survey: statistics that suppose the full stream are left out where there is only a part of it, and
         the reasons say so.
@@ -64,14 +65,12 @@ def evaluate_all(
     if not fits.any():
         return made
     chosen = relevant.among([name for name, is_fitting in zip(relevant.names, fits.tolist(), strict=True) if is_fitting])
-    for index, candidate in zip(np.flatnonzero(fits).tolist(), _made(target, chosen, localizations, coverage), strict=True):
+    for index, candidate in zip(np.flatnonzero(fits).tolist(), _made(target, chosen, summaries, coverage), strict=True):
         made[index] = candidate
     return made
 
 
-def _made(
-    target: Target, curves: LightCurves, localizations: Mapping[str, Localization], coverage: Coverage
-) -> Iterator[Candidate]:
+def _made(target: Target, curves: LightCurves, summaries: Mapping[str, SkymapSummary], coverage: Coverage) -> Iterator[Candidate]:
     """Yield the candidates of objects that all fit."""
     event, hypothesis, survey = target.event, target.hypothesis, curves.alerts.survey
     is_usable = usable(curves.alerts, hypothesis, target.t0s)
@@ -84,7 +83,7 @@ def _made(
     is_open = _is_open(target, pixels, curves, first, flags)
     levels = {localization_id: _levels(one.lookup(pixels)) for localization_id, one in target.maps.items()}
     current = event.localization_id
-    place = localizations[current] if current is not None else None
+    summary = summaries[current] if current is not None else None
     places: Sequence[tuple[float, float] | None] = [None] * len(curves)
     if current is not None and current in target.maps:
         places = _places(target.maps[current].lookup(pixels))
@@ -94,8 +93,8 @@ def _made(
         delay_d=0.0,
         probdensity_per_sr=None,
         level=None,
-        dist_mean_mpc=place.summary.dist_mean_mpc if place else None,
-        dist_std_mpc=place.summary.dist_std_mpc if place else None,
+        dist_mean_mpc=summary.dist_mean_mpc if summary else None,
+        dist_std_mpc=summary.dist_std_mpc if summary else None,
         is_filtered=coverage.is_filtered(survey),
         known_aspects=coverage.known_aspects(survey),
         tells_past=_tells_past(coverage, survey),
@@ -154,12 +153,12 @@ def _best(curves: LightCurves) -> NDArray[np.intp]:
     return order[np.searchsorted(curves.owner, np.arange(len(curves)))]
 
 
-def _levels(hits: LevelHits) -> list[float | None]:
+def _levels(hits: LevelHits | PlaceHits) -> list[float | None]:
     """Return the level of each place, None where the map does not cover it."""
     return [level if covered else None for level, covered in zip(hits.searched_prob.tolist(), hits.covered.tolist(), strict=True)]
 
 
-def _places(hits: LevelHits) -> list[tuple[float, float] | None]:
+def _places(hits: LevelHits | PlaceHits) -> list[tuple[float, float] | None]:
     """Return density (1/sr) and level of each place, None where the map does not cover it."""
     found = zip(hits.probdensity.tolist(), hits.searched_prob.tolist(), hits.covered.tolist(), strict=True)
     return [(density, level) if covered else None for density, level, covered in found]

@@ -17,6 +17,7 @@ from hub.model.instant import Instant
 from hub.model.notice import Notice
 from hub.science.healpix import area_sr, find
 from hub.science.levels import Levels2D
+from hub.science.place_levels import PlaceLevels
 from hub.science.rules import DAY_S, Hypothesis, PriorActivity
 
 
@@ -29,7 +30,7 @@ class Target:
     t0s: tuple[Instant, ...]
     """Times of the event in all its versions."""
 
-    maps: Mapping[str, Levels2D]
+    maps: Mapping[str, Levels2D | PlaceLevels]
     """Localization id to levels, all versions."""
 
     too_large: frozenset[str] = frozenset()
@@ -43,7 +44,10 @@ class Target:
 
 
 def targets_of(
-    event: Event, hypotheses: Sequence[Hypothesis], maps: Mapping[str, Levels2D], too_large: frozenset[str] = frozenset()
+    event: Event,
+    hypotheses: Sequence[Hypothesis],
+    maps: Mapping[str, Levels2D | PlaceLevels],
+    too_large: frozenset[str] = frozenset(),
 ) -> list[Target]:
     """Return the targets that an event gives: one per hypothesis that any of its notices admits; none without time or map."""
     if not event.t0s or not maps:
@@ -94,7 +98,7 @@ def match(batch: AlertBatch, target: Target) -> NDArray[np.bool_]:
     return rows
 
 
-def contains(levels: Levels2D, pixels: NDArray[np.int64], level: float) -> NDArray[np.bool_]:
+def contains(levels: Levels2D | PlaceLevels, pixels: NDArray[np.int64], level: float) -> NDArray[np.bool_]:
     """Tell which order-29 pixels lie in the smallest greedy region that reaches a level, the tile that crosses it included.
 
     So a map whose first tile holds more than the level still contains that tile.

@@ -50,11 +50,11 @@ def judge(  # noqa: PLR0917 - all it looks at
 ) -> Judged:
     """Return what some objects are to an event, by their alerts of each survey."""
     targets = matching.targets(session, event)
-    localizations = maps.localizations(session, event.localization_ids) if targets else {}
+    summaries = maps.summaries(session, event.localization_ids) if targets else {}
     found: list[Candidate] = []
     for survey, curves in sorted(past.items()):
         of_survey = curves.among([key.object_id for key in keys if key.survey == survey])
-        made = [candidate_science.evaluate_all(target, of_survey, localizations, coverage) for target in targets]
+        made = [candidate_science.evaluate_all(target, of_survey, summaries, coverage) for target in targets]
         found += [one for of_object in zip(*made, strict=True) for one in of_object if one is not None]
     return Judged(event=event, keys=keys, targets=targets, candidates=found)
 

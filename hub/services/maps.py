@@ -9,13 +9,18 @@ import numpy as np
 from sqlalchemy.orm import Session
 
 from hub.errors import StorageError
-from hub.model.sky import Localization
+from hub.model.sky import Localization, SkymapSummary
 from hub.science.levels import Levels2D
 from hub.science.overlap import overlap_integral
+from hub.science.place_levels import PlaceLevels
 from hub.storage import localizations
 
 BUDGET_BYTES = 64 << 20
 """Memory for maps; a 20,000-tile map with distances and its levels takes about 2 MB."""
+
+PLACE_BUDGET_BYTES = 96 << 20
+"""Memory for what evaluating candidates needs of maps: of 20,000 tiles 0.6 MB each, so 150 of them, all that a batch meets. Where
+it meets more than are kept, each is read and sorted anew with every batch."""
 
 MAX_OVERLAPS = 65_536
 """Overlap integrals kept."""
@@ -27,13 +32,18 @@ class MapCache:
     Parameters
     ----------
     budget_bytes
-        Most memory that the maps take; the one that was asked for last stays however large it is.
+        Most memory that whole maps take; the one that was asked for last stays however large it is.
+    place_budget_bytes
+        The same of what evaluating candidates needs.
     """
 
-    def __init__(self, budget_bytes: int = BUDGET_BYTES) -> None:
+    def __init__(self, budget_bytes: int = BUDGET_BYTES, place_budget_bytes: int = PLACE_BUDGET_BYTES) -> None:
         self._budget = budget_bytes
+        self._place_budget = place_budget_bytes
         self._maps: OrderedDict[str, tuple[Localization, Levels2D]] = OrderedDict()
+        self._places: OrderedDict[str, tuple[SkymapSummary, PlaceLevels]] = OrderedDict()
         self._bytes = 0
+        self._place_bytes = 0
         self._overlaps: OrderedDict[tuple[str, str], float] = OrderedDict()
         self._lock = threading.Lock()
         """Held for reads of the database and arithmetic only, never while one waits for a lock of the database."""
@@ -41,7 +51,7 @@ class MapCache:
     @property
     def nbytes(self) -> int:
         """Memory of the maps now."""
-        return self._bytes
+        return self._bytes + self._place_bytes
 
     def localization(self, session: Session, localization_id: str) -> Localization:
         """Return a localization that a stored notice names."""
@@ -54,6 +64,14 @@ class MapCache:
     def localizations(self, session: Session, localization_ids: Iterable[str]) -> dict[str, Localization]:
         """Return some localizations by id."""
         return {name: self._entry(session, name)[0] for name in localization_ids}
+
+    def place_levels(self, session: Session, localization_ids: Iterable[str]) -> dict[str, PlaceLevels]:
+        """Return what evaluating candidates needs of some maps, by id: more of them are kept than of whole ones."""
+        return {name: self._place(session, name)[1] for name in localization_ids}
+
+    def summaries(self, session: Session, localization_ids: Iterable[str]) -> dict[str, SkymapSummary]:
+        """Return the few numbers of some maps by id."""
+        return {name: self._place(session, name)[0] for name in localization_ids}
 
     def overlap(self, a: Localization, b: Localization) -> float:
         """Return the exact overlap integral of two maps."""
@@ -69,16 +87,32 @@ class MapCache:
     def _entry(self, session: Session, localization_id: str) -> tuple[Localization, Levels2D]:
         with self._lock:
             if localization_id not in self._maps:
-                localization = localizations.get(session, localization_id)
-                if localization is None:
-                    raise StorageError(f"localization {localization_id} is named by a notice but not stored")
-                entry = (localization, Levels2D.of(localization.skymap))
+                entry = _read(session, localization_id)
                 self._maps[localization_id] = entry
                 self._bytes += _size(entry)
                 while self._bytes > self._budget and len(self._maps) > 1:
                     self._bytes -= _size(self._maps.popitem(last=False)[1])
             self._maps.move_to_end(localization_id)
             return self._maps[localization_id]
+
+    def _place(self, session: Session, localization_id: str) -> tuple[SkymapSummary, PlaceLevels]:
+        with self._lock:
+            if localization_id not in self._places:
+                localization, levels = self._maps.get(localization_id) or _read(session, localization_id)
+                place = localization.summary, PlaceLevels.of(levels)
+                self._places[localization_id] = place
+                self._place_bytes += place[1].nbytes
+                while self._place_bytes > self._place_budget and len(self._places) > 1:
+                    self._place_bytes -= self._places.popitem(last=False)[1][1].nbytes
+            self._places.move_to_end(localization_id)
+            return self._places[localization_id]
+
+
+def _read(session: Session, localization_id: str) -> tuple[Localization, Levels2D]:
+    localization = localizations.get(session, localization_id)
+    if localization is None:
+        raise StorageError(f"localization {localization_id} is named by a notice but not stored")
+    return localization, Levels2D.of(localization.skymap)
 
 
 def _size(entry: tuple[Localization, Levels2D]) -> int:

@@ -1,7 +1,7 @@
 """Which objects may belong to which events: a new batch against all events, an event against all past alerts."""
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -14,6 +14,7 @@ from hub.model.instant import Instant
 from hub.ports import AlertHistory
 from hub.science.crossmatch import Target, match, targets_of
 from hub.science.healpix import SR_TO_DEG2, Int64s, area_sr, merge, pixels29
+from hub.science.levels import Levels2D
 from hub.science.rules import DAY_S, Rules
 from hub.services.live_sky import LiveSky
 from hub.services.maps import MapCache
@@ -65,9 +66,9 @@ class Matching:
         hypotheses = self._rules.hypotheses_for(tuple(event.classes))
         if not hypotheses or not event.localization_ids:
             return []
-        places = self._maps.localizations(session, event.localization_ids)
-        too_large = frozenset(name for name, one in places.items() if one.summary.area90_deg2 > self._rules.max_area_deg2)
-        return targets_of(event, hypotheses, self._maps.levels(session, event.localization_ids), too_large)
+        summaries = self._maps.summaries(session, event.localization_ids)
+        too_large = frozenset(name for name, one in summaries.items() if one.area90_deg2 > self._rules.max_area_deg2)
+        return targets_of(event, hypotheses, self._maps.place_levels(session, event.localization_ids), too_large)
 
     def forward(self, session: Session, batch: AlertBatch) -> Touched:
         """Match new alerts with all events; the session was opened after they were archived."""
@@ -92,7 +93,7 @@ class Matching:
         """Return the objects among all past alerts that match an event, and those that are its candidates already."""
         found: set[ObjectKey] = set()
         for target in self.targets(session, event):
-            for lo, hi, start, end in _slices(target):
+            for lo, hi, start, end in _slices(target, self._maps.levels(session, event.localization_ids)):
                 for batch in self._history.in_region(lo, hi, start, end):
                     found |= _keys(batch, match(batch, target))
         known = candidates.places(session, event.event_id)
@@ -103,10 +104,10 @@ class Matching:
         return found
 
 
-def _slices(target: Target) -> Iterator[tuple[Int64s, Int64s, Instant, Instant]]:
+def _slices(target: Target, maps: Mapping[str, Levels2D]) -> Iterator[tuple[Int64s, Int64s, Instant, Instant]]:
     """Yield regions and times that together are all where alerts can match a target, each small enough to be held in memory."""
-    maps = [levels for name, levels in target.maps.items() if name not in target.too_large]
-    regions = [(levels, levels.region(target.hypothesis.max_level)) for levels in maps]
+    fitting = [levels for name, levels in maps.items() if name not in target.too_large]
+    regions = [(levels, levels.region(target.hypothesis.max_level)) for levels in fitting]
     if not regions:
         return
     lo, hi = merge(

@@ -22,6 +22,7 @@ EVERY_PAST = [replace(one, prior_activity=past) for one in RULES.hypotheses for 
 WIDE = localization(gaussian_map(130.0, 20.0, 6.0))
 NARROW = localization(gaussian_map(130.0, 20.0, 1.5))
 PLACES = {place.localization_id: place for place in (WIDE, NARROW)}
+SUMMARIES = {name: place.summary for name, place in PLACES.items()}
 LEVELS = {name: Levels2D.of(place.skymap) for name, place in PLACES.items()}
 
 PRELIMINARY = stored(notice(stage=Stage.PRELIMINARY, issued_at=T0.plus_s(60)), WIDE.localization_id)
@@ -37,7 +38,7 @@ def kilonova(notices, batch):
     event = assemble("S260301a", notices)
     maps = {name: LEVELS[name] for name in event.localization_ids}
     targets = [t for t in targets_of(event, RULES.hypotheses, maps) if t.hypothesis.name == "kilonova"]
-    return evaluate(targets[0], batch, PLACES) if targets else None
+    return evaluate(targets[0], batch, SUMMARIES) if targets else None
 
 
 def fading(dec=20.0, **changes):
@@ -132,8 +133,8 @@ def test_a_hypothesis_may_use_a_recorded_flag() -> None:
     text = read_text("conf/coincidence.toml").replace("fade_rate_mag", 'exclude_flags = ["saturated"]\nfade_rate_mag', 1)
     event = assemble("S260301a", [UPDATE])
     targets = targets_of(event, load_rules(text).hypotheses, {name: LEVELS[name] for name in event.localization_ids})
-    assert evaluate(targets[0], fading(is_saturated=True), PLACES).state is PairState.WITHDRAWN
-    assert evaluate(targets[0], fading(), PLACES).state is PairState.OPEN
+    assert evaluate(targets[0], fading(is_saturated=True), SUMMARIES).state is PairState.WITHDRAWN
+    assert evaluate(targets[0], fading(), SUMMARIES).state is PairState.OPEN
 
 
 def random_alerts(rng, n):
@@ -171,6 +172,6 @@ def test_objects_in_columns_are_judged_as_one_after_the_other(notices, seed: int
         one_by_one = [
             candidate_reference.evaluate(target, batch.take(batch.object_id == name.encode()), PLACES) for name in curves.names
         ]
-        assert evaluate_all(target, curves, PLACES) == one_by_one
+        assert evaluate_all(target, curves, SUMMARIES) == one_by_one
         n_made += sum(one is not None for one in one_by_one)
     assert n_made > 3

@@ -3,6 +3,7 @@
 import sys
 from concurrent.futures import ThreadPoolExecutor
 
+import numpy as np
 import pytest
 
 from hub.errors import StorageError
@@ -37,6 +38,21 @@ def test_a_map_is_read_once_and_again_after_it_was_forgotten(filled: Store) -> N
         assert again.localization_id == IDS[0]
         assert maps.localizations(session, IDS).keys() == set(IDS)
         assert maps.nbytes == 2 * SIZE
+
+
+def test_what_candidates_need_says_what_the_whole_levels_say_and_takes_half_the_memory(filled: Store) -> None:
+    maps = MapCache(place_budget_bytes=3 * SIZE // 2)
+    pixels = np.arange(0, 12 << 58, 1 << 52)
+    with filled.reading() as session:
+        places = maps.place_levels(session, IDS)
+        assert maps.nbytes == 3 * SIZE // 2
+        assert maps.place_levels(session, IDS[-3:])[IDS[-1]] is places[IDS[-1]]
+        assert maps.place_levels(session, IDS[:1])[IDS[0]] is not places[IDS[0]]
+        assert maps.summaries(session, IDS) == {one.localization_id: one.summary for one in PLACES}
+        for name, whole in maps.levels(session, IDS).items():
+            mine, theirs = places[name].lookup(pixels), whole.lookup(pixels)
+            for column in ("covered", "searched_prob", "probdensity"):
+                np.testing.assert_array_equal(getattr(mine, column), getattr(theirs, column))
 
 
 def test_an_overlap_does_not_depend_on_the_order(filled: Store) -> None:
