@@ -1,5 +1,7 @@
 """How much memory a worker takes over a million alerts: ``mmhub run worker --source`` on a topic that is filled while it reads.
 
+``python -m tests.benchmarks.memory`` is the whole of it; ``--packets 5000 --cutouts`` has packets of full size.
+
 The topic keeps a few gigabytes, and the producer waits for the worker: the disk stays small whatever the number of packets.
 """
 
