@@ -23,7 +23,7 @@ def evaluate(context: Context) -> Term | None:
     flux exceeds its error.
     """
     interval = context.hypothesis.fade_rate_mag_per_d
-    rate = _rate(context)
+    rate = _rate(context) if interval is not None and len(context.detections) >= 2 else None
     if interval is None or rate is None:
         return None
     slope, error, band, baseline = rate
