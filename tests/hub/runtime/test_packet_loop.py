@@ -122,7 +122,7 @@ def books(store: Store) -> tuple[int, int, int]:
 
 def test_each_batch_is_stored_and_placed_before_it_is_acknowledged(store, tmp_path) -> None:
     run = Run(store, tmp_path)
-    assert run.source.did == ["take", "acknowledge"] * 2
+    assert [one for one in run.source.did if one != "stay"] == ["take", "acknowledge"] * 2
     assert books(store) == (8, 8, 8)
     facts = run.healths[-1].facts
     assert (facts["taken"], facts["alerts"], facts["alerts_new"], facts["archive_rows"]) == (8, 8, 8, 8)
