@@ -300,7 +300,7 @@ def test_health_shows_the_books_and_that_they_balance(client):
     assert health["counts"]["events"] == 3
     assert health["counts"]["coincidences"] == 2
     books = {"source": "gcn", "received": 5, "stored": 4, "duplicates": 0, "dead_letters": 1, "in_flight": 0, "law_holds": True}
-    assert health["sources"] == [{**books, "held": 0, "partitions": 0, "offsets_missing": 0, "component": None}]
+    assert health["sources"] == [{**books, "held": 0, "partitions": 0, "offsets_missing": 0, "alerts": None, "component": None}]
     (source,) = get(client, "/api/v1/sources").json()["data"]
     assert source.pop("alert_stream") is None
     assert source == books

@@ -6,14 +6,17 @@ import os
 from contextlib import closing
 from pathlib import Path
 
+import numpy as np
 import pytest
 from sqlalchemy import text
 
+from hub.archive.history import ArchiveHistory
 from hub.bootstrap import now
 from hub.cli import replay
 from hub.cli.app import main
 from hub.cli.archive import Kept, kept_messages
 from hub.cli.replay import NAP_S, _in_time
+from hub.model.instant import Instant
 from hub.ports import Health
 from hub.storage import coincidences, components, followup, outbox
 from hub.storage.engine import open_store, upgrade
@@ -293,8 +296,10 @@ def content(folder: str) -> dict[str, list[object]]:
     queries = {
         "notices": "SELECT digest, is_trusted FROM notices",
         "coincidences": "SELECT DISTINCT coincidence_id FROM coincidences",
-        "detections": "SELECT source_id FROM alerts",
     }
+    past = ArchiveHistory(Path(folder) / "archive").in_region(np.array([0]), np.array([12 * 4**29]), Instant(0), Instant(2**62))
+    detections = sorted((batch.survey, source_id) for batch in past for source_id in batch.source_id.tolist())
     store = open_store(f"sqlite:///{folder}/hub.sqlite")
     with closing(store), store.reading() as session:
-        return {name: sorted(map(tuple, session.execute(text(query)))) for name, query in queries.items()}
+        rows = {name: sorted(map(tuple, session.execute(text(query)))) for name, query in queries.items()}
+    return {**rows, "detections": detections}
