@@ -42,6 +42,12 @@ STATE_BYTES = 400
 STEADY_PER_S = 10_000 / 37.0
 """Rubin's mean rate during a visit."""
 
+SEGMENT_BYTES, SLACK_BYTES = 128 << 20, 512 << 20
+"""Of the topic's files; what a partition keeps beyond what may be unread, since the distance is looked at now and then only."""
+
+SHORT_S = 2.0
+"""What took less says little."""
+
 READY_SHARE = 0.9
 """The topic counts as full when it is that far ahead."""
 
@@ -146,8 +152,8 @@ def one_run(kafka: brokers.Kafka, state: State, n_workers: int, n_packets: int, 
     """Return what one topic cost so many workers."""
     ahead = round(asked.ahead_gb * 1e9)
     keep = {
-        "retention.bytes": str(round(1.5 * ahead / n_workers)),
-        "segment.bytes": str(128 << 20),
+        "retention.bytes": str(ahead + SLACK_BYTES),  # all that is unread may lie in one partition
+        "segment.bytes": str(SEGMENT_BYTES),
         "file.delete.delay.ms": "1000",
     }
     topic = kafka.create_topic(kafka.unique_topic("scaling"), n_workers, keep)
@@ -188,7 +194,8 @@ def _figures(
     what = f"{n_packets:,} packets, {n_workers} {'worker' if n_workers == 1 else 'workers'}, {state.name}"
     shared = f"; {n_workers} workers on {os.cpu_count()} cores" if n_workers >= (os.cpu_count() or 1) else ""
     beside = "" if is_filled else f"; packets made beside, {used.benchmark / seconds:.2f} cores"
-    window = "" if all_at_work else "; over all, the begin included: they were never all at work at a time"
+    short = f"; less than {SHORT_S:.0f} s, so take it with care" if seconds < SHORT_S else ""
+    window = short if all_at_work else "; over all, the begin included: they were never all at work at a time"
     each = {"workers": used.workers, "database": used.database, "broker": used.broker}
     found = [
         Figure(
@@ -217,7 +224,8 @@ def check_disk(asked: argparse.Namespace) -> None:
     """Refuse what does not fit."""
     n = max(asked.packets)
     each = SMALL_PACKET_BYTES if asked.no_cutouts else PACKET_BYTES
-    load.check_disk(min(n * each, 2e9 * asked.ahead_gb) + n * STATE_BYTES)
+    kept = max(asked.workers) * (1e9 * asked.ahead_gb + SLACK_BYTES + SEGMENT_BYTES)
+    load.check_disk(min(n * each, kept) + n * STATE_BYTES)
 
 
 def measure(asked: argparse.Namespace) -> Iterator[Figure]:
