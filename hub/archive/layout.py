@@ -16,6 +16,7 @@ replacement is there. Readers therefore list in this order: a row that has left 
 import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from datetime import date, timedelta
 from pathlib import Path
 
 import numpy as np
@@ -44,6 +45,9 @@ DAY_US = 86_400_000_000
 TRIES = 20
 """How often a night is listed anew because files vanished while it was read."""
 
+DAY_0 = date(1858, 11, 17)
+"""Date of MJD 0, and so of night 0."""
+
 _NIGHT_OFFSET_US = MJD_OF_1970 * DAY_US - DAY_US // 2
 
 
@@ -55,6 +59,14 @@ def nights_of(mid_tai_us: NDArray[np.int64]) -> NDArray[np.int64]:
 def night_of(tai_us: int) -> int:
     """Return the night of one time; also of one that is beyond 64 bits."""
     return (tai_us + _NIGHT_OFFSET_US) // DAY_US
+
+
+def night_name(night: int) -> str:
+    """Return the date on which a night begins, ``2026-11-23``; of one that no calendar has, its number."""
+    try:
+        return (DAY_0 + timedelta(days=night)).isoformat()
+    except OverflowError:
+        return str(night)
 
 
 def cells_of(hpx29: NDArray[np.int64]) -> NDArray[np.int64]:

@@ -15,7 +15,7 @@ from hub.archive.merging import alone
 from hub.archive.removed import Removed, is_written, new_token, write_down
 from hub.archive.segments import Footers
 from hub.archive.space import translated
-from hub.model.instant import MJD_OF_1970, Instant
+from hub.model.instant import Instant
 
 DAY_S = 86_400.0
 """Seconds in a day."""
@@ -115,10 +115,9 @@ def _delete(archive: Path, night: int, reason: str, now: Instant) -> Retired:
         ledger = archive / layout.VISITS / f"{night}{layout.SUFFIX}"
         ledger.unlink(missing_ok=True)
     rows = _bury(archive, token)
-    day = Instant((night - MJD_OF_1970) * layout.DAY_US).to_utc_iso()[:10] if abs(night - MJD_OF_1970) < 20_000 else "another age"
     age = _age_days(night, now)
     early = age < NEEDED_DAYS
-    text = f"the night {night} ({day}) with {rows} alerts {reason}, and was deleted"
+    text = f"the night {night} ({layout.night_name(night)}) with {rows} alerts {reason}, and was deleted"
     text += f", although events may look back {NEEDED_DAYS:g} days" if early else ""
     return Retired(night=night, rows=rows, n_bytes=n_bytes, text=text, is_early=early)
 

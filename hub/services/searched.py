@@ -7,7 +7,7 @@ through filters, or not at all, the answer is ``unknown`` with the reason, never
 from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
-from datetime import date, timedelta
+from datetime import date
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,7 @@ from sqlalchemy.orm import Session
 
 from hub import resources
 from hub.archive import visits_file
-from hub.archive.layout import night_of, nights_of
+from hub.archive.layout import DAY_0, night_name, night_of, nights_of
 from hub.errors import InvalidRequest
 from hub.model.coverage import Coverage, SelectionKind
 from hub.model.event import Event
@@ -47,7 +47,6 @@ USUAL_EVENT_WINDOW_D = 14.0
 
 _DAY_S = 86_400.0
 _LAG_S = 3600.0
-_FIRST_DAY = date(1858, 11, 17)
 
 
 def cameras() -> dict[str, Camera]:
@@ -295,14 +294,9 @@ def night_named(day: str) -> int:
         It is no date.
     """
     try:
-        return (date.fromisoformat(day) - _FIRST_DAY).days
+        return (date.fromisoformat(day) - DAY_0).days
     except ValueError as error:
         raise InvalidRequest(f"a night is the date on which it begins, such as 2026-11-23: {error}", field="night") from error
-
-
-def night_name(night: int) -> str:
-    """Return the date on which a night begins."""
-    return (_FIRST_DAY + timedelta(days=night)).isoformat()
 
 
 def _t0(event: Event) -> Instant:

@@ -1,6 +1,7 @@
 """Old nights go, by age and by size, and what they held is kept as a number."""
 
 import shutil
+from datetime import date, timedelta
 from pathlib import Path
 
 import pytest
@@ -33,6 +34,8 @@ def test_nights_older_than_the_limit_are_deleted_whole(folder: Path) -> None:
     end_of_second = Instant.from_mjd_tai(first + 2.5)
     report = history.tidy(end_of_second.plus_s(300 * 86_400.0))
     assert [(one.night, one.is_early) for one in report.retired] == [(first, False)]
+    begins = (date(1858, 11, 17) + timedelta(days=first)).isoformat()
+    assert report.retired[0].text.startswith(f"the night {first} ({begins}) with ")
     assert "is older than archive.keep_days, 300 days, and was deleted" in report.retired[0].text
     assert history.nights() == others
     assert history.count_ever() == N == history.count() + report.retired[0].rows

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from hub.archive import visits_file
-from hub.archive.layout import night_of
+from hub.archive.layout import night_name, night_of
 from hub.errors import InvalidRequest, NotFound
 from hub.model.coverage import SelectionKind
 from hub.model.visit import ab_mag
@@ -196,7 +196,7 @@ def test_pages_of_visits_together_are_the_night(hub, archive):
     assert collected == whole
     assert page(hub, archive, night=searched.night_named("2017-08-17"))[0].bodies == whole
     assert page(hub, archive, night=searched.night_named("2017-08-18"))[0].bodies == []
-    assert searched.night_name(NIGHT) == "2017-08-17" == whole[0]["night"]
+    assert night_name(NIGHT) == "2017-08-17" == whole[0]["night"]
 
 
 def test_what_was_not_heard_is_said_with_the_answer(hub, archive):
