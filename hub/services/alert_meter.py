@@ -26,8 +26,13 @@ RATE_S = 60.0
 PROMISED_S = 60.0
 """Rubin means to pass 98 % of its alerts on within this time from readout, seconds."""
 
+FUTURE_S = -60.0
+"""An alert matched so long before its readout, seconds, has a wrong date, or the machine a wrong clock: it is not timed."""
+
 ROWS_S = 60.0
 """The rows of the archive are counted anew after this, seconds."""
+
+_COUNTED = ("alerts", "alerts_new", "matched", "packets_not_kept", "statements_not_recorded", "dated_ahead")
 
 
 class AlertMeter:
@@ -57,7 +62,7 @@ class AlertMeter:
         self._taken: deque[tuple[float, int]] = deque()
         self._latencies = np.full(LATEST, np.nan, dtype=np.float32)
         self._n_timed = 0
-        self._counts = dict.fromkeys(("alerts", "alerts_new", "matched", "packets_not_kept", "statements_not_recorded"), 0)
+        self._counts = dict.fromkeys(_COUNTED, 0)
         self._rows: int | None = None
         self._rows_at = float("-inf")
 
@@ -74,7 +79,9 @@ class AlertMeter:
             self._counts["packets_not_kept"] += 0 if in_full else n_matched
             self._counts["statements_not_recorded"] += report.n_statements_left
             for some in late:
-                self._remember(some)
+                timed = some[some >= FUTURE_S]
+                self._counts["dated_ahead"] += len(some) - len(timed)
+                self._remember(timed)
 
     def facts(self) -> dict[str, Any]:
         """Return the numbers, JSON values; callable from any thread."""

@@ -37,6 +37,14 @@ def test_times_count_from_the_readout_and_only_for_new_alerts() -> None:
     assert (facts["within_60_s"], facts["n_timed"]) == (0.97, 100)
 
 
+def test_alerts_of_the_future_are_counted_and_not_timed() -> None:
+    meter = AlertMeter(lambda: T0)
+    meter.note(report([2.0, -3600.0, -1e7, -5.0]), n_matched=0, in_full=True)
+    facts = meter.facts()
+    assert (facts["dated_ahead"], facts["n_timed"], facts["within_60_s"]) == (2, 2, 1.0)
+    assert facts["matched_p98_s"] == pytest.approx(2.0, abs=0.2)
+
+
 def test_only_the_latest_alerts_count() -> None:
     meter = AlertMeter(lambda: T0)
     meter.note(report([1000.0] * 30), n_matched=0, in_full=True)
