@@ -109,6 +109,7 @@ def _of_alerts(found: Numbers, now: Instant) -> Iterator[Metric]:
         ("matched_p98_s", "alert_matched_p98_seconds", "Time from readout to matched of 98 % of the latest alerts"),
         ("within_60_s", "alerts_within_60_s_ratio", "Share of the latest alerts matched within 60 s of their readout"),
         ("archive_rows", "archive_rows", "Alerts in the archive"),
+        ("dated_ahead", "alerts_dated_ahead", "Alerts that came more than a minute before they were exposed: not timed"),
         ("packets_not_kept", "alert_packets_not_kept", "Packets of matches not kept because alerts came too late"),
         ("statements_not_recorded", "alert_statements_not_recorded", "What brokers said of objects meanwhile"),
     ):

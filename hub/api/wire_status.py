@@ -33,6 +33,9 @@ class AlertsHealth(Wire):
     matched_p98_s: float | None = Field(description="The same of 98 % of them")
     within_60_s: float | None = Field(description="Share of them that were matched within 60 s of their readout")
     archive_rows: int | None
+    archive_rows_at: Time | None = Field(description="When they were counted")
+    dated_ahead: int = Field(description="Alerts that came more than a minute before they were exposed, by this machine's clock")
+    ahead_s: float | None = Field(description="How far ahead the latest of them were, for ten minutes; then null")
     packets_not_kept: int = Field(description="Packets of matching alerts that were not kept, because alerts came too late")
     statements_not_recorded: int = Field(description="What brokers said of objects meanwhile")
 

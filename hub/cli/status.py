@@ -73,8 +73,20 @@ def _show(body: dict[str, Any]) -> None:
     _section("sources", head, sources)
     alerts = [(one["source"], *_passing(one["alerts"])) for one in body["sources"] if one["alerts"] is not None]
     if alerts:
-        columns = ("source", "workers", "alerts/s", "lag", "lag s", "p50 s", "p98 s", "in 60 s", "archived", "packets not kept")
+        columns = (
+            "source",
+            "workers",
+            "alerts/s",
+            "lag",
+            "lag s",
+            "p50 s",
+            "p98 s",
+            "in 60 s",
+            "dated ahead",
+            "packets not kept",
+        )
         _section("alerts, from readout to matched", columns, alerts)
+        say(_archived(body["sources"]))
     destinations = [
         (
             one["destination"],
@@ -99,7 +111,14 @@ def _passing(alerts: dict[str, Any]) -> tuple[Any, ...]:
     share = alerts["within_60_s"]
     names = ("workers", "alerts_per_s", "lag", "lag_s", "matched_p50_s", "matched_p98_s")
     in_time = None if share is None else f"{100 * share:.1f} %"
-    return (*(alerts[name] for name in names), in_time, alerts["archive_rows"], alerts["packets_not_kept"])
+    return (*(alerts[name] for name in names), in_time, alerts["dated_ahead"], alerts["packets_not_kept"])
+
+
+def _archived(sources: list[dict[str, Any]]) -> str:
+    """Return how many alerts the archive has, by the latest count of any worker, and when that was."""
+    counts = [(one["alerts"]["archive_rows_at"], one["alerts"]["archive_rows"]) for one in sources if one["alerts"] is not None]
+    at, rows = max((one for one in counts if one[0] is not None), default=(None, None))
+    return "archived: not counted yet" if at is None else f"archived: {rows} alerts of all sources, counted at {at}"
 
 
 def _section(title: str, head: tuple[str, ...], rows: list[tuple[Any, ...]]) -> None:

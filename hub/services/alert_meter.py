@@ -29,8 +29,14 @@ PROMISED_S = 60.0
 FUTURE_S = -60.0
 """An alert matched so long before its readout, seconds, has a wrong date, or the machine a wrong clock: it is not timed."""
 
-ROWS_S = 60.0
+AHEAD_S = 600.0
+"""How far alerts are dated ahead is told for so long after the last of them, seconds."""
+
+ROWS_S = 10.0
 """The rows of the archive are counted anew after this, seconds."""
+
+ROWS_SHARE = 0.01
+"""Counting them takes no larger share of the time: it takes longer the more nights there are."""
 
 _COUNTED = ("alerts", "alerts_new", "matched", "packets_not_kept", "statements_not_recorded", "dated_ahead")
 
@@ -63,8 +69,10 @@ class AlertMeter:
         self._latencies = np.full(LATEST, np.nan, dtype=np.float32)
         self._n_timed = 0
         self._counts = dict.fromkeys(_COUNTED, 0)
+        self._ahead: tuple[float, float] | None = None
         self._rows: int | None = None
-        self._rows_at = float("-inf")
+        self._rows_at: Instant | None = None
+        self._rows_due = float("-inf")
 
     def note(self, report: PacketReport, *, n_matched: int, in_full: bool) -> None:
         """Count a batch whose matching is done."""
@@ -81,6 +89,8 @@ class AlertMeter:
             for some in late:
                 timed = some[some >= FUTURE_S]
                 self._counts["dated_ahead"] += len(some) - len(timed)
+                if len(timed) < len(some):
+                    self._ahead = (self._monotonic(), -float(some.min()))
                 self._remember(timed)
 
     def facts(self) -> dict[str, Any]:
@@ -91,8 +101,11 @@ class AlertMeter:
                 self._taken.popleft()
             n_lately = sum(number for _, number in self._taken)
             known = self._latencies[: min(self._n_timed, LATEST)].copy()
-            found = {**self._counts, "alerts_per_s": round(n_lately / RATE_S, 2)}
-        return {**found, **_quantiles(known), "archive_rows": self._archive_rows(now)}
+            ahead_s = None if self._ahead is None or now - self._ahead[0] > AHEAD_S else round(self._ahead[1], 3)
+            found = {**self._counts, "alerts_per_s": round(n_lately / RATE_S, 2), "ahead_s": ahead_s}
+        self._count_rows(now)
+        counted_at = None if self._rows_at is None else self._rows_at.to_utc_iso()
+        return {**found, **_quantiles(known), "archive_rows": self._rows, "archive_rows_at": counted_at}
 
     def _remember(self, seconds: NDArray[np.float32]) -> None:
         some = seconds[-LATEST:]
@@ -100,11 +113,14 @@ class AlertMeter:
         self._latencies[at] = some
         self._n_timed += len(some)
 
-    def _archive_rows(self, now: float) -> int | None:
-        if self._n_archived is not None and now - self._rows_at > ROWS_S:
-            with suppress(StorageError):  # then the last number stands
-                self._rows, self._rows_at = self._n_archived(), now
-        return self._rows
+    def _count_rows(self, now: float) -> None:
+        if self._n_archived is None or now < self._rows_due:
+            return
+        begun = self._monotonic()
+        with suppress(StorageError):  # then the last number stands, with its time
+            self._rows, self._rows_at = self._n_archived(), self._clock()
+        ended = self._monotonic()
+        self._rows_due = ended + max(ROWS_S, (ended - begun) / ROWS_SHARE)
 
 
 def _since_readout_s(mid_tai_us: NDArray[np.int64], now: Instant) -> NDArray[np.float32]:

@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy.orm import Session
 
 from hub.model.instant import Instant
-from hub.services.alert_status import alerts_of
+from hub.services.alert_status import alerts_of, dated_ahead_alarm
 from hub.services.bodies import Body, jsonable, source_body, text, utc
 from hub.services.watch import law_alarms
 from hub.storage import components, envelopes, incidents, positions, queues
@@ -59,12 +59,14 @@ def health(session: Session, now: Instant, more: Sequence[str] = ()) -> Body:
     outgoing = queues.outbox_counts(session)
     held = queues.held_counts(session)
     law_holds = _law_holds(books, known)
+    sources = _sources(books, known, held, positions.listing(session), now)
     alarms = [*more, *law_alarms(session), *_component_alarms(known, now), *_held_alarms(held), *_outbox_alarms(outgoing, now)]
+    alarms += [alarm for one in sources for alarm in dated_ahead_alarm(one["source"], one["alerts"])]
     return {
         "status": "messages unaccounted for" if not law_holds else "alarm" if alarms else "ok",
         "law_holds": law_holds,
         "alarms": [text(alarm) for alarm in alarms],
-        "sources": _sources(books, known, held, positions.listing(session), now),
+        "sources": sources,
         "destinations": _destinations(outgoing, known, now),
         "components": [_component(one, now) for one in known if not one.name.startswith((SOURCE, DESTINATION))],
         "incidents": [

@@ -101,6 +101,7 @@ class KafkaSource:
         self._next: dict[Place, int] = {}
         self._taken: dict[Place, int] = {}
         self._stamps: dict[Place, float] = {}
+        self._unread: dict[Place, Instant] = {}
         self._positions: tuple[Position, ...] = ()
         self._early: list[Message] = []
         self._is_paused = False
@@ -286,6 +287,7 @@ class KafkaSource:
             self._counts["rebalances"] += 1
             self._next.clear()
             self._stamps.clear()
+            self._unread.clear()
             self._early.clear()
             self._taken.clear()  # whoever has the partitions now begins at the committed place: these come again
 
@@ -446,6 +448,7 @@ class KafkaSource:
         with self._lock:
             for place, offsets in runs.items():
                 self._next[place] = self._taken[place] = offsets[-1] + 1
+                self._unread.pop(place, None)
                 kind, milliseconds = last[place].timestamp()
                 if kind != TIMESTAMP_NOT_AVAILABLE:
                     self._stamps[place] = milliseconds / 1000.0
@@ -530,13 +533,20 @@ class KafkaSource:
         return {place: max(ends[place] - offset, 0) for place, offset in self._next.items() if place in ends}
 
     def _behind_s(self, lag: Mapping[Place, int]) -> dict[Place, float | None]:
-        """Return for each partition that is not read to its end how old the last message taken is; None where none was taken."""
+        """Return for each partition that is not read to its end how old the last message taken is.
+
+        Of one that nothing was taken of it is how long messages are known to wait in it: they are at least so old. None at first.
+        """
         now = self._context.clock()
-        return {
-            place: None if (at := self._stamps.get(place)) is None else round(max(now.minus(Instant.from_unix_s(at)), 0.0), 3)
-            for place, behind in lag.items()
-            if behind
-        }
+        found: dict[Place, float | None] = {}
+        for place, behind in lag.items():
+            if not behind:
+                continue
+            stamp = self._stamps.get(place)
+            since = self._unread.setdefault(place, now) if stamp is None else Instant.from_unix_s(stamp)
+            waited_s = round(max(now.minus(since), 0.0), 3)
+            found[place] = None if stamp is None and not waited_s else waited_s
+        return found
 
     @contextmanager
     def _listening(self) -> Iterator[None]:

@@ -75,6 +75,21 @@ def test_a_deaf_source_is_an_alarm_and_the_hub_is_not_ready(hub):
     assert ready(client) == (503, ["source gcn: no heartbeat for 42 s"])
 
 
+def test_alerts_of_the_future_are_an_alarm_and_a_number_and_the_hub_is_ready_all_the_same(hub):
+    client, store, clock = hub
+    facts = {"alerts": 50, "alerts_per_s": 1.0, "dated_ahead": 40, "ahead_s": 7200.4}
+    report(store, clock.now, source_gcn=Health(state="listening", facts=facts))
+    (alarm,) = health(client)["alarms"]
+    assert alarm == (
+        "alerts of source gcn come before they were exposed, lately by up to 7200 s: their dates or the clock of a machine are"
+        " wrong; 40 so far, which are stored and matched but not timed"
+    )
+    assert ready(client) == (200, [])
+    assert 'mmhub_alerts_dated_ahead{source="gcn"} 40.0' in client.get("/metrics").text
+    report(store, clock.now, source_gcn=Health(state="listening", facts=facts | {"ahead_s": None}))
+    assert health(client)["status"] == "ok"
+
+
 def test_a_loop_that_does_not_report_for_a_minute_is_silent(hub):
     client, store, clock = hub
     report(store, clock.now, source_gcn=LISTENING)

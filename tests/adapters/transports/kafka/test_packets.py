@@ -109,6 +109,23 @@ def test_the_lag_is_told_in_packets_and_in_seconds(bootstrap, make_topic, opened
         assert (facts["lag"], facts["lag_s"], facts["lag_s_of"]) == (0, 0.0, {})
 
 
+def test_what_waits_in_a_partition_that_was_never_read_ages(bootstrap, make_topic, opened: Opened) -> None:
+    topic = make_topic("unread", 2)
+    for partition in (0, 1):
+        produce(bootstrap, topic, [b"x"] * 5, partition=partition)
+    with opened(topic) as source:
+        (batch,) = take(source, 1, limit=1)
+        unread = f"{topic}/{1 - batch.partition[0]}"
+        first = source.health().facts["lag_s_of"][unread]
+        deadline = time.monotonic() + TIMEOUT_S
+        while not (later := source.health().facts["lag_s_of"][unread]) or later == first:
+            assert time.monotonic() < deadline
+        assert source.health().facts["lag_s"] >= later > (first or 0.0)
+        take(source, 9)
+        facts = source.health().facts
+        assert (facts["lag"], facts["lag_s"], facts["lag_s_of"]) == (0, 0.0, {})
+
+
 def test_a_member_that_stays_keeps_its_partitions_and_goes_on_where_it_was(
     bootstrap, make_topic, opened: Opened, monkeypatch
 ) -> None:
