@@ -35,6 +35,11 @@ def below(what: str, value: float, unit: str, goal: float, note: str = "") -> Fi
     return Figure(what=what, value=value, unit=unit, goal=f"< {goal:g}", is_met=value < goal, note=note)
 
 
+def exactly(what: str, value: float, unit: str, goal: float, note: str = "") -> Figure:
+    """Return a figure that should be its goal and nothing else."""
+    return Figure(what=what, value=value, unit=unit, goal=f"= {goal:g}", is_met=value == goal, note=note)
+
+
 def load_average() -> float:
     """Return how many processes wanted a processor in the last minute: of a busy machine, times say little."""
     return os.getloadavg()[0]

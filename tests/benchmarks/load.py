@@ -16,48 +16,51 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from dataclasses import dataclass, field
+from datetime import date
 from pathlib import Path
 from typing import Self
 
 import numpy as np
+from astropy import units as u
+from astropy.coordinates import Latitude, Longitude
 from confluent_kafka import Consumer, Message
+from mocpy import MOC
 
 from hub.bootstrap import Hub, create_database, open_hub, open_source
 from hub.config import Settings
 from hub.config import load as load_settings
 from hub.demo.survey.night import SurveyNight
-from hub.demo.survey.running import Made, Rate, to_topic
 from hub.demo.survey.sending import TopicWriter
 from hub.model.envelope import Envelope, Trust
 from hub.model.instant import Instant
 from hub.model.sky import Skymap
 from hub.ports import PacketSource
 from hub.science import healpix
-from tests.benchmarks import figures
-from tests.benchmarks.figures import Figure
+from hub.storage import candidates, events
+from tests.benchmarks import figures, mix
+from tests.benchmarks.figures import Figure, exactly
+from tests.benchmarks.mix import SEED, Taken, last_night
+from tests.benchmarks.stages import Cpu, StageClock, cpu
 from tests.conftest import REPOSITORY
 from tests.support import kafka as brokers
 from tests.support.json_notices import as_bytes, igwn_alert
 from tests.support.packet_world import SOURCE, write_settings
 from tests.support.skymaps import NUNIQ_HEADER, adaptive_map, fits_bytes, gaussian_density
 
-SEED = 1
 SINGLE_DETECTOR_DEG2 = 24_000.0
 """90 % area of maps of a single detector."""
 
+LARGE_DEG2 = 10_000.0
+"""Maps with a larger 90 % area should make no candidates by space alone."""
+
 JOIN_S = 60.0
-FIRST_VISIT = 1
-"""Where the packets of a timed visit begin; those of the one before are for warming up."""
+
+WARM_SHARE = 0.1
+"""Most of the packets that may come with the first batch, which is not timed."""
 
 BARE_BATCH = 150
 """Messages that a bare consumer asks for at once: a thousand of full size take longer each, since memory is new each time."""
-
-
-def last_night() -> date:
-    """Return the latest day of observation whose night is over everywhere."""
-    return datetime.fromtimestamp(time.time() - 2 * 86_400, tz=UTC).date()
 
 
 def begin_of(night: date) -> Instant:
@@ -94,16 +97,17 @@ def check_disk(n_bytes: float) -> None:
         raise SystemExit("that does not fit: ask for fewer packets, or --no-cutouts")
 
 
-def fill(kafka: brokers.Kafka, n_packets: int, *, partitions: int, with_cutouts: bool = True) -> tuple[str, Made, float]:
-    """Return a new topic with packets of a night, what they came to, and how long it took."""
-    night = SurveyNight(SEED, last_night(), with_cutouts=with_cutouts)
-    check_disk(n_packets * (120_000 if with_cutouts else 12_000))
+def fill(kafka: brokers.Kafka, n_packets: int, *, partitions: int, with_cutouts: bool = True) -> tuple[str, Taken, float]:
+    """Return a new topic with packets of a night in their right proportions, what they came to, and how long it took."""
+    check_disk(n_packets * (130_000 if with_cutouts else 20_000))
     topic = kafka.create_topic(kafka.unique_topic("night"), partitions)
-    writer = TopicWriter(kafka.bootstrap, topic)
+    writer, taken = TopicWriter(kafka.bootstrap, topic), Taken()
     begun = time.perf_counter()
-    made = to_topic(night, spread_visits(night, n_packets), writer, lambda _: None, rate=Rate(), limit=n_packets)
+    for packet in mix.packets(n_packets, with_cutouts=with_cutouts, taken=taken):
+        writer.send(packet)
+    writer.finish()
     writer.close()
-    return topic, made, time.perf_counter() - begun
+    return topic, taken, time.perf_counter() - begun
 
 
 @dataclass(frozen=True)
@@ -161,24 +165,29 @@ class Merger:
 
 def mergers(maps: Maps) -> Iterator[Merger]:
     """Yield a merger with a map for each, in the fortnight before the night, anywhere on the sky."""
-    rng = np.random.default_rng(8)
-    for area in areas_of(maps):
-        days_before = float(rng.uniform(0.0, 14.0))
-        ra, dec = float(rng.uniform(0, 360)), float(np.degrees(np.arcsin(rng.uniform(-1, 1))))
+    for area, (days_before, ra, dec) in zip(areas_of(maps), _places(maps), strict=True):
         skymap = adaptive_map(gaussian_density(ra, dec, sigma_deg(area)))
         yield Merger(days_before=days_before, ra_deg=ra, dec_deg=dec, skymap=skymap)
+
+
+def _places(maps: Maps) -> Iterator[tuple[float, float, float]]:
+    """Yield days before the night, right ascension and declination of each merger."""
+    rng = np.random.default_rng(8)
+    for _ in range(maps.n):
+        days_before = float(rng.uniform(0.0, 14.0))
+        yield days_before, float(rng.uniform(0, 360)), float(np.degrees(np.arcsin(rng.uniform(-1, 1))))
 
 
 def tell_of_maps(hub: Hub, maps: Maps, until: Instant) -> None:
     """Take in all mergers."""
     for number, one in enumerate(mergers(maps)):
-        t0, made = until.plus_s(-86_400.0 * one.days_before), one.skymap
+        t0, made = _t0(until, one.days_before), one.skymap
         columns = {"UNIQ": healpix.uniq_of_ranges(made.lo, made.hi), "PROBDENSITY": made.probdensity}
         event = igwn_alert()["event"] | {
             "time": t0.to_utc_iso()[:23] + "Z",
             "skymap": base64.b64encode(fits_bytes(columns, NUNIQ_HEADER)).decode(),
         }
-        name = f"S{t0.to_utc_iso()[2:10].replace('-', '')}{_letters(number)}"
+        name = _name(number, t0)
         payload = as_bytes(igwn_alert(superevent_id=name, time_created=t0.plus_s(60).to_utc_iso()[:19] + "Z", event=event))
         hub.flow.take(
             [
@@ -192,6 +201,14 @@ def tell_of_maps(hub: Hub, maps: Maps, until: Instant) -> None:
                 )
             ]
         )
+
+
+def _t0(until: Instant, days_before: float) -> Instant:
+    return until.plus_s(-86_400.0 * days_before)
+
+
+def _name(number: int, t0: Instant) -> str:
+    return f"S{t0.to_utc_iso()[2:10].replace('-', '')}{_letters(number)}"
 
 
 def _letters(number: int) -> str:
@@ -235,6 +252,9 @@ class Drained:
     seconds: float
     """To the last acknowledgement."""
 
+    used: Cpu = field(default_factory=Cpu)
+    """Processor time meanwhile."""
+
     waiting_s: float = 0.0
     n_matched: int = 0
     n_candidates: int = 0
@@ -245,7 +265,7 @@ class Drained:
 
     @property
     def rate(self) -> float:
-        return self.n / self.seconds if self.seconds else 0.0
+        return self.n / self.seconds
 
 
 def drain_bare(kafka: brokers.Kafka, topic: str, n: int, note: Callable[[Sequence[Message]], None] | None = None) -> Drained:
@@ -265,11 +285,11 @@ def drain_bare(kafka: brokers.Kafka, topic: str, n: int, note: Callable[[Sequenc
     )
     consumer.subscribe([topic])
     seen = early = 0
-    begun = 0.0
+    begun, before = 0.0, Cpu()
     deadline = time.perf_counter() + JOIN_S
     try:
         while seen < n:
-            found = consumer.consume(BARE_BATCH, timeout=0.05)
+            found = consumer.consume(BARE_BATCH if seen else _first_batch(BARE_BATCH, n), timeout=0.05)
             if not found:
                 if time.perf_counter() > deadline:
                     raise SystemExit(f"{seen} of {n} messages came")
@@ -279,21 +299,47 @@ def drain_bare(kafka: brokers.Kafka, topic: str, n: int, note: Callable[[Sequenc
             if note is not None:
                 note(found)
             if not begun:
-                begun, early = time.perf_counter(), len(found)
+                before, begun, early = cpu(), time.perf_counter(), len(found)
         consumer.commit(asynchronous=False)
-        return Drained(n=seen - early, seconds=time.perf_counter() - begun)
+        return Drained(n=seen - early, seconds=time.perf_counter() - begun, used=cpu() - before)
     finally:
         consumer.close()
 
 
-def drain_hub(hub: Hub, source: PacketSource, n: int, batch: int, note: Callable[[object, float], None] | None = None) -> Drained:
-    """Read messages as the loop of a source does: take, archive and match, acknowledge."""
+def _first_batch(batch: int, n: int) -> int:
+    """Return how many messages to ask for at first, so that most are left to be timed."""
+    return max(1, min(batch, int(WARM_SHARE * n)))
+
+
+def drain_hub(
+    hub: Hub,
+    source: PacketSource,
+    n: int,
+    batch: int,
+    note: Callable[[object, float], None] | None = None,
+    clock: StageClock | None = None,
+) -> Drained:
+    """Read messages as the loop of a source does: take, archive and match, acknowledge.
+
+    Parameters
+    ----------
+    hub, source
+        The hub, and its subscription.
+    n
+        Messages of the topic.
+    batch
+        Most that are taken at once.
+    note
+        Told each batch and the time at which it was matched.
+    clock
+        Forgets what was counted with the first batch.
+    """
     done = Drained(n=0, seconds=0.0)
-    begun, early = 0.0, 0
+    begun, early, before = 0.0, 0, Cpu()
     deadline = time.perf_counter() + JOIN_S
     while early + done.n < n:
         asked = time.perf_counter()
-        packets = source.take_packets(batch, 1.0)
+        packets = source.take_packets(batch if begun else _first_batch(batch, n), 1.0)
         runs = source.positions()
         now = time.perf_counter()
         if packets is None:
@@ -306,7 +352,9 @@ def drain_hub(hub: Hub, source: PacketSource, n: int, batch: int, note: Callable
             note(packets, time.time())
         source.acknowledge()
         if not begun:
-            begun, early = time.perf_counter(), len(packets)
+            if clock is not None:
+                clock.reset()
+            before, begun, early = cpu(), time.perf_counter(), len(packets)
             continue
         done.n += len(packets)
         done.waiting_s += now - asked
@@ -314,8 +362,81 @@ def drain_hub(hub: Hub, source: PacketSource, n: int, batch: int, note: Callable
         done.n_candidates += report.correlation.candidates
         done.n_in_large += report.correlation.in_large_maps
         done.n_versions += report.correlation.versions
-    done.seconds = time.perf_counter() - begun
+    done.seconds, done.used = time.perf_counter() - begun, cpu() - before
     return done
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stored:
+    """What a hub has written."""
+
+    candidates: int
+    """Of all events."""
+
+    of_large_maps: int
+    """Of events of which each map is too large."""
+
+
+def stored(hub: Hub, maps: Maps) -> Stored:
+    """Count the candidates in the database of a hub that was told of the maps."""
+    until = begin_of(last_night())
+    n_all = n_large = 0
+    with hub.store.reading() as session:
+        for number, ((days_before, *_), area) in enumerate(zip(_places(maps), areas_of(maps), strict=True)):
+            event = events.get(session, _name(number, _t0(until, days_before)))
+            if event is None:
+                raise SystemExit(f"the hub does not know merger {number}")
+            n = len(candidates.of_event(session, event.event_id))
+            n_all += n
+            n_large += n if area > LARGE_DEG2 else 0
+        if n_all != len(candidates.search(session)):
+            raise SystemExit("there are candidates of events that nobody told the hub of")
+    return Stored(candidates=n_all, of_large_maps=n_large)
+
+
+def hits_figures(what: str, maps: Maps, n_hits: float, drained: Drained, found: Stored, n: int) -> list[Figure]:
+    """Return what alerts hit, what was made of it, and that maps which are too large made nothing."""
+    large = sum(area > LARGE_DEG2 for area in areas_of(maps))
+    lines = [
+        Figure(what="hits in space", value=n_hits, unit="per alert", note=what),
+        Figure(what="alerts that matched", value=drained.n_matched / drained.n, unit="per alert", note="in space, time and cuts"),
+        Figure(
+            what="candidates written", value=drained.n_candidates / drained.n, unit="per alert", note="written over ones included"
+        ),
+        Figure(what="candidates stored", value=found.candidates / n, unit="per alert", note="in the database in the end"),
+        Figure(
+            what="would match but for a map that is too large",
+            value=drained.n_in_large / drained.n,
+            unit="per alert",
+            note="pairs of alert and event; they are counted and make no candidates",
+        ),
+    ]
+    if large:
+        lines.append(
+            exactly(
+                f"candidates of maps above {LARGE_DEG2:,.0f} deg2",
+                found.of_large_maps,
+                "",
+                0,
+                f"in the database, of the events of {large} such maps",
+            )
+        )
+    return lines
+
+
+def hits_per_alert(maps: Maps, ra_deg: np.ndarray, dec_deg: np.ndarray) -> float:
+    """Return in how many 90 % areas a position lies in the mean, by mocpy."""
+    ra, dec = Longitude(ra_deg * u.deg), Latitude(dec_deg * u.deg)
+    return float(sum(np.count_nonzero(moc_of(one.skymap).contains_lonlat(ra, dec)) for one in mergers(maps)) / len(ra_deg))
+
+
+def moc_of(found: Skymap) -> MOC:
+    """Return the 90 % area of a map."""
+    mass = found.probdensity * (found.hi - found.lo)
+    order = np.argsort(-found.probdensity)
+    inside = np.zeros(len(order), dtype=bool)
+    inside[order[: int(np.searchsorted(np.cumsum(mass[order]) / mass.sum(), 0.9)) + 1]] = True
+    return MOC.from_depth29_ranges(29, np.stack([found.lo[inside], found.hi[inside]], axis=1).astype(np.uint64))
 
 
 class Visit:
@@ -329,10 +450,12 @@ class Visit:
         Packets.
     with_cutouts
         Whether they have their full size.
+    programme
+        Whose visit it is: a name in `mix.PROGRAMMES`.
     """
 
-    def __init__(self, kafka: brokers.Kafka, n: int, *, with_cutouts: bool = True) -> None:
-        words = ["--send", kafka.bootstrap, str(n), *([] if with_cutouts else ["--no-cutouts"])]
+    def __init__(self, kafka: brokers.Kafka, n: int, *, with_cutouts: bool = True, programme: str = "wide") -> None:
+        words = ["--send", kafka.bootstrap, str(n), programme, *([] if with_cutouts else ["--no-cutouts"])]
         self._process = subprocess.Popen(
             [sys.executable, "-m", "tests.benchmarks.load", *words],
             cwd=REPOSITORY,
@@ -376,10 +499,28 @@ class Visit:
             raise SystemExit(f"the sender said {line!r} instead of {word}")
 
 
-def _send(bootstrap: str, n: int, *, with_cutouts: bool) -> None:
+def visit_packets(n: int, programme: str, *, with_cutouts: bool = True) -> Iterator[bytes]:
+    """Yield the packets of a visit of a programme, and of those after it where it has fewer."""
     night = SurveyNight(SEED, last_night(), with_cutouts=with_cutouts)
-    made = (packet for visit in range(FIRST_VISIT, len(night)) for packet in night.visit(visit).packets())
-    packets = list(itertools.islice(made, n))
+    made = (packet for visit in mix.visits_of(night, programme) for packet in night.visit(visit).packets())
+    return itertools.islice(made, n)
+
+
+def visit_places(n: int, programme: str) -> tuple[np.ndarray, np.ndarray, str]:
+    """Return right ascension and declination of what those packets say, and why the survey looked there."""
+    night = SurveyNight(SEED, last_night(), with_cutouts=False)
+    found, seen = [], 0
+    for visit in mix.visits_of(night, programme):
+        found.append(night.detections(visit))
+        seen += len(found[-1])
+        if seen >= n:
+            break
+    ra, dec = (np.concatenate([getattr(one, name) for one in found])[:n] for name in ("ra_deg", "dec_deg"))
+    return ra, dec, f"{found[0].reason}, {found[0].target}"
+
+
+def _send(bootstrap: str, n: int, programme: str, *, with_cutouts: bool) -> None:
+    packets = list(visit_packets(n, programme, with_cutouts=with_cutouts))
     print("ready", flush=True)
     for line in sys.stdin:
         topic, number_of, over_s = line.split()
@@ -401,24 +542,20 @@ def measure(asked: argparse.Namespace) -> list[Figure]:
     """Return how fast packets are made, with and without cutouts, and sent."""
     out = []
     for with_cutouts in (True, False):
-        night = SurveyNight(SEED, last_night(), with_cutouts=with_cutouts)
-        next(iter(night.visit(0).packets()))
+        next(mix.packets(1, with_cutouts=with_cutouts))
         what = "with cutouts" if with_cutouts else "without cutouts"
-        n = size = 0
-        begun = time.perf_counter()
-        for visit in spread_visits(night, asked.packets):
-            for packet in night.visit(visit).packets():
-                n += 1
-                size += len(packet)
-        seconds = time.perf_counter() - begun
-        out.append(Figure(what=f"packets made, {what}", value=n / seconds, unit="/s", note=f"{n} packets, mean {size / n:.0f} B"))
+        taken, begun = Taken(), time.perf_counter()
+        for _ in mix.packets(asked.packets, with_cutouts=with_cutouts, taken=taken):
+            pass
+        rate = taken.n_packets / (time.perf_counter() - begun)
+        out.append(Figure(what=f"packets made, {what}", value=rate, unit="/s", note=taken.note()))
     if not asked.no_kafka:
         with broker(asked.bootstrap) as kafka:
             for with_cutouts in (True, False):
                 what = "with cutouts" if with_cutouts else "without cutouts"
-                _, made, seconds = fill(kafka, asked.packets, partitions=asked.partitions, with_cutouts=with_cutouts)
-                note = f"{made.n_packets} packets, {made.n_bytes / 1e9:.2f} GB, broker {kafka.kind}"
-                out.append(Figure(what=f"packets made and sent, {what}", value=made.n_packets / seconds, unit="/s", note=note))
+                _, taken, seconds = fill(kafka, asked.packets, partitions=asked.partitions, with_cutouts=with_cutouts)
+                note = f"{taken.n_packets} packets, {taken.n_bytes / 1e9:.2f} GB, broker {kafka.kind}"
+                out.append(Figure(what=f"packets made and sent, {what}", value=taken.n_packets / seconds, unit="/s", note=note))
     return out
 
 
@@ -436,7 +573,7 @@ def parser(text: str | None, packets: int) -> argparse.ArgumentParser:
 
 if __name__ == "__main__":
     if sys.argv[1:2] == ["--send"]:
-        _send(sys.argv[2], int(sys.argv[3]), with_cutouts="--no-cutouts" not in sys.argv)
+        _send(sys.argv[2], int(sys.argv[3]), sys.argv[4], with_cutouts="--no-cutouts" not in sys.argv)
     else:
         options = parser(__doc__, 20_000)
         options.add_argument("--no-kafka", action="store_true", help="only make packets")
