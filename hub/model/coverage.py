@@ -76,6 +76,9 @@ class AlertStream:
     since: Instant | None = None
     """When the hub first listened to it, of a full stream when its first alert came; None where that has not been."""
 
+    topics: tuple[tuple[str, Instant], ...] = ()
+    """Topics by which its alerts came, by name, and when the first one did: a row of the archive names its topic."""
+
     @property
     def counts(self) -> bool:
         """Whether it says anything of what is heard: a filtered stream always, a full one once its first alert came."""
@@ -92,6 +95,20 @@ class Coverage:
         """Return the streams that bring alerts of a survey, by name; a full one only once it has: settings bring none."""
         found = [one for one in self.streams if one.survey == survey and one.counts]
         return tuple(sorted(found, key=lambda one: one.name))
+
+    def full_topics(self, survey: str) -> dict[str, Instant]:
+        """Return the topics by which every alert of a survey comes, each with when the first one came.
+
+        A topic that brought alerts of a filtered stream too is not among them: a row tells its topic and not its stream.
+        """
+        own = [one for one in self.streams if one.survey == survey]
+        full = [one for one in own if one.selection.kind is SelectionKind.FULL]
+        doubtful = {topic for one in own if one not in full for topic, _ in one.topics}
+        found: dict[str, Instant] = {}
+        for topic, since in (pair for one in full for pair in one.topics):
+            if topic not in doubtful:
+                found[topic] = min(since, found.get(topic, since))
+        return found
 
     def surveys(self) -> tuple[str, ...]:
         """Return the surveys of which the hub hears anything, by name."""

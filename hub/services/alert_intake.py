@@ -29,8 +29,8 @@ from hub.version import VERSION
 
 log = get_logger(__name__)
 
-Hears = Callable[[str, str | None, str], None]
-"""Told the source, the stream map and the survey of alerts before they are kept: `Listening.hears`."""
+Hears = Callable[[str, str | None, str, Sequence[str]], None]
+"""Told the source, the stream map, the survey and the topics of alerts before they are kept: `Listening.hears`."""
 
 HOLDS_NOTHING = "it holds no alert"
 """Why a packet is refused that led to no row and to no other reason: whatever comes in must be somewhere."""
@@ -244,7 +244,7 @@ class AlertIntake:
         found = []
         for alerts, message in zip(rows.batches, rows.message_index, strict=True):
             if self._hears is not None:
-                self._hears(batch.source, batch.alert_stream, alerts.survey)
+                self._hears(batch.source, batch.alert_stream, alerts.survey, _topics(batch, message))
             first = _first_of_each(alerts.source_id)
             n_repeats = len(alerts) - len(first)
             unique, origin = (alerts.take(first), message[first]) if n_repeats else (alerts, message)
@@ -326,6 +326,14 @@ def _report(n_packets: int, rows: AlertRows, appended: Sequence[AppendedAlerts],
 
 def _kind(is_held: bool) -> LetterKind:
     return LetterKind.HELD if is_held else LetterKind.REFUSED
+
+
+def _topics(batch: PacketBatch, message: NDArray[np.intp]) -> tuple[str, ...]:
+    """Return the topics of some packets, ascending; the empty text of those that came by none."""
+    values = batch.topic.values
+    return (
+        values if len(values) == 1 else tuple(sorted({values[code] for code in np.unique(batch.topic.codes[message]).tolist()}))
+    )
 
 
 def _placed(alerts: AlertBatch, message: NDArray[np.intp], batch: PacketBatch) -> AlertBatch:

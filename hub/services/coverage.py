@@ -3,6 +3,7 @@
 import threading
 import time
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from sqlalchemy.orm import Session
@@ -70,7 +71,7 @@ class Listening:
         self._streams = dict(streams)
         self._clock = clock
         self._unnamed = frozenset(unnamed)
-        self._told: set[tuple[str, str | None, str]] = set()
+        self._told: set[tuple[str, str | None, str, tuple[str, ...]]] = set()
         self._turn = threading.Lock()
         with store.transaction() as session:
             known = {one.name for one in alert_streams.listing(session)}
@@ -78,16 +79,18 @@ class Listening:
             alert_streams.save(session, now, clock())
             self._read(session)
 
-    def hears(self, source: str, stream: str | None, survey: str) -> None:
-        """Note, durably, that alerts of a survey came by a source and its stream map; quick but for the first time."""
-        key = (source, stream, survey)
+    def hears(self, source: str, stream: str | None, survey: str, topics: Sequence[str] = ()) -> None:
+        """Note, durably, that alerts of a survey came by a source, a stream map and topics; quick but for the first time."""
+        key = (source, stream, survey, tuple(topics))
         if key in self._told:
             return
         with self._turn:
             found = self._streams.get(stream) if stream is not None else self._without_name(source, survey)
             if found is not None and found.survey == survey and source in found.sources:
+                now = self._clock()
+                named = tuple((topic, now) for topic in topics if topic)
                 with self._store.transaction() as session:
-                    alert_streams.save(session, [found], self._clock())
+                    alert_streams.save(session, [replace(found, topics=named)], now)
                     self._read(session)
             if len(self._told) < MAX_TOLD:
                 self._told.add(key)

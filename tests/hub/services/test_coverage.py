@@ -87,6 +87,21 @@ def test_a_full_stream_counts_from_its_first_alert_on_and_after_a_restart(store:
     assert not hears(coverage.Listening(store, streams, lambda: NOW), store).is_filtered("ZTF")
 
 
+def test_the_topics_by_which_each_stream_brought_alerts_are_remembered(store: Store):
+    moment = [NOW]
+    streams = {"ztf": stream("ztf", sources=("rubin",)), "fink": stream("fink", PART, sources=("a",))}
+    listening = coverage.Listening(store, streams, lambda: moment[0])
+    listening.hears("rubin", "ztf", "ZTF", ("old",))
+    moment[0] = NOW.plus_s(60)
+    listening.hears("rubin", "ztf", "ZTF", ("new", "", "old"))
+    listening.hears("a", "fink", "ZTF", ("fink_kn",))
+    heard = hears(coverage.Listening(store, streams, lambda: NOW.plus_s(99)), store)
+    assert heard.full_topics("ZTF") == {"old": NOW, "new": NOW.plus_s(60)}
+    assert heard.full_topics("LSST") == {}
+    listening.hears("a", "fink", "ZTF", ("new",))
+    assert hears(coverage.Listening(store, streams, lambda: NOW), store).full_topics("ZTF") == {"old": NOW}
+
+
 @pytest.mark.parametrize(("source", "advice"), [("fink", "set `stream` in [sources.fink]"), ("http:eve", "posted to the API")])
 def test_alerts_from_a_network_without_a_stream_map_count_as_filtered_by_nobody_knows_what(
     store: Store, source: str, advice: str
