@@ -5,14 +5,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from hub.cli.files import read_up_to
 from hub.cli.invocation import EXIT_NOTHING_FOUND, start
 from hub.cli.output import emit, table
-from hub.errors import InvalidRequest
 
 if TYPE_CHECKING:
     from hub.cli.positions import Position
-    from hub.config import Settings
     from hub.model.sky import Skymap
 
 COLUMNS = ("searched_prob", "searched_area_deg2", "probdensity_per_sr", "searched_prob_vol", "covered")
@@ -26,7 +23,7 @@ def register(app: typer.Typer) -> None:
 
 def inside(
     context: typer.Context,
-    skymap: Annotated[Path, typer.Argument(help="Sky map (FITS), or a notice that carries one.", metavar="SKYMAP")],
+    skymap: Annotated[Path, typer.Argument(help="Sky map (FITS), or a notice with one or with a position.", metavar="SKYMAP")],
     positions: Annotated[
         Path, typer.Argument(help="CSV with columns ra, dec (degrees, ICRS) and perhaps distance_mpc.", metavar="POSITIONS.csv")
     ],
@@ -39,11 +36,12 @@ def inside(
     """
     settings = start(context)
     from hub.cli.positions import read_positions
+    from hub.cli.skymaps import read_map
 
     rows = read_positions(positions)
     if not rows:
         raise typer.Exit(EXIT_NOTHING_FOUND)
-    records = locate(_read_map(skymap, settings), rows)
+    records = locate(read_map(skymap, settings), rows)
     if as_json:
         for record in records:
             emit(record)
@@ -76,45 +74,3 @@ def locate(skymap: "Skymap", rows: "list[Position]") -> list[dict[str, Any]]:
         record = {"row": row.row, "ra": row.ra_deg, "dec": row.dec_deg} | dict(zip(COLUMNS, values, strict=True))
         records.append(record if row.reason is None else record | {"reason": row.reason})
     return records
-
-
-def _read_map(path: Path, settings: "Settings") -> "Skymap":
-    from hub.bootstrap import open_skymap_reader
-    from hub.errors import SkymapRefused
-
-    try:
-        data = read_up_to(path, settings.intake.max_message_bytes)
-    except OSError as error:
-        raise InvalidRequest(f"the sky map {path} cannot be read: {error.strerror}") from error
-    if data is None:
-        raise InvalidRequest(
-            f"the sky map {path} is larger than intake.max_message_bytes, {settings.intake.max_message_bytes} bytes"
-        )
-    with open_skymap_reader(settings) as reader:
-        try:
-            return reader.read(_map_bytes(data, path, settings))[0]
-        except SkymapRefused as error:
-            raise SkymapRefused(f"the sky map {path} cannot be used: {error}") from error
-
-
-def _map_bytes(data: bytes, path: Path, settings: "Settings") -> bytes:
-    """Return the FITS bytes of a file: itself, or the map inside a notice."""
-    if data.startswith((b"SIMPLE", b"\x1f\x8b")):
-        return data
-    from datetime import UTC, datetime
-
-    from hub.bootstrap import open_decoder
-    from hub.errors import DecodeError
-    from hub.model.envelope import Envelope
-    from hub.model.instant import Instant
-    from hub.ports import DecodedNotice
-
-    try:
-        decoded = open_decoder(settings).decode(
-            Envelope(payload=data, source="file", received_at=Instant.from_datetime(datetime.now(UTC)))
-        )
-    except DecodeError as error:
-        raise InvalidRequest(f"{path} is no sky map: {error.reason}") from error
-    if isinstance(decoded, DecodedNotice) and decoded.notice.skymap is not None:
-        return decoded.notice.skymap
-    raise InvalidRequest(f"{path} is neither a sky map nor a notice that carries one")

@@ -8,9 +8,10 @@ from typing import Any
 
 from hub.errors import ConfigError
 from hub.model.notice import EventClass
+from hub.science import searches
+from hub.science.searches import YEAR_S, FarMethod, Search
 
-YEAR_S = 365 * 86_400.0
-"""Seconds in the year of the configured rates, 365 days as gwcelery and ligo-raven count."""
+__all__ = ["YEAR_S", "FarMethod", "Hypothesis", "PairRule", "PriorActivity", "RateOf", "Rules", "load_rules"]
 
 DAY_S = 86_400.0
 """Seconds in a day."""
@@ -18,13 +19,6 @@ DAY_S = 86_400.0
 
 FLAGS = ("prior activity", "known variable", "saturated", "negative detections", "solar-system association")
 """Facts that are recorded with a candidate; a hypothesis may use them, nothing else does."""
-
-
-class FarMethod(StrEnum):
-    """How a pair's joint false-alarm rate is computed."""
-
-    UNTARGETED = "untargeted"
-    TARGETED = "targeted"
 
 
 class RateOf(StrEnum):
@@ -59,6 +53,9 @@ class PairRule:
     rate_of: RateOf
     method: FarMethod
     trials: int
+    search: str | None = None
+    """The search that window, method, rate and thresholds are those of; None where the rule states its own."""
+
     second_missions: tuple[str, ...] = ()
     """Only these missions as second member; empty for all."""
 
@@ -132,6 +129,13 @@ class Rules:
     max_area_deg2: float
     """Maps with a larger 90 % area make no candidates."""
 
+    profile: str
+    """Whose rates and thresholds the pairs use, of `profiles`."""
+
+    profiles: tuple[str, ...]
+    """Sets of numbers that every search has."""
+
+    searches: tuple[Search, ...]
     pairs: tuple[PairRule, ...]
     hypotheses: tuple[Hypothesis, ...]
 
@@ -157,16 +161,21 @@ def load_rules(text: str) -> Rules:
         data = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise ConfigError(f"the coincidence rules are no valid TOML: {error}") from error
-    unknown = set(data) - {"version", "limits", "rates", "pair", "hypothesis"}
+    unknown = set(data) - {"version", "limits", "profiles", "rates", "search", "pair", "hypothesis"}
     if unknown:
         raise ConfigError(f"coincidence rules: unknown key {min(unknown)!r}")
     try:
         rates = {name: float(value) / YEAR_S for name, value in data["rates"].items()}
+        profiles, profile = _profiles(data["profiles"])
+        by_name = _searches(data.get("search", []), profiles, rates)
         rules = Rules(
             version=int(data["version"]),
             min_overlap=float(data["limits"]["min_overlap"]),
             max_area_deg2=_between(data["limits"], "max_area_deg2", 0.0, 1e5),
-            pairs=tuple(_pair(row, rates) for row in data.get("pair", [])),
+            profile=profile,
+            profiles=profiles,
+            searches=tuple(by_name.values()),
+            pairs=tuple(_pair(row, rates, by_name, profile) for row in data.get("pair", [])),
             hypotheses=tuple(_hypothesis(row) for row in data.get("hypothesis", [])),
         )
     except (KeyError, TypeError, ValueError) as error:
@@ -177,20 +186,50 @@ def load_rules(text: str) -> Rules:
     return rules
 
 
-def _pair(row: Mapping[str, Any], rates: Mapping[str, float]) -> PairRule:
+def _profiles(row: Mapping[str, Any]) -> tuple[tuple[str, ...], str]:
+    names, used = tuple(str(name) for name in row["names"]), str(row["used"])
+    if used not in names:
+        raise ValueError(f"used of profiles: {used!r} is none of {', '.join(names)}")
+    return names, used
+
+
+def _searches(rows: Sequence[Mapping[str, Any]], profiles: Sequence[str], rates: Mapping[str, float]) -> dict[str, Search]:
+    found = [searches.parse(row, profiles, rates) for row in rows]
+    by_name = {search.name: search for search in found}
+    if len(by_name) != len(found):
+        raise ValueError("two searches have one name")
+    return by_name
+
+
+def _pair(row: Mapping[str, Any], rates: Mapping[str, float], by_name: Mapping[str, Search], profile: str) -> PairRule:
     _check_keys(row, {*_names(PairRule), "rate"} - {"rate_hz"})
+    return _of_search(row, by_name[row["search"]], profile) if "search" in row else _by_itself(row, rates)
+
+
+def _of_search(row: Mapping[str, Any], search: Search, profile: str) -> PairRule:
+    said = set(row) & {"window_s", "rate", "rate_of", "method", "max_first_far_hz", "max_second_far_hz"}
+    if said:
+        raise ValueError(f"{min(said)} of rule {row['name']!r} is that of its search {search.name!r} and must not be given")
+    return PairRule(
+        **_who(row),
+        search=search.name,
+        window_s=search.window_s,
+        rate_hz=search.rate_hz.get(profile),
+        rate_of=RateOf.SECOND,
+        method=search.method,
+        max_first_far_hz=search.max_gw_far_hz.get(profile),
+        max_second_far_hz=search.max_external_far_hz.get(profile),
+    )
+
+
+def _by_itself(row: Mapping[str, Any], rates: Mapping[str, float]) -> PairRule:
     method = FarMethod(row["method"])
     rule = PairRule(
-        name=row["name"],
-        kind=row["kind"],
-        first=tuple(EventClass(name) for name in row["first"]),
-        second=tuple(EventClass(name) for name in row["second"]),
+        **_who(row),
         window_s=_interval(row, "window_s"),
         rate_hz=rates[row["rate"]] if "rate" in row else None,
         rate_of=RateOf(row.get("rate_of", "second")),
         method=method,
-        trials=int(row["trials"]),
-        second_missions=tuple(row.get("second_missions", ())),
         max_first_far_hz=row.get("max_first_far_hz"),
         max_second_far_hz=row.get("max_second_far_hz"),
     )
@@ -199,6 +238,17 @@ def _pair(row: Mapping[str, Any], rates: Mapping[str, float]) -> PairRule:
     if method is FarMethod.TARGETED and (rule.max_first_far_hz is None or rule.max_second_far_hz is None):
         raise ValueError(f"pair {rule.name!r} is targeted and needs both maxima of the false-alarm rate")
     return rule
+
+
+def _who(row: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "name": row["name"],
+        "kind": row["kind"],
+        "first": tuple(EventClass(name) for name in row["first"]),
+        "second": tuple(EventClass(name) for name in row["second"]),
+        "trials": int(row["trials"]),
+        "second_missions": tuple(row.get("second_missions", ())),
+    }
 
 
 def _hypothesis(row: Mapping[str, Any]) -> Hypothesis:

@@ -47,12 +47,25 @@ def targeted(
     return JointFar(value_hz=z * (1.0 - math.log(z / z_max)), reason="targeted search: z (1 - ln(z / z_max))")
 
 
+def random_association(*, window_width_s: float, rate_hz: float, gw_rate_hz: float, overlap: float | None) -> JointFar:
+    """Return how often unrelated real events would agree as well: ``W R R_gw / I``, ``W R R_gw`` without a place.
+
+    ``gw_rate_hz`` is the rate of all gravitational-wave alerts at least as significant, real ones included: where noise is rare,
+    most chance coincidences are of real events, and a false-alarm rate alone says too little.
+    """
+    by_time = JointFar(
+        value_hz=window_width_s * rate_hz * gw_rate_hz,
+        reason="window width x rate of unrelated triggers x rate of gravitational-wave alerts",
+    )
+    return by_time if overlap is None else with_sky(by_time, overlap)
+
+
 def with_sky(time_only: JointFar, overlap: float | None) -> JointFar:
     """Return the space-time rate: the time-only one divided by the overlap integral."""
     if time_only.value_hz is None:
         return time_only
     if overlap is None:
         return JointFar(value_hz=None, reason="a member has no localization, so only its time counts")
-    if overlap <= 0.0:
+    if overlap <= 0.0 or not math.isfinite(time_only.value_hz / overlap):
         return JointFar(value_hz=None, reason="the localizations do not overlap")
     return JointFar(value_hz=time_only.value_hz / overlap, reason=f"{time_only.reason}, divided by the overlap integral")

@@ -112,7 +112,7 @@ def test_no_rows_are_nothing_found() -> None:
         ("flat.fits", "x,y\n1,2\n", "has no column ra"),
         ("noise", "ra,dec\n1,2\n", "noise is no sky map: not a message"),
         ("broken.fits", "ra,dec\n1,2\n", "the sky map broken.fits cannot be used: "),
-        ("gbm.json", "ra,dec\n1,2\n", "gbm.json is neither a sky map nor a notice that carries one"),
+        ("bare.json", "ra,dec\n1,2\n", "bare.json is a notice that carries no sky map and states no position with an error"),
     ],
 )
 def test_what_cannot_be_used_is_refused_in_one_sentence(
@@ -120,7 +120,7 @@ def test_what_cannot_be_used_is_refused_in_one_sentence(
 ) -> None:
     Path("noise").write_bytes(b"\x00\xff" * 99)
     Path("broken.fits").write_bytes(to_fits(FLAT)[:9000])
-    Path("gbm.json").write_bytes(json_notices.as_bytes(json_notices.gbm()))
+    Path("bare.json").write_bytes(json_notices.as_bytes(json_notices.snews()))
     Path("positions.csv").write_text(table)
     assert main(["inside", skymap, "positions.csv", "--json"]) == 1
     out, err = capsys.readouterr()

@@ -27,7 +27,17 @@ def test_hypotheses_are_found_by_event_class() -> None:
     [
         ("version = 1", "verzion = 1", "verzion"),
         ("version = 1", "", "missing key 'version'"),
-        ("window_s = [-1.0, 5.0]", "window_s = [5.0, -1.0]", "window_s of rule 'gw-grb'"),
+        ("window_s = [-1.0, 5.0]", "window_s = [5.0, -1.0]", "window_s of search 'GRB-CBC'"),
+        ("window_s = [-86400.0, 86400.0]", "window_s = [1.0, -1.0]", "window_s of rule 'xray-neutrino'"),
+        ('search = "GRB-CBC"', 'search = "GRB"', "missing key 'GRB'"),
+        (
+            'search = "GRB-CBC"',
+            'search = "GRB-CBC"\nrate = "grb_per_yr"',
+            "rate of rule 'gw-grb' is that of its search 'GRB-CBC'",
+        ),
+        ("raven = 310.0", "heron = 310.0", "missing key 'raven'"),
+        ('used = "gwcelery"', 'used = "heron"', "'heron' is none of gwcelery, raven"),
+        ('name = "GRB-BURST"', 'name = "GRB-CBC"', "two searches have one name"),
         ('rate = "grb_per_yr"', 'rate = "grbs"', "missing key 'grbs'"),
         ("max_level = 0.9995", "max_level = 1.5", "max_level of rule 'kilonova'"),
         ('first = ["cbc"]', 'first = ["chirp"]', "chirp"),

@@ -1,0 +1,114 @@
+"""The contracts of ``mmhub overlap --json`` and ``mmhub joint-far --json``."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from hub.cli.app import main
+from hub.science.skymap_fits import to_fits
+from tests.support import json_notices
+from tests.support.skymaps import gaussian_map
+
+KEYS = {"far_time_hz", "far_spacetime_hz", "random_association_hz", "window_s", "rate_hz", "method"}
+GW, GRB, SMALL, FAR_AWAY = (130.0, 20.0, 8.0), (135.0, 22.0, 5.0), (130.0, 20.0, 1.0), (310.0, -20.0, 1.0)
+
+
+@pytest.fixture(autouse=True)
+def _folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+
+
+def answer(capsys: pytest.CaptureFixture[str], *words: str, code: int = 0) -> dict[str, Any]:
+    assert main([*words, "--json"]) == code
+    (line,) = capsys.readouterr().out.splitlines()
+    found = json.loads(line, parse_constant=lambda word: pytest.fail(f"{word} in JSON"))
+    assert isinstance(found, dict)
+    return found
+
+
+def sentence(capsys: pytest.CaptureFixture[str], *words: str) -> str:
+    assert main([*words]) == 1
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.count("\n") == 1
+    return err
+
+
+def write_maps() -> None:
+    for name, gaussian in (("gw.fits", GW), ("grb.fits", GRB), ("small.fits", SMALL), ("away.fits", FAR_AWAY)):
+        Path(name).write_bytes(to_fits(gaussian_map(*gaussian)))
+
+
+def test_the_overlap_of_two_maps_is_exact_and_the_same_either_way(capsys: pytest.CaptureFixture[str]) -> None:
+    write_maps()
+    assert answer(capsys, "overlap", "gw.fits", "grb.fits") == {"overlap": pytest.approx(64.32107, rel=1e-6)}
+    assert answer(capsys, "overlap", "grb.fits", "gw.fits") == {"overlap": pytest.approx(64.32107, rel=1e-6)}
+
+
+def test_a_notice_with_a_position_is_as_good_as_a_map(capsys: pytest.CaptureFixture[str]) -> None:
+    Path("gbm.json").write_bytes(json_notices.as_bytes(json_notices.gbm()))
+    assert answer(capsys, "overlap", "gbm.json", "gbm.json")["overlap"] > 1.0
+
+
+def test_the_joint_rate_says_everything_that_it_was_computed_from(capsys: pytest.CaptureFixture[str]) -> None:
+    words = ("joint-far", "--far-gw", "1e-7", "--pair", "GRB-CBC", "--profile", "raven", "--overlap", "64.2072")
+    found = answer(capsys, *words, "--rate-gw-per-year", "100")
+    assert set(found) == KEYS
+    assert found["far_time_hz"] == pytest.approx(5.898021308980213e-12, rel=1e-12)
+    assert found["far_spacetime_hz"] == pytest.approx(9.185917986e-14, rel=1e-6)
+    assert found["random_association_hz"] == pytest.approx(6 * 310 * 100 / (365 * 86400) ** 2 / 64.2072, rel=1e-12)
+    assert (found["window_s"], found["method"]) == ([-1.0, 5.0], "untargeted")
+    assert found["rate_hz"] == pytest.approx(310 / (365 * 86400), rel=1e-12)
+
+
+def test_a_rate_that_is_given_overrides_that_of_the_profile(capsys: pytest.CaptureFixture[str]) -> None:
+    found = answer(capsys, "joint-far", "--far-gw", "3.47773444765e-12", "--pair", "grb-cbc", "--rate-per-year", "310")
+    assert found["far_time_hz"] == pytest.approx(2.0513e-16, rel=1e-4)
+    assert found["far_spacetime_hz"] is None
+    assert "no localization" in found["reason"]
+
+
+def test_the_overlap_is_computed_from_maps(capsys: pytest.CaptureFixture[str]) -> None:
+    write_maps()
+    words = ("joint-far", "--far-gw", "1e-7", "--pair", "GRB-CBC", "--profile", "raven", "--maps")
+    found = answer(capsys, *words, "gw.fits", "grb.fits")
+    assert found["far_spacetime_hz"] == pytest.approx(5.898021308980213e-12 / 64.32107, rel=1e-6)
+    apart = answer(capsys, *words, "small.fits", "away.fits")
+    assert apart["far_spacetime_hz"] is None
+    assert "do not overlap" in apart["reason"]
+
+
+def test_outside_the_thresholds_the_reason_is_told_and_the_code_is_one(capsys: pytest.CaptureFixture[str]) -> None:
+    words = ("joint-far", "--far-gw", "1e-3", "--pair", "SUBGRB_TARGETED_FERMI-CBC", "--far-ext", "5e-6")
+    found = answer(capsys, *words, code=1)
+    assert found["far_time_hz"] is None
+    assert "outside the thresholds" in found["reason"]
+    assert "outside the thresholds" in sentence(capsys, *words)
+    assert answer(capsys, *words, "--far-gw-max", "0.01")["far_time_hz"] > 0
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("--pair", "GRB"), "there is no search 'GRB': there are GRB-CBC"),
+        (("--pair", "GRB-CBC", "--profile", "mine"), "there is no profile 'mine': there are gwcelery, raven"),
+        (("--pair", "GRB-CBC", "--overlap", "-1"), "the overlap must be a number of at least 0"),
+        (("--pair", "GRB-CBC", "--overlap", "1", "--maps", "a", "b"), "give --overlap or --maps, not both"),
+        (("--pair", "SUBGRB_TARGETED_SWIFT-CBC"), "needs the false-alarm rate of the external trigger"),
+        (("--pair", "GRB-CBC", "--maps", "a", "b"), "the sky map a cannot be read"),
+    ],
+)
+def test_what_makes_no_sense_is_refused_in_one_sentence(
+    capsys: pytest.CaptureFixture[str], words: tuple[str, ...], said: str
+) -> None:
+    assert said in sentence(capsys, "joint-far", "--far-gw", "1e-7", *words)
+
+
+def test_people_read_how_often_in_years(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["joint-far", "--far-gw", "1e-7", "--pair", "GRB-CBC", "--overlap", "64"]) == 0
+    out = capsys.readouterr().out
+    assert "GRB-CBC, untargeted, external trigger -1 to +5 s after the gravitational wave" in out
+    assert "unrelated real events" in out
+    assert "once in" in out
