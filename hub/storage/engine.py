@@ -6,6 +6,7 @@ begins as a reader and writes later fails at once with "database is locked" if a
 helps; one that asks for the write lock first simply waits for its turn.
 """
 
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
@@ -23,6 +24,9 @@ from hub.storage import old_alerts, schema
 
 BUSY_TIMEOUT_S = 60
 """How long a SQLite connection waits for the write lock, seconds."""
+
+MAKING_S = 3.0
+"""How long a database without tables is waited for, which a hub that starts may be about to make, seconds."""
 
 
 class Store:
@@ -67,6 +71,8 @@ class Store:
 def open_store(url: str) -> Store:
     """Open the database of an URL, ``sqlite:///path`` or ``postgresql://...``.
 
+    One without tables is looked at again for a while: between its file and its tables lies a moment of the start of a hub.
+
     Raises
     ------
     ConfigError
@@ -76,13 +82,22 @@ def open_store(url: str) -> Store:
     """
     with _schema_engine(url) as engine:
         found = _known_revision(engine)
+        deadline = time.monotonic() + MAKING_S
+        while found is None and time.monotonic() < deadline:
+            time.sleep(0.05)
+            found = _known_revision(engine)
+    if found is None:
+        raise StorageError(
+            "the state database has no tables yet: a hub that has just been started makes them;"
+            " if there is none, run `mmhub db upgrade`"
+        )
     if found != schema.head():
         raise StorageError("the state database is not at this version's schema: run `mmhub db upgrade`")
     return Store(make_engine(url))
 
 
 def upgrade(url: str, *, take_alerts: Callable[[AlertBatch], object] | None = None) -> None:
-    """Bring the schema of a database up to date, creating it where there is none.
+    """Bring the schema of a database up to date, creating it where there is none; several processes may do so at once.
 
     Parameters
     ----------

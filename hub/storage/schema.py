@@ -6,15 +6,22 @@ from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, Engine
+from sqlalchemy import Connection, Engine, text
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 """Where alembic finds its environment and the revisions."""
 
+_LOCK = 0x6D6D687562
+"""Key of the lock of PostgreSQL that whoever changes the schema holds: "mmhub" in ASCII."""
+
 
 def upgrade(engine: Engine, revision: str = "head", *, alerts_are_moved: bool = False) -> None:
-    """Bring the schema to a revision, in one transaction; the table of alerts goes only if it is empty or its rows were moved."""
+    """Bring the schema to a revision, in one transaction; the table of alerts goes only if it is empty or its rows were moved.
+
+    Of several processes that do so at once one does it, and the others wait and find it done.
+    """
     with engine.begin() as connection:
+        _take_turns(connection)
         config = _config(connection)
         config.attributes["alerts_are_moved"] = alerts_are_moved
         command.upgrade(config, revision)
@@ -23,6 +30,7 @@ def upgrade(engine: Engine, revision: str = "head", *, alerts_are_moved: bool = 
 def downgrade(engine: Engine, revision: str) -> None:
     """Take the schema back to a revision (``base`` for none), in one transaction; data of later revisions is lost."""
     with engine.begin() as connection:
+        _take_turns(connection)
         command.downgrade(_config(connection), revision)
 
 
@@ -52,6 +60,12 @@ def is_known(revision: str | None) -> bool:
 def head() -> str | None:
     """Return the newest revision."""
     return ScriptDirectory.from_config(_config(None)).get_current_head()
+
+
+def _take_turns(connection: Connection) -> None:
+    """Wait until nobody else changes the schema, and keep others from it until the end of the transaction."""
+    if connection.dialect.name == "postgresql":  # a SQLite transaction that may write is the only one anyway
+        connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _LOCK})
 
 
 def _config(connection: Connection | None) -> Config:

@@ -1,6 +1,10 @@
 """Migrations: no drift from the tables of the code, and data survives an upgrade."""
 
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
 from hashlib import sha256
+from threading import Event
 
 import pytest
 from sqlalchemy import inspect, text
@@ -8,8 +12,10 @@ from sqlalchemy import inspect, text
 from hub.errors import ConfigError, StorageError
 from hub.model.event import assemble
 from hub.storage import coincidences, events, jobs, localizations, notices, outbox, schema
+from hub.storage import engine as engine_module
 from hub.storage.engine import is_current, make_engine, open_store, upgrade
 from hub.storage.tables import Base
+from tests.conftest import REPOSITORY
 from tests.support.followup import make_coincidence
 from tests.support.histories import history_of
 from tests.support.words import alerts, gaussian_map, localization, notice, stored
@@ -17,11 +23,48 @@ from tests.support.words import alerts, gaussian_map, localization, notice, stor
 
 def test_a_database_without_tables_is_refused_until_it_is_upgraded(url: str) -> None:
     assert not is_current(url)
-    with pytest.raises(StorageError, match="db upgrade"):
+    with pytest.raises(StorageError, match=r"has no tables yet: .* run `mmhub db upgrade`"):
         open_store(url)
     upgrade(url)
     assert is_current(url)
     open_store(url).close()
+
+
+def test_a_database_that_is_just_being_made_is_waited_for(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(engine_module, "MAKING_S", 60.0)
+    looked = Event()
+    known = engine_module._known_revision
+
+    def noting(engine):
+        found = known(engine)
+        looked.set()
+        return found
+
+    monkeypatch.setattr(engine_module, "_known_revision", noting)
+    with ThreadPoolExecutor(1) as pool:
+        opening = pool.submit(open_store, url)
+        assert looked.wait(60)
+        upgrade(url)
+        opening.result(60).close()
+
+
+def test_hubs_that_start_at_once_on_a_new_database_all_find_its_tables(url: str) -> None:
+    program = (
+        "import sys; from hub.storage.engine import upgrade; print('ready', flush=True); sys.stdin.read(); upgrade(sys.argv[1])"
+    )
+    pipe = subprocess.PIPE
+    hubs = [
+        subprocess.Popen([sys.executable, "-c", program, url], cwd=REPOSITORY, stdin=pipe, stdout=pipe, stderr=pipe, text=True)
+        for _ in range(3)
+    ]
+    for hub in hubs:
+        assert hub.stdout.readline() == "ready\n"
+    for hub in hubs:
+        hub.stdin.close()
+    for hub in hubs:
+        with hub:
+            assert hub.wait(240) == 0, hub.stderr.read()
+    assert is_current(url)
 
 
 def test_the_revisions_make_exactly_the_tables_of_the_code(url: str) -> None:
