@@ -4,7 +4,9 @@ The formulae are those of the RAVEN pipeline (ligo-raven 3.3, `coinc_far`), afte
 Piotrzkowski et al. (arXiv:2111.12814), with the overlap integral computed exactly.
 """
 
+import itertools
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 
@@ -69,3 +71,29 @@ def with_sky(time_only: JointFar, overlap: float | None) -> JointFar:
     if overlap <= 0.0 or not math.isfinite(time_only.value_hz / overlap):
         return JointFar(value_hz=None, reason="the localizations do not overlap")
     return JointFar(value_hz=time_only.value_hz / overlap, reason=f"{time_only.reason}, divided by the overlap integral")
+
+
+def several(rates_hz: Sequence[float], *, at_least: int, window_width_s: float) -> float:
+    """Return how often r of n independent Poisson feeds fire within a window: the sum over their subsets of ``r W^(r-1) prod f``.
+
+    For equal rates that is ``r C(n, r) f^r W^(r-1)``. The window is the longest time from the first trigger of a coincidence to
+    the last; clock errors widen it before. It is the leading order: rates times the window must be small.
+
+    Parameters
+    ----------
+    rates_hz
+        Of each feed.
+    at_least
+        r, from 2 to the number of feeds.
+    window_width_s
+        W.
+
+    Raises
+    ------
+    ValueError
+        r is not between 2 and the number of feeds.
+    """
+    if not 2 <= at_least <= len(rates_hz):
+        raise ValueError(f"a coincidence is of 2 to {len(rates_hz)} feeds, not of {at_least}")
+    products = math.fsum(math.prod(subset) for subset in itertools.combinations(rates_hz, at_least))
+    return at_least * window_width_s ** (at_least - 1) * products

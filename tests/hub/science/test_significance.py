@@ -1,7 +1,10 @@
+import math
+
+import numpy as np
 import pytest
 
 from hub.science.rules import YEAR_S
-from hub.science.significance import JointFar, targeted, untargeted, with_sky
+from hub.science.significance import JointFar, several, targeted, untargeted, with_sky
 
 # Reference values: ligo-raven 3.3, F_g = 1e-7 Hz, executed with these inputs.
 FAR = 1e-7
@@ -47,3 +50,25 @@ def test_no_overlap_no_map_and_no_rate_are_said_in_words() -> None:
     assert "do not overlap" in with_sky(time_only, 0.0).reason
     assert "no localization" in with_sky(time_only, None).reason
     assert "no false-alarm rate" in untargeted(window_width_s=6, rate_hz=1e-5, far_hz=None).reason
+
+
+@pytest.mark.parametrize(("rates", "at_least"), [((2e-3, 3e-3, 1e-3), 2), ((2e-3,) * 4, 3), ((4e-3, 1e-3, 2e-3, 3e-3, 5e-4), 2)])
+def test_the_rate_of_several_feeds_is_that_of_simulated_ones(rates: tuple[float, ...], at_least: int) -> None:
+    # r in W after the first, counted by first triggers that are not themselves inside a coincidence that began before.
+    rng, width, span = np.random.default_rng(7), 10.0, 4e7
+    times = [np.cumsum(rng.exponential(1 / rate, int(rate * span))) for rate in rates]
+    feed = np.concatenate([np.full(len(of_feed), number) for number, of_feed in enumerate(times)])
+    time = np.concatenate(times)
+    order = np.argsort(time)
+    time, feed = time[order], feed[order]
+    last = np.searchsorted(time, time + width, side="right")
+    n = sum(len(set(feed[first:end].tolist())) >= at_least for first, end in enumerate(last.tolist()) if end - first >= at_least)
+    expected = several(rates, at_least=at_least, window_width_s=width) * span
+    assert n == pytest.approx(expected, rel=0.06 + 4 / math.sqrt(expected))
+
+
+def test_the_rate_of_several_equal_feeds_has_a_closed_form_and_bad_numbers_are_refused() -> None:
+    assert several([1e-6] * 5, at_least=3, window_width_s=10.0) == pytest.approx(3 * math.comb(5, 3) * 1e-18 * 100.0, rel=1e-12)
+    for wrong in (1, 6):
+        with pytest.raises(ValueError, match="of 2 to 5 feeds"):
+            several([1e-6] * 5, at_least=wrong, window_width_s=10.0)
