@@ -85,7 +85,7 @@ def broker(address: str | None) -> Iterator[brokers.Kafka]:
 
 
 def first_packet() -> bytes:
-    """Return a packet that is in no timed visit."""
+    """Return a packet that is in no timed visit: see `mix.visits_of`."""
     return next(SurveyNight(SEED, last_night()).visit(0).packets())
 
 
