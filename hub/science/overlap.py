@@ -5,6 +5,7 @@ common source, and 0 where they exclude it (Ashton et al. 2018, ApJ 860, 6). Bot
 pixels, so the sum over those is exact, however different their resolutions are.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -32,6 +33,28 @@ def overlap_integral(a: Skymap, b: Skymap) -> float:
     common = _refine(a, b)
     product = a.probdensity[common.row_a] * b.probdensity[common.row_b] * area_sr(common.lo, common.hi)
     return float(4.0 * np.pi * product.sum() / (total_probability(a) * total_probability(b)))
+
+
+def overlap_of_all(maps: Sequence[Skymap]) -> float:
+    """Return the overlap integral of several maps at once, ``(4 pi)^(k-1) * Integral(prod p_i dOmega)``, dimensionless, >= 0.
+
+    It is 1 where only one of the maps says anything. It is not the product of the overlaps of pairs: three maps can overlap two
+    by two and exclude each other together. The order of the maps does not change it.
+
+    Parameters
+    ----------
+    maps
+        At least one.
+    """
+    ordered = sorted(maps, key=lambda one: one.digest())  # so that rounding does not depend on who comes first
+    together, integral = ordered[0], 1.0
+    for one in ordered[1:]:
+        factor = overlap_integral(together, one)
+        if factor <= 0.0:
+            return 0.0
+        integral *= factor
+        together = combine(together, one)
+    return integral
 
 
 def overlap_with_point(skymap: Skymap, pixel: int) -> float:

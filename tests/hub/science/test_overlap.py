@@ -8,7 +8,7 @@ from ligo.skymap.moc import rasterize
 
 from hub.model.sky import Skymap
 from hub.science import healpix
-from hub.science.overlap import combine, overlap_integral, overlap_with_point, total_probability
+from hub.science.overlap import combine, overlap_integral, overlap_of_all, overlap_with_point, total_probability
 from tests.support import skymaps
 
 GW = (130, 20, 8)
@@ -147,3 +147,24 @@ def test_flattening_does_not_change_a_combined_map():
 def _random_map(rng, n_splits, bases) -> Skymap:
     lo, hi = skymaps.random_pixels(rng, n_splits, start=list(bases))
     return skymaps.from_pixels(lo, hi, rng.random(len(lo)))
+
+
+def test_the_overlap_of_three_maps_is_the_integral_of_their_product():
+    maps = [flatten(skymaps.gaussian_map(*g), 6) for g in (GW, GRB, (128, 24, 6))]
+    product = np.prod([one.probdensity / one.probdensity.sum() * len(one.lo) for one in maps], axis=0)
+    assert overlap_of_all(maps) == pytest.approx(float(product.mean()), rel=1e-12)
+
+
+def test_the_overlap_of_several_is_that_of_two_where_the_others_say_nothing():
+    a, b = skymaps.gaussian_map(*GW), skymaps.gaussian_map(*GRB)
+    lo = np.arange(12, dtype=np.int64) << 58
+    flat = skymaps.from_pixels(lo, lo + (np.int64(1) << 58), np.full(12, 1 / (4 * np.pi)))
+    assert overlap_of_all([a]) == 1.0
+    assert overlap_of_all([flat, b, a, flat]) == pytest.approx(overlap_integral(a, b), rel=1e-12)
+
+
+def test_the_order_of_several_maps_does_not_matter_and_three_can_exclude_each_other():
+    a, b, c = (skymaps.gaussian_map(*g) for g in (GW, GRB, (128, 24, 6)))
+    assert overlap_of_all([a, b, c]) == overlap_of_all([c, a, b]) == overlap_of_all([b, c, a])
+    near, far = skymaps.gaussian_map(130, 20, 1), skymaps.gaussian_map(310, -20, 1)
+    assert overlap_of_all([near, far, a]) == 0.0
