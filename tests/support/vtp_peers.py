@@ -7,6 +7,7 @@ import threading
 import time
 from collections import Counter
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
 
 from adapters.transports.vtp import messages
@@ -182,6 +183,10 @@ class RawPeer:
         """Answer everything, events with ack, in a thread; events are put into `events`, None at the end."""
         self._in_a_thread(self.ack)
 
+    def ignore_from_now_on(self):
+        """The same, but say nothing to events: it lives and acknowledges none."""
+        self._in_a_thread(lambda _: None)
+
     def refuse_from_now_on(self):
         """The same, but answer events with nak."""
         self._in_a_thread(
@@ -224,10 +229,30 @@ class RawPeer:
         return data
 
 
+class HeldBack:
+    """Keeps a subscriber that lost its connection from the next one until it is let go, so that its alarm can be looked at."""
+
+    def __init__(self, n_free=0):
+        self._turns = threading.Semaphore(n_free)
+
+    def context(self):
+        """Return what an opener gets: a gap is written down before the connection counts, and that takes until `let_go`."""
+        return replace(context("upstream"), report=lambda _: self._turns.acquire(timeout=PATIENCE_S))
+
+    def let_go(self, n=1):
+        self._turns.release(n)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.let_go(100)
+
+
 @contextmanager
-def listener():
-    """Give a listening socket on a free port of this machine, and the port."""
-    with socket.create_server(("127.0.0.1", 0)) as server:
+def listener(port=0):
+    """Give a listening socket on a port of this machine, a free one where none is named, and the port."""
+    with socket.create_server(("127.0.0.1", port)) as server:
         server.settimeout(PATIENCE_S)
         yield server, server.getsockname()[1]
 

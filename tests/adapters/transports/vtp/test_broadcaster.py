@@ -5,12 +5,13 @@ from contextlib import ExitStack, contextmanager, suppress
 import pytest
 from pydantic import ValidationError
 
-from adapters.transports.vtp import messages
+from adapters.transports.vtp import broadcaster, messages
 from adapters.transports.vtp.broadcaster import Options, check, open_sink
 from adapters.transports.vtp.frames import framed
 from adapters.transports.vtp.messages import TransportRole
 from hub.errors import Permanent, Transient
 from tests.contracts.sink import check_sink
+from tests.support.ports import free_port
 from tests.support.voevents import voevent
 from tests.support.vtp_peers import HUB_IVO, LOCAL_IVO, RawPeer, context, listener, now, outgoing, wait_until
 
@@ -146,13 +147,21 @@ def test_an_xpath_filter_is_refused_and_the_subscriber_kept(bomb):
     assert "compares with '~'" in other
 
 
-def test_filters_hold_from_the_first_event_on():
-    with broadcasting() as sink, silent(sink) as late, silent(sink) as mute:
+def test_filters_hold_from_the_first_event_on(monkeypatch):
+    monkeypatch.setattr(broadcaster, "INTRODUCTION_S", 60.0)
+    with broadcasting() as sink, silent(sink) as late:
         sink.deliver(outgoing(event(1, role="observation"), role="observation"))
         sink.deliver(outgoing(event(2, role="test"), role="test"))
         late.send(messages.authenticate(LOCAL_IVO, now(), to=HUB_IVO, params=(("mmhub-filter", "role == test"),)))
         assert late.next_event() == event(2, role="test")
-        assert [mute.next_event() for _ in range(2)] == [event(1, role="observation"), event(2, role="test")]
+
+
+def test_a_subscriber_that_never_says_what_it_wants_gets_everything_after_a_while(monkeypatch):
+    monkeypatch.setattr(broadcaster, "INTRODUCTION_S", 0.2)
+    with broadcasting() as sink, silent(sink) as mute:
+        sink.deliver(outgoing(event(1)))
+        sink.deliver(outgoing(event(2, role="test"), role="test"))
+        assert [mute.next_event() for _ in range(2)] == [event(1), event(2, role="test")]
 
 
 def test_the_broadcaster_keeps_the_contract_of_a_sink():
@@ -187,31 +196,38 @@ def test_filters_of_the_settings_hold_for_a_network():
 
 
 def test_a_subscriber_that_does_not_say_that_it_lives_is_dropped():
-    with broadcasting(iamalive_s=0.05) as sink, connect(sink) as deaf:
+    with broadcasting(iamalive_s=0.05) as sink, silent(sink) as deaf:
         assert deaf.read().role is TransportRole.IAMALIVE
         assert deaf.is_closed()
         wait_until(lambda: n_peers(sink) == 0, "dropped")
 
 
-def test_a_subscriber_that_says_that_it_lives_is_kept():
-    with broadcasting(iamalive_s=0.7) as sink, connect(sink) as polite:
+def is_kept(pause_s):
+    """Return whether a subscriber that answers three questions is still there; one on a busy machine may answer too late."""
+    with broadcasting(iamalive_s=pause_s) as sink, silent(sink) as polite:
         for _ in range(3):
             question = polite.read()
+            if question is None:
+                return False
             assert question.role is TransportRole.IAMALIVE
-            polite.send(messages.iamalive(LOCAL_IVO, now(), to=question.origin))
+            with suppress(OSError):
+                polite.send(messages.iamalive(LOCAL_IVO, now(), to=question.origin))
         sink.deliver(outgoing(event(1)))
-        assert polite.next_event() == event(1)
+        return polite.next_event() == event(1)
+
+
+def test_a_subscriber_that_says_that_it_lives_is_kept():
+    assert any(is_kept(pause_s) for pause_s in (0.5, 5.0, 20.0))
 
 
 def test_a_subscriber_that_acknowledges_nothing_is_dropped_and_delays_nobody():
-    with broadcasting(iamalive_s=1.0, max_unacked=10) as sink, connect(sink) as sloppy, connect(sink) as polite:
+    with broadcasting(iamalive_s=4.0, max_unacked=10) as sink, connect(sink) as sloppy, connect(sink) as polite:
+        sloppy.ignore_from_now_on()
         polite.answer_from_now_on()
         for number in range(40):
             sink.deliver(outgoing(event(number)))
         assert [polite.events.get(timeout=60) for _ in range(40)] == [event(number) for number in range(40)]
-        got = []
-        while (payload := sloppy.next_event()) is not None:  # it answers iamalive all the time
-            got.append(payload)
+        got = list(iter(lambda: sloppy.events.get(timeout=60), None))  # it answers iamalive all the time
         assert got == [event(number) for number in range(10)]
         wait_until(lambda: n_peers(sink) == 1, "one left")
 
@@ -312,7 +328,7 @@ def test_a_hundred_connections_are_as_many_as_are_allowed():
 
 
 def test_a_port_that_is_taken_is_tried_again():
-    with listener() as (server, port), broadcasting(port=port) as sink:
+    with listener(free_port()) as (server, port), broadcasting(port=port) as sink:
         assert "address already in use" in sink.health().alarms[0]
         with pytest.raises(Transient, match="address already in use"):
             sink.deliver(outgoing(event(1)))

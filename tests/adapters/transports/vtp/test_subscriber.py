@@ -5,13 +5,15 @@ import pytest
 from pydantic import ValidationError
 
 from adapters.transports.vtp import messages
+from adapters.transports.vtp import subscriber as subscriber_module
 from adapters.transports.vtp.frames import framed
 from adapters.transports.vtp.messages import TransportRole
 from adapters.transports.vtp.subscriber import MAX_HELD, Options, Pauses, check, open_source
 from hub.errors import StorageError
 from hub.model.envelope import Trust
+from tests.support.ports import refusing_port
 from tests.support.voevents import voevent
-from tests.support.vtp_peers import HUB_IVO, LOCAL_IVO, Store, accepted, context, listener, now, running, wait_until
+from tests.support.vtp_peers import HUB_IVO, LOCAL_IVO, HeldBack, Store, accepted, context, listener, now, running, wait_until
 
 
 def event(number, version="2.0", **more):
@@ -183,13 +185,16 @@ def test_a_store_that_hangs_slows_the_broker_and_loses_nothing(broker):
 
 def test_a_silent_broker_is_left_and_asked_again(broker):
     server, port = broker
-    source = subscriber(port, silence_s=0.05)
-    with running(source, Store()):
+    held = HeldBack()
+    source = subscriber(port, held.context(), silence_s=0.05)
+    with running(source, Store()), held:
         with accepted(server) as peer:
             assert peer.is_closed()
+        [alarm] = wait_until(lambda: source.health().alarms, "an alarm")
+        assert "silent for 0.05 s" in alarm
+        held.let_go()
         with accepted(server) as peer:
-            [alarm] = wait_until(lambda: source.health().alarms, "an alarm")
-            assert "silent for 0.05 s" in alarm
+            assert peer.is_closed()
 
 
 @pytest.mark.parametrize(
@@ -203,14 +208,16 @@ def test_a_silent_broker_is_left_and_asked_again(broker):
 )
 def test_a_broker_that_talks_nonsense_is_left_and_asked_again(broker, data, why):
     server, port = broker
-    source = subscriber(port, first_pause_s=0.01)
+    held = HeldBack()
+    source = subscriber(port, held.context())
     store = Store()
-    with running(source, store):
+    with running(source, store), held:
         with accepted(server) as peer:
             peer.send_raw(data)
             peer.connection.shutdown(1)
             assert peer.is_closed()
         wait_until(lambda: why in " ".join(source.health().alarms), "an alarm")
+        held.let_go()
         with accepted(server) as peer:
             peer.send(event(1))
             assert peer.read().role is TransportRole.ACK
@@ -236,7 +243,8 @@ def test_each_time_without_a_connection_is_written_down(broker):
         assert len({one.subject for one in incidents}) == 2
 
 
-def test_a_check_says_what_is_wrong_with_the_broker(broker):
+def test_a_check_says_what_is_wrong_with_the_broker(broker, monkeypatch):
+    monkeypatch.setattr(subscriber_module, "_FIRST_WORD_S", 60.0)
     server, port = broker
     for answer, why in (
         (framed(messages.authenticate(LOCAL_IVO, now())), None),
@@ -250,15 +258,12 @@ def test_a_check_says_what_is_wrong_with_the_broker(broker):
                 peer.send_raw(answer)
             complaints = checking.result(60)
         assert [why in complaint for complaint in complaints] == ([True] if why else [])
-    server.close()
-    assert "connection refused" in check(Options(port=port), context())[0]
+    with refusing_port() as closed:
+        assert "connection refused" in check(Options(port=closed), context())[0]
 
 
 def test_a_broker_that_is_not_there_is_an_alarm_until_it_comes():
-    with listener() as (_, port):
-        pass
-    source = subscriber(port)
-    with running(source, Store()):
+    with refusing_port() as port, running(source := subscriber(port), Store()):
         [alarm] = wait_until(lambda: source.health().alarms, "an alarm")
         assert "connection refused" in alarm
 
@@ -280,8 +285,9 @@ def alarm_of(source):
 
 def test_a_connection_that_soon_breaks_does_not_shorten_the_pauses(broker):
     server, port = broker
-    source = subscriber(port, healthy_s=3600)
-    with running(source, Store()):
+    held = HeldBack(n_free=3)
+    source = subscriber(port, held.context(), healthy_s=3600)
+    with running(source, Store()), held:
         for _ in range(4):
             accepted(server).close()
         wait_until(lambda: "failure 4 in a row" in alarm_of(source), "four failures in a row")
@@ -289,11 +295,13 @@ def test_a_connection_that_soon_breaks_does_not_shorten_the_pauses(broker):
 
 def test_a_connection_that_lived_begins_anew(broker):
     server, port = broker
-    source = subscriber(port, healthy_s=0, first_pause_s=0.05, longest_pause_s=60)
-    with running(source, Store()):
+    held = HeldBack()
+    source = subscriber(port, held.context(), healthy_s=0, longest_pause_s=60)
+    with running(source, Store()), held:
         for _ in range(4):
             accepted(server).close()
             assert "failure 1 in a row" in alarm_of(source)
+            held.let_go()
 
 
 @pytest.mark.parametrize(
