@@ -32,6 +32,7 @@ from hub.config import DestinationSection, HubSection, Settings, SourceSection
 from hub.errors import ConfigError, Permanent, StorageError, Transient
 from hub.model.coverage import AlertStream
 from hub.model.instant import Instant
+from hub.model.outgoing import Leaves
 from hub.ports import (
     Clock,
     Decoder,
@@ -51,7 +52,7 @@ from hub.science.sites import load_sites
 from hub.science.skymap_fits import SkymapWorker
 from hub.services import coverage
 from hub.services.announcement import Announcements, AnnouncementSettings
-from hub.services.correlation import Correlation, Leaves
+from hub.services.correlation import Correlation
 from hub.services.dispatch import Dispatch
 from hub.services.flow import Flow
 from hub.services.followup import FollowupService

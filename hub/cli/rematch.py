@@ -90,7 +90,7 @@ def what_leaves(*, announce: bool, followup: bool) -> "Any":
     InvalidRequest
         Telescopes are to be asked for what nobody is told.
     """
-    from hub.services.correlation import Leaves
+    from hub.model.outgoing import Leaves
 
     if followup and not announce:
         raise InvalidRequest("--followup needs --announce: telescopes are asked for what was announced only", field="--followup")

@@ -27,6 +27,25 @@ class Subject(StrEnum):
     """Another author's VOEvent, relayed."""
 
 
+class Leaves(StrEnum):
+    """How much leaves the hub because of a version of a coincidence: what a pass may let out, and what has left."""
+
+    ALL = "all"
+    """Messages, and requests to telescopes."""
+
+    MESSAGES = "messages"
+    """Messages only: no telescope is asked, and none is stopped."""
+
+    NOTHING = "nothing"
+
+    def covers(self, other: "Leaves") -> bool:
+        """Return whether this is as much as another, or more."""
+        return _AMOUNTS.index(self) >= _AMOUNTS.index(other)
+
+
+_AMOUNTS = (Leaves.NOTHING, Leaves.MESSAGES, Leaves.ALL)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outgoing:
     """A rendered message on its way out: rendered once, deterministic id, sent at least once."""

@@ -6,12 +6,17 @@ names, so no two wait for each other.
 
 An object is watched (`hub.storage.candidates.watch`, committed) before its alerts are read; an alert is archived before anybody
 looks who watches its object. So of two that come at the same instant at least one sees the other.
+
+A pass may let out less than everything (`Leaves`). What it kept back counts as not done when the next one asks what is news.
+So each version remembers how much left because of it, and what is found is compared twice: with the newest version, to know
+whether to write another, and with the newest that let out as much, to know whether it has to leave. A version that stands there
+already leaves under its number. Pairs whose candidates a quieter pass changed are as good as changed to the next one that lets
+out everything (`hub.storage.unsaid`).
 """
 
 import copy
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from enum import StrEnum
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,6 +28,7 @@ from hub.model.coincidence import Candidate, Coincidence, Member, MemberKind, Pa
 from hub.model.coverage import Coverage
 from hub.model.event import Event
 from hub.model.instant import Instant
+from hub.model.outgoing import Leaves
 from hub.ports import AlertHistory, Clock
 from hub.science import pairs as pair_science
 from hub.science.light_curves import LightCurves
@@ -32,7 +38,7 @@ from hub.services.followup import FollowupService
 from hub.services.judging import UNFIT, Judged, judge, with_unfit
 from hub.services.maps import MapCache
 from hub.services.matching import Matching, ObjectKey
-from hub.storage import candidates, coincidences, events, jobs, packets
+from hub.storage import candidates, coincidences, events, jobs, packets, unsaid
 from hub.storage.engine import Store
 from hub.storage.writing import hold
 from hub.telemetry import get_logger
@@ -52,18 +58,6 @@ CENTRAL_MARGIN_S = 60.0
 log = get_logger(__name__)
 
 
-class Leaves(StrEnum):
-    """What may leave the hub because of new versions."""
-
-    ALL = "all"
-    """Messages, and requests to telescopes."""
-
-    MESSAGES = "messages"
-    """Messages only: no telescope is asked, and none is stopped."""
-
-    NOTHING = "nothing"
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CorrelationReport:
     """What one call changed."""
@@ -72,7 +66,7 @@ class CorrelationReport:
     """Candidates written."""
 
     versions: int = 0
-    """Coincidence versions written."""
+    """Coincidence versions written, or let out only now."""
 
     matched_alerts: int = 0
     """Alerts of the batch that fit some event."""
@@ -291,17 +285,13 @@ class Correlation:
         written = 0
         for former in coincidences.of_events(session, event.event_id):
             others = [member.id for member in former.members if member.id != event.event_id]
-            if former.state is PairState.WITHDRAWN or former.coincidence_id in fitting or not set(others) <= set(locked):
+            if former.coincidence_id in fitting or not set(others) <= set(locked):
                 continue
-            withdrawn = replace(
-                former,
-                version=former.version + 1,
-                state=PairState.WITHDRAWN,
-                reasons=(UNFIT, *former.reasons),
-                created_at=self._clock(),
-            )
+            reasons = former.reasons if former.state is PairState.WITHDRAWN else (UNFIT, *former.reasons)
+            withdrawn = replace(former, state=PairState.WITHDRAWN, reasons=reasons, created_at=self._clock())
             of_pair = tuple(events.of_ids(session, [member.id for member in former.members]))
-            written += self._write(session, withdrawn, former, events_of_pair=of_pair, candidate=None, hypothesis=None)
+            newest = coincidences.newest_of(session, [former.coincidence_id]).get(former.coincidence_id)
+            written += self._write(session, withdrawn, newest, events_of_pair=of_pair, candidate=None, hypothesis=None)
         return CorrelationReport(versions=written)
 
     def _write_pair(self, session: Session, result: pair_science.PairResult) -> int:
@@ -316,8 +306,8 @@ class Correlation:
             localization_ids=result.localization_ids,
             events_of_pair=events_of_pair,
         )
-        former = coincidences.latest(session, version.coincidence_id)
-        return self._write(session, version, former, events_of_pair=events_of_pair, candidate=None, hypothesis=None)
+        newest = coincidences.newest_of(session, [version.coincidence_id]).get(version.coincidence_id)
+        return self._write(session, version, newest, events_of_pair=events_of_pair, candidate=None, hypothesis=None)
 
     def _partners(self, session: Session, event: Event) -> Iterable[Event]:
         for rule, is_first in pair_science.partners(self._rules, event):
@@ -369,13 +359,26 @@ class Correlation:
             Whether to pass over the coincidences of candidates that did not change: where the event did not.
         """
         coverage = self._coverage(session)
-        judged = [judge(session, self._matching, self._maps, event, keys, past, coverage) for event, keys in pairs]
+        judged = judge(session, self._matching, pairs, past, coverage)
         stored = candidates.stored(session, {name for of_event in judged for name in of_event.names})
         judged = [with_unfit(of_event, past, stored) for of_event in judged]
         found = [one for of_event in judged for one in of_event.candidates]
         changed = candidates.save_all(session, found, stored)
         due = {(one.event_id, one.survey, one.object_id) for one in (changed if only_changed else found)}
+        due |= self._unsaid(session, found, changed)
         return CorrelationReport(candidates=len(changed), versions=self._announce(session, judged, due))
+
+    def _unsaid(self, session: Session, found: Iterable[Candidate], changed: Iterable[Candidate]) -> set[unsaid.Pair]:
+        """Return the pairs that quieter passes changed, of those that were evaluated; remember what this one does not let out."""
+        if self._leaves is not Leaves.ALL:
+            unsaid.add(session, {(one.event_id, one.survey, one.object_id) for one in changed})
+        if self._leaves is Leaves.NOTHING:
+            return set()
+        pairs = {(one.event_id, one.survey, one.object_id) for one in found}
+        known = unsaid.of_events(session, {event_id for event_id, _, _ in pairs}) & pairs
+        if self._leaves is Leaves.ALL:
+            unsaid.forget(session, known)
+        return known
 
     def _announce(self, session: Session, judged: Iterable[Judged], due: Collection[tuple[str, str, str]]) -> int:
         """Write the coincidences of objects with events; return how many versions were written.
@@ -402,7 +405,7 @@ class Correlation:
                 )
                 for kind in (rules[one.hypothesis].kind,) if one.hypothesis in rules else self._former_kinds(session, one):
                     pairs.setdefault(coincidence_id(kind, members), (event, members, kind, []))[3].append(one)
-        known = coincidences.latest_of(session, pairs)
+        known = coincidences.newest_of(session, pairs)
         return sum(
             self._announce_best(session, event, rules, members, kind, of_kind, known.get(name))
             for name, (event, members, kind, of_kind) in pairs.items()
@@ -422,7 +425,7 @@ class Correlation:
         members: tuple[Member, Member],
         kind: str,
         of_kind: Sequence[Candidate],
-        former: Coincidence | None,
+        newest: coincidences.Newest | None,
     ) -> int:
         """Write the coincidence of an object with an event: under the best hypothesis worth announcing, or its withdrawal."""
         worthy = [
@@ -430,7 +433,7 @@ class Correlation:
             for one in of_kind
             if one.state is PairState.OPEN and one.confirmed and one.score >= rules[one.hypothesis].min_announce_score
         ]
-        if not worthy and former is None:
+        if not worthy and newest is None:
             return 0
         best = max(worthy or of_kind, key=lambda one: (one.score, one.hypothesis))
         version = self._version(
@@ -444,7 +447,7 @@ class Correlation:
             events_of_pair=(event,),
         )
         hypothesis = rules.get(best.hypothesis)
-        return self._write(session, version, former, events_of_pair=(event,), candidate=best, hypothesis=hypothesis)
+        return self._write(session, version, newest, events_of_pair=(event,), candidate=best, hypothesis=hypothesis)
 
     # ---------------------------------------------------------------------------------------------------------------- versions
 
@@ -479,45 +482,71 @@ class Correlation:
     def _write(
         self,
         session: Session,
-        coincidence: Coincidence,
-        former: Coincidence | None,
+        found: Coincidence,
+        newest: coincidences.Newest | None,
         *,
         events_of_pair: tuple[Event, ...],
         candidate: Candidate | None,
         hypothesis: Hypothesis | None,
     ) -> int:
-        """Store a version where it says something new, with what follows from it; return how many were stored."""
-        if former is not None:
-            coincidence = replace(coincidence, version=former.version + 1)
-            if _content(former) == _content(coincidence):
-                return 0
-        coincidences.add(session, coincidence)
-        self._let_out(session, coincidence, events_of_pair, candidate, hypothesis)
+        """Store what was found where it differs from the newest version, with what follows.
+
+        Returns how many versions were written, or let out only now.
+        """
+        stands = found if newest is None else newest.version
+        if newest is not None and _content(found) != _content(stands):
+            stands = replace(found, version=stands.version + 1)
+        is_new = newest is None or stands is not newest.version
+        news = self._news(session, stands, newest)
+        if is_new:
+            coincidences.add(session, stands, let_out=self._leaves)
+        elif newest is not None and not newest.let_out.covers(self._leaves):
+            coincidences.mark_let_out(session, stands, self._leaves)
+        if not is_new and not news:
+            return 0
+        self._let_out(session, stands, news, found.created_at, events_of_pair, candidate, hypothesis)
         log.info(
             "coincidence",
-            id=coincidence.coincidence_id,
-            kind=coincidence.kind,
-            state=coincidence.state.value,
-            version=coincidence.version,
+            id=stands.coincidence_id,
+            kind=stands.kind,
+            state=stands.state.value,
+            version=stands.version,
         )
         return 1
 
-    def _let_out(
+    def _news(self, session: Session, stands: Coincidence, newest: coincidences.Newest | None) -> set[Leaves]:
+        """Return what of that which this pass lets out has to leave: that of which the last to leave said something else."""
+        news = {one for one in (Leaves.MESSAGES, Leaves.ALL) if self._leaves.covers(one)}
+        if newest is None:
+            return news
+        said = {
+            one: newest.version
+            if newest.let_out.covers(one)
+            else coincidences.last_let_out(session, stands.coincidence_id, one)  # a quieter pass wrote the newest
+            for one in news
+        }
+        return {one for one, last in said.items() if last is None or _content(last) != _content(stands)}
+
+    def _let_out(  # noqa: PLR0917 - all that a version says
         self,
         session: Session,
         coincidence: Coincidence,
+        news: Collection[Leaves],
+        at: Instant,
         events_of_pair: tuple[Event, ...],
         candidate: Candidate | None,
         hypothesis: Hypothesis | None,
     ) -> None:
-        """Write down what leaves the hub because of a new version: the one place through which anything does."""
-        if self._leaves is Leaves.NOTHING:
-            return
-        places = tuple(
-            self._maps.localization(session, event.localization_id) if event.localization_id else None for event in events_of_pair
-        )
-        self._announcements.announce(session, coincidence, events=events_of_pair, localizations=places, candidate=candidate)
-        if self._followups is None or self._leaves is not Leaves.ALL:
+        """Write down what leaves the hub because of a version: the one place through which anything does."""
+        if Leaves.MESSAGES in news:
+            places = tuple(
+                self._maps.localization(session, event.localization_id) if event.localization_id else None
+                for event in events_of_pair
+            )
+            self._announcements.announce(
+                session, coincidence, events=events_of_pair, localizations=places, candidate=candidate, issued_at=at
+            )
+        if self._followups is None or Leaves.ALL not in news:
             return
         if coincidence.state is PairState.WITHDRAWN or not coincidence.is_live:
             self._followups.withdraw(session, coincidence)

@@ -3,6 +3,7 @@
 import math
 import operator
 from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
@@ -13,6 +14,7 @@ from sqlmodel import col
 from hub.errors import StorageError
 from hub.model.coincidence import Coincidence, MemberKind, PairState
 from hub.model.instant import Instant
+from hub.model.outgoing import Leaves
 from hub.storage.jsonable import dump, load
 from hub.storage.paging import Order, after, ordering
 from hub.storage.tables import CoincidenceMemberRow, CoincidenceRow
@@ -30,6 +32,16 @@ FAR_STATISTICS: Sequence[str] = ("joint_far", "joint_far_time_only")
 Key = tuple[int, str]
 """Place of a coincidence in listings: when its first version was written (`Instant.tai_us`), and its id."""
 
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Newest:
+    """The newest version of a coincidence."""
+
+    version: Coincidence
+    let_out: Leaves
+    """How much has left because of it."""
+
+
 _ORDER: Order = ((col(CoincidenceRow.first_created_tai_us), True), (col(CoincidenceRow.coincidence_id), False))
 
 
@@ -40,8 +52,8 @@ def key(session: Session, coincidence_id: str) -> Key | None:
     return None if first is None else (first, coincidence_id)
 
 
-def add(session: Session, coincidence: Coincidence) -> None:
-    """Store the next version of a coincidence.
+def add(session: Session, coincidence: Coincidence, *, let_out: Leaves = Leaves.NOTHING) -> None:
+    """Store the next version of a coincidence, of which so much leaves with the same transaction.
 
     Raises
     ------
@@ -71,6 +83,7 @@ def add(session: Session, coincidence: Coincidence) -> None:
         "joint_far_hz": next((far for name in FAR_STATISTICS if (far := _finite(coincidence.score(name))) is not None), None),
         "created_tai_us": coincidence.created_at.tai_us,
         "first_created_tai_us": newest[1] if newest else coincidence.created_at.tai_us,
+        "let_out": let_out.value,
         "document": dump(coincidence),
     }
     insert_new(session, CoincidenceRow, values, key=["coincidence_id", "version"])
@@ -88,18 +101,37 @@ def latest(session: Session, coincidence_id: str) -> Coincidence | None:
     return None if document is None else load(Coincidence, document)
 
 
-def latest_of(session: Session, coincidence_ids: Collection[str]) -> dict[str, Coincidence]:
+def newest_of(session: Session, coincidence_ids: Collection[str]) -> dict[str, Newest]:
     """Return the newest versions of those of some coincidences that there are, by id."""
     if not coincidence_ids:
         return {}
-    documents = session.scalars(_latest_of(is_postgresql(session)), {"ids": those(session, coincidence_ids)})
-    return {one.coincidence_id: one for one in (load(Coincidence, document) for document in documents)}
+    rows = session.execute(_newest_of(is_postgresql(session)), {"ids": those(session, coincidence_ids)})
+    found = [Newest(version=load(Coincidence, document), let_out=Leaves(let_out)) for document, let_out in rows]
+    return {one.version.coincidence_id: one for one in found}
 
 
 @cache
-def _latest_of(for_postgresql: bool) -> Select[*tuple[Any, ...]]:
+def _newest_of(for_postgresql: bool) -> Select[*tuple[Any, ...]]:
     name = among_those(col(CoincidenceRow.coincidence_id), "ids", for_postgresql=for_postgresql)
-    return select(col(CoincidenceRow.document)).where(name, col(CoincidenceRow.is_latest).is_(True))
+    columns = col(CoincidenceRow.document), col(CoincidenceRow.let_out)
+    return select(*columns).where(name, col(CoincidenceRow.is_latest).is_(True))
+
+
+def last_let_out(session: Session, coincidence_id: str, leaves: Leaves) -> Coincidence | None:
+    """Return the newest version because of which so much has left, or more."""
+    enough = [one.value for one in Leaves if one.covers(leaves)]
+    statement = select(col(CoincidenceRow.document)).where(
+        col(CoincidenceRow.coincidence_id) == coincidence_id, col(CoincidenceRow.let_out).in_(enough)
+    )
+    document = session.scalars(statement.order_by(col(CoincidenceRow.version).desc()).limit(1)).first()
+    return None if document is None else load(Coincidence, document)
+
+
+def mark_let_out(session: Session, coincidence: Coincidence, leaves: Leaves) -> None:
+    """Record how much has left because of a version."""
+    row = CoincidenceRow
+    same = col(row.coincidence_id) == coincidence.coincidence_id, col(row.version) == coincidence.version
+    session.execute(update(row).where(*same).values(let_out=leaves.value).execution_options(synchronize_session=False))
 
 
 def history(session: Session, coincidence_id: str) -> list[Coincidence]:

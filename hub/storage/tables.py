@@ -275,6 +275,16 @@ class WatchedRow(Base, table=True):
     object_id: str = Field(primary_key=True)
 
 
+class UnsaidRow(Base, table=True):
+    """A pair of event and object whose candidates a pass changed that does not let everything out."""
+
+    __tablename__ = "unsaid"
+
+    event_id: str = Field(primary_key=True)
+    survey: str = Field(primary_key=True)
+    object_id: str = Field(primary_key=True)
+
+
 class CoincidenceRow(Base, table=True):
     """One version of one pair."""
 
@@ -294,6 +304,9 @@ class CoincidenceRow(Base, table=True):
     created_tai_us: int = Field(sa_type=BigInteger)
     first_created_tai_us: int = Field(sa_type=BigInteger)
     """When its first version was written: its place in listings."""
+
+    let_out: str
+    """How much has left because of it, a `hub.model.outgoing.Leaves`."""
 
     document: Any = Field(sa_type=CanonicalJson)
 

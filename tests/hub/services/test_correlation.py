@@ -6,7 +6,8 @@ import pytest
 
 from hub.model.coincidence import PairState
 from hub.model.notice import CiteKind, Role, Stage
-from hub.services.correlation import Correlation, CorrelationReport, Leaves
+from hub.model.outgoing import Leaves
+from hub.services.correlation import Correlation, CorrelationReport
 from hub.storage import candidates, jobs, packets
 from hub.storage.engine import Store
 from tests.support.correlating import Desk

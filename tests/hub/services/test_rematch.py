@@ -7,8 +7,9 @@ import pytest
 from hub.errors import NotFound
 from hub.model.coincidence import PairState
 from hub.model.instant import Instant
+from hub.model.outgoing import Leaves
 from hub.science.rules import Rules
-from hub.services.correlation import CorrelationReport, Leaves
+from hub.services.correlation import CorrelationReport
 from hub.services.judging import UNFIT
 from hub.services.rematch import Rematch
 from hub.storage import candidates, coincidences

@@ -6,6 +6,7 @@ import pytest
 
 from hub.errors import StorageError
 from hub.model.coincidence import Coincidence, Member, MemberKind, PairState, Score
+from hub.model.outgoing import Leaves
 from hub.storage import coincidences
 from hub.storage.engine import Store
 from tests.support.followup import NOW, make_coincidence
@@ -91,5 +92,25 @@ def test_many_are_found_by_their_ids_and_pairs_of_events_by_either(store: Store)
         assert coincidences.of_events(session, "G298048") == coincidences.of_events(session, "Fermi-1") == [newer]
         assert coincidences.of_events(session, "S1") == []
         names = [with_object.coincidence_id, "p", "none"]
-        assert coincidences.latest_of(session, names) == {with_object.coincidence_id: with_object, "p": newer}
-        assert coincidences.latest_of(session, []) == {}
+        assert {name: one.version for name, one in coincidences.newest_of(session, names).items()} == {
+            with_object.coincidence_id: with_object,
+            "p": newer,
+        }
+        assert coincidences.newest_of(session, []) == {}
+
+
+def test_versions_remember_how_much_left_because_of_them(store: Store) -> None:
+    first = make_coincidence()
+    second = make_coincidence(version=2, state=PairState.WITHDRAWN)
+    name = first.coincidence_id
+    with store.transaction() as session:
+        assert coincidences.last_let_out(session, name, Leaves.MESSAGES) is None
+        coincidences.add(session, first, let_out=Leaves.MESSAGES)
+        coincidences.add(session, second)
+        assert coincidences.newest_of(session, [name]) == {name: coincidences.Newest(version=second, let_out=Leaves.NOTHING)}
+        assert coincidences.last_let_out(session, name, Leaves.MESSAGES) == first
+        assert coincidences.last_let_out(session, name, Leaves.ALL) is None
+        coincidences.mark_let_out(session, second, Leaves.ALL)
+        assert coincidences.last_let_out(session, name, Leaves.MESSAGES) == second
+        assert coincidences.last_let_out(session, name, Leaves.ALL) == second
+        assert coincidences.newest_of(session, [name])[name].let_out is Leaves.ALL

@@ -11,6 +11,7 @@ from sqlalchemy import inspect, text
 
 from hub.errors import ConfigError, StorageError
 from hub.model.event import assemble
+from hub.model.outgoing import Leaves
 from hub.storage import coincidences, events, jobs, localizations, notices, outbox, schema
 from hub.storage import engine as engine_module
 from hub.storage.engine import is_current, make_engine, open_store, upgrade
@@ -171,4 +172,21 @@ def test_the_outbox_of_an_older_hub_keeps_what_it_sent(url: str) -> None:
         assert outbox.contents(session, "ivo://own.EXAMPLE/c#c1.v1", "out") == [""]
         assert outbox.contents(session, "ivo://A.example/s#x", "out") == [sha256(b"<x/>").hexdigest()]
         assert outbox.get(session, "ivo://own.example/c#c1.V1").outgoing.ivorn == "ivo://Own.example/c#C1.v1"
+    store.close()
+
+
+def test_versions_of_an_older_hub_count_as_let_out(url: str) -> None:
+    upgrade(url)
+    store = open_store(url)
+    with store.transaction() as session:
+        coincidences.add(session, make_coincidence())
+    store.close()
+    engine = make_engine(url)
+    schema.downgrade(engine, "0009")
+    engine.dispose()
+    upgrade(url)
+    store = open_store(url)
+    with store.reading() as session:
+        (newest,) = coincidences.newest_of(session, [make_coincidence().coincidence_id]).values()
+    assert newest == coincidences.Newest(version=make_coincidence(), let_out=Leaves.ALL)
     store.close()
