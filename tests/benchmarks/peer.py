@@ -9,7 +9,7 @@ import itertools
 import json
 import math
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import astropy.units as u
@@ -50,16 +50,31 @@ class Peer:
 def timed(payloads: Sequence[bytes], mocs: Sequence[MOC], n: int) -> Peer:
     """Return what the packets cost, of which so many are timed, or all where there are fewer."""
     schema = fastavro.parse_schema(json.loads(resources.read_text("schemas/lsst/10.0.avsc")))
+    for payload in payloads[:WARM_UP]:
+        _one(payload, schema, mocs)
+    return estimated(payloads, n, lambda payload: _one(payload, schema, mocs))
+
+
+def estimated(payloads: Sequence[bytes], n: int, cost: Callable[[bytes], tuple[float, float, float]]) -> Peer:
+    """Return the means over all packets of what some of them cost.
+
+    Parameters
+    ----------
+    payloads
+        All packets.
+    n
+        Most of them that are looked at, unless that is less than two of a class.
+    cost
+        Gives seconds of decoding, seconds of containment, and hits of one.
+    """
     by_size = sorted(payloads, key=len)
     edges = [round(share * len(by_size)) for share in CLASSES]
     classes = [by_size[first:last] for first, last in itertools.pairwise(edges) if last > first]
-    for payload in by_size[:WARM_UP]:
-        _one(payload, schema, mocs)
     means, variance = np.zeros(3), 0.0
     n_timed = 0
     for packets in classes:
         chosen = [packets[i] for i in np.unique(np.linspace(0, len(packets) - 1, max(2, n // len(classes))).astype(int))]
-        found = np.array([_one(payload, schema, mocs) for payload in chosen])
+        found = np.array([cost(payload) for payload in chosen])
         weight = len(packets) / len(by_size)
         means += weight * found.mean(axis=0)
         if 1 < len(chosen) < len(packets):  # what is timed wholly has no error of sampling
