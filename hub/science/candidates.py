@@ -1,8 +1,9 @@
-"""Objects as the counterparts of one event under one hypothesis: a pure function of everything known."""
+"""Objects as the counterparts of events under hypotheses: a pure function of everything known."""
 
 import itertools
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,21 +11,43 @@ from numpy.typing import NDArray
 from hub.model.alert import AlertBatch
 from hub.model.coincidence import Candidate, PairState, Score
 from hub.model.coverage import Coverage
-from hub.model.event import EventState
 from hub.model.instant import Instant
 from hub.model.sky import SkymapSummary
-from hub.science.crossmatch import Target, contains, first_detection_us, match, probable, usable
-from hub.science.levels import LevelHits
+from hub.science.crossmatch import Target, first_detection_us
+from hub.science.healpix import area_sr, find
 from hub.science.light_curves import LightCurves, part
-from hub.science.place_levels import PlaceHits
 from hub.science.ranking import Context, rank
-from hub.science.rules import DAY_S, PriorActivity
+from hub.science.rules import DAY_S, FLAGS
+from hub.science.target_columns import VARIABLE_AGE_D, VARIABLE_DETECTIONS, TargetColumns, TargetNumbers
 
-VARIABLE_AGE_D = 100.0
-"""An object first detected longer before the event, days, ..."""
+__all__ = ["VARIABLE_AGE_D", "VARIABLE_DETECTIONS", "Question", "evaluate", "evaluate_all", "evaluate_many"]
 
-VARIABLE_DETECTIONS = 10
-"""... and detected at least so often, is recorded as a known variable: a star or an active nucleus, no recent supernova."""
+NO_OBJECTS = np.empty(0, dtype=np.int64)
+
+_FACTS = ("prior activity", "negative detections", "solar-system association", "saturated", "known variable")
+"""The recorded facts in the order in which candidates have them."""
+
+_LEVEL_3D = Score(
+    statistic="level_3d", version=1, value=None, unit="1", inputs={"reason": "the survey states no distance for the object"}
+)
+"""The 3D level: surveys' alerts state no distance, so it cannot be said from them alone."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Question:
+    """Some objects and one event."""
+
+    targets: Sequence[Target]
+    """Of one event, at least one: so they have the same maps."""
+
+    numbers: Sequence[TargetNumbers]
+    """Of each target."""
+
+    summaries: Mapping[str, SkymapSummary]
+    """Of the maps by id, for their distances."""
+
+    objects: NDArray[np.int64]
+    """Index into the names of the light curves, ascending."""
 
 
 def evaluate(
@@ -37,131 +60,275 @@ def evaluate(
 def evaluate_all(
     target: Target, curves: LightCurves, summaries: Mapping[str, SkymapSummary], coverage: Coverage = Coverage()
 ) -> list[Candidate | None]:
-    """Return for each object the candidate that its alerts make for a target; None where none of them fits.
+    """Return for each object the candidate that its alerts make for a target; None where none of them fits."""
+    asked = Question(
+        targets=(target,),
+        numbers=(TargetNumbers.of(target),),
+        summaries=summaries,
+        objects=np.arange(len(curves), dtype=np.int64),
+    )
+    made = {one.object_id: one for one in evaluate_many([asked], curves, coverage)[0]}
+    return [made.get(name) for name in curves.names]
 
-    Alerts after the end of the target's window do not matter: what is said of an object is settled then, however long it is seen
+
+def evaluate_many(questions: Sequence[Question], curves: LightCurves, coverage: Coverage = Coverage()) -> list[list[Candidate]]:
+    """Return for each question the candidates that the objects' alerts make for its targets, by object and then by target.
+
+    Alerts after the end of a target's window do not matter: what is said of an object is settled then, however long it is seen
     and the alerts are kept.
 
-    It is open where the event stands and the object fits the event's *current* time, map and classification, else withdrawn. Its
-    place is that of its usable detection with the highest S/N.
+    A candidate is open where the event stands and the object fits the event's *current* time, map and classification, else
+    withdrawn. Its place is that of its usable detection with the highest S/N.
 
-    Objects are judged in columns; each by itself is only the ranking of those that fit.
+    All pairs of a target and an object are judged in columns together; each by itself is only the ranking of those that fit.
 
     Parameters
     ----------
-    target
-        Event, hypothesis and the levels of all its maps.
+    questions
+        Events, hypotheses and objects.
     curves
-        All alerts of some objects.
-    summaries
-        Of the same maps by id, for their distances.
+        All alerts of these objects, and perhaps of others.
     coverage
         What is heard of the survey: statistics that suppose the full stream are left out where there is only a part of it, and
         the reasons say so.
     """
-    made: list[Candidate | None] = [None] * len(curves)
-    relevant = curves.only(curves.alerts.mid_tai_us < target.window[1].tai_us)
-    fits = relevant.any_of(match(relevant.alerts, target)) & ~_lacks_past(target, relevant)
-    if not fits.any():
-        return made
-    chosen = relevant.among([name for name, is_fitting in zip(relevant.names, fits.tolist(), strict=True) if is_fitting])
-    for index, candidate in zip(np.flatnonzero(fits).tolist(), _made(target, chosen, summaries, coverage), strict=True):
-        made[index] = candidate
-    return made
+    found: list[list[Candidate]] = [[] for _ in questions]
+    if not any(len(one.objects) for one in questions):
+        return found
+    pairs = _Pairs.of(questions, curves)
+    fits = np.flatnonzero(_fitting(pairs, curves))
+    if not len(fits):
+        return found
+    for question, one in _made(pairs, fits, curves, coverage):
+        found[question].append(one)
+    return found
 
 
-def _made(target: Target, curves: LightCurves, summaries: Mapping[str, SkymapSummary], coverage: Coverage) -> Iterator[Candidate]:
-    """Yield the candidates of objects that all fit."""
-    event, hypothesis, survey = target.event, target.hypothesis, curves.alerts.survey
-    is_usable = usable(curves.alerts, hypothesis, target.t0s)
-    fitting = curves.only(is_usable)
-    best = _best(fitting)
-    pixels = fitting.alerts.hpx29[best]
-    first = curves.least(first_detection_us(curves.alerts))
-    last = curves.greatest(curves.alerts.mid_tai_us)
-    flags = _flags(target, curves, first)
-    is_open = _is_open(target, pixels, curves, first, flags)
-    levels = {localization_id: _levels(one.lookup(pixels)) for localization_id, one in target.maps.items()}
-    current = event.localization_id
-    summary = summaries[current] if current is not None else None
-    places: Sequence[tuple[float, float] | None] = [None] * len(curves)
-    if current is not None and current in target.maps:
-        places = _places(target.maps[current].lookup(pixels))
-    base = Context(
-        hypothesis=hypothesis,
-        detections=fitting.alerts,
-        delay_d=0.0,
-        probdensity_per_sr=None,
-        level=None,
-        dist_mean_mpc=summary.dist_mean_mpc if summary else None,
-        dist_std_mpc=summary.dist_std_mpc if summary else None,
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _Hits:
+    """What one map says of the usable alerts of one question."""
+
+    covered: NDArray[np.bool_]
+    before: NDArray[np.float64]
+    """Probability that is searched before the tile."""
+
+    searched_prob: NDArray[np.float64]
+    probdensity: NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _Pairs:
+    """All pairs of a target and an object (shape ``(p,)``: by question, object, target), and the alerts of each (``(r,)``)."""
+
+    questions: Sequence[Question]
+    targets: Sequence[Target]
+    columns: TargetColumns
+    question: NDArray[np.int64]
+    target: NDArray[np.int64]
+    object: NDArray[np.int64]
+
+    owner: NDArray[np.int64]
+    """Pair of each alert, ascending; an alert counts for each target of its object, unless it came too late."""
+
+    row: NDArray[np.int64]
+    """Row of the light curves of each."""
+
+    mid_us: NDArray[np.int64]
+    onset_us: NDArray[np.int64]
+    """First detection that the alert knows."""
+
+    accepted: NDArray[np.bool_]
+    """Whether the target accepts it, time and position aside."""
+
+    usable: NDArray[np.int64]
+    """Those that fit any time of the event as well: index into `owner`, ascending."""
+
+    hits: Sequence[Mapping[str, _Hits]]
+    """For each question what each of its maps says of the usable ones."""
+
+    starts: NDArray[np.int64]
+    """First usable one of each question."""
+
+    def __len__(self) -> int:
+        return len(self.target)
+
+    @classmethod
+    def of(cls, questions: Sequence[Question], curves: LightCurves) -> "_Pairs":
+        alerts = curves.alerts
+        n_targets = [len(one.targets) for one in questions]
+        of_question = np.array([len(one.objects) * len(one.targets) for one in questions], dtype=np.int64)
+        objects = np.concatenate([np.repeat(one.objects, len(one.targets)) for one in questions])
+        first_target = [0, *itertools.accumulate(n_targets)]
+        target = np.concatenate(
+            [
+                np.tile(np.arange(first, first + len(one.targets), dtype=np.int64), len(one.objects))
+                for first, one in zip(first_target, questions, strict=False)
+            ]
+        )
+        columns = TargetColumns.of([one for asked in questions for one in asked.numbers])
+        edges = np.searchsorted(curves.owner, np.arange(len(curves) + 1))
+        counts = edges[objects + 1] - edges[objects]
+        owner = np.repeat(np.arange(len(target)), counts)
+        row = np.arange(len(owner)) + np.repeat(edges[objects] - (np.cumsum(counts) - counts), counts)
+        in_time = alerts.mid_tai_us[row] < columns.times[target[owner], 0]
+        if not in_time.all():
+            owner, row = owner[in_time], row[in_time]
+        mid_us, onset_us, asking = alerts.mid_tai_us[row], first_detection_us(alerts)[row], target[owner]
+        accepted = columns.accepts(asking, alerts, row)
+        usable = np.flatnonzero(accepted & columns.timely(asking, mid_us, onset_us))
+        starts = np.searchsorted(owner[usable], [0, *np.cumsum(of_question).tolist()])
+        pixels = alerts.hpx29[row[usable]]
+        return cls(
+            questions=questions,
+            targets=[one for asked in questions for one in asked.targets],
+            columns=columns,
+            question=np.repeat(np.arange(len(questions)), of_question),
+            target=target,
+            object=objects,
+            owner=owner,
+            row=row,
+            mid_us=mid_us,
+            onset_us=onset_us,
+            accepted=accepted,
+            usable=usable,
+            hits=[
+                _hits(one.targets[0], pixels[start:stop])
+                for one, start, stop in zip(questions, starts[:-1].tolist(), starts[1:].tolist(), strict=True)
+            ],
+            starts=starts,
+        )
+
+    def any_of(self, alerts: NDArray[np.bool_] | NDArray[np.int64]) -> NDArray[np.bool_]:
+        """Tell of each pair whether any of its alerts is among some, a mask or indices."""
+        return np.bincount(self.owner[alerts], minlength=len(self)) > 0
+
+
+def _hits(target: Target, pixels: NDArray[np.int64]) -> dict[str, _Hits]:
+    found = {}
+    for name, levels in target.maps.items():
+        index = find(levels.lo, levels.hi, pixels)
+        searched, density = levels.searched_prob[index], levels.probdensity[index]
+        before = searched - density * area_sr(levels.lo[index], levels.hi[index])
+        found[name] = _Hits(covered=index >= 0, before=before, searched_prob=searched, probdensity=density)
+    return found
+
+
+def _fitting(pairs: _Pairs, curves: LightCurves) -> NDArray[np.bool_]:
+    """Tell of each pair whether any alert fits, as `crossmatch.match` does, and whether the past that is required is known."""
+    max_level = pairs.columns.levels[pairs.target[pairs.owner[pairs.usable]], 0]
+    inside = np.zeros(len(pairs.usable), dtype=bool)
+    for number, (asked, hits) in enumerate(zip(pairs.questions, pairs.hits, strict=True)):
+        rows = slice(int(pairs.starts[number]), int(pairs.starts[number + 1]))
+        for name, of_map in hits.items():
+            if name not in asked.targets[0].too_large:
+                inside[rows] |= of_map.covered & (of_map.before < max_level[rows])
+    fits = pairs.any_of(pairs.usable[inside])
+    required = pairs.columns.asks[pairs.target, 2]
+    if required.any():
+        fits &= ~required | (_first(pairs) < pairs.columns.times[pairs.target, 1])
+    return fits
+
+
+def _first(pairs: _Pairs) -> NDArray[np.int64]:
+    first = np.full(len(pairs), np.iinfo(np.int64).max)
+    np.minimum.at(first, pairs.owner, pairs.onset_us)
+    return first
+
+
+def _last(pairs: _Pairs) -> NDArray[np.int64]:
+    last = np.full(len(pairs), np.iinfo(np.int64).min)
+    np.maximum.at(last, pairs.owner, pairs.mid_us)
+    return last
+
+
+def _best(pairs: _Pairs, owner: NDArray[np.int64], alerts: AlertBatch) -> NDArray[np.int64]:
+    """Return of each pair the usable alert of the highest S/N, as index into `usable`; of no meaning where there is none.
+
+    Of equal ones the smallest source id, so that order never matters.
+    """
+    rows = pairs.row[pairs.usable]
+    snr = alerts.snr[rows]
+    snr = np.where(np.isfinite(snr), snr, -np.inf)
+    order = np.append(np.lexsort((alerts.source_id[rows], -snr, owner)), 0)
+    return order[np.searchsorted(owner, np.arange(len(pairs)))]
+
+
+def _made(pairs: _Pairs, fits: NDArray[np.int64], curves: LightCurves, coverage: Coverage) -> Iterator[tuple[int, Candidate]]:
+    """Yield the candidates of the pairs that fit, each with the number of its question."""
+    alerts, survey = curves.alerts, curves.alerts.survey
+    owner = pairs.owner[pairs.usable]
+    edges = np.searchsorted(owner, np.arange(len(pairs) + 1))
+    best = _best(pairs, owner, alerts)
+    first, last = _first(pairs), _last(pairs)
+    facts = _facts(pairs, alerts, first)
+    detections = alerts.take(pairs.row[pairs.usable])
+    context = partial(
+        Context,
         is_filtered=coverage.is_filtered(survey),
         known_aspects=coverage.known_aspects(survey),
         tells_past=_tells_past(coverage, survey),
     )
     remarks = tuple(f"coverage: {remark}" for remark in coverage.remarks(survey))
-    t0 = event.t0 or max(target.t0s)
-    edges = np.searchsorted(fitting.owner, np.arange(len(curves) + 1)).tolist()
-    ra_deg, dec_deg = fitting.alerts.ra_deg[best].tolist(), fitting.alerts.dec_deg[best].tolist()
-    for index, (name, begins, ends) in enumerate(zip(curves.names, first.tolist(), last.tolist(), strict=True)):
-        n_detections = edges[index + 1] - edges[index]
-        density, level = places[index] or (None, None)
-        context = replace(
-            base,
-            detections=part(fitting.alerts, edges[index], edges[index + 1]),
-            delay_d=Instant(begins).minus(t0) / DAY_S,
-            probdensity_per_sr=density,
-            level=level,
+    is_ready = _ready(pairs, facts, first)
+    at = best - pairs.starts[pairs.question]
+    said = [_said(asked, hits) for asked, hits in zip(pairs.questions, pairs.hits, strict=True)]
+    columns = (
+        pairs.question[fits],
+        pairs.target[fits],
+        pairs.object[fits],
+        at[fits],
+        edges[:-1][fits],
+        edges[1:][fits],
+        first[fits],
+        last[fits],
+        is_ready[fits],
+        detections.ra_deg[best[fits]],
+        detections.dec_deg[best[fits]],
+    )
+    flags = _names_of(facts[:, fits])
+    rows = zip(*(column.tolist() for column in columns), flags, strict=True)
+    for question, number, of_object, place, begin, end, begins, ends, ready, ra_deg, dec_deg, flagged in rows:
+        target, on_maps = pairs.targets[number], said[question]
+        event, hypothesis = target.event, target.hypothesis
+        density, level, before = on_maps.now[place] if on_maps.now is not None else _NOWHERE
+        began = Instant(begins)
+        score, scores, reasons = rank(
+            context(
+                hypothesis=hypothesis,
+                detections=part(detections, begin, end),
+                delay_d=began.minus(event.t0 or max(target.t0s)) / DAY_S,
+                probdensity_per_sr=density,
+                level=level,
+                dist_mean_mpc=on_maps.distance_mpc[0],
+                dist_std_mpc=on_maps.distance_mpc[1],
+            )
         )
-        score, scores, reasons = rank(context)
-        yield Candidate(
-            event_id=event.event_id,
-            survey=survey,
-            object_id=name,
-            hypothesis=hypothesis.name,
-            state=PairState.OPEN if is_open[index] else PairState.WITHDRAWN,
-            confirmed=n_detections >= 2,
-            n_detections=n_detections,
-            ra_deg=ra_deg[index],
-            dec_deg=dec_deg[index],
-            first_detection=Instant(begins),
-            last_detection=Instant(ends),
-            levels={localization_id: of_map[index] for localization_id, of_map in levels.items()},
-            level=level,
-            score=score,
-            scores=(*scores, _LEVEL_3D),
-            reasons=(*reasons, *remarks),
-            flags=flags[index],
+        is_open = ready and before is not None and before < hypothesis.max_level
+        yield (
+            question,
+            Candidate(
+                event_id=event.event_id,
+                survey=survey,
+                object_id=curves.names[of_object],
+                hypothesis=hypothesis.name,
+                state=PairState.OPEN if is_open else PairState.WITHDRAWN,
+                confirmed=end - begin >= 2,
+                n_detections=end - begin,
+                ra_deg=ra_deg,
+                dec_deg=dec_deg,
+                first_detection=began,
+                last_detection=Instant(ends),
+                levels={name: levels[place] for name, levels in on_maps.levels.items()},
+                level=level,
+                score=score,
+                scores=(*scores, _LEVEL_3D),
+                reasons=(*reasons, *remarks),
+                flags=flagged,
+            ),
         )
 
 
-def _lacks_past(target: Target, curves: LightCurves) -> NDArray[np.bool_]:
-    """Tell of each object whether a detection before the event is required and none is known."""
-    if target.hypothesis.prior_activity is not PriorActivity.REQUIRE:
-        return np.zeros(len(curves), dtype=bool)
-    return curves.least(first_detection_us(curves.alerts)) >= max(target.t0s).tai_us
-
-
-def _best(curves: LightCurves) -> NDArray[np.intp]:
-    """Return the row of the highest S/N of each object; of equal ones the smallest source id, so that order never matters.
-
-    Each object has alerts.
-    """
-    alerts = curves.alerts
-    snr = np.where(np.isfinite(alerts.snr), alerts.snr, -np.inf)
-    order = np.lexsort((alerts.source_id, -snr, curves.owner))
-    return order[np.searchsorted(curves.owner, np.arange(len(curves)))]
-
-
-def _levels(hits: LevelHits | PlaceHits) -> list[float | None]:
-    """Return the level of each place, None where the map does not cover it."""
-    return [level if covered else None for level, covered in zip(hits.searched_prob.tolist(), hits.covered.tolist(), strict=True)]
-
-
-def _places(hits: LevelHits | PlaceHits) -> list[tuple[float, float] | None]:
-    """Return density (1/sr) and level of each place, None where the map does not cover it."""
-    found = zip(hits.probdensity.tolist(), hits.searched_prob.tolist(), hits.covered.tolist(), strict=True)
-    return [(density, level) if covered else None for density, level, covered in found]
+_NOWHERE = (None, None, None)
 
 
 def _tells_past(coverage: Coverage, survey: str) -> bool:
@@ -169,53 +336,68 @@ def _tells_past(coverage: Coverage, survey: str) -> bool:
     return not streams or any(one.tells_past for one in streams)
 
 
-def _is_open(
-    target: Target,
-    pixels: NDArray[np.int64],
-    curves: LightCurves,
-    first: NDArray[np.int64],
-    flags: Sequence[tuple[str, ...]],
-) -> NDArray[np.bool_]:
-    """Tell of each object whether it fits what is said of the event now; arguments as they are in `_made`."""
-    event, hypothesis = target.event, target.hypothesis
-    nothing = np.zeros(len(curves), dtype=bool)
-    levels = target.maps.get(event.localization_id) if event.localization_id is not None else None
-    numbers = {**event.properties, **event.classification}
-    stands = event.state is EventState.ACTIVE and not event.vetoes and event.event_class in hypothesis.classes
-    if levels is None or event.t0 is None or not (stands and probable(hypothesis, numbers)):
-        return nothing
-    low, high = (event.t0.plus_s(days * DAY_S).tai_us for days in hypothesis.onset_d)
-    fits = contains(levels, pixels, hypothesis.max_level) & (first <= high)
-    if hypothesis.prior_activity is PriorActivity.EXCLUDE:
-        fits &= first >= low
-    if hypothesis.prior_activity is PriorActivity.REQUIRE:
-        fits &= first < event.t0.tai_us
-    excluded = set(hypothesis.exclude_flags)
-    if excluded:
-        fits &= np.array([excluded.isdisjoint(of_object) for of_object in flags], dtype=bool)
-    return fits & curves.any_of(usable(curves.alerts, hypothesis, (event.t0,)))
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _Said:
+    """What the maps of a question say of its usable alerts, as plain values."""
+
+    levels: Mapping[str, Sequence[float | None]]
+    """By map; None where it does not cover the place."""
+
+    now: Sequence[tuple[float | None, float | None, float | None]] | None
+    """Of the current map density (1/sr), level, and probability that is searched before the tile; None where there is none."""
+
+    distance_mpc: tuple[float | None, float | None]
+    """Mean and spread of the distance in the current map."""
 
 
-_LEVEL_3D = Score(
-    statistic="level_3d", version=1, value=None, unit="1", inputs={"reason": "the survey states no distance for the object"}
-)
-"""The 3D level: surveys' alerts state no distance, so it cannot be said from them alone."""
+def _said(asked: Question, hits: Mapping[str, _Hits]) -> _Said:
+    current = asked.targets[0].event.localization_id
+    summary = asked.summaries[current] if current is not None else None
+    of_current = hits.get(current) if current is not None else None
+    now = None
+    if of_current is not None:
+        columns = (of_current.probdensity, of_current.searched_prob, of_current.before, of_current.covered)
+        rows = zip(*(column.tolist() for column in columns), strict=True)
+        now = [(density, level, before) if covered else _NOWHERE for density, level, before, covered in rows]
+    return _Said(
+        levels={
+            name: [
+                level if covered else None
+                for level, covered in zip(of_map.searched_prob.tolist(), of_map.covered.tolist(), strict=True)
+            ]
+            for name, of_map in hits.items()
+        },
+        now=now,
+        distance_mpc=(summary.dist_mean_mpc, summary.dist_std_mpc) if summary else (None, None),
+    )
 
 
-def _flags(target: Target, curves: LightCurves, first: NDArray[np.int64]) -> list[tuple[str, ...]]:
-    """Return the recorded facts of each object."""
-    alerts = curves.alerts
-    t0 = target.event.t0 or max(target.t0s)
-    onset = t0.plus_s(target.hypothesis.onset_d[0] * DAY_S)
-    is_old = first < t0.plus_s(-VARIABLE_AGE_D * DAY_S).tai_us
-    facts = {
-        "prior activity": first < max(onset, t0).tai_us,
-        "negative detections": curves.any_of(alerts.is_negative),
-        "solar-system association": curves.any_of(alerts.is_solar_system),
-        "saturated": curves.any_of(alerts.is_saturated),
-        "known variable": is_old & curves.any_of(alerts.n_history >= VARIABLE_DETECTIONS),
-    }
-    names = [name for name, is_so in facts.items() if is_so.any()]
-    return [tuple(itertools.compress(names, row)) for row in zip(*(facts[name].tolist() for name in names), strict=True)] or [
-        ()
-    ] * len(curves)
+def _ready(pairs: _Pairs, facts: NDArray[np.bool_], first: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """Tell of each pair whether it fits what is said of the event now, the place aside."""
+    times = pairs.columns.times[pairs.target]
+    fits = (first >= times[:, 5]) & (first <= times[:, 6])
+    excludes = pairs.columns.asks[pairs.target, 3:]
+    if excludes.any():
+        order = [_FACTS.index(flag) for flag in FLAGS]
+        fits &= ~(facts[order].T & excludes).any(axis=1)
+    now = pairs.accepted & pairs.columns.timely_now(pairs.target[pairs.owner], pairs.mid_us, pairs.onset_us)
+    return np.asarray(fits & pairs.any_of(now), dtype=np.bool_)
+
+
+def _facts(pairs: _Pairs, alerts: AlertBatch, first: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """Return which of `_FACTS` are so of each pair, shape ``(5, p)``."""
+    times = pairs.columns.times[pairs.target]
+    is_often = pairs.any_of(alerts.n_history[pairs.row] >= VARIABLE_DETECTIONS)
+    return np.stack(
+        (
+            first < times[:, 3],
+            pairs.any_of(alerts.is_negative[pairs.row]),
+            pairs.any_of(alerts.is_solar_system[pairs.row]),
+            pairs.any_of(alerts.is_saturated[pairs.row]),
+            (first < times[:, 4]) & is_often,
+        )
+    )
+
+
+def _names_of(facts: NDArray[np.bool_]) -> list[tuple[str, ...]]:
+    return [tuple(itertools.compress(_FACTS, of_pair)) for of_pair in facts.T.tolist()]

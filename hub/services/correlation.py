@@ -34,6 +34,7 @@ from hub.science import pairs as pair_science
 from hub.science.light_curves import LightCurves
 from hub.science.rules import Hypothesis, Rules
 from hub.services.announcement import Announcements
+from hub.services.event_memory import EventMemory
 from hub.services.followup import FollowupService
 from hub.services.judging import UNFIT, Judged, judge, with_unfit
 from hub.services.maps import MapCache
@@ -111,6 +112,7 @@ class Correlation:
         self._history = history
         self._rules = rules
         self._maps = maps
+        self._events = EventMemory()
         self._matching = Matching(history=history, rules=rules, maps=maps)
         self._announcements = announcements
         self._followups = followups
@@ -255,7 +257,7 @@ class Correlation:
         """Evaluate the objects that a batch touched; everything is read once for all events."""
         _lock(session, touched)
         past = self._past({key for keys in touched.values() for key in keys})
-        pairs = [(event, touched[event.event_id]) for event in events.of_ids(session, list(touched))]
+        pairs = [(event, touched[event.event_id]) for event in self._events.of_ids(session, touched)]
         return self._evaluate(session, pairs, past, only_changed=True)
 
     # ------------------------------------------------------------------------------------------------------------ event-event

@@ -3,15 +3,15 @@
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+import numpy as np
 from sqlalchemy.orm import Session
 
 from hub.model.coincidence import Candidate, PairState
 from hub.model.coverage import Coverage
 from hub.model.event import Event
-from hub.science import candidates as candidate_science
+from hub.science.candidates import evaluate_many
 from hub.science.crossmatch import Target
 from hub.science.light_curves import LightCurves
-from hub.services.maps import MapCache
 from hub.services.matching import Matching, ObjectKey
 from hub.storage import candidates
 from hub.storage.candidates import RowKey
@@ -39,24 +39,30 @@ class Judged:
         return {(self.event.event_id, key.survey, key.object_id) for key in self.keys}
 
 
-def judge(  # noqa: PLR0917 - all it looks at
+def judge(
     session: Session,
     matching: Matching,
-    maps: MapCache,
-    event: Event,
-    keys: Collection[ObjectKey],
+    pairs: Sequence[tuple[Event, Collection[ObjectKey]]],
     past: Mapping[str, LightCurves],
     coverage: Coverage,
-) -> Judged:
-    """Return what some objects are to an event, by their alerts of each survey."""
-    targets = matching.targets(session, event)
-    summaries = maps.summaries(session, event.localization_ids) if targets else {}
-    found: list[Candidate] = []
+) -> list[Judged]:
+    """Return what some objects are to some events, by their alerts of each survey; all pairs are judged at once."""
+    asked = [matching.question(session, event) for event, _ in pairs]
+    found: list[list[Candidate]] = [[] for _ in pairs]
     for survey, curves in sorted(past.items()):
-        of_survey = curves.among([key.object_id for key in keys if key.survey == survey])
-        made = [candidate_science.evaluate_all(target, of_survey, summaries, coverage) for target in targets]
-        found += [one for of_object in zip(*made, strict=True) for one in of_object if one is not None]
-    return Judged(event=event, keys=keys, targets=targets, candidates=found)
+        place = {name: number for number, name in enumerate(curves.names)}
+        numbers, questions = [], []
+        for number, ((_, keys), one) in enumerate(zip(pairs, asked, strict=True)):
+            objects = sorted(place[key.object_id] for key in keys if key.survey == survey and key.object_id in place)
+            if one is not None and objects:
+                numbers.append(number)
+                questions.append(replace(one, objects=np.array(objects, dtype=np.int64)))
+        for number, made in zip(numbers, evaluate_many(questions, curves, coverage), strict=True):
+            found[number] += made
+    return [
+        Judged(event=event, keys=keys, targets=one.targets if one is not None else (), candidates=of_event)
+        for (event, keys), one, of_event in zip(pairs, asked, found, strict=True)
+    ]
 
 
 def with_unfit(judged: Judged, past: Mapping[str, LightCurves], stored: Mapping[RowKey, JsonText]) -> Judged:

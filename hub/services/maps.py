@@ -65,13 +65,12 @@ class MapCache:
         """Return some localizations by id."""
         return {name: self._entry(session, name)[0] for name in localization_ids}
 
-    def place_levels(self, session: Session, localization_ids: Iterable[str]) -> dict[str, PlaceLevels]:
-        """Return what evaluating candidates needs of some maps, by id: more of them are kept than of whole ones."""
-        return {name: self._place(session, name)[1] for name in localization_ids}
-
-    def summaries(self, session: Session, localization_ids: Iterable[str]) -> dict[str, SkymapSummary]:
-        """Return the few numbers of some maps by id."""
-        return {name: self._place(session, name)[0] for name in localization_ids}
+    def places(
+        self, session: Session, localization_ids: Iterable[str]
+    ) -> tuple[dict[str, SkymapSummary], dict[str, PlaceLevels]]:
+        """Return the few numbers of some maps, and what evaluating candidates needs of them: more are kept than of whole ones."""
+        found = {name: self._place(session, name) for name in localization_ids}
+        return {name: summary for name, (summary, _) in found.items()}, {name: levels for name, (_, levels) in found.items()}
 
     def overlap(self, a: Localization, b: Localization) -> float:
         """Return the exact overlap integral of two maps."""

@@ -11,11 +11,15 @@ from sqlalchemy.orm import Session
 from hub.model.alert import AlertBatch
 from hub.model.event import Event
 from hub.model.instant import Instant
+from hub.model.sky import SkymapSummary
 from hub.ports import AlertHistory
+from hub.science.candidates import NO_OBJECTS, Question
 from hub.science.crossmatch import Target, match, targets_of
 from hub.science.healpix import SR_TO_DEG2, Int64s, area_sr, merge, pixels29
 from hub.science.levels import Levels2D
-from hub.science.rules import DAY_S, Rules
+from hub.science.rules import DAY_S, Hypothesis, Rules
+from hub.science.target_columns import TargetNumbers
+from hub.services.event_memory import MAX_EVENTS
 from hub.services.live_sky import LiveSky
 from hub.services.maps import MapCache
 from hub.storage import candidates
@@ -59,6 +63,8 @@ class Matching:
         self._rules = rules
         self._maps = maps
         self._live_sky = live_sky or LiveSky(rules)
+        self._numbers: dict[str, tuple[Event, tuple[Hypothesis, ...], tuple[TargetNumbers, ...]]] = {}
+        """By event id: the event, the hypotheses that it admits, and the numbers of each."""
         self._latest_s = max((one.window_d[1] for one in rules.hypotheses), default=0.0) * DAY_S
 
     def targets(self, session: Session, event: Event) -> list[Target]:
@@ -66,9 +72,35 @@ class Matching:
         hypotheses = self._rules.hypotheses_for(tuple(event.classes))
         if not hypotheses or not event.localization_ids:
             return []
-        summaries = self._maps.summaries(session, event.localization_ids)
-        too_large = frozenset(name for name, one in summaries.items() if one.area90_deg2 > self._rules.max_area_deg2)
-        return targets_of(event, hypotheses, self._maps.place_levels(session, event.localization_ids), too_large)
+        summaries, maps = self._maps.places(session, event.localization_ids)
+        return targets_of(event, hypotheses, maps, self._too_large(summaries))
+
+    def question(self, session: Session, event: Event) -> Question | None:
+        """Return what to ask about an event, of no objects yet; None where nothing can be matched with it.
+
+        What follows from the event alone is worked out once for each of its states.
+        """
+        known = self._numbers.get(event.event_id)
+        if known is None or known[0] is not event:
+            targets = self.targets(session, event)
+            known = event, tuple(one.hypothesis for one in targets), tuple(map(TargetNumbers.of, targets))
+            self._numbers[event.event_id] = known
+            while len(self._numbers) > MAX_EVENTS:
+                self._numbers.pop(next(iter(self._numbers)), None)  # what was asked first
+        _, hypotheses, numbers = known
+        if not hypotheses:
+            return None
+        summaries, maps = self._maps.places(session, event.localization_ids)
+        too_large = self._too_large(summaries)
+        return Question(
+            targets=[Target(event=event, hypothesis=one, t0s=event.t0s, maps=maps, too_large=too_large) for one in hypotheses],
+            numbers=numbers,
+            summaries=summaries,
+            objects=NO_OBJECTS,
+        )
+
+    def _too_large(self, summaries: Mapping[str, SkymapSummary]) -> frozenset[str]:
+        return frozenset(name for name, one in summaries.items() if one.area90_deg2 > self._rules.max_area_deg2)
 
     def forward(self, session: Session, batch: AlertBatch) -> Touched:
         """Match new alerts with all events; the session was opened after they were archived."""

@@ -15,7 +15,7 @@ from hub.model.instant import Instant
 from hub.storage.jsonable import dump, load
 from hub.storage.paging import Order, after, ordering
 from hub.storage.tables import CandidateRow, EventRow, JsonText, WatchedRow, canonical
-from hub.storage.writing import among_those, insert_all_new, is_postgresql, those, upsert_all
+from hub.storage.writing import among_those, insert_all_new, is_postgresql, table, those, upsert_all
 
 RowKey = tuple[str, str, str, str]
 """Event id, survey, object id, hypothesis."""
@@ -96,13 +96,13 @@ def stored(session: Session, pairs: Collection[tuple[str, str, str]]) -> dict[Ro
 
 @cache
 def _stored(for_postgresql: bool, *, of_one_event: bool) -> Select[*tuple[Any, ...]]:
-    row = CandidateRow
-    text = type_coerce(col(row.document), Text)
-    statement = select(col(row.event_id), col(row.survey), col(row.object_id), col(row.hypothesis), text).where(
-        col(row.survey) == bindparam("of_survey"),
-        among_those(col(row.object_id), "object_ids", for_postgresql=for_postgresql),
+    row = table(CandidateRow).c
+    text = type_coerce(row.document, Text)
+    statement = select(row.event_id, row.survey, row.object_id, row.hypothesis, text).where(
+        row.survey == bindparam("of_survey"),
+        among_those(row.object_id, "object_ids", for_postgresql=for_postgresql),
     )
-    return statement.where(col(row.event_id) == bindparam("of_event")) if of_one_event else statement
+    return statement.where(row.event_id == bindparam("of_event")) if of_one_event else statement
 
 
 def read(document: JsonText) -> Candidate:
@@ -172,13 +172,14 @@ def watched(session: Session, survey: str, object_ids: Collection[str], since: I
 
 @cache
 def _watched(for_postgresql: bool) -> Select[*tuple[Any, ...]]:
+    row, event = table(WatchedRow).c, table(EventRow)
     return (
-        select(col(WatchedRow.event_id), col(WatchedRow.object_id))
-        .join(EventRow, col(EventRow.event_id) == col(WatchedRow.event_id))
+        select(row.event_id, row.object_id)
+        .join(event, event.c.event_id == row.event_id)
         .where(
-            col(WatchedRow.survey) == bindparam("of_survey"),
-            among_those(col(WatchedRow.object_id), "object_ids", for_postgresql=for_postgresql),
-            col(EventRow.last_t0_tai_us) >= bindparam("since"),
+            row.survey == bindparam("of_survey"),
+            among_those(row.object_id, "object_ids", for_postgresql=for_postgresql),
+            event.c.last_t0_tai_us >= bindparam("since"),
         )
     )
 

@@ -1,8 +1,9 @@
 """Counters that tell whether something changed, raised in the transaction of the change."""
 
-from sqlalchemy import select
+from functools import cache
+
+from sqlalchemy import Select, bindparam, select
 from sqlalchemy.orm import Session
-from sqlmodel import col
 
 from hub.storage.tables import CounterRow
 from hub.storage.writing import insert, table
@@ -13,7 +14,13 @@ EVENTS = "events"
 
 def value(session: Session, name: str) -> int:
     """Return a counter; 0 where nothing ever raised it."""
-    return session.scalars(select(col(CounterRow.value)).where(col(CounterRow.name) == name)).first() or 0
+    return session.execute(_value(), {"of_name": name}).scalar() or 0
+
+
+@cache
+def _value() -> Select[int]:
+    row = table(CounterRow).c
+    return select(row.value).where(row.name == bindparam("of_name"))
 
 
 def increment(session: Session, name: str) -> int:

@@ -1,9 +1,10 @@
 """Events as their notices describe them now. The notices are the truth; the row of an event is computed from them."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from functools import cache
 from typing import Any
 
-from sqlalchemy import delete, exists, or_, select
+from sqlalchemy import Select, delete, exists, or_, select
 from sqlalchemy.orm import Session
 from sqlmodel import col
 
@@ -15,7 +16,7 @@ from hub.storage import counters
 from hub.storage.jsonable import dump, load
 from hub.storage.paging import Order, after, contains, ordering
 from hub.storage.tables import EventAliasRow, EventRow
-from hub.storage.writing import CHUNK, insert_new, upsert
+from hub.storage.writing import CHUNK, among_those, insert_new, is_postgresql, table, those, upsert
 
 Key = tuple[int, str]
 """Place of an event in listings: time (t0, else issue, else reception; `Instant.tai_us`) and event id."""
@@ -78,6 +79,30 @@ def of_ids(session: Session, event_ids: Sequence[str]) -> list[Event]:
         statement = select(col(EventRow.document)).where(col(EventRow.event_id).in_(wanted[start : start + CHUNK]))
         found += [load(Event, document) for document in session.scalars(statement.order_by(col(EventRow.event_id)))]
     return sorted(found, key=lambda event: event.event_id)
+
+
+def changes(session: Session, event_ids: Collection[str]) -> dict[str, int]:
+    """Return of those of some events that exist the number of their last change: no two states of an event have the same."""
+    found = session.execute(_changes(is_postgresql(session)), {"ids": those(session, event_ids)})
+    return {row.event_id: row.changed for row in found}
+
+
+def with_changes(session: Session, event_ids: Collection[str]) -> list[tuple[int, Event]]:
+    """Return those of some events that exist, each with the number of its last change."""
+    found = session.execute(_with_changes(is_postgresql(session)), {"ids": those(session, event_ids)})
+    return [(changed, load(Event, document)) for changed, document in found]
+
+
+@cache
+def _changes(for_postgresql: bool) -> Select[*tuple[Any, ...]]:
+    row = table(EventRow).c
+    return select(row.event_id, row.changed).where(among_those(row.event_id, "ids", for_postgresql=for_postgresql))
+
+
+@cache
+def _with_changes(for_postgresql: bool) -> Select[*tuple[Any, ...]]:
+    row = table(EventRow).c
+    return select(row.changed, row.document).where(among_those(row.event_id, "ids", for_postgresql=for_postgresql))
 
 
 def all_ids(session: Session) -> list[str]:

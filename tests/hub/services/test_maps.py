@@ -44,11 +44,11 @@ def test_what_candidates_need_says_what_the_whole_levels_say_and_takes_half_the_
     maps = MapCache(place_budget_bytes=3 * SIZE // 2)
     pixels = np.arange(0, 12 << 58, 1 << 52)
     with filled.reading() as session:
-        places = maps.place_levels(session, IDS)
+        summaries, places = maps.places(session, IDS)
         assert maps.nbytes == 3 * SIZE // 2
-        assert maps.place_levels(session, IDS[-3:])[IDS[-1]] is places[IDS[-1]]
-        assert maps.place_levels(session, IDS[:1])[IDS[0]] is not places[IDS[0]]
-        assert maps.summaries(session, IDS) == {one.localization_id: one.summary for one in PLACES}
+        assert maps.places(session, IDS[-3:])[1][IDS[-1]] is places[IDS[-1]]
+        assert maps.places(session, IDS[:1])[1][IDS[0]] is not places[IDS[0]]
+        assert summaries == {one.localization_id: one.summary for one in PLACES}
         for name, whole in maps.levels(session, IDS).items():
             mine, theirs = places[name].lookup(pixels), whole.lookup(pixels)
             for column in ("covered", "searched_prob", "probdensity"):
