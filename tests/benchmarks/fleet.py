@@ -5,7 +5,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +16,7 @@ from confluent_kafka import Consumer, KafkaException, Message, Producer, TopicPa
 from confluent_kafka.admin import AdminClient
 from numpy.typing import NDArray
 
+from tests.benchmarks.stages import of_tree, used_by_servers
 from tests.support import kafka as brokers
 from tests.support.packet_world import SOURCE
 
@@ -28,6 +29,9 @@ QUIET_S = 180.0
 
 LOOK_S = 0.2
 """Between two looks at the group and the processors."""
+
+TELL_S = 15.0
+"""Between two lines about how far it is."""
 
 
 @contextmanager
@@ -77,29 +81,8 @@ class Used:
 
 def used(parent: psutil.Process) -> Used:
     """Return what was used until now by the workers of a process and by the servers that this one started."""
-    servers: dict[str, float] = {}
-    for child in psutil.Process().children():
-        try:
-            name = child.name()
-        except psutil.NoSuchProcess:
-            continue
-        if child.pid != parent.pid and name in ("java", "postgres"):
-            servers[name] = servers.get(name, 0.0) + _of_tree(child)
-    own = time.process_time()
-    return Used(workers=_of_tree(parent), database=servers.get("postgres", 0.0), broker=servers.get("java", 0.0), benchmark=own)
-
-
-def _of_tree(root: psutil.Process) -> float:
-    """Return the time of a process, of the children that it buried and of those that live."""
-    times = root.cpu_times()
-    total = times.user + times.system + times.children_user + times.children_system
-    for child in root.children(recursive=True):
-        try:
-            times = child.cpu_times()
-        except psutil.NoSuchProcess:
-            continue
-        total += times.user + times.system
-    return float(total)
+    servers, own = used_by_servers(but_for=parent.pid), time.process_time()
+    return Used(workers=of_tree(parent), database=servers.get("postgres", 0.0), broker=servers.get("java", 0.0), benchmark=own)
 
 
 class Group:
@@ -162,9 +145,16 @@ class Look:
 
 
 def watch(
-    group: Group, parent: psutil.Process, config: Path, *, n_workers: int, n_packets: int, filler: threading.Thread
+    group: Group,
+    parent: psutil.Process,
+    config: Path,
+    *,
+    n_workers: int,
+    n_packets: int,
+    filler: threading.Thread,
+    n_sent: Callable[[], int],
 ) -> list[Look]:
-    """Look on until all packets are acknowledged.
+    """Look on until all packets are acknowledged, and tell now and then how far it is.
 
     Raises
     ------
@@ -172,9 +162,12 @@ def watch(
         Nothing moves any more.
     """
     looks: list[Look] = []
-    at_work, moved, latest = False, time.monotonic(), 0
+    at_work, moved, latest, told = False, time.monotonic(), 0, time.monotonic()
     while latest < n_packets:
         time.sleep(LOOK_S)
+        if time.monotonic() - told > TELL_S:
+            told = time.monotonic()
+            print(_progress(looks, n_packets, n_sent()), file=sys.stderr, flush=True)
         all_sent = not filler.is_alive()  # before the ends are read: they are final then
         committed = group.committed()
         at_work = at_work or (bool(committed.all()) and (n_workers == 1 or group.n_at_work() >= n_workers))
@@ -193,6 +186,17 @@ def watch(
         if time.monotonic() - moved > QUIET_S or not parent.is_running() or parent.status() == psutil.STATUS_ZOMBIE:
             raise SystemExit(f"the workers stand still at {latest} of {n_packets}: {log_of(config).read_text()[-2000:]}")
     return looks
+
+
+def _progress(looks: Sequence[Look], n_packets: int, n_sent: int) -> str:
+    """Return how far it is, and how long the rest takes at the rate of what is done."""
+    at_work = [one for one in looks if one.n_done]
+    done = looks[-1].n_done if looks else 0
+    line = f"  {n_sent:,} of {n_packets:,} sent, {done:,} acknowledged"
+    if len(at_work) < 2 or done == at_work[0].n_done:
+        return line
+    rate = (done - at_work[0].n_done) / (at_work[-1].at_s - at_work[0].at_s)
+    return f"{line}, {rate:,.0f} alerts/s, {(n_packets - done) / rate / 60:.1f} min left"
 
 
 def busy_part(looks: Sequence[Look]) -> tuple[Look, Look, bool]:

@@ -56,6 +56,7 @@ class Section:
 
 _MANY = "--maps 300 --single-detector 10"
 _SMALL = "--packets 2000"
+_SHORT = "--over-s 8 --bursts 1"
 
 SECTIONS: Mapping[str, Section] = {
     "whole_path": Section(
@@ -69,9 +70,18 @@ SECTIONS: Mapping[str, Section] = {
     ),
     "projection": Section(title="Columns straight from Avro bytes", module="projection", quick="--packets 300"),
     "index": Section(title="All live maps in one index", module="index", quick="--maps 100"),
-    "visit": Section(title="A visit every 37 s", module="visit", quick=f"{_SMALL} --maps 20 --over-s 8"),
+    "visit": Section(title="A visit every 37 s", module="visit", quick=f"{_SMALL} --maps 20 {_SHORT}"),
+    "visit_deep": Section(
+        title="A visit of a deep field every 37 s",
+        module="visit",
+        words="--programme deep",
+        quick=f"{_SMALL} --maps 20 {_SHORT} --programme deep",
+    ),
     "visit_300": Section(
-        title="A visit every 37 s with 300 maps, ten of a single detector", module="visit", words=_MANY, quick=None
+        title="A visit every 37 s with 300 maps, ten of a single detector",
+        module="visit",
+        words=_MANY,
+        quick=f"{_SMALL} --maps 30 --single-detector 1 {_SHORT}",
     ),
     "search": Section(title="Searching backwards", module="search", words="--postgresql", quick="--rows 1000000"),
     "search_100m": Section(
@@ -90,6 +100,13 @@ SECTIONS: Mapping[str, Section] = {
         module="scaling",
         words="--packets 10000 100000 --workers 1 2 4",
         quick=f"{_SMALL} --workers 1 2 --maps 20 --steady 300",
+    ),
+    "scaling_300k": Section(
+        title="Cost as work grows: 300,000 packets of full size",
+        module="scaling",
+        words="--packets 300000 --workers 2 --no-sqlite",
+        quick=None,
+        only_if_named=True,
     ),
     "scaling_million": Section(
         title="Cost as work grows: a million packets of full size",

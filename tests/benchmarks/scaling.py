@@ -8,13 +8,13 @@ import argparse
 import itertools
 import os
 import shutil
+import sys
 import tempfile
 import threading
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from datetime import timedelta
 from pathlib import Path
 
 import numpy as np
@@ -23,18 +23,16 @@ import psycopg
 from hub.archive.history import ArchiveHistory
 from hub.bootstrap import create_database, open_hub
 from hub.config import load as load_settings
-from hub.demo.survey.night import SurveyNight
-from hub.demo.survey.running import Rate, to_topic
 from hub.demo.survey.sending import TopicWriter
 from hub.telemetry import configure
-from tests.benchmarks import figures, fleet, load
+from tests.benchmarks import figures, fleet, load, mix
 from tests.benchmarks.figures import Figure
 from tests.support import kafka as brokers
 from tests.support import postgres
 from tests.support.packet_world import PacketBooks, write_settings
 
-PACKET_BYTES, SMALL_PACKET_BYTES = 120_000, 12_000
-"""Of a packet with cutouts and without, rounded up."""
+PACKET_BYTES, SMALL_PACKET_BYTES = 130_000, 20_000
+"""Of a packet with cutouts and without, the mean of a night rounded up."""
 
 STATE_BYTES = 400
 """Of archive and database for each alert, while a night is merged."""
@@ -91,7 +89,7 @@ def told_on_server(maps: load.Maps) -> Iterator[State]:
 
 
 class Filler:
-    """Fills a topic from a thread of its own, and keeps its distance to the group that reads it.
+    """Fills a topic with the mix of a night from a thread of its own, and keeps its distance to the group that reads it.
 
     Parameters
     ----------
@@ -107,13 +105,16 @@ class Filler:
         self._n_packets = n_packets
         self._with_cutouts = with_cutouts
         self._broken: BaseException | None = None
+        self.taken = mix.Taken()
+        """What is sent, but for the visit that it is at."""
+
         self.thread = threading.Thread(target=self._run, daemon=True)
         self.thread.start()
 
     @property
-    def mean_bytes(self) -> float:
-        """Of the packets so far."""
-        return self._writer.sent.n_bytes / max(1, self._writer.sent.n_packets)
+    def n_sent(self) -> int:
+        """Packets so far."""
+        return self._writer.sent.n_packets
 
     def wait_until_full(self) -> bool:
         """Wait until all is sent, or as much as may be; return whether it is all."""
@@ -128,14 +129,10 @@ class Filler:
             raise SystemExit(f"the topic was not filled: {self._broken}") from self._broken
 
     def _run(self) -> None:
-        left = self._n_packets
         try:
-            for days in itertools.count():
-                night = SurveyNight(load.SEED, load.last_night() - timedelta(days=days), with_cutouts=self._with_cutouts)
-                visits = range(0, len(night) - 1, load.spread_visits(night, left).step)  # the last one is for the steady rate
-                left -= to_topic(night, visits, self._writer, lambda _: None, rate=Rate(), limit=left).n_packets
-                if not left:
-                    break
+            for packet in mix.packets(self._n_packets, with_cutouts=self._with_cutouts, taken=self.taken):
+                self._writer.send(packet)
+            self._writer.finish()
         except Exception as error:  # noqa: BLE001 - told by the thread that waits
             self._broken = error
         finally:
@@ -143,8 +140,8 @@ class Filler:
 
 
 def steady_packets(n: int, *, with_cutouts: bool) -> list[bytes]:
-    """Return packets that no topic is filled with."""
-    night = SurveyNight(load.SEED, load.last_night(), with_cutouts=with_cutouts)
+    """Return packets that no topic is filled with: `mix.runs` leaves the last visit out."""
+    night = mix.night_of(with_cutouts=with_cutouts)
     return list(itertools.islice(night.visit(len(night) - 1).packets(), n))
 
 
@@ -156,19 +153,30 @@ def one_run(kafka: brokers.Kafka, state: State, n_workers: int, n_packets: int, 
         "segment.bytes": str(SEGMENT_BYTES),
         "file.delete.delay.ms": "1000",
     }
+    print(
+        f"{n_packets:,} packets, {n_workers} workers, {state.name}, at most {ahead / 1e9:g} GB ahead", file=sys.stderr, flush=True
+    )
     topic = kafka.create_topic(kafka.unique_topic("scaling"), n_workers, keep)
     with tempfile.TemporaryDirectory() as name, fleet.group_of(kafka, topic, n_workers) as group:
         config = state.prepare(Path(name), kafka, topic)
         filler = Filler(kafka, topic, n_packets, with_cutouts=not asked.no_cutouts, ahead_bytes=ahead)
         is_filled = filler.wait_until_full()
         with fleet.workers(config, n_workers) as parent:
-            looks = fleet.watch(group, parent, config, n_workers=n_workers, n_packets=n_packets, filler=filler.thread)
+            looks = fleet.watch(
+                group,
+                parent,
+                config,
+                n_workers=n_workers,
+                n_packets=n_packets,
+                filler=filler.thread,
+                n_sent=lambda: filler.n_sent,
+            )
             filler.check()
             steady = steady_packets(asked.steady, with_cutouts=not asked.no_cutouts)
             waits = fleet.latencies(kafka, topic, group, steady, STEADY_PER_S) if steady else np.array([])
         _check_rows(config, n_packets + len(steady))
     kafka.delete_topic(topic)
-    return _figures(looks, waits, filler.mean_bytes, state, n_workers, n_packets, is_filled=is_filled)
+    return _figures(looks, waits, filler.taken, state, n_workers, n_packets, is_filled=is_filled)
 
 
 def _check_rows(config: Path, n: int) -> None:
@@ -182,7 +190,7 @@ def _check_rows(config: Path, n: int) -> None:
 def _figures(
     looks: Sequence[fleet.Look],
     waits: np.ndarray,
-    mean_bytes: float,
+    taken: mix.Taken,
     state: State,
     n_workers: int,
     n_packets: int,
@@ -202,7 +210,7 @@ def _figures(
             what=what,
             value=n / seconds,
             unit="alerts/s",
-            note=f"mean {mean_bytes:.0f} B, {n} alerts in {seconds:.1f} s{shared}{beside}{window}; archive and books have each alert once",
+            note=f"{taken.note()}; {n} alerts in {seconds:.1f} s{shared}{beside}{window}; archive and books have each alert once",
         ),
         *[
             Figure(what=f"{what}: processor time of the {name}", value=1e3 * spent / n, unit="ms per alert")
@@ -261,7 +269,9 @@ def main() -> None:
     parser.add_argument("--workers", type=int, nargs="+", default=[1, 2], help="each with so many partitions (%(default)s)")
     parser.add_argument("--no-sqlite", action="store_true", help="leave out the single worker on SQLite")
     parser.add_argument("--no-cutouts", action="store_true", help="packets with empty cutouts")
-    parser.add_argument("--ahead-gb", type=float, default=10.0, help="how far the topic may be ahead (%(default)s)")
+    parser.add_argument(
+        "--ahead-gb", type=float, default=9.9, help="how far the topic may be ahead, looked at each 64 MB (%(default)s)"
+    )
     parser.add_argument("--steady", type=int, default=1_500, help="packets sent one by one at Rubin's mean rate, for the latency")
     parser.add_argument("--maps", type=int, default=100, help="live maps that the hub knows")
     parser.add_argument("--bootstrap", help="a broker that is running; one is started where not given")
