@@ -5,20 +5,32 @@ from pydantic import ConfigDict, Field
 from hub.api.wire import PageLinks, Time, Wire
 
 
+class UnheardPart(Wire):
+    """A part of the window of which nothing is known."""
+
+    from_: Time = Field(alias="from")
+    to: Time
+    reason: str
+
+
 class SurveyCoverage(Wire):
     """Whether anything can be said of where a survey searched."""
 
     survey: str
-    coverage: str = Field(description="known; unknown where the survey is not heard in full")
+    coverage: str = Field(description="known; partial where a part of the window was not heard in full; unknown where all of it")
     reason: str | None = Field(description="Why it is unknown, null where it is known")
     heard_since: Time | None = Field(description="When the first alert of its full stream came")
     ledger_until: Time | None = Field(description="Middle of its latest visit in the ledger")
+    unheard: list[UnheardPart] = Field(description="Parts of the window in which it may have searched unknown to the hub")
 
 
 class Standing(Wire):
     """What an answer rests on."""
 
-    coverage: str = Field(description="known, or unknown: then nothing was found out, not that nothing was searched")
+    coverage: str = Field(
+        description="known; partial: of some of the window nothing is known, see unheard; "
+        "unknown: nothing was found out, not that nothing was searched"
+    )
     reason: str | None = Field(description="Why it is unknown")
     surveys: list[SurveyCoverage]
     remarks: list[str] = Field(description="What the answer must be read with, one sentence each")
@@ -113,7 +125,9 @@ class EventCoverage(Standing):
     window_end: Time
     depth_ab: float | None = Field(description="Least depth that counts, AB magnitude at 5 sigma")
     band: str | None
-    searched_prob: float | None = Field(description="Each place counted once; null where the coverage is unknown")
+    searched_prob: float | None = Field(
+        description="Each place counted once; null where the coverage is unknown, and at least so much where it is partial"
+    )
     n_visits: int
     n_detectors: int
     n_too_shallow: int = Field(description="Detectors in the window that do not reach the depth, or do not tell theirs")
@@ -143,6 +157,7 @@ class VisitPage(Wire):
                             "reason": "LSST is heard only through filters (fink-lsst): what they left out is not known",
                             "heard_since": None,
                             "ledger_until": None,
+                            "unheard": [],
                         }
                     ],
                 }

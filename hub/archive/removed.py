@@ -65,3 +65,12 @@ def removed(archive: Path) -> Removed:
         return Removed()
     found = [json.loads(path.read_text(encoding="utf-8")) for path in sorted(folder.glob("[!.]*.json"))]
     return Removed(rows=sum(one["rows"] for one in found), repeats=sum(one["repeats"] for one in found))
+
+
+def nights(archive: Path) -> set[int]:
+    """Return the nights of which anything was ever taken away."""
+    folder = archive / REMOVED
+    if not folder.is_dir():
+        return set()
+    names = (path.name.removesuffix(".json").rpartition("-")[0] for path in folder.glob("[!.]*"))
+    return {int(name) for name in names if name.removeprefix("-").isdigit()}

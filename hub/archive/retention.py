@@ -2,6 +2,8 @@
 
 A night leaves in one step for each of its folders, into ``removed/``, is counted there, and only then deleted: a crash in between
 is made good at the next call.
+
+The ledger of its visits stays, for as long as `hub.archive.visits_ledger` keeps it: it is small, and says what was searched.
 """
 
 import shutil
@@ -112,8 +114,6 @@ def _delete(archive: Path, night: int, reason: str, now: Instant) -> Retired:
                 make_folders(grave / kind)
                 place.rename(grave / kind / str(night))
                 sync_folder(place.parent)
-        ledger = archive / layout.VISITS / f"{night}{layout.SUFFIX}"
-        ledger.unlink(missing_ok=True)
     rows = _bury(archive, token)
     age = _age_days(night, now)
     early = age < NEEDED_DAYS

@@ -5,9 +5,10 @@ Rows are sorted by the pixel of the footprint's middle, so that a question about
 
 import json
 import os
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -17,9 +18,10 @@ from numpy.typing import NDArray
 
 from hub.archive.columns import words_of
 from hub.archive.durable import make_folders, sync_folder
-from hub.archive.layout import SUFFIX, VISITS
+from hub.archive.layout import SUFFIX, VISITS, night_of
 from hub.archive.places import cone_ranges
 from hub.archive.space import translated
+from hub.archive.visits_count import FullTopics, Span
 from hub.model.instant import Instant
 from hub.model.visit import NUMBER_COLUMNS, TEXT_COLUMNS, DetectorVisits, Footprints, joined
 from hub.science.footprint import Halves
@@ -31,6 +33,9 @@ PIXEL = "_healpix_29"
 ROW_GROUP = 4096
 """Rows that are read at least: twenty visits of 189 detectors."""
 
+VERSION = 2
+"""Of the files: those of version 1 had visits of which only a filtered stream was heard."""
+
 _KEY = b"mmhub"
 _TRIES = 20
 
@@ -39,14 +44,41 @@ _TRIES = 20
 class Note:
     """What the file of a night says of itself."""
 
+    version: int = 0
+    """Of what it says, `VERSION`; 0 where there is no file."""
+
     settled: str = ""
     """Digest of the archive's files from which every visit was computed; empty where some may be missing."""
 
     max_radius_deg: float = 0.0
     """Distance of the farthest corner of any footprint from its middle."""
 
-    latest: Mapping[str, int] = field(default_factory=dict)
-    """Middle of the latest visit of each survey, `Instant.tai_us`."""
+    topics: Mapping[str, Mapping[str, bool]] = field(default_factory=dict)
+    """All topics that brought visits of a survey, and whether they were those of a full stream."""
+
+    spans: tuple[Span, ...] = ()
+    """From when to when each full topic was heard: every visit of it in between is in the file."""
+
+    bands: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """Those of each survey's visits, ascending."""
+
+    @property
+    def is_current(self) -> bool:
+        """Whether the file is of this version; what an older one says may be more than was heard."""
+        return self.version == VERSION
+
+    def agrees_with(self, full: FullTopics) -> bool:
+        """Return whether its topics are of full streams now if and only if they were when it was written."""
+        return self.is_current and all(
+            is_full == (topic in full.get(survey, ())) for survey, own in self.topics.items() for topic, is_full in own.items()
+        )
+
+    def topics_with(self, more: Mapping[str, Mapping[str, bool]], full: FullTopics) -> dict[str, dict[str, bool]]:
+        """Return its topics and some more, as they are now: rows that are gone came by topics too."""
+        found = {survey: {topic: topic in full.get(survey, ()) for topic in own} for survey, own in self.topics.items()}
+        for survey, own in more.items():
+            found.setdefault(survey, {}).update(own)
+        return found
 
 
 def path_of(archive: Path, night: int) -> Path:
@@ -64,7 +96,15 @@ def nights(archive: Path) -> list[int]:
     return sorted(int(stem) for stem in stems if stem.removeprefix("-").isdigit())
 
 
-def write(archive: Path, night: int, visits: DetectorVisits, *, settled: str = "") -> None:
+def write(
+    archive: Path,
+    night: int,
+    visits: DetectorVisits,
+    *,
+    settled: str = "",
+    topics: Mapping[str, Mapping[str, bool]] = MappingProxyType({}),
+    spans: Sequence[Span] = (),
+) -> None:
     """Put the ledger of a night in the place of the one that is there; on the disk when this returns.
 
     Raises
@@ -74,7 +114,14 @@ def write(archive: Path, night: int, visits: DetectorVisits, *, settled: str = "
     """
     path = path_of(archive, night)
     radius = np.degrees(np.maximum(Halves.of(visits.polygons).radius, 0.0))
-    note = {"settled": settled, "max_radius_deg": float(radius.max(initial=0.0)), "latest": _latest(visits)}
+    note = {
+        "version": VERSION,
+        "settled": settled,
+        "max_radius_deg": float(radius.max(initial=0.0)),
+        "topics": topics,
+        "spans": [asdict(one) for one in spans],
+        "bands": _bands(visits),
+    }
     table = _table(visits).replace_schema_metadata({_KEY: json.dumps(note).encode()})
     with translated(path):
         make_folders(path.parent)
@@ -123,13 +170,19 @@ def read_nights(archive: Path, some: Sequence[int]) -> DetectorVisits:
     return joined([read(archive, night) for night in some])
 
 
-def latest(archive: Path, survey: str) -> Instant | None:
-    """Return the middle of the latest visit of a survey in any ledger, None where there is none; errors as `read`."""
-    for night in reversed(nights(archive)):
-        found = read_note(archive, night).latest.get(survey)
-        if found is not None:
-            return Instant(found)
-    return None
+def delete_old(archive: Path, with_rows: Collection[int], before: Instant) -> list[int]:
+    """Delete the ledgers of nights that began before a time and have no rows any more, and return which nights those were.
+
+    Raises
+    ------
+    StorageError
+        The disk does not work.
+    """
+    gone = [night for night in nights(archive) if night < night_of(before.tai_us) and night not in with_rows]
+    for night in gone:
+        with translated(path_of(archive, night)):
+            path_of(archive, night).unlink(missing_ok=True)
+    return gone
 
 
 def _read(archive: Path, night: int, near: tuple[float, float] | None) -> DetectorVisits:
@@ -159,20 +212,39 @@ def _groups_near(metadata: pq.FileMetaData, ra_deg: float, dec_deg: float) -> li
 def _note(metadata: pq.FileMetaData) -> Note:
     told = json.loads((metadata.metadata or {}).get(_KEY, b"{}"))
     return Note(
+        version=int(told.get("version", 1)),
         settled=str(told.get("settled", "")),
         max_radius_deg=float(told.get("max_radius_deg", 180.0)),
-        latest=dict(told.get("latest", {})),
+        topics=told.get("topics", {}),
+        spans=tuple(_span(one) for one in told.get("spans", ())),
+        bands={survey: tuple(bands) for survey, bands in told.get("bands", {}).items()},
     )
 
 
-def _latest(visits: DetectorVisits) -> dict[str, int]:
-    names = np.array(visits.survey.texts())
-    return {name: int(visits.mid_tai_us[names == name].max()) for name in sorted(set(names.tolist()))}
+def _span(told: Mapping[str, Any]) -> Span:
+    offsets = {int(partition): (int(low), int(high)) for partition, (low, high) in told["offsets"].items()}
+    return Span(
+        survey=told["survey"],
+        topic=told["topic"],
+        first_us=int(told["first_us"]),
+        last_us=int(told["last_us"]),
+        offsets=offsets,
+    )
+
+
+def _bands(visits: DetectorVisits) -> dict[str, list[str]]:
+    """Return the bands of each survey; a detector whose alerts differ has several, with commas."""
+    pairs = np.unique(np.stack([visits.survey.codes, visits.band.codes], axis=1), axis=0)
+    found: dict[str, set[str]] = {}
+    for survey, band in pairs.tolist():
+        found.setdefault(visits.survey.values[survey], set()).update(visits.band.values[band].split(","))
+    return {survey: sorted(bands - {""}) for survey, bands in found.items()}
 
 
 def _table(visits: DetectorVisits) -> pa.Table:
     pixel = pixels29(visits.ra_deg, visits.dec_deg) if len(visits) else np.zeros(0, dtype=np.int64)
-    survey = np.array(visits.survey.texts())
+    names = sorted(set(visits.survey.values))
+    survey = np.array([names.index(name) for name in visits.survey.values] or [0])[visits.survey.codes]
     order = np.lexsort((visits.detector, visits.visit, survey, pixel)) if len(visits) else np.zeros(0, dtype=np.int64)
     ordered = visits.take(order)
     offsets = pa.array(ordered.polygons.first.astype(np.int32))

@@ -1,7 +1,8 @@
 """Keeps the ledgers of the nights: finds out which visits have rows that their ledger has not seen, and computes those anew.
 
 A visit is computed when no rows of it have come for a while, and again when late ones came. Nothing is remembered that a restart
-would have to know: the archive and the ledgers tell what is due, and computing it twice gives the same.
+would have to know: the archive and the ledgers tell what is due, and computing it twice gives the same. A night is read in slices
+of the sky, and its visits are computed some at a time: memory does not grow with the night.
 """
 
 import hashlib
@@ -12,11 +13,15 @@ from typing import Protocol
 
 import numpy as np
 import pyarrow as pa
+from numpy.typing import NDArray
 
 from hub.archive import visits_file
-from hub.archive.columns import words_of
+from hub.archive.columns import ints_of, words_of
 from hub.archive.layout import list_night
+from hub.archive.segments import Footers
 from hub.archive.visits import COLUMNS, detector_visits
+from hub.archive.visits_count import COUNTED, Counted, FullTopics, Key, Span, until
+from hub.archive.visits_slices import Slice, bounds, slices
 from hub.model.instant import Instant
 from hub.model.visit import DetectorVisits, joined
 from hub.science.footprint_camera import Camera
@@ -27,11 +32,11 @@ QUIET_S = 600.0
 LOOKS = 4
 """So many times in that time a night that changes is looked at: counting its rows takes seconds."""
 
-ROWS_AT_ONCE = 2_000_000
-"""Rows of whole visits that are computed at once: some 300 MB."""
+ROWS_AT_ONCE = 150_000
+"""Rows that are read at once, and rows of whole visits that are computed at once: some 40 MB each."""
 
-Key = tuple[str, int]
-"""Survey and visit."""
+KEPT_DAYS = 3650.0
+"""The ledger of a night whose rows are gone is deleted when the night is older than this, days."""
 
 
 class Nights(Protocol):
@@ -43,8 +48,10 @@ class Nights(Protocol):
         """Return the nights that have rows, ascending."""
         ...
 
-    def scan_night(self, night: int, columns: Sequence[str]) -> Iterator[pa.Table]:
-        """Yield columns of all rows of a night, each alert once."""
+    def rows_in_region(
+        self, lo: NDArray[np.int64], hi: NDArray[np.int64], start: Instant, end: Instant, columns: Sequence[str]
+    ) -> pa.Table:
+        """Return columns of all rows in ranges of pixels and a time window, each alert once."""
         ...
 
 
@@ -59,24 +66,30 @@ class VisitLedger:
         By survey.
     quiet_s
         As `QUIET_S`.
+    rows_at_once
+        As `ROWS_AT_ONCE`.
     """
 
-    def __init__(self, archive: Nights, cameras: Mapping[str, Camera], *, quiet_s: float = QUIET_S) -> None:
+    def __init__(
+        self, archive: Nights, cameras: Mapping[str, Camera], *, quiet_s: float = QUIET_S, rows_at_once: int = ROWS_AT_ONCE
+    ) -> None:
         self._archive = archive
         self._cameras = cameras
         self._quiet_s = quiet_s
+        self._rows_at_once = rows_at_once
+        self._footers = Footers()
         self._seen: dict[int, dict[Key, tuple[int, Instant]]] = {}
         """For each night the visits that wait: how many alerts they had, and since when."""
 
         self._looked: dict[int, Instant] = {}
 
-    def update(self, surveys: Collection[str], now: Instant, keep: Callable[[], None] = lambda: None) -> int:
+    def update(self, full: FullTopics, now: Instant, keep: Callable[[], None] = lambda: None) -> int:
         """Compute what is due, and return how many visits that were.
 
         Parameters
         ----------
-        surveys
-            Those that are heard in full: from a part of its alerts nothing can be said of what a survey searched.
+        full
+            The topics by which surveys are heard in full: a part of its alerts tells nothing of what a survey searched.
         now
             The present.
         keep
@@ -88,55 +101,91 @@ class VisitLedger:
             The archive cannot be read, or a ledger not be written.
         """
         n_done = 0
-        for night in self._archive.nights() if surveys else ():
+        nights = self._archive.nights()
+        for night in nights if full else ():
             keep()
             looked = self._looked.get(night)
             if looked is None or now.minus(looked) >= self._quiet_s / LOOKS:
                 self._looked[night] = now
-                n_done += self._update_night(night, surveys, now)
+                n_done += self._update_night(night, full, now, keep)
+        visits_file.delete_old(self._archive.folder, frozenset(nights), now.plus_s(-KEPT_DAYS * 86_400.0))
         return n_done
 
-    def _update_night(self, night: int, surveys: Collection[str], now: Instant) -> int:
-        digest = self._digest(night, surveys)
+    def _update_night(self, night: int, full: FullTopics, now: Instant, keep: Callable[[], None]) -> int:
+        digest = self._digest(night, full)
         note = visits_file.read_note(self._archive.folder, night)
-        if note.settled == digest:
+        if note.settled == digest and note.agrees_with(full):
             self._seen.pop(night, None)
             return 0
-        known = visits_file.read(self._archive.folder, night)
-        had = _alerts_by_visit(known)
+        sky = slices(self._archive.folder, self._footers, night, self._rows_at_once)
+        counted = self._count(night, sky, full, keep)
+        known = visits_file.read(self._archive.folder, night) if note.is_current else DetectorVisits.empty()
+        stays = _without(known, counted.n_alerts.keys() - counted.in_full)
+        had = _alerts_by_visit(stays)
         waiting = self._seen.get(night, {})
         seen: dict[Key, tuple[int, Instant]] = {}
-        for key, n in self._count(night, surveys).items():
+        for key in counted.in_full:
+            n = counted.n_alerts[key]
             if n > had.get(key, 0):
                 before = waiting.get(key)
                 seen[key] = before if before is not None and before[0] == n else (n, now)
-        due = [key for key, (_, since) in seen.items() if now.minus(since) >= self._quiet_s]
-        self._seen[night] = {key: told for key, told in seen.items() if key not in set(due)}
+        due = {key for key, (_, since) in seen.items() if now.minus(since) >= self._quiet_s}
+        self._seen[night] = {key: told for key, told in seen.items() if key not in due}
         settled = "" if self._seen[night] else digest
-        if due or settled:
-            computed = [self._compute(night, some) for some in _groups({key: seen[key][0] for key in due})]
-            visits_file.write(self._archive.folder, night, _latest([known, *computed]), settled=settled)
+        if due or settled or len(stays) < len(known):
+            computed = [self._compute(night, some, counted, sky, keep) for some in self._groups(due, counted)]
+            spans = self._spans(night, note, counted, had, full)
+            visits = _latest([stays, *computed])
+            visits_file.write(
+                self._archive.folder, night, visits, settled=settled, topics=note.topics_with(counted.topics, full), spans=spans
+            )
         return len(due)
 
-    def _count(self, night: int, surveys: Collection[str]) -> Counter[Key]:
-        """Return how many alerts each visit has."""
-        counts: Counter[Key] = Counter()
-        for table in self._archive.scan_night(night, ("survey", "visit")):
-            names = words_of(table["survey"])
-            visits = np.asarray(table["visit"].to_numpy(), dtype=np.int64)
-            for code in np.unique(names.codes).tolist():
-                if names.values[code] in surveys:
-                    numbers, counted = np.unique(visits[(names.codes == code) & (visits > 0)], return_counts=True)
-                    found = zip(numbers.tolist(), counted.tolist(), strict=True)
-                    counts.update({(names.values[code], number): n for number, n in found})
-        return counts
+    def _count(self, night: int, sky: Sequence[Slice], full: FullTopics, keep: Callable[[], None]) -> Counted:
+        counted = Counted()
+        for number, one in enumerate(sky):
+            keep()
+            counted.add(self._read(night, one, COUNTED), number, full)
+        return counted
 
-    def _compute(self, night: int, keys: Collection[Key]) -> DetectorVisits:
+    def _spans(
+        self, night: int, note: visits_file.Note, counted: Counted, had: Mapping[Key, int], full: FullTopics
+    ) -> list[Span]:
+        """Return from when to when each full topic was heard, before the first visit that is not in the ledger yet."""
+        spans = dict(counted.spans)
+        for one in note.spans if note.is_current else ():
+            if one.topic in full.get(one.survey, ()):
+                later = spans.get((one.survey, one.topic))
+                spans[one.survey, one.topic] = one if later is None else one.joined(later)
+        waiting: dict[str, int] = {}
+        for key in self._seen[night]:
+            if key not in had:
+                waiting[key[0]] = min(counted.first_us[key], waiting.get(key[0], counted.first_us[key]))
+        return until(spans.values(), waiting)
+
+    def _groups(self, due: Collection[Key], counted: Counted) -> Iterator[list[Key]]:
+        """Yield visits in groups of bearable size, neighbours on the sky together: few slices are read for each."""
+        group: list[Key] = []
+        size = 0
+        for key in sorted(due, key=lambda one: (one[0], sorted(counted.slices[one]), one[1])):
+            if group and size + counted.n_alerts[key] > self._rows_at_once:
+                yield group
+                group, size = [], 0
+            group.append(key)
+            size += counted.n_alerts[key]
+        if group:
+            yield group
+
+    def _compute(
+        self, night: int, keys: Collection[Key], counted: Counted, sky: Sequence[Slice], keep: Callable[[], None]
+    ) -> DetectorVisits:
         wanted = {survey: np.array(sorted(visit for name, visit in keys if name == survey)) for survey, _ in keys}
         parts = []
-        for table in self._archive.scan_night(night, COLUMNS):
+        for number in sorted(set().union(*(counted.slices[key] for key in keys))):
+            keep()
+            table = self._read(night, sky[number], COLUMNS)
             names = words_of(table["survey"])
-            visits = np.asarray(table["visit"].to_numpy(), dtype=np.int64)
+            visits = ints_of(table["visit"])
             mask = np.zeros(len(visits), dtype=np.bool_)
             for survey, numbers in wanted.items():
                 codes = [code for code, name in enumerate(names.values) if name == survey]
@@ -147,8 +196,11 @@ class VisitLedger:
             return DetectorVisits.empty()
         return detector_visits(pa.concat_tables(parts).unify_dictionaries(), self._cameras)
 
+    def _read(self, night: int, one: Slice, columns: Sequence[str]) -> pa.Table:
+        return self._archive.rows_in_region(np.array([one[0]]), np.array([one[1]]), *bounds(night), columns)
+
     def _digest(self, night: int, surveys: Collection[str]) -> str:
-        """Return what changes whenever the files of a night do."""
+        """Return what changes whenever the files of a night do, or the surveys that are heard in full."""
         names = sorted(
             path.relative_to(self._archive.folder).as_posix() for path in list_night(self._archive.folder, night).paths()
         )
@@ -157,23 +209,28 @@ class VisitLedger:
 
 def _alerts_by_visit(visits: DetectorVisits) -> Counter[Key]:
     counts: Counter[Key] = Counter()
-    for survey, visit, n in zip(visits.survey.texts(), visits.visit.tolist(), visits.n_alerts.tolist(), strict=True):
-        counts[survey, visit] += n
+    for key, own in _by_key(visits):
+        counts[key] += int(visits.n_alerts[own].sum())
     return counts
 
 
-def _groups(n_alerts: Mapping[Key, int]) -> Iterator[list[Key]]:
-    """Yield visits in groups of bearable size."""
-    group: list[Key] = []
-    size = 0
-    for key in sorted(n_alerts):
-        if group and size + n_alerts[key] > ROWS_AT_ONCE:
-            yield group
-            group, size = [], 0
-        group.append(key)
-        size += n_alerts[key]
-    if group:
-        yield group
+def _by_key(visits: DetectorVisits) -> Iterator[tuple[Key, NDArray[np.intp]]]:
+    """Yield each visit and the indices of its rows."""
+    codes, which = visits.survey.codes, visits.visit
+    order = np.lexsort((which, codes))
+    changes = np.flatnonzero((np.diff(which[order]) != 0) | (np.diff(codes[order]) != 0)) + 1
+    for own in np.split(order, changes) if len(order) else ():
+        yield (visits.survey.text(own[0]), int(which[own[0]])), own
+
+
+def _without(visits: DetectorVisits, keys: Collection[Key]) -> DetectorVisits:
+    """Return the rows of all visits but some."""
+    gone = [own for key, own in _by_key(visits) if key in keys] if keys else []
+    if not gone:
+        return visits
+    mask = np.ones(len(visits), dtype=np.bool_)
+    mask[np.concatenate(gone)] = False
+    return visits.take(mask)
 
 
 def _latest(parts: list[DetectorVisits]) -> DetectorVisits:
@@ -181,7 +238,6 @@ def _latest(parts: list[DetectorVisits]) -> DetectorVisits:
     kept = []
     later: set[Key] = set()
     for part in reversed(parts):
-        keys = list(zip(part.survey.texts(), part.visit.tolist(), strict=True))
-        kept.append(part.take(np.array([key not in later for key in keys], dtype=np.bool_)))
-        later |= set(keys)
+        kept.append(_without(part, later))
+        later |= {key for key, _ in _by_key(part)}
     return joined(kept[::-1])

@@ -48,6 +48,9 @@ class Camera:
     half_sizes: NDArray[np.complex128]
     """Half the width and half the height of each, as real and imaginary part, shape ``(n,)``, read-only."""
 
+    bands: tuple[str, ...] = ()
+    """Its filters, as the packets name them."""
+
     def __len__(self) -> int:
         return len(self.centres)
 
@@ -214,7 +217,8 @@ def _camera(table: Mapping[str, Any]) -> Camera:
         for number in range(9):
             centres.append(complex(raft * column + sensor * (number % 3 - 1), raft * row + sensor * (number // 3 - 1)) * scale)
             halves.append(complex(width, height) * scale / 2)
-    camera = Camera(name=str(table["camera"]), centres=np.array(centres), half_sizes=np.array(halves))
+    bands = tuple(str(band) for band in table["bands"])
+    camera = Camera(name=str(table["camera"]), centres=np.array(centres), half_sizes=np.array(halves), bands=bands)
     camera.centres.setflags(write=False)
     camera.half_sizes.setflags(write=False)
     return camera

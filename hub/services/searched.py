@@ -6,7 +6,7 @@ through filters, or not at all, the answer is ``unknown`` with the reason, never
 
 from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date
 from functools import cache
 from pathlib import Path
@@ -19,6 +19,7 @@ from sqlalchemy.orm import Session
 from hub import resources
 from hub.archive import visits_file
 from hub.archive.layout import DAY_0, night_name, night_of, nights_of
+from hub.archive.visits_slices import bounds
 from hub.errors import InvalidRequest
 from hub.model.coverage import Coverage, SelectionKind
 from hub.model.event import Event
@@ -30,8 +31,8 @@ from hub.science.footprint_missing import Completeness, completeness
 from hub.science.footprint_share import share_of
 from hub.services import coverage
 from hub.services.bodies import Body, jsonable, text, utc
+from hub.services.hearing import Hearing, Window, hearing
 from hub.services.queries import Page, find_event, find_localization
-from hub.storage import incidents
 
 MAX_WINDOW_D = 400.0
 """Longest window of a question about a position, days."""
@@ -45,8 +46,10 @@ USUAL_WINDOW_D = 30.0
 USUAL_EVENT_WINDOW_D = 14.0
 """How far after an event a question about its map looks unless it says, days."""
 
+MAX_REMARKS = 20
+"""Most remarks of an answer."""
+
 _DAY_S = 86_400.0
-_LAG_S = 3600.0
 
 
 def cameras() -> dict[str, Camera]:
@@ -59,72 +62,75 @@ def _cameras() -> dict[str, Camera]:
     return dict(load_cameras(resources.read_text("conf/cameras.toml")))
 
 
-def surveys_in_full(hears: Coverage) -> frozenset[str]:
-    """Return the surveys of which every alert is heard: those whose visits may be kept in the ledger."""
-    return frozenset(one.survey for one in hears.streams if one.selection.kind is SelectionKind.FULL and one.counts)
+def surveys_in_full(hears: Coverage) -> dict[str, frozenset[str]]:
+    """Return the topics by which every alert of a survey is heard, by survey: what the ledger may be made from."""
+    surveys = sorted({one.survey for one in hears.streams})
+    return {survey: frozenset(topics) for survey in surveys if (topics := hears.full_topics(survey))}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Standing:
-    """What may be said of where a survey searched."""
+    """What may be said of where a survey searched in a window."""
 
     survey: str
-    is_known: bool
     reason: str | None
-    """Why it is not known, one sentence."""
+    """Why nothing is known, one sentence."""
 
     since: Instant | None
     """When the first alert of its full stream came."""
 
-    sources: tuple[str, ...] = ()
-    """Sources of its full streams."""
+    heard: Hearing | None = None
+    """What of the window was heard; None where no full stream ever was."""
 
-    until: Instant | None = None
-    """Middle of its latest visit in the ledger."""
+    @property
+    def is_known(self) -> bool:
+        """Whether any of the window is known."""
+        return self.reason is None
+
+    @property
+    def coverage(self) -> str:
+        """``known``, ``partial`` where only a part of the window was heard, or ``unknown``."""
+        if not self.is_known or self.heard is None:
+            return "unknown"
+        return "partial" if self.heard.unheard else "known"
 
     def body(self) -> Body:
         """Return it as JSON values."""
+        unheard = self.heard.unheard if self.heard is not None else ()
         return {
             "survey": text(self.survey),
-            "coverage": "known" if self.is_known else "unknown",
+            "coverage": self.coverage,
             "reason": self.reason,
-            "ledger_until": utc(self.until),
+            "ledger_until": utc(self.heard.until if self.heard is not None else None),
             "heard_since": utc(self.since),
+            "unheard": [{"from": utc(one.begin), "to": utc(one.end), "reason": one.reason} for one in unheard],
         }
 
 
-def standings(archive: Path, hears: Coverage, survey: str | None = None) -> list[Standing]:
-    """Return what may be said of each survey that is heard, or of the one that is asked for."""
+def standings(session: Session, archive: Path, hears: Coverage, window: Window, survey: str | None = None) -> list[Standing]:
+    """Return what may be said of each survey that is heard, or of the one that is asked for, in a window."""
     names = [survey] if survey is not None else sorted({one.survey for one in hears.streams})
-    return [_with_ledger(archive, _standing(hears, name)) for name in names]
+    return [_standing(session, archive, hears, name, window) for name in names]
 
 
-def _with_ledger(archive: Path, one: Standing) -> Standing:
-    """Return a standing that knows how far the ledger goes: of packets that name no visit there is none."""
-    if not one.is_known:
-        return one
-    until = visits_file.latest(archive, one.survey)
-    if until is None:
-        reason = f"no visit of {one.survey} is in the ledger: none is complete yet, or its packets do not name their visits"
-        return replace(one, is_known=False, reason=reason)
-    return replace(one, until=until)
-
-
-def _standing(hears: Coverage, survey: str) -> Standing:
+def _standing(session: Session, archive: Path, hears: Coverage, survey: str, window: Window) -> Standing:
     streams = [one for one in hears.streams if one.survey == survey]
     full = [one for one in streams if one.selection.kind is SelectionKind.FULL]
     begun = [one.since for one in full if one.since is not None]
-    if begun:
-        sources = tuple(sorted({source for one in full for source in one.sources}))
-        return Standing(survey=survey, is_known=True, reason=None, since=min(begun), sources=sources)
+    if begun and hears.full_topics(survey):
+        heard = hearing(session, archive, hears, survey, window)
+        reason = None if heard.is_known else "; ".join(one.reason for one in heard.unheard)
+        return Standing(survey=survey, reason=reason, since=min(begun), heard=heard)
+    others = ", ".join(sorted(one.name for one in streams if one not in full))
     if full:
-        reason = f"no alert of {survey} has come yet by {full[0].name}"
+        reason = f"no alert of {survey} has come yet by a topic of {full[0].name}" + (
+            f" and of no other than {others}" if others else ""
+        )
     elif streams:
-        names = ", ".join(sorted(one.name for one in streams))
-        reason = f"{survey} is heard only through filters ({names}): what they left out is not known"
+        reason = f"{survey} is heard only through filters ({others}): what they left out is not known"
     else:
         reason = f"no source of this hub listens to {survey}"
-    return Standing(survey=survey, is_known=False, reason=reason, since=None)
+    return Standing(survey=survey, reason=reason, since=None)
 
 
 def at_position(
@@ -150,11 +156,11 @@ def at_position(
     """
     begin = start or end.plus_s(-USUAL_WINDOW_D * _DAY_S)
     _check_window(begin, end, MAX_WINDOW_D)
-    said = standings(archive, coverage.heard(session), survey)
-    known = frozenset(one.survey for one in said if one.is_known)
+    said = standings(session, archive, coverage.heard(session), (begin, end), survey)
+    _check_band(archive, said, begin, end, band)
     parts = []
     for night in _nights(archive, begin, end):
-        near = _chosen(visits_file.read_near(archive, night, ra_deg, dec_deg), known, begin, end, band)
+        near = _chosen(visits_file.read_near(archive, night, ra_deg, dec_deg), said, begin, end, band)
         parts.append(near.take(holding(Halves.of(near.polygons), ra_deg, dec_deg)))
     found = joined(parts)
     found = found.take(np.lexsort((found.detector, found.visit, -found.mid_tai_us)))
@@ -166,7 +172,7 @@ def at_position(
         "window_end": utc(end),
         "band": band,
         **_standing_body(said),
-        "remarks": _remarks(session, said, begin, end),
+        "remarks": _remarks(said),
         "n_visits": len({*zip(found.survey.texts(), found.visit.tolist(), strict=True)}),
         "last": rows[0] if rows else None,
         "bands": _bands(found),
@@ -221,12 +227,10 @@ def of_event(
     begin = start or _t0(event)
     until = end or max(begin, min(now, begin.plus_s(USUAL_EVENT_WINDOW_D * _DAY_S)))
     _check_window(begin, until, MAX_EVENT_WINDOW_D)
-    said = standings(archive, coverage.heard(session), survey)
-    known = frozenset(one.survey for one in said if one.is_known)
-    whole = joined(
-        [_chosen(visits_file.read(archive, night), known, None, None, None) for night in _nights(archive, begin, until)]
-    )
-    in_time = _chosen(whole, known, begin, until, band)
+    said = standings(session, archive, coverage.heard(session), (begin, until), survey)
+    _check_band(archive, said, begin, until, band)
+    whole = joined([visits_file.read(archive, night) for night in _nights(archive, begin, until)])
+    in_time = _chosen(whole, said, begin, until, band)
     found = in_time if depth_ab is None else in_time.take(ab_mag(in_time.depth_njy) >= depth_ab)
     found = found.take(np.lexsort((found.detector, found.visit, found.mid_tai_us)))
     share = share_of(find_localization(session, event.localization_id).skymap, Halves.of(found.polygons))
@@ -240,7 +244,7 @@ def of_event(
         "depth_ab": depth_ab,
         "band": band,
         **_standing_body(said),
-        "remarks": _remarks(session, said, begin, until),
+        "remarks": _remarks(said),
         "searched_prob": min(share.total, 1.0) if is_known else None,
         "n_visits": len(visits),
         "n_detectors": len(found),
@@ -263,13 +267,12 @@ def visit_page(
     before: tuple[int, str] | None = None,
 ) -> tuple[Page, list[Standing]]:
     """Return the visits of a night (of the last one that has any), the latest first, and what may be said of their surveys."""
-    said = standings(archive, coverage.heard(session), survey)
-    known = frozenset(one.survey for one in said if one.is_known)
-    all_nights = visits_file.nights(archive)
-    which = night if night is not None else (all_nights[-1] if all_nights else None)
-    if which is None or not known:
+    hears = coverage.heard(session)
+    which = night if night is not None else _last_night(archive, hears)
+    said = standings(session, archive, hears, _times_of(archive, hears, which), survey)
+    if not any(one.is_known for one in said):
         return Page(bodies=[], last=None), said
-    rows = _chosen(visits_file.read(archive, which), known, None, None, None)
+    rows = _chosen(visits_file.read(archive, which), said, None, None, None)
     complete = _complete(rows)
     keyed = []
     for index in _by_visit(rows):
@@ -317,16 +320,60 @@ def _nights(archive: Path, begin: Instant, end: Instant) -> list[int]:
     return [night for night in visits_file.nights(archive) if first <= night <= last]
 
 
+def _last_night(archive: Path, hears: Coverage) -> int:
+    """Return the last night of which any full topic brought visits; of none at all one that had none."""
+    full = surveys_in_full(hears)
+    for night in reversed(visits_file.nights(archive)):
+        if any(one.topic in full.get(one.survey, ()) for one in visits_file.read_note(archive, night).spans):
+            return night
+    return 0
+
+
+def _times_of(archive: Path, hears: Coverage, night: int) -> Window:
+    """Return from when to when anything was heard in full in a night, or the night where nothing was."""
+    full = surveys_in_full(hears)
+    spans = [one for one in visits_file.read_note(archive, night).spans if one.topic in full.get(one.survey, ())]
+    if not spans:
+        return bounds(night)
+    return Instant(min(one.first_us for one in spans)), Instant(max(one.last_us for one in spans))
+
+
+def _check_band(archive: Path, said: Sequence[Standing], begin: Instant, end: Instant, band: str | None) -> None:
+    """Refuse a band that no survey has: that it was never searched says nothing.
+
+    Raises
+    ------
+    InvalidRequest
+        With the bands that there are.
+    """
+    surveys = [one.survey for one in said if one.is_known]
+    there: dict[str, set[str]] = {survey: set(cameras()[survey].bands) if survey in cameras() else set() for survey in surveys}
+    if band is None or not surveys or any(band in bands for bands in there.values()):
+        return
+    for night in _nights(archive, begin, end):
+        bands = visits_file.read_note(archive, night).bands
+        for survey in surveys:
+            there[survey].update(bands.get(survey, ()))
+    if not any(band in bands for bands in there.values()):
+        lists = "; ".join(f"{text(survey)} has {', '.join(sorted(bands)) or 'none'}" for survey, bands in sorted(there.items()))
+        raise InvalidRequest(f"no survey that is heard in full has a band {band!r}: {lists}", field="band")
+
+
 def _chosen(
-    visits: DetectorVisits, surveys: Collection[str], begin: Instant | None, end: Instant | None, band: str | None
+    visits: DetectorVisits, said: Sequence[Standing], begin: Instant | None, end: Instant | None, band: str | None
 ) -> DetectorVisits:
-    mask = _says(visits.survey, surveys)
+    """Return the rows of times in which their survey was heard in full, within a window and of a band."""
+    mask = np.zeros(len(visits), dtype=np.bool_)
+    for one in said:
+        times = [(some.begin_us, some.end_us) for some in one.heard.heard] if one.heard is not None else []
+        for first, last in times:
+            mask |= _says(visits.survey, {one.survey}) & (visits.mid_tai_us >= first) & (visits.mid_tai_us <= last)
     if begin is not None:
         mask &= visits.mid_tai_us >= begin.tai_us
     if end is not None:
         mask &= visits.mid_tai_us <= end.tai_us
     if band is not None:
-        mask &= _says(visits.band, {band})
+        mask &= np.isin(visits.band.codes, [code for code, one in enumerate(visits.band.values) if band in one.split(",")])
     return visits.take(mask)
 
 
@@ -457,30 +504,14 @@ def _listed(texts: Iterable[str]) -> str:
 
 
 def _standing_body(said: Sequence[Standing]) -> Body:
-    known = [one for one in said if one.is_known]
+    states = {one.coverage for one in said if one.is_known}
     reasons = [one.reason for one in said if one.reason]
-    reason = None if known else "; ".join(reasons) or "no source of this hub listens to the alerts of a survey"
-    return {"coverage": "known" if known else "unknown", "reason": reason, "surveys": [one.body() for one in said]}
+    reason = None if states else "; ".join(reasons) or "no source of this hub listens to the alerts of a survey"
+    state = "unknown" if not states else "known" if states == {"known"} else "partial"
+    return {"coverage": state, "reason": reason, "surveys": [one.body() for one in said]}
 
 
-def _remarks(session: Session, said: Sequence[Standing], begin: Instant, end: Instant) -> list[str]:
+def _remarks(said: Sequence[Standing]) -> list[str]:
     """Return what an answer must be read with: parts of the window that were not heard, as sentences."""
-    found = []
-    known = [one for one in said if one.is_known]
-    for one in known:
-        if one.until is not None and end > one.until.plus_s(_LAG_S):
-            until = utc(one.until)
-            found.append(
-                f"the latest visit of {one.survey} in the ledger is of {until}: whether it observed after that is not known"
-            )
-        if one.since is not None and begin < one.since:
-            found.append(
-                f"{one.survey} is heard since {utc(one.since)}: of visits before that only those fetched later are known"
-            )
-        gaps = [
-            told.incident.text
-            for told in incidents.listing(session, since=begin, limit=None)
-            if told.incident.kind == "gap" and told.source in one.sources and told.at <= end.plus_s(_DAY_S)
-        ]
-        found.extend(f"alerts were lost, so a visit may look unsearched: {text(gap)}" for gap in gaps[:20])
-    return found
+    found = [one.reason for told in said if told.is_known and told.heard is not None for one in told.heard.unheard]
+    return list(dict.fromkeys(found))[:MAX_REMARKS]

@@ -1,5 +1,7 @@
 """The demo's night through the decoder, the archive and the ledger: what its telescope searched is what was put in."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -11,18 +13,24 @@ from hub.bootstrap import open_decoder
 from hub.demo.night import build_night
 from hub.demo.published import KILONOVA_DEC_DEG, KILONOVA_RA_DEG
 from hub.demo.visits import DEPTH_5SIGMA_AB, TOO
+from hub.model.alert import Words
 from hub.model.instant import Instant
 from hub.model.visit import ab_mag
 from hub.resources import read_text
 from hub.science.footprint import Halves, areas_deg2, holding
 from hub.science.footprint_camera import load_cameras
 
+TOPIC = "lsst-alerts"
 NOW = Instant.from_utc_iso("2017-08-22T12:00:00Z")
 
 
 @pytest.fixture(scope="module")
 def night():
     return build_night(4, 6000)
+
+
+def by_topic(batch):
+    return replace(batch, provenance=replace(batch.provenance, topic=Words.constant(TOPIC, len(batch))))
 
 
 @pytest.fixture(scope="module")
@@ -34,9 +42,9 @@ def ledgers(night, tmp_path_factory):
         decoded = decoder.decode_packets([night.writer.packet(row) for row in rows[begin : begin + 1000]])
         assert decoded.refused == ()
         for batch in decoded.batches:
-            history.append(batch)
+            history.append(by_topic(batch))
     cameras = load_cameras(read_text("conf/cameras.toml"))
-    assert VisitLedger(history, cameras, quiet_s=0.0).update({"LSST"}, NOW) == night.truth.n_visits
+    assert VisitLedger(history, cameras, quiet_s=0.0).update({"LSST": {TOPIC}}, NOW) == night.truth.n_visits
     return visits_file.read_nights(history.folder, visits_file.nights(history.folder))
 
 

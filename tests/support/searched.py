@@ -10,13 +10,16 @@ from hub.model.coverage import AlertStream, Selection, SelectionKind
 from hub.model.instant import Instant
 from hub.storage import alert_streams
 from tests.support.api_night import T0
-from tests.support.visits import CAMERAS, alerts, camera_rows, pointing
+from tests.support.visits import CAMERAS, TOPIC, alerts, camera_rows, pointing
 
 RA, DEC = 197.45, -23.38
 """Where the maps of `tests.support.api_night` have their middle."""
 
 FIRST = T0.plus_s(11.5 * 3600)
 """Middle of the first visit, the evening after the event."""
+
+FULL = {"LSST": {TOPIC}}
+"""Topics of full streams."""
 
 SPACING_S = 37.0
 DEAD = 120
@@ -26,9 +29,11 @@ LOST = (3, 55)
 """Visit (counted from 0) and detector whose alerts were lost."""
 
 
-def hears(store, kind=SelectionKind.FULL, *, survey="LSST", since: Instant = T0, name="lsst"):
-    """Write down that a stream was listened to."""
-    stream = AlertStream(name=name, survey=survey, selection=Selection(kind=kind, cuts="SNR above 8"), sources=("rubin",))
+def hears(store, kind=SelectionKind.FULL, *, survey="LSST", since: Instant = T0, name="lsst", topic=TOPIC):
+    """Write down that a stream was listened to, and that it brought alerts by a topic."""
+    cuts = "" if kind is SelectionKind.FULL else "SNR above 8"
+    selection = Selection(kind=kind, cuts=cuts)
+    stream = AlertStream(name=name, survey=survey, selection=selection, sources=("rubin",), topics=((topic, since),))
     with store.transaction() as session:
         alert_streams.save(session, [stream], since)
 
@@ -58,5 +63,5 @@ def night(folder: Path, n_visits=6, *, per_detector=30.0) -> ArchiveHistory:
             target="lowdust" if k < 4 else "S170817a",
         )
         history.append(alerts(table))
-    VisitLedger(history, CAMERAS, quiet_s=0.0).update({"LSST"}, FIRST)
+    VisitLedger(history, CAMERAS, quiet_s=0.0).update(FULL, FIRST)
     return history

@@ -15,6 +15,10 @@ CAMERAS = load_cameras(resources.read_text("conf/cameras.toml"))
 LSSTCAM = CAMERAS["LSST"]
 
 
+TOPIC = "lsst-alerts"
+"""By which alerts came, unless said otherwise."""
+
+
 def texts(values):
     return pa.array(values, pa.string()).dictionary_encode()
 
@@ -22,7 +26,9 @@ def texts(values):
 def rows(ra, dec, *, visit=2026112300001, detector=0, mid_tai_us=1_800_000_000_000_000, error=100.0, **more):
     """Return rows of the archive; numbers stand for all of them."""
     n = len(ra)
-    names = {"survey": "LSST", "band": "r", "reason": "", "target": "", "schema": "lsst-10.0", "reliability_version": ""} | more
+    names = {"survey": "LSST", "band": "r", "reason": "", "target": "", "schema": "lsst-10.0", "reliability_version": ""}
+    names |= {"topic": TOPIC} | more
+    offset = names.pop("offset", -1)
     source_id = names.pop("source_id", np.arange(n) + 10**17)
     return pa.table(
         {
@@ -33,6 +39,8 @@ def rows(ra, dec, *, visit=2026112300001, detector=0, mid_tai_us=1_800_000_000_0
             "flux_err_njy": np.broadcast_to(np.asarray(error, dtype=float), n).copy(),
             "visit": np.broadcast_to(np.asarray(visit, dtype=np.int64), n).copy(),
             "detector": np.broadcast_to(np.asarray(detector, dtype=np.int32), n).copy(),
+            "partition": np.zeros(n, dtype=np.int32),
+            "offset": np.arange(n) + offset if offset >= 0 else np.full(n, -1),
             **{name: texts([value] * n if isinstance(value, str) else value) for name, value in names.items()},
         }
     )
@@ -69,7 +77,9 @@ def alerts(table):
         Provenance.unknown(n),
         visit=table["visit"].to_numpy().copy(),
         detector=table["detector"].to_numpy().copy(),
-        **{name: words(name) for name in ("reason", "target", "schema", "reliability_version")},
+        partition=table["partition"].to_numpy().copy(),
+        offset=table["offset"].to_numpy().copy(),
+        **{name: words(name) for name in ("reason", "target", "schema", "reliability_version", "topic")},
     )
     nothing = np.full(n, np.nan)
     batch = AlertBatch.from_columns(

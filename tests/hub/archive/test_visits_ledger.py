@@ -9,11 +9,12 @@ from hub.archive.visits_ledger import VisitLedger
 from hub.errors import StorageError
 from hub.model.instant import Instant
 from hub.science.footprint import Halves, holding
-from tests.support.visits import CAMERAS, alerts, camera_rows, pointing, rows
+from tests.support.visits import CAMERAS, TOPIC, alerts, camera_rows, pointing, rows
 
 NIGHT_US = 1_800_000_000_000_000
 NIGHT = night_of(NIGHT_US)
 NOW = Instant(NIGHT_US).plus_s(60)
+FULL = {"LSST": {TOPIC}}
 
 
 def visit(number, ra=30.0, dec=-20.0, *, seed=1, **more):
@@ -39,7 +40,7 @@ def test_a_night_is_read_back_as_it_was_computed(archive):
     tables = [visit(1), visit(2, 120.0, 89.9), visit(3, 0.01, -5.0)]
     for table in tables:
         archive.append(alerts(table))
-    assert ledger(archive).update({"LSST"}, NOW) == 3
+    assert ledger(archive).update(FULL, NOW) == 3
     found = read(archive)
     order = np.lexsort((found.detector, found.visit))
     for number, table in enumerate(tables, start=1):
@@ -59,16 +60,16 @@ def test_a_visit_is_computed_once_it_was_quiet_and_again_when_late_rows_came(arc
     early, late = visit(1), visit(1, seed=2, per_detector=1.0)
     keeper = ledger(archive, quiet_s=600.0)
     archive.append(alerts(early))
-    assert keeper.update({"LSST"}, NOW) == 0
+    assert keeper.update(FULL, NOW) == 0
     archive.append(alerts(visit(2)))
-    assert keeper.update({"LSST"}, NOW.plus_s(400)) == 0
-    assert keeper.update({"LSST"}, NOW.plus_s(601)) == 1
+    assert keeper.update(FULL, NOW.plus_s(400)) == 0
+    assert keeper.update(FULL, NOW.plus_s(601)) == 1
     assert set(read(archive).visit.tolist()) == {1}
-    assert keeper.update({"LSST"}, NOW.plus_s(1001)) == 1
+    assert keeper.update(FULL, NOW.plus_s(1001)) == 1
     assert read(archive).n_alerts.sum() == early.num_rows + visit(2).num_rows
     archive.append(alerts(late))
-    assert keeper.update({"LSST"}, NOW.plus_s(2000)) == 0
-    assert keeper.update({"LSST"}, NOW.plus_s(2601)) == 1
+    assert keeper.update(FULL, NOW.plus_s(2000)) == 0
+    assert keeper.update(FULL, NOW.plus_s(2601)) == 1
     found = read(archive)
     assert found.n_alerts[found.visit == 1].sum() == early.num_rows + late.num_rows
     assert len({*zip(found.visit.tolist(), found.detector.tolist(), strict=True)}) == len(found)
@@ -77,13 +78,13 @@ def test_a_visit_is_computed_once_it_was_quiet_and_again_when_late_rows_came(arc
 def test_rows_that_come_twice_or_in_pieces_make_the_same_file(archive, tmp_path):
     table = visit(1)
     archive.append(alerts(table))
-    ledger(archive).update({"LSST"}, NOW)
+    ledger(archive).update(FULL, NOW)
     other = ArchiveHistory(tmp_path / "other")
     keeper = ledger(other)
     for piece in np.array_split(np.random.default_rng(3).permutation(table.num_rows), 4):
         other.append(alerts(table.take(piece)))
         other.append(alerts(table.take(piece)))
-        keeper.update({"LSST"}, NOW)
+        keeper.update(FULL, NOW)
     one, two = read(archive), read(other)
     assert one.n_alerts.tolist() == two.n_alerts.tolist()
     assert one.detector.tolist() == two.detector.tolist()
@@ -92,27 +93,27 @@ def test_rows_that_come_twice_or_in_pieces_make_the_same_file(archive, tmp_path)
 
 def test_what_is_settled_is_not_computed_again_nor_after_a_restart(archive):
     archive.append(alerts(visit(1)))
-    assert ledger(archive).update({"LSST"}, NOW) == 1
+    assert ledger(archive).update(FULL, NOW) == 1
     written = visits_file.path_of(archive.folder, NIGHT).stat().st_mtime_ns
-    assert ledger(archive).update({"LSST"}, NOW) == 0
+    assert ledger(archive).update(FULL, NOW) == 0
     assert visits_file.path_of(archive.folder, NIGHT).stat().st_mtime_ns == written
 
 
 def test_surveys_that_are_not_heard_in_full_get_no_ledger(archive):
     archive.append(alerts(visit(1)))
     archive.append(alerts(visit(2, survey="ZTF")))
-    assert ledger(archive).update(set(), NOW) == 0
+    assert ledger(archive).update({}, NOW) == 0
     assert visits_file.nights(archive.folder) == []
-    assert ledger(archive).update({"ZTF"}, NOW) == 1
+    assert ledger(archive).update({"ZTF": {TOPIC}}, NOW) == 1
     assert set(read(archive).survey.texts()) == {"ZTF"}
-    assert ledger(archive).update({"ZTF", "LSST"}, NOW) == 1
+    assert ledger(archive).update(FULL | {"ZTF": {TOPIC}}, NOW) == 1
     assert set(read(archive).survey.texts()) == {"LSST", "ZTF"}
 
 
 def test_rows_without_a_visit_are_no_reason_to_begin_again_and_again(archive):
     archive.append(alerts(rows([10.0, 11.0], [1.0, 2.0], visit=0, detector=-1)))
     keeper = ledger(archive)
-    assert [keeper.update({"LSST"}, NOW) for _ in range(3)] == [0, 0, 0]
+    assert [keeper.update(FULL, NOW) for _ in range(3)] == [0, 0, 0]
     assert len(read(archive)) == 0
 
 
@@ -122,7 +123,7 @@ def test_near_a_position_lies_every_footprint_that_holds_it(archive, place):
     for number in range(1, 30):
         far = (rng.uniform(0, 360), np.degrees(np.arcsin(rng.uniform(-1, 1))))
         archive.append(alerts(visit(number, *(place if number % 10 == 0 else far))))
-    ledger(archive).update({"LSST"}, NOW)
+    ledger(archive).update(FULL, NOW)
     whole = read(archive)
     some = visits_file.read_near(archive.folder, NIGHT, *place)
     assert abs(place[1]) > 89 or len(some) < len(whole)  # the last row group reaches to the pole

@@ -67,7 +67,10 @@ def test_band_and_window_choose_visits(hub, archive):
     assert green["visits"] == [one for one in everything["visits"] if one["band"] == "g"]
     early = at(hub, archive, end=FIRST.plus_s(SPACING_S * 1.5))
     assert early["visits"] == [one for one in everything["visits"] if int(one["visit"]) <= number(1)]
-    assert at(hub, archive, band="q")["last"] is None
+    for ask in (at, of):
+        with pytest.raises(InvalidRequest, match="has a band 'q': LSST has g, i, r, u, y, z"):
+            ask(hub, archive, band="q")
+    assert (at(hub, archive, band="u")["coverage"], at(hub, archive, band="u")["last"]) == ("known", None)
     assert at(hub, archive, limit=1)["n_visits"] == everything["n_visits"]
     assert len(at(hub, archive, limit=1)["visits"]) == 1
 
@@ -205,11 +208,29 @@ def test_what_was_not_heard_is_said_with_the_answer(hub, archive):
         gap = Incident(kind="gap", subject="t/0/5-9", text="offsets 5 to 9 of t/0 were lost")
         incidents.record(session, "rubin", gap, FIRST.plus_s(60))
         incidents.record(session, "else", gap, FIRST.plus_s(60))
-    assert at(hub, archive)["remarks"] == ["alerts were lost, so a visit may look unsearched: offsets 5 to 9 of t/0 were lost"]
-    (early, *_) = at(hub, archive, start=T0.plus_s(-86400))["remarks"]
-    assert early.startswith("LSST is heard since 2017-08-17")
-    (late, *_) = at(hub, archive, end=LATER.plus_s(86400))["remarks"]
-    assert late.startswith("the latest visit of LSST in the ledger is of 2017-08-18T00:1")
+    lost = at(hub, archive)
+    assert lost["coverage"] == "partial"
+    before, within = lost["remarks"]
+    assert before.startswith("LSST is heard in full since 2017-08-18T00:1")
+    assert within == "alerts were lost, so a visit may look unsearched: offsets 5 to 9 of t/0 were lost"
+    assert lost["n_visits"] > 0
+
+
+def test_before_the_first_alert_and_after_the_latest_visit_nothing_is_known(hub, archive):
+    early, late = at(hub, archive, start=T0.plus_s(-86400)), at(hub, archive, end=LATER.plus_s(86400))
+    assert [early["coverage"], late["coverage"]] == ["partial", "partial"]
+    assert early["remarks"] == [
+        "LSST is heard in full since 2017-08-17T12:41:04.400000Z: where it searched before that is not known"
+    ]
+    (remark,) = late["remarks"]
+    assert remark.startswith("the latest visit of LSST in the ledger is of 2017-08-18T00:1")
+    (survey,) = late["surveys"]
+    assert [part["reason"] for part in survey["unheard"]] == [remark]
+    for start, end in ((T0.plus_s(-9e5), T0.plus_s(-86400)), (LATER.plus_s(86400), LATER.plus_s(172800))):
+        beyond = at(hub, archive, start=start, end=end)
+        assert (beyond["coverage"], beyond["last"]) == ("unknown", None)
+        assert "not known" in beyond["reason"]
+        assert of(hub, archive, start=start, end=end)["searched_prob"] is None
 
 
 @pytest.mark.parametrize(
