@@ -360,8 +360,9 @@ class Coincidence(Wire):
     is_live: bool
     t0: Time | None
     created_at: Time
-    joint_far_hz: float | None
-    joint_far_time_only_hz: float | None
+    joint_far_hz: float | None = Field(description="How often noise alone would do this, in time and place")
+    joint_far_time_only_hz: float | None = Field(description="The same by time only")
+    random_association_hz: float | None = Field(description="How often unrelated real events would do this")
     level: float | None = Field(description="Probability level of the object in the localization, 0 at its peak")
     score: float | None = Field(description="Rank statistic, larger is better")
     scores: list[Score]
@@ -383,6 +384,7 @@ class Coincidence(Wire):
                     "created_at": "2017-08-17T13:21:00.000000Z",
                     "joint_far_hz": 2.1e-17,
                     "joint_far_time_only_hz": 1.5e-16,
+                    "random_association_hz": 1.1e-10,
                     "level": None,
                     "score": None,
                     "scores": [{"statistic": "overlap", "version": 1, "value": 7.1, "unit": "1", "inputs": {}}],

@@ -83,6 +83,7 @@ def _tell(told: dict[str, Any]) -> None:
     say(f"{truth['superevent_id']} with {truth['burst_event_id']}:")
     say(f"  joint false-alarm rate, time only       {_rate(told['joint_far_time_only_hz'])}")
     say(f"  joint false-alarm rate, time and sky    {_rate(told['joint_far_hz'])}")
+    say(f"  the same by unrelated real events       {_rate(told['random_association_hz'])}")
     say("")
     say(f"candidates of {truth['superevent_id']}: {len(told['candidates'])}, confirmed ones first")
     for one in told["candidates"][:SHOWN]:

@@ -54,7 +54,9 @@ def show(
     if body["annotations"]:
         _section("annotations", body["annotations"], ("kind", "value", "source", "source_ref", "stated_at", "decided_by"))
     _section("versions", versions, ("version", "stage", "issued_at", "stream", "far_hz", "localization_id"))
-    _section("coincidences", pairs, ("coincidence_id", "kind", "state", "version", "joint_far_hz", "score"))
+    _section(
+        "coincidences", pairs, ("coincidence_id", "kind", "state", "version", "joint_far_hz", "random_association_hz", "score")
+    )
     _section("best candidates", candidates, ("rank", "survey", "object_id", "hypothesis", "level", "score", "n_detections"))
     for candidate in candidates:
         say(f"  {candidate['rank']}: {'; '.join(candidate['reasons'])}")

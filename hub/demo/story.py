@@ -52,8 +52,8 @@ def play(settings: Settings, store: Store, night: Night, *, tell: Tell) -> dict[
     Returns
     -------
     report
-        JSON values: ``seed, n_alerts, n_notices, joint_far_hz, joint_far_time_only_hz, candidates, counterpart_rank, voevents,
-        followups, retractions`` and ``truth``.
+        JSON values: ``seed, n_alerts, n_notices, joint_far_hz, joint_far_time_only_hz, random_association_hz, candidates,
+        counterpart_rank, voevents, followups, retractions`` and ``truth``.
     """
     clock = NightClock(night.notices[0].arrives)
     staged = settings.model_copy(update={"destinations": Settings().destinations})  # what never happened leaves for nobody
@@ -102,6 +102,7 @@ def _report(store: Store, night: Night) -> dict[str, Any]:
         "n_notices": truth.n_notices,
         "joint_far_hz": pair.score("joint_far") if pair else None,
         "joint_far_time_only_hz": pair.score("joint_far_time_only") if pair else None,
+        "random_association_hz": pair.score("random_association") if pair else None,
         "candidates": told,
         "counterpart_rank": next((one["rank"] for one in told if one["is_true_counterpart"]), None),
         "voevents": [

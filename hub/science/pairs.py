@@ -10,7 +10,9 @@ from hub.model.instant import Instant
 from hub.model.notice import Notice, Stage
 from hub.model.sky import Localization
 from hub.science.rules import FarMethod, PairRule, RateOf, Rules
-from hub.science.significance import JointFar, targeted, untargeted, with_sky
+from hub.science.significance import JointFar, random_association, targeted, untargeted, with_sky
+
+_DEPENDENT = "one of the two was observed because of the other, so chance windows do not apply"
 
 Overlap = Callable[[Localization, Localization], float]
 """Exact overlap integral of two maps; handed in so that it can be remembered by content."""
@@ -142,6 +144,7 @@ def _result(rule: PairRule, first: Event, second: Event, state: PairState, sky: 
     shared = sky.shared(first, second)
     time_only = _time_only(rule, first, second)
     joint = with_sky(time_only, shared)
+    chance = _random(rule, first, second, shared)
     times = (_current_time(first), _current_time(second))
     delay = times[1].minus(times[0]) if times[0] and times[1] else None
     window = {"window_s": list(rule.window_s), "rule": rule.name}
@@ -157,6 +160,7 @@ def _result(rule: PairRule, first: Event, second: Event, state: PairState, sky: 
         Score(statistic="overlap", version=1, value=shared, unit="1", inputs={}),
         _far_score("joint_far_time_only", time_only, {**window, **rates}),
         _far_score("joint_far", joint, {**window, **rates, "overlap": shared}),
+        _far_score("random_association", chance, {**window, **rates, "other_rate_hz": rule.other_rate_hz, "overlap": shared}),
     )
     fit = (
         f"{second.event_id} came {delay:+.3f} s after {first.event_id}, window {rule.window_s} s ({rule.name})"
@@ -165,7 +169,10 @@ def _result(rule: PairRule, first: Event, second: Event, state: PairState, sky: 
         "no localization on one side: a coincidence in time only"
         if shared is None
         else f"overlap integral {shared:.4g}, where 1 means no information",
-        f"joint false-alarm rate {joint.value_hz:.3g} Hz ({joint.reason})" if joint.value_hz is not None else joint.reason,
+        f"noise alone: joint false-alarm rate {joint.value_hz:.3g} Hz ({joint.reason})"
+        if joint.value_hz is not None
+        else joint.reason,
+        f"unrelated real events: {chance.value_hz:.3g} Hz ({chance.reason})" if chance.value_hz is not None else chance.reason,
     )
     withdrawn = (_why_withdrawn(first, second),) if state is PairState.WITHDRAWN else ()
     return PairResult(
@@ -174,7 +181,7 @@ def _result(rule: PairRule, first: Event, second: Event, state: PairState, sky: 
         second=second,
         state=state,
         scores=scores,
-        reasons=(*withdrawn, *filter(None, fit)),
+        reasons=(*withdrawn, *dict.fromkeys(filter(None, fit))),
         localization_ids=tuple(i for i in (first.localization_id, second.localization_id) if i is not None),
     )
 
@@ -185,7 +192,7 @@ def _far_score(name: str, far: JointFar, inputs: Mapping[str, object]) -> Score:
 
 def _time_only(rule: PairRule, first: Event, second: Event) -> JointFar:
     if _depends(first, second) or _depends(second, first):
-        return JointFar(value_hz=None, reason="one of the two was observed because of the other, so chance windows do not apply")
+        return JointFar(value_hz=None, reason=_DEPENDENT)
     if rule.method is FarMethod.TARGETED:
         assert rule.max_first_far_hz is not None
         assert rule.max_second_far_hz is not None
@@ -199,6 +206,16 @@ def _time_only(rule: PairRule, first: Event, second: Event) -> JointFar:
     assert rule.rate_hz is not None
     with_far = first if rule.rate_of is RateOf.SECOND else second
     return untargeted(window_width_s=rule.width_s, rate_hz=rule.rate_hz, far_hz=with_far.far_hz)
+
+
+def _random(rule: PairRule, first: Event, second: Event, overlap: float | None) -> JointFar:
+    """Return how often unrelated real events would agree as well; of a targeted search the finds are as frequent as they say."""
+    if _depends(first, second) or _depends(second, first):
+        return JointFar(value_hz=None, reason=_DEPENDENT)
+    rate_hz = second.far_hz if rule.method is FarMethod.TARGETED else rule.rate_hz
+    if rule.other_rate_hz is None or rate_hz is None:
+        return JointFar(value_hz=None, reason="no rate of unrelated real events is known")
+    return random_association(window_width_s=rule.width_s, rate_hz=rate_hz, gw_rate_hz=rule.other_rate_hz, overlap=overlap)
 
 
 def _depends(one: Event, other: Event) -> bool:

@@ -53,6 +53,9 @@ class PairRule:
     rate_of: RateOf
     method: FarMethod
     trials: int
+    other_rate_hz: float | None = None
+    """Rate of alerts of the member that brings its own false-alarm rate, real ones included; None where the rules state none."""
+
     search: str | None = None
     """The search that window, method, rate and thresholds are those of; None where the rule states its own."""
 
@@ -202,12 +205,12 @@ def _searches(rows: Sequence[Mapping[str, Any]], profiles: Sequence[str], rates:
 
 
 def _pair(row: Mapping[str, Any], rates: Mapping[str, float], by_name: Mapping[str, Search], profile: str) -> PairRule:
-    _check_keys(row, {*_names(PairRule), "rate"} - {"rate_hz"})
+    _check_keys(row, {*_names(PairRule), "rate", "other_rate"} - {"rate_hz", "other_rate_hz"})
     return _of_search(row, by_name[row["search"]], profile) if "search" in row else _by_itself(row, rates)
 
 
 def _of_search(row: Mapping[str, Any], search: Search, profile: str) -> PairRule:
-    said = set(row) & {"window_s", "rate", "rate_of", "method", "max_first_far_hz", "max_second_far_hz"}
+    said = set(row) & {"window_s", "rate", "rate_of", "other_rate", "method", "max_first_far_hz", "max_second_far_hz"}
     if said:
         raise ValueError(f"{min(said)} of rule {row['name']!r} is that of its search {search.name!r} and must not be given")
     return PairRule(
@@ -215,6 +218,7 @@ def _of_search(row: Mapping[str, Any], search: Search, profile: str) -> PairRule
         search=search.name,
         window_s=search.window_s,
         rate_hz=search.rate_hz.get(profile),
+        other_rate_hz=search.gw_rate_hz,
         rate_of=RateOf.SECOND,
         method=search.method,
         max_first_far_hz=search.max_gw_far_hz.get(profile),
@@ -228,6 +232,7 @@ def _by_itself(row: Mapping[str, Any], rates: Mapping[str, float]) -> PairRule:
         **_who(row),
         window_s=_interval(row, "window_s"),
         rate_hz=rates[row["rate"]] if "rate" in row else None,
+        other_rate_hz=rates[row["other_rate"]] if "other_rate" in row else None,
         rate_of=RateOf(row.get("rate_of", "second")),
         method=method,
         max_first_far_hz=row.get("max_first_far_hz"),

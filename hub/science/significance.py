@@ -57,7 +57,7 @@ def random_association(*, window_width_s: float, rate_hz: float, gw_rate_hz: flo
     """
     by_time = JointFar(
         value_hz=window_width_s * rate_hz * gw_rate_hz,
-        reason="window width x rate of unrelated triggers x rate of gravitational-wave alerts",
+        reason="window width x rate of the ones x rate of the others",
     )
     return by_time if overlap is None else with_sky(by_time, overlap)
 

@@ -131,6 +131,7 @@ def coincidence_body(coincidence: Coincidence) -> Body:
         "created_at": utc(coincidence.created_at),
         "joint_far_hz": jsonable(coincidence.score("joint_far")),
         "joint_far_time_only_hz": jsonable(coincidence.score("joint_far_time_only")),
+        "random_association_hz": jsonable(coincidence.score("random_association")),
         "level": jsonable(coincidence.score("level_2d")),
         "score": jsonable(coincidence.score("rank")),
         "scores": [score_body(score) for score in coincidence.scores],

@@ -12,7 +12,19 @@ from hub.storage import candidates, coincidences, events, localizations
 EVENT_COLUMNS = ("event", "class", "role", "t0", "versions", "state", "FAR/Hz", "90 % deg2", "candidates")
 """Columns of `event_rows`."""
 
-PAIR_COLUMNS = ("kind", "first", "second", "state", "version", "delay/s", "overlap", "FAR/Hz time only", "FAR/Hz", "live")
+PAIR_COLUMNS = (
+    "kind",
+    "first",
+    "second",
+    "state",
+    "version",
+    "delay/s",
+    "overlap",
+    "FAR/Hz time only",
+    "FAR/Hz",
+    "chance/Hz",
+    "live",
+)
 """Columns of `pair_rows`."""
 
 CANDIDATE_COLUMNS = ("event", "object", "hypothesis", "state", "confirmed", "detections", "level", "score")
@@ -45,6 +57,7 @@ def pair_rows(session: Session) -> list[Row]:
             one.score("overlap"),
             one.score("joint_far_time_only"),
             one.score("joint_far"),
+            one.score("random_association"),
             one.is_live,
         )
         for one in ordered

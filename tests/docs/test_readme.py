@@ -102,7 +102,7 @@ def test_the_verbs_of_the_table_are_those_of_the_command() -> None:
     said = subprocess.run(
         [sys.executable, "-m", "hub", "--help"], cwd=REPOSITORY, capture_output=True, text=True, timeout=120, check=True
     ).stdout
-    there = set(re.findall(r"^  (\w+)  ", said.partition("Commands:")[2], re.MULTILINE))
+    there = set(re.findall(r"^  ([\w-]+)  ", said.partition("Commands:")[2], re.MULTILINE))
     assert listed == there
 
 

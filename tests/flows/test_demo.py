@@ -27,6 +27,7 @@ CONTRACT = {
     "n_notices": int,
     "joint_far_hz": float,
     "joint_far_time_only_hz": float,
+    "random_association_hz": float,
     "candidates": list,
     "counterpart_rank": (int, type(None)),
     "voevents": list,

@@ -52,6 +52,9 @@ def test_a_burst_in_the_window_and_on_the_map_is_a_pair_whichever_comes_first() 
         assert value(result, "joint_far_time_only") == pytest.approx(6 * 325 / YEAR_S * 1e-7)
         assert value(result, "overlap") == pytest.approx(64.32, rel=0.01)  # exact value of the two Gaussian maps
         assert value(result, "joint_far") == pytest.approx(value(result, "joint_far_time_only") / value(result, "overlap"))
+        chance = 6 * 325 / YEAR_S * 800 / YEAR_S / value(result, "overlap")
+        assert value(result, "random_association") == pytest.approx(chance)
+        assert any(reason.startswith("unrelated real events: ") for reason in result.reasons)
 
 
 @pytest.mark.parametrize(("delay", "expected"), [(-1.01, False), (-1.0, True), (5.0, True), (5.01, False)])
@@ -90,6 +93,8 @@ def test_a_retraction_or_a_veto_withdraws_and_says_so() -> None:
 def test_a_dependent_trigger_gets_no_chance_rate() -> None:
     result = evaluate(gw_event(), grb_event(depends_on=("S260301a",)), RULES, SKY)
     assert value(result, "joint_far_time_only") is None
+    assert value(result, "random_association") is None
+    assert sum("because of the other" in reason for reason in result.reasons) == 1
     assert any("because of the other" in reason for reason in result.reasons)
 
 
