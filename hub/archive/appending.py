@@ -12,10 +12,14 @@ from numpy.typing import NDArray
 from hub.archive import layout
 from hub.archive.columns import table_of
 from hub.archive.known import KnownIds
+from hub.archive.recent import Recent
 from hub.archive.segments import Footers, Note, write_segment
 from hub.archive.space import shortage
 from hub.errors import StorageError
 from hub.model.alert import AlertBatch
+
+_NOT_ASCII = 128
+"""Least byte that is no ASCII."""
 
 
 class Writer:
@@ -25,10 +29,11 @@ class Writer:
     same instant both store it: readers drop the repeat, merging removes it and counts it.
     """
 
-    def __init__(self, archive: Path, footers: Footers, *, known_bytes: int, min_free_bytes: int) -> None:
+    def __init__(self, archive: Path, footers: Footers, recent: Recent, *, known_bytes: int, min_free_bytes: int) -> None:
         self._archive = archive
         self._min_free_bytes = min_free_bytes
         self._known = KnownIds(archive, footers, known_bytes)
+        self._recent = recent
         self._lock = Lock()
         self._names = _names()
         self._pid = os.getpid()
@@ -62,12 +67,20 @@ class Writer:
         path = layout.fresh_folder(self._archive, night) / self._name()
         write_segment(path, table_of(fresh), note)
         self._known.add(night, batch.survey, cells[rows], fresh.source_id, path)
+        if _is_plain(fresh.object_id) and _is_plain(fresh.band):  # else what is read of the file differs, and has to be read
+            self._recent.add(night, path, fresh)
         return is_new
 
     def _name(self) -> str:
         if os.getpid() != self._pid:  # a child that was forked has its parent's names
             self._pid, self._names = os.getpid(), _names()
         return next(self._names)
+
+
+def _is_plain(texts: NDArray[np.bytes_]) -> bool:
+    """Return whether all of them are ASCII, without zeros inside."""
+    raw = np.ascontiguousarray(texts).view(np.uint8).reshape(len(texts), -1)
+    return bool((raw < _NOT_ASCII).all()) and not ((raw[:, :-1] == 0) & (raw[:, 1:] != 0)).any()
 
 
 def _names() -> Iterator[str]:

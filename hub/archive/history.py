@@ -14,11 +14,13 @@ from hub.archive.columns import ALERT_COLUMNS, SCHEMA, batches_of
 from hub.archive.counting import Counts
 from hub.archive.merging import Merged, Policy, merge_due, sweep
 from hub.archive.places import around, cone_ranges, separations_deg
+from hub.archive.recent import RECENT_BYTES, Recent
+from hub.archive.region import Region
 from hub.archive.retention import Retired, retire
-from hub.archive.searching import THREADS, Region, Search
+from hub.archive.searching import THREADS, Search
 from hub.archive.segments import Footers
 from hub.archive.space import shortage
-from hub.model.alert import AlertBatch
+from hub.model.alert import AlertBatch, concatenate
 from hub.model.instant import Instant
 from hub.science.healpix import merge
 
@@ -41,6 +43,9 @@ class ArchiveSettings:
 
     known_bytes: int = 96 * MIB
     """Memory for the source ids of the cells that are appended to."""
+
+    recent_bytes: int = RECENT_BYTES
+    """Memory for the rows of fresh files."""
 
     merging: Policy = field(default_factory=Policy)
     """When a night is merged."""
@@ -74,10 +79,15 @@ class ArchiveHistory:
         self.folder = folder
         self.settings = settings or ArchiveSettings()
         self._footers = Footers()
-        self._search = Search(folder, self._footers, threads=self.settings.threads)
+        self._recent = Recent(self.settings.recent_bytes)
+        self._search = Search(folder, self._footers, self._recent, threads=self.settings.threads)
         self._counts = Counts(folder, self._footers)
         self._writer = Writer(
-            folder, self._footers, known_bytes=self.settings.known_bytes, min_free_bytes=self.settings.min_free_bytes
+            folder,
+            self._footers,
+            self._recent,
+            known_bytes=self.settings.known_bytes,
+            min_free_bytes=self.settings.min_free_bytes,
         )
 
     def append(self, batch: AlertBatch) -> NDArray[np.bool_]:
@@ -101,16 +111,15 @@ class ArchiveHistory:
 
     def of_objects(self, survey: str, object_ids: Sequence[str], hpx29: NDArray[np.int64]) -> AlertBatch:
         """Return all alerts of some objects, ordered by time; see the port."""
-        wanted = pa.array(sorted(set(object_ids)), pa.string())
-        if not len(wanted):
+        if not len(object_ids):
             return AlertBatch.empty(survey)
         lo, hi = around(np.unique(hpx29))
-        region = Region(lo=lo, hi=hi, start_us=_LEAST, end_us=_GREATEST)
-        table = self._search.table(region, ALERT_COLUMNS, keep=lambda part: _only(part, survey, wanted))
-        batches = batches_of(table)
-        if not batches:
+        found = self._search.of_objects(survey, sorted(set(object_ids)), lo, hi)
+        if not found:
             return AlertBatch.empty(survey)
-        return batches[0].take(np.lexsort((batches[0].source_id, batches[0].mid_tai_us)))
+        alerts = concatenate(found)
+        alerts = alerts.take(np.unique(alerts.source_id, return_index=True)[1])
+        return alerts.take(np.argsort(alerts.mid_tai_us, kind="stable"))
 
     def cone(
         self, ra_deg: float, dec_deg: float, radius_deg: float, start: Instant | None = None, end: Instant | None = None
@@ -197,10 +206,3 @@ class ArchiveHistory:
 
 
 _LEAST, _GREATEST = np.iinfo(np.int64).min, np.iinfo(np.int64).max
-
-
-def _only(table: pa.Table, survey: str, object_ids: pa.Array) -> pa.Table:
-    import pyarrow.compute as pc  # noqa: PLC0415
-
-    mask = pc.and_(pc.equal(table["survey"].cast(pa.string()), survey), pc.is_in(table["object_id"], value_set=object_ids))
-    return table.filter(mask)

@@ -13,6 +13,7 @@ Rows move down this list and never up, a file is complete when it has its name, 
 replacement is there. Readers therefore list in this order: a row that has left one place is found in the next.
 """
 
+import functools
 import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -47,6 +48,9 @@ TRIES = 20
 
 DAY_0 = date(1858, 11, 17)
 """Date of MJD 0, and so of night 0."""
+
+_KEPT_PATHS = 8192
+"""Paths of files that stay in memory, half a kilobyte each."""
 
 _NIGHT_OFFSET_US = MJD_OF_1970 * DAY_US - DAY_US // 2
 
@@ -148,7 +152,14 @@ def list_night(archive: Path, night: int, wanted: Callable[[int], bool] = lambda
 
 def files_in(folder: Path) -> tuple[Path, ...]:
     """Return the complete files in a folder, by name; none where there is no folder."""
-    return tuple(folder / name for name in sorted(_names(folder)) if name.endswith(SUFFIX) and not name.startswith("."))
+    where = str(folder)
+    return tuple(_path(where, name) for name in sorted(_names(folder)) if name.endswith(SUFFIX) and not name.startswith("."))
+
+
+@functools.lru_cache(maxsize=_KEPT_PATHS)
+def _path(folder: str, name: str) -> Path:
+    """Return one object for each file: folders are listed with every batch, and making a path costs more than listing it."""
+    return Path(folder, name)
 
 
 def _closed(archive: Path, night: int) -> hats.Contents:

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 from typing import TypeVar
@@ -12,57 +11,42 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from hub.archive import layout
-from hub.archive.columns import PIXEL, SCHEMA, concatenated, first_of_each, ints_of, take_rows, words_of
-from hub.archive.segments import Footer, Footers, opened
+from hub.archive.columns import (
+    ALERT_COLUMNS,
+    PIXEL,
+    SCHEMA,
+    batches_of,
+    concatenated,
+    first_of_each,
+    ints_of,
+    take_rows,
+    words_of,
+)
+from hub.archive.recent import Recent
+from hub.archive.region import Region
+from hub.archive.segments import Footer, Footers, opened, read_rows
 from hub.errors import StorageError
+from hub.model.alert import AlertBatch
 
 T = TypeVar("T")
 
-Pixels = NDArray[np.int64]
-"""Order-29 pixels."""
+Choice = Callable[[pa.Table], pa.Table]
+"""Of the rows of one file."""
 
 THREADS = 2
 """Files that are read at once by one search."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Region:
-    """What is asked for: ascending disjoint half-open ranges of order-29 pixels, and times."""
-
-    lo: Pixels
-    hi: Pixels
-    start_us: int
-    """Least `mid_tai_us`."""
-
-    end_us: int
-    """One past the greatest."""
-
-    def touches(self, lo: Pixels | int, hi: Pixels | int) -> NDArray[np.bool_]:
-        """Return for each interval of pixels whether some range meets it."""
-        return np.asarray(np.searchsorted(self.hi, lo, side="right") < np.searchsorted(self.lo, hi, side="left"))
-
-    def rows(self, pixels: Pixels) -> NDArray[np.bool_]:
-        """Return for each of ascending pixels whether some range holds it: the fewer are looked up among the more."""
-        if len(self.lo) < len(pixels):
-            inside = np.zeros(len(pixels) + 1, dtype=np.int8)
-            first, last = np.searchsorted(pixels, self.lo), np.searchsorted(pixels, self.hi)
-            used = last > first
-            inside[first[used]] += 1
-            np.subtract.at(inside, last[used], 1)
-            return np.asarray(np.cumsum(inside[:-1], dtype=np.int8) > 0)
-        index = np.searchsorted(self.lo, pixels, side="right") - 1
-        return np.asarray((index >= 0) & (pixels < self.hi[np.maximum(index, 0)]))
-
-
 class Search:
     """Reads the archive without a lock; safe to share between threads."""
 
-    def __init__(self, archive: Path, footers: Footers, *, threads: int = THREADS) -> None:
+    def __init__(self, archive: Path, footers: Footers, recent: Recent, *, threads: int = THREADS) -> None:
         self._archive = archive
         self._footers = footers
+        self._recent = recent
         self._threads = threads
 
-    def table(self, region: Region, columns: Sequence[str], *, keep: Callable[[pa.Table], pa.Table] | None = None) -> pa.Table:
+    def table(self, region: Region, columns: Sequence[str]) -> pa.Table:
         """Return the rows of a region, each (survey, source id) once, in no particular order.
 
         Parameters
@@ -71,12 +55,10 @@ class Search:
             Where and when.
         columns
             Names of `SCHEMA`.
-        keep
-            A further choice of rows, made file by file.
         """
         read = tuple(dict.fromkeys((*columns, "survey", "source_id")))
         nights = self._nights(region) if len(region.lo) else []
-        found = [self._of_night(night, region, read, keep) for night in nights]
+        found = [self._of_night(night, region, read) for night in nights]
         parts = [part for tables, _ in found for part in tables]
         table = concatenated(parts, read)
         is_distinct = all(is_distinct for _, is_distinct in found) and _are_apart([tables for tables, _ in found])
@@ -84,6 +66,43 @@ class Search:
             first = first_of_each(words_of(table["survey"]), ints_of(table["source_id"]))
             table = table if first is None else take_rows(table, first)
         return table.select(list(columns))
+
+    def of_objects(
+        self, survey: str, object_ids: Sequence[str], lo: NDArray[np.int64], hi: NDArray[np.int64]
+    ) -> list[AlertBatch]:
+        """Return the rows of some objects within ascending disjoint ranges of pixels; one may be there twice.
+
+        Fresh files are looked up in memory, where this process wrote or read them before.
+        """
+        region = Region(lo=lo, hi=hi, start_us=_LEAST, end_us=_GREATEST)
+        found: list[AlertBatch] = []
+        nights = self._nights(region)
+        self._recent.keep_only(nights)
+        for night in nights:
+            found += self._of_objects(night, region, survey, object_ids)
+        return found
+
+    def _of_objects(self, night: int, region: Region, survey: str, object_ids: Sequence[str]) -> list[AlertBatch]:
+        wanted = pa.array(object_ids, pa.string())
+
+        def read() -> list[AlertBatch]:
+            files = self._listed(night, region)
+            self._remember(night, files.fresh, survey)
+            found, elsewhere = self._recent.rows(night, files.fresh, region, survey, object_ids)
+            fresh = [path for path in elsewhere if self._footers.get(path).note.survey in {"", survey}]
+            paths = [*fresh, *_beside_fresh(files, region)]
+            tables = self._of_files(paths, region, ALERT_COLUMNS, lambda part: _only(part, survey, wanted))
+            return [*found, *(batch for table in tables for batch in batches_of(table))]
+
+        return repeated(read, self._archive)
+
+    def _remember(self, night: int, fresh: Sequence[Path], survey: str) -> None:
+        """Bring fresh files of a survey into memory, where there is room."""
+        for path in self._recent.missing(night, fresh):
+            footer = self._footers.get(path)
+            if footer.note.survey == survey and self._recent.admits(footer.n_rows):
+                for batch in batches_of(read_rows(path, footer, range(len(footer.rows)), ALERT_COLUMNS)):
+                    self._recent.add(night, path, batch)
 
     def cells_of(self, night: int) -> list[int]:
         """Return the cells of a night that may have rows, ascending."""
@@ -105,7 +124,7 @@ class Search:
         for cell in self.cells_of(night):
             whole = np.array([cell << layout.CELL_SHIFT]), np.array([(cell + 1) << layout.CELL_SHIFT])
             region = Region(lo=whole[0], hi=whole[1], start_us=_LEAST, end_us=_GREATEST)
-            table = concatenated(self._of_night(night, region, read, None)[0], read)
+            table = concatenated(self._of_night(night, region, read)[0], read)
             first = first_of_each(words_of(table["survey"]), ints_of(table["source_id"]))
             table = table if first is None else take_rows(table, first)
             if table.num_rows:
@@ -131,31 +150,34 @@ class Search:
 
         return repeated(listed, self._archive)
 
-    def _of_night(
-        self, night: int, region: Region, columns: tuple[str, ...], keep: Callable[[pa.Table], pa.Table] | None
-    ) -> tuple[list[pa.Table], bool]:
+    def _of_night(self, night: int, region: Region, columns: tuple[str, ...]) -> tuple[list[pa.Table], bool]:
         """Return what each file of a night has, and whether no row can be there twice: a catalog has each once."""
 
-        def wanted(cell: int) -> bool:
-            return bool(region.touches(cell << layout.CELL_SHIFT, (cell + 1) << layout.CELL_SHIFT))
-
         def read() -> tuple[list[pa.Table], bool]:
-            files = layout.list_night(self._archive, night, wanted)
-            closed = [one.path for one in files.closed if region.touches(one.lo, one.hi)]
-            merged = [path for paths in files.cells.values() for path in paths]
-            paths = [*files.fresh, *merged, *closed]
-            if len(paths) < 3 or self._threads < 2:
-                tables = [self._of_file(path, region, columns, keep) for path in paths]
-            else:
-                with ThreadPoolExecutor(self._threads) as pool:
-                    tables = list(pool.map(lambda path: self._of_file(path, region, columns, keep), paths))
-            return [table for table in tables if table is not None], not files.fresh and not merged
+            files = self._listed(night, region)
+            tables = self._of_files([*files.fresh, *_beside_fresh(files, region)], region, columns)
+            return tables, not files.fresh and not files.cells
 
         return repeated(read, self._archive)
 
-    def _of_file(
-        self, path: Path, region: Region, columns: tuple[str, ...], keep: Callable[[pa.Table], pa.Table] | None
-    ) -> pa.Table | None:
+    def _listed(self, night: int, region: Region) -> layout.NightFiles:
+        def wanted(cell: int) -> bool:
+            return bool(region.touches(cell << layout.CELL_SHIFT, (cell + 1) << layout.CELL_SHIFT))
+
+        return layout.list_night(self._archive, night, wanted)
+
+    def _of_files(
+        self, paths: Sequence[Path], region: Region, columns: tuple[str, ...], keep: Choice | None = None
+    ) -> list[pa.Table]:
+        """Return what each of some files has, in their order; several are read at once."""
+        if len(paths) < 3 or self._threads < 2:
+            tables = [self._of_file(path, region, columns, keep) for path in paths]
+        else:
+            with ThreadPoolExecutor(self._threads) as pool:
+                tables = list(pool.map(lambda path: self._of_file(path, region, columns, keep), paths))
+        return [table for table in tables if table is not None]
+
+    def _of_file(self, path: Path, region: Region, columns: tuple[str, ...], keep: Choice | None) -> pa.Table | None:
         footer = self._footers.get(path)
         groups = self._groups(footer, region)
         if not len(groups):
@@ -183,6 +205,19 @@ class Search:
     def _groups(footer: Footer, region: Region) -> NDArray[np.intp]:
         in_time = (footer.time_lo < region.end_us) & (footer.time_hi > region.start_us)
         return np.flatnonzero(in_time & region.touches(footer.pixel_lo, footer.pixel_hi))
+
+
+def _beside_fresh(files: layout.NightFiles, region: Region) -> list[Path]:
+    """Return the merged files and those of the catalog that a region may meet."""
+    merged = [path for paths in files.cells.values() for path in paths]
+    return [*merged, *(one.path for one in files.closed if region.touches(one.lo, one.hi))]
+
+
+def _only(table: pa.Table, survey: str, object_ids: pa.Array) -> pa.Table:
+    import pyarrow.compute as pc  # noqa: PLC0415
+
+    mask = pc.and_(pc.equal(table["survey"].cast(pa.string()), survey), pc.is_in(table["object_id"], value_set=object_ids))
+    return table.filter(mask)
 
 
 def _are_apart(nights: Sequence[Sequence[pa.Table]]) -> bool:
