@@ -11,7 +11,7 @@ import subprocess
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing, contextmanager
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic
@@ -19,8 +19,17 @@ from confluent_kafka.admin import AdminClient, NewTopic
 from tests.support import kafka_server
 from tests.support.kafka_server import ApacheServer, KafkaMissing
 
-ANSWER_S = 60
+ANSWER_S = 120
 """How long a broker may take for an answer on a busy machine."""
+
+_COORDINATOR_COMES = (
+    KafkaError.COORDINATOR_LOAD_IN_PROGRESS,
+    KafkaError.COORDINATOR_NOT_AVAILABLE,
+    KafkaError.NOT_COORDINATOR,
+    KafkaError._WAIT_COORD,
+)
+
+T = TypeVar("T")
 
 _QUIET = logging.getLogger("tests.kafka")
 _SERIAL = itertools.count()
@@ -66,7 +75,9 @@ class Kafka:
     def create_topic(self, name: str, partitions: int = 1, config: dict[str, str] | None = None) -> str:
         """Create a topic, wait until the broker knows it, return its name."""
         admin = self._admin()
-        _all(admin.create_topics([NewTopic(name, num_partitions=partitions, replication_factor=1, config=config or {})]).values())
+        new = NewTopic(name, num_partitions=partitions, replication_factor=1, config=config or {})
+        # A broker that was not heard of for some seconds takes nothing until it is: INVALID_REPLICATION_FACTOR.
+        _again(lambda: _all(admin.create_topics([new]).values()), KafkaError.INVALID_REPLICATION_FACTOR)
         _until(lambda: self._partitions(name) == list(range(partitions)), f"topic {name} does not appear")
         return name
 
@@ -133,9 +144,9 @@ class Kafka:
         """Return the committed offset of each partition of a topic; -1001 where there is none."""
         config = {"bootstrap.servers": self.bootstrap, "group.id": group, "enable.auto.commit": False}
         with _closed(Consumer(config, logger=_QUIET)) as reader:
-            places = reader.committed(
-                [TopicPartition(topic, partition) for partition in self._partitions(topic)], timeout=ANSWER_S
-            )
+            wanted = [TopicPartition(topic, partition) for partition in self._partitions(topic)]
+            # The group's coordinator may just be made, or be read from the disk again.
+            places = _again(lambda: reader.committed(wanted, timeout=ANSWER_S), *_COORDINATOR_COMES)
             return {place.partition: place.offset for place in places}
 
     def _partitions(self, topic: str) -> list[int]:
@@ -220,7 +231,7 @@ def _tansu() -> Iterator[str]:
         deadline = time.monotonic() + ANSWER_S
         while True:
             try:
-                admin.list_topics(timeout=1)
+                admin.list_topics(timeout=5)
                 break
             except KafkaException as error:
                 if process.poll() is not None or time.monotonic() > deadline:
@@ -242,6 +253,18 @@ def _closed(consumer: Consumer) -> Iterator[Consumer]:
 def _all(futures: Iterable) -> None:
     for future in futures:
         future.result(timeout=ANSWER_S)
+
+
+def _again(ask: Callable[[], T], *passing: int) -> T:
+    """Return what a broker answers; ask again while it answers with one of some errors that pass."""
+    deadline = time.monotonic() + ANSWER_S
+    while True:
+        try:
+            return ask()
+        except KafkaException as error:
+            if error.args[0].code() not in passing or time.monotonic() > deadline:
+                raise
+        time.sleep(0.05)  # between two tries
 
 
 def _until(condition: Callable[[], bool], sentence: str) -> None:

@@ -7,15 +7,13 @@ tokens that the `token_endpoint` of the tests signs). Whoever is let in may do e
 import hashlib
 import logging
 import os
-import random
 import shutil
 import signal
-import socket
 import subprocess
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import closing, contextmanager, suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from confluent_kafka import KafkaException
@@ -23,6 +21,7 @@ from confluent_kafka.admin import AdminClient
 
 from hub.errors import HubError
 from tests.support import caches, certificates
+from tests.support.ports import free_ports
 from tests.support.token_endpoint import AUDIENCE, SigningKey
 
 RECIPE = Path(__file__).parent / "apache_kafka"
@@ -41,9 +40,6 @@ MAX_MESSAGE_BYTES = 8 * 2**20
 
 START_S = 90
 """How long a broker may take to answer on a machine that is busy with other tests."""
-
-PORTS = range(20_000, 32_000)
-"""Below the ports that the system gives to clients, so that a broker that is away gets its own back."""
 
 JAVA = ("-Xms64m", "-Xmx384m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Xshare:auto")
 """A heap for some hundred megabytes of messages; one collector thread; compiled fast rather than well."""
@@ -76,7 +72,7 @@ log.retention.check.interval.ms=5000
 num.network.threads=2
 num.io.threads=2
 controlled.shutdown.enable=false
-broker.session.timeout.ms=3000
+broker.session.timeout.ms=9000
 broker.heartbeat.interval.ms=500
 authorizer.class.name=org.apache.kafka.metadata.authorizer.StandardAuthorizer
 super.users=User:ANONYMOUS
@@ -153,7 +149,7 @@ def server(*, advertised_port: int | None = None) -> Iterator[ApacheServer]:
         for attempt in ("first", "second"):
             home = folder / attempt
             home.mkdir()
-            ports = dict(zip(("plain", "secured", "behind", "controller"), _free_ports(4), strict=True))
+            ports = dict(zip(("plain", "secured", "behind", "controller"), free_ports(4), strict=True))
             ports["advertised"] = advertised_port or ports["behind"]
             key = _furnish(home, parts, ports)
             try:
@@ -265,7 +261,7 @@ def _wait(bootstrap: str, process: "subprocess.Popen[bytes]", log: Path) -> None
     deadline = time.monotonic() + START_S
     while True:
         try:
-            if admin.list_topics(timeout=1).brokers:
+            if admin.list_topics(timeout=5).brokers:
                 return
         except KafkaException:
             pass
@@ -284,19 +280,3 @@ def _run(command: list[str], name: str) -> None:
     ran = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
     if ran.returncode != 0:
         raise KafkaMissing(f"{name} failed with code {ran.returncode}: {(ran.stdout + ran.stderr)[-600:]}")
-
-
-def _free_ports(count: int) -> list[int]:
-    found: list[int] = []
-    # Not the seeded generator of the tests: two workers would try the same ports.
-    for port in random.SystemRandom().sample(PORTS, 200):
-        with closing(socket.socket()) as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            try:
-                probe.bind(("127.0.0.1", port))
-            except OSError:
-                continue
-        found.append(port)
-        if len(found) == count:
-            return found
-    raise KafkaMissing("no free ports on loopback")

@@ -5,10 +5,12 @@ from collections.abc import Callable, Iterable
 
 from confluent_kafka import Consumer, Message, Producer, TopicPartition
 
+from hub.errors import Transient
 from hub.model.envelope import Envelope
-from hub.ports import Health, MessageSource
+from hub.model.outgoing import Outgoing
+from hub.ports import Health, MessageSource, Sink
 
-TIMEOUT_S = 60.0
+TIMEOUT_S = 120.0
 """Longest wait for anything, seconds."""
 
 
@@ -38,6 +40,19 @@ def take_until(source: MessageSource, is_so: Callable[[Health], bool]) -> list[E
         found += source.take(100, 0.2)
         assert time.monotonic() < deadline, f"it did not come to that: {source.health()}"
     return found
+
+
+def deliver(sink: Sink, outgoing: Outgoing) -> None:
+    """Send as the outbox does: again after each passing fault."""
+    deadline = time.monotonic() + TIMEOUT_S
+    while True:
+        try:
+            sink.deliver(outgoing)
+        except Transient:
+            if time.monotonic() > deadline:
+                raise
+        else:
+            return
 
 
 def read_back(bootstrap: str, topic: str, number: int) -> list[Message]:

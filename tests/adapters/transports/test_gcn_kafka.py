@@ -12,7 +12,7 @@ from tests.support.kafka_sources import produce, take, take_until
 from tests.support.parts import part_context
 
 TOPIC = "gcn.classic.voevent.FERMI_GBM_FIN_POS"
-TIMEOUT_S = 60.0
+TIMEOUT_S = 120.0
 
 
 def options(broker: str, **changes) -> Options:
@@ -91,10 +91,8 @@ def test_a_family_is_heard_as_a_whole_and_each_message_keeps_its_topic(kafka, na
 def test_a_family_without_a_topic_is_an_alarm(kafka, names) -> None:
     kafka.create_topic(names.fermi)
     with open_source(names.options(topics=(names.fermi, "gcn.nonsense.*")), part_context(Path())) as source:
-        take_until(source, lambda health: bool(health.alarms))
-        assert source.health().alarms == (
-            "no topic of the family gcn.nonsense.* can be seen: look the name up at gcn.nasa.gov/notices",
-        )
+        alarm = "no topic of the family gcn.nonsense.* can be seen: look the name up at gcn.nasa.gov/notices"
+        take_until(source, lambda health: health.alarms == (alarm,))
 
 
 def test_a_subscription_to_nothing_but_an_empty_family_is_an_alarm_too(names) -> None:
@@ -105,10 +103,10 @@ def test_a_subscription_to_nothing_but_an_empty_family_is_an_alarm_too(names) ->
 def test_a_topic_that_gcn_does_not_give_is_an_alarm_that_says_what_to_do(kafka, names) -> None:
     kafka.create_topic(names.fermi)
     with open_source(names.options(topics=(names.fermi, f"{names.family}.TYPO")), part_context(Path())) as source:
-        take_until(source, lambda health: bool(health.alarms))
-        (alarm,) = source.health().alarms
-    assert f"{names.family}.TYPO does not exist" in alarm
-    assert "quick start" in alarm
+        missing = f"{names.family}.TYPO does not exist"
+        take_until(
+            source, lambda health: len(health.alarms) == 1 and missing in health.alarms[0] and "quick start" in health.alarms[0]
+        )
 
 
 def test_heartbeats_are_counted_and_never_handed_on_nor_committed(kafka, names) -> None:
@@ -133,6 +131,15 @@ def test_heartbeats_are_counted_and_never_handed_on_nor_committed(kafka, names) 
     assert kafka.committed(names.family, names.fermi) == {0: 1}
 
 
+def beat(kafka, names, source) -> None:
+    """Write heartbeats until one is heard: the client begins at an end that it may ask for after the first was written."""
+    deadline = time.monotonic() + TIMEOUT_S
+    while not source.health().facts["heartbeats"]:
+        produce(kafka.bootstrap, names.heartbeat, [b"{}"])
+        assert source.take(10, 0.2) == []
+        assert time.monotonic() < deadline, f"no heartbeat is heard: {source.health()}"
+
+
 def test_silence_of_the_heartbeat_is_an_alarm_and_its_return_ends_it(kafka, names, monkeypatch) -> None:
     monkeypatch.setattr(
         heartbeat.Heartbeat.__init__, "__kwdefaults__", {**heartbeat.Heartbeat.__init__.__kwdefaults__, "old_s": 1.0}
@@ -141,8 +148,7 @@ def test_silence_of_the_heartbeat_is_an_alarm_and_its_return_ends_it(kafka, name
     kafka.create_topic(names.heartbeat)
     with open_source(names.options(heartbeat_topic=names.heartbeat), part_context(Path())) as source:
         take_until(source, lambda health: any("no heartbeat has come" in alarm for alarm in health.alarms))
-        produce(kafka.bootstrap, names.heartbeat, [b"{}"])
-        take_until(source, lambda health: health.facts["heartbeats"] == 1)
+        beat(kafka, names, source)
         take_until(source, lambda health: any("the last heartbeat" in alarm for alarm in health.alarms))
 
 
@@ -152,9 +158,13 @@ def test_a_connection_that_has_gone_deaf_is_given_up_for_a_new_one(kafka, names,
     kafka.create_topic(names.heartbeat)
     with open_source(names.options(heartbeat_topic=names.heartbeat), part_context(Path())) as source:
         take_until(source, lambda health: health.state == "listening")
-        produce(kafka.bootstrap, names.heartbeat, [b"{}"])
-        with pytest.raises(Transient, match="no heartbeat comes"):
+
+        def hear_no_more() -> None:
+            beat(kafka, names, source)
             take(source, 1)
+
+        with pytest.raises(Transient, match="no heartbeat comes"):
+            hear_no_more()
 
 
 def test_two_members_of_a_group_both_hear_the_heartbeat(kafka, names) -> None:

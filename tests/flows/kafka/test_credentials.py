@@ -9,6 +9,7 @@ import gcn_kafka as gcn_client
 import pytest
 from confluent_kafka.admin import (
     AclBinding,
+    AclBindingFilter,
     AclOperation,
     AclPermissionType,
     AdminClient,
@@ -27,11 +28,12 @@ from tests.support.kafka import Kafka
 from tests.support.kafka_server import PASSWORD, USER
 from tests.support.kafka_sources import take
 from tests.support.parts import part_context
+from tests.support.ports import free_port
 from tests.support.token_endpoint import CLIENT_ID, CLIENT_SECRET, SigningKey, TokenEndpoint, token_endpoint
 
 pytestmark = [pytest.mark.kafka, pytest.mark.apache_kafka]
 
-WAIT_S = 60
+WAIT_S = 120
 """Longest wait for a sentence."""
 
 MECHANISMS = ("plain", "scram-sha-256", "scram-sha-512")
@@ -178,11 +180,11 @@ def test_expired_tokens_are_an_alarm(tokens: TokenEndpoint, with_token, tmp_path
 
 
 def test_a_token_endpoint_that_is_down_is_an_alarm_until_it_is_back(kafka: Kafka, with_token, tmp_path):
-    with token_endpoint(kafka.server.key) as gone:
-        url = gone.url
+    port = free_port()
+    url = f"http://127.0.0.1:{port}/oauth2/token"
     with gcn_kafka.open_source(with_token(token_url=url), part_context(tmp_path)) as source:
         alarmed(source, "the token endpoint cannot be had")
-        with token_endpoint(kafka.server.key, port=int(url.split(":")[2].split("/")[0])):
+        with token_endpoint(kafka.server.key, port=port):
             take(source, 1)
         assert source.health().alarms == ()
 
@@ -252,8 +254,11 @@ def test_a_group_that_the_user_may_not_use_needs_a_person(kafka: Kafka, with_pas
 
 
 def deny(kafka: Kafka, resource: ResourceType, name: str) -> None:
-    """Take everything about a topic or a group from the user of the tests."""
+    """Take everything about a topic or a group from the user of the tests, and wait until the broker knows that."""
     admin = AdminClient({"bootstrap.servers": kafka.bootstrap})
-    rule = AclBinding(resource, name, ResourcePatternType.LITERAL, f"User:{USER}", "*", AclOperation.ALL, AclPermissionType.DENY)
-    for future in admin.create_acls([rule]).values():
+    rule = (resource, name, ResourcePatternType.LITERAL, f"User:{USER}", "*", AclOperation.ALL, AclPermissionType.DENY)
+    for future in admin.create_acls([AclBinding(*rule)]).values():
         future.result(timeout=WAIT_S)
+    deadline = time.monotonic() + WAIT_S
+    while not admin.describe_acls(AclBindingFilter(*rule)).result(timeout=WAIT_S):
+        assert time.monotonic() < deadline, "the rule does not come into force"
