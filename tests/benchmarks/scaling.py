@@ -199,6 +199,8 @@ def _figures(
 ) -> list[Figure]:
     first, last, all_at_work = fleet.busy_part(looks)
     n, seconds, used = last.n_done - first.n_done, last.at_s - first.at_s, last.used - first.used
+    if not n:
+        raise SystemExit(f"all {n_packets} packets were done between two looks: ask for more")
     what = f"{n_packets:,} packets, {n_workers} {'worker' if n_workers == 1 else 'workers'}, {state.name}"
     shared = f"; {n_workers} workers on {os.cpu_count()} cores" if n_workers >= (os.cpu_count() or 1) else ""
     beside = "" if is_filled else f"; packets made beside, {used.benchmark / seconds:.2f} cores"

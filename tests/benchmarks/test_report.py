@@ -3,9 +3,10 @@
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 
-from tests.benchmarks import paper, report
+from tests.benchmarks import fleet, load, mix, paper, report, scaling
 
 
 def _section(title: str, *rows: tuple[str, str]) -> str:
@@ -87,3 +88,48 @@ def test_the_night_on_paper_follows_from_the_figures() -> None:
     assert found["| archive, a year"] == "0.18 TB"
     assert found["| packets of matches, a night"] == "1.1 GB"
     assert paper.MISSING not in page
+
+
+def test_the_night_on_paper_finds_the_figures_by_the_names_that_benchmarks_give_them() -> None:
+    looks = [
+        fleet.Look(
+            at_s=at,
+            committed=np.array([n]),
+            ends=np.array([2_000]),
+            all_at_work=True,
+            all_sent=True,
+            used=fleet.Used(workers=n / 1e3, database=n / 1e4, broker=n / 2e3, benchmark=0.0),
+        )
+        for at, n in ((1.0, 100), (5.0, 1_100))
+    ]
+    state = scaling.State(name="PostgreSQL", knows=Path(), server="somewhere")
+    taken = mix.Taken(n_packets=2_000, n_bytes=10)
+    drained, stored = load.Drained(n=100, seconds=1.0, n_matched=5), load.Stored(candidates=1, of_large_maps=0)
+    found = {
+        "scaling": scaling._figures(looks, np.array([]), taken, state, 1, 2_000, is_filled=True),
+        "whole_path": load.hits_figures("", load.Maps(n=1), 1.0, drained, stored, 100),
+    }
+    blocks = {name: report._table([vars(one) for one in lines]) for name, lines in found.items()}
+    known = paper.measured(paper.figures_of(blocks))
+    assert (known.rate_per_s, known.workers_ms, known.database_ms, known.broker_ms) == (250.0, 1.0, 0.1, 0.5)
+    assert known.matched == 0.05
+
+
+@pytest.mark.parametrize(("n_stored", "is_met"), [(0, True), (1, False)])
+def test_a_candidate_of_a_large_map_misses_the_goal(n_stored: int, is_met: bool) -> None:
+    maps = load.Maps(n=3, n_single_detector=2)
+    drained, stored = load.Drained(n=100, seconds=1.0), load.Stored(candidates=5, of_large_maps=n_stored)
+    last = load.hits_figures("", maps, 1.0, drained, stored, 100)[-1]
+    assert (last.what, last.is_met) == ("candidates of maps above 10,000 deg2", is_met)
+
+
+def test_how_far_workers_are_is_told_with_the_time_that_is_left() -> None:
+    used = fleet.Used(workers=0.0, database=0.0, broker=0.0, benchmark=0.0)
+    looks = [
+        fleet.Look(at_s=at, committed=np.array([n]), ends=np.array([900]), all_at_work=True, all_sent=False, used=used)
+        for at, n in ((0.0, 0), (1.0, 100), (3.0, 500))
+    ]
+    line = "  900 of 12,500 sent, 500 acknowledged"
+    assert fleet._progress(looks, 12_500, 900) == f"{line}, 200 alerts/s, 1.0 min left"
+    assert fleet._progress(looks[:1], 12_500, 900) == "  900 of 12,500 sent, 0 acknowledged"
+    assert fleet._progress([], 12_500, 0) == "  0 of 12,500 sent, 0 acknowledged"
