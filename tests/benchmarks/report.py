@@ -55,6 +55,8 @@ class Section:
 
 
 _MANY = "--maps 300 --single-detector 10"
+"""What is drawn from recorded areas, and ten maps of 24,000 square degrees."""
+
 _SMALL = "--packets 2000"
 _SHORT = "--over-s 8 --bursts 1"
 
@@ -74,13 +76,13 @@ SECTIONS: Mapping[str, Section] = {
     "visit_deep": Section(
         title="A visit of a deep field every 37 s",
         module="visit",
-        words="--programme deep",
+        words="--programme deep --bursts 2",
         quick=f"{_SMALL} --maps 20 {_SHORT} --programme deep",
     ),
     "visit_300": Section(
         title="A visit every 37 s with 300 maps, ten of a single detector",
         module="visit",
-        words=_MANY,
+        words=f"{_MANY} --bursts 2",
         quick=f"{_SMALL} --maps 30 --single-detector 1 {_SHORT}",
     ),
     "search": Section(title="Searching backwards", module="search", words="--postgresql", quick="--rows 1000000"),
