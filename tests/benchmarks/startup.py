@@ -31,7 +31,7 @@ def help_cpu_s() -> float:
 
 
 def api_ready_s(folder: Path) -> float:
-    """Return the time from the start of ``mmhub run api`` to its first answer of 200 to ``/ready``, seconds."""
+    """Return the time from the start of ``mmhub run api`` to its first answer to ``/health``, whatever that says, seconds."""
     environment = {name: value for name, value in os.environ.items() if not name.startswith("MMHUB_")}
     command = [sys.executable, "-m", "hub", "--data-dir", str(folder), "run", "api", "--port", "0", "--json"]
     begun = time.perf_counter()
