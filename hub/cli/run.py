@@ -18,6 +18,7 @@ import typer
 from hub.cli.invocation import EXIT_FAILED, invocation, start
 from hub.cli.listing import AsJson
 from hub.cli.output import complain
+from hub.cli.run_archive import archive_keeper, run_archive
 from hub.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -37,6 +38,7 @@ class Part(StrEnum):
     ALL = "all"
     INGEST = "ingest"
     WORKER = "worker"
+    ARCHIVE = "archive"
     DISPATCH = "dispatch"
     API = "api"
 
@@ -49,9 +51,6 @@ MAPS_PAUSE_S = 5.0
 
 SCHEMAS_PAUSE_S = 5.0
 """Time between two looks for alerts that wait for their schema, seconds."""
-
-ARCHIVE_PAUSE_S = 20.0
-"""Time between two looks at what the archive needs, seconds."""
 
 FOLLOWUP_PAUSE_S = 1.0
 """Time between two looks at the follow-up requests, seconds."""
@@ -81,8 +80,14 @@ def run(
         raise typer.BadParameter("--source and --workers belong to the role worker: mmhub run worker --source NAME -n 4")
     if workers > 1 and source is None:
         raise typer.BadParameter("--workers needs to know which source they share: name it with --source")
+    if port is not None and role not in (Part.ALL, Part.API):
+        raise typer.BadParameter(
+            f"the role {role.value} answers no requests: it belongs to mmhub run and mmhub run api", param_hint="--port"
+        )
     with _ends_early() as is_stopped:
-        if source is not None and workers > 1:
+        if role is Part.ARCHIVE:
+            run_archive(context, parent, is_stopped)
+        elif source is not None and workers > 1:
             _run_workers(context, source, workers, is_stopped)
         else:
             _run(context, _Task(role=role, source=source, port=port, parent=parent, as_json=as_json), is_stopped)
@@ -106,6 +111,11 @@ class _Task:
     def takes_in(self) -> bool:
         """Whether it listens to sources."""
         return self.role in (Part.ALL, Part.INGEST) or self.source is not None
+
+    @property
+    def keeps_archive(self) -> bool:
+        """Whether it has the archive looked after; of several workers their parent does."""
+        return self.role in (Part.ALL, Part.INGEST, Part.WORKER) and self.parent is None
 
 
 @contextmanager
@@ -173,6 +183,9 @@ def _run(context: typer.Context, task: _Task, is_stopped: Callable[[], bool]) ->
             hub.flow.resume()
             _add_sources(crew, settings, hub, board, sources)
         _add_roles(crew, settings, hub, stack=stack, board=board, sinks=sinks, task=task)
+        if task.keeps_archive:
+            keeper = archive_keeper(context, settings)
+            crew.add("archive-process", keeper.body, keeper.health, is_background=True)
         crew.add("board", board.body, is_background=True)
         supervisor = Supervisor(crew.loops, on_change=board.changed)
         board.watch(supervisor.status)
@@ -250,7 +263,7 @@ def _run_workers(context: typer.Context, source: str, n_workers: int, is_stopped
     words = [*invocation(context).words(), "run", "worker", "--source", source, "--parent", str(os.getpid())]
     if is_stopped():
         return
-    if code := run_workers([this_program(words)] * n_workers):
+    if code := run_workers([this_program(words)] * n_workers, beside=archive_keeper(context, settings)):
         raise typer.Exit(code)
 
 
@@ -315,7 +328,6 @@ def _add_worker(crew: _Crew, settings: "Settings", hub: "Hub", board: "Board", *
     from hub.bootstrap import enabled_destinations, now
     from hub.runtime.chores import Chore
     from hub.runtime.watch import Watch
-    from hub.services.archive_care import ArchiveCare
     from hub.services.status import SOURCE
 
     jobs = Chore("jobs", lambda: hub.flow.work().versions, pause_s=JOBS_PAUSE_S)
@@ -326,9 +338,6 @@ def _add_worker(crew: _Crew, settings: "Settings", hub: "Hub", board: "Board", *
     crew.add("watch", watch.body, watch.health, is_background=True)
     schemas = Chore("schemas", hub.held.step, pause_s=SCHEMAS_PAUSE_S)
     crew.add("schemas", schemas.body, hub.held.health, is_background=True)
-    care = ArchiveCare(hub.store, hub.history, now)
-    archive = Chore("archive", care.step, pause_s=ARCHIVE_PAUSE_S)
-    crew.add("archive", archive.body, care.health, is_background=True)
     if hub.map_fetching is not None:
         maps = Chore("maps", hub.map_fetching.step, pause_s=MAPS_PAUSE_S)
         crew.add("maps", maps.body, hub.map_fetching.health, is_background=True)

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
+from contextlib import suppress
 
 from hub.ports import Health
 from hub.runtime.threads import in_thread
@@ -19,12 +20,15 @@ class Chore:
         Does what is due; called again at once while it did something.
     pause_s
         Longest sleep, seconds.
+    on_stop
+        Called when it is told to stop: what is under way may end early.
     """
 
-    def __init__(self, name: str, work: Callable[[], int], *, pause_s: float) -> None:
+    def __init__(self, name: str, work: Callable[[], int], *, pause_s: float, on_stop: Callable[[], None] = lambda: None) -> None:
         self._name = name
         self._work = work
         self._pause_s = pause_s
+        self._on_stop = on_stop
         self._n_done = 0
         self.wake = Wake()
         """Called when there may be something to do."""
@@ -35,8 +39,19 @@ class Chore:
 
     async def body(self, stop: asyncio.Event) -> None:
         """Work until told to stop; a loop body for the supervisor."""
-        async with self.wake.called_by(stop):
-            await in_thread(self._name, lambda: self._run(stop))
+
+        async def pass_on() -> None:
+            await stop.wait()
+            self._on_stop()
+
+        telling = asyncio.create_task(pass_on())
+        try:
+            async with self.wake.called_by(stop):
+                await in_thread(self._name, lambda: self._run(stop))
+        finally:
+            telling.cancel()
+            with suppress(asyncio.CancelledError):
+                await telling
 
     def _run(self, stop: asyncio.Event) -> None:
         while not stop.is_set():

@@ -1,11 +1,14 @@
 """Looks after the archive: merges, compacts, deletes what is too old, one process of all at a time, and says what it did."""
 
 import time
-from threading import Lock
+from pathlib import Path
+from threading import Event, Lock
 
+from hub.archive import layout
 from hub.archive.compaction import compact_due
 from hub.archive.history import ArchiveHistory
 from hub.archive.retention import Retired
+from hub.archive.space import translated
 from hub.archive.visits_ledger import VisitLedger
 from hub.errors import StorageError
 from hub.ports import Clock, Health, Incident
@@ -31,8 +34,22 @@ class _Elsewhere(StorageError):
     """Another process looks after the archive."""
 
 
+class _ToldToStop(StorageError):
+    """The process is about to end."""
+
+
+def has_rows(folder: Path) -> bool:
+    """Return whether an archive has anything to look after; raises `StorageError` where the disk does not say."""
+    with translated(folder):
+        return bool(layout.nights(folder))
+
+
 class ArchiveCare:
-    """Does what is due; safe to run in several processes."""
+    """Does what is due; safe to run in several processes.
+
+    Whatever it does may be broken off anywhere, by `stop` or by the end of the process: the archive is then as it was, or what is
+    left over is found and finished by whoever looks after it next.
+    """
 
     def __init__(self, store: Store, history: ArchiveHistory, clock: Clock) -> None:
         self._store = store
@@ -41,6 +58,7 @@ class ArchiveCare:
         self._holder = f"{this_process()}/archive"
         self._visits = VisitLedger(history, searched.cameras())
         self._renewed = 0.0
+        self._is_told_to_stop = Event()
         self._state = "waiting"
         self._fault = ""
         self._n = {"merged": 0, "repeats": 0, "compacted": 0, "deleted": 0, "visits": 0}
@@ -50,10 +68,14 @@ class ArchiveCare:
         """Do what is due; return 1 where there may be more at once, else 0."""
         try:
             self._renew()
-            more = self._tidy() + self._compact()
-            self._keep_ledger()
+            more = 0
+            for part in (self._tidy, self._compact, self._keep_ledger):
+                self._keep()
+                more += part()
         except _Elsewhere:
             self._state, self._fault = "another process does it", ""
+            return 0
+        except _ToldToStop:
             return 0
         except StorageError as error:
             if str(error) != self._fault:
@@ -62,6 +84,21 @@ class ArchiveCare:
             return 0
         self._state, self._fault = "running", ""
         return min(more, 1)
+
+    def stop(self) -> None:
+        """Let a step that is under way end at the next place where it can; callable from any thread."""
+        self._is_told_to_stop.set()
+
+    def release(self) -> None:
+        """Let another process look after the archive at once; to be called when no step is under way.
+
+        Raises
+        ------
+        StorageError
+            The database does not take it.
+        """
+        with self._store.transaction() as session:
+            leases.release(session, LEASE, self._holder)
 
     def health(self) -> Health:
         """Return how the archive is; callable from any thread."""
@@ -90,13 +127,14 @@ class ArchiveCare:
         self._add(compacted=1, repeats=sum(done.repeats.values()))
         return 1
 
-    def _keep_ledger(self) -> None:
+    def _keep_ledger(self) -> int:
         with self._store.reading() as session:
             surveys = searched.surveys_in_full(coverage.heard(session))
         done = self._visits.update(surveys, self._clock(), self._keep)
         if done:
             log.debug("visits written", visits=done)
         self._add(visits=done)
+        return 0
 
     def _tell(self, one: Retired) -> None:
         (log.warning if one.is_early else log.info)("night deleted", night=one.night, rows=one.rows, n_bytes=one.n_bytes)
@@ -111,6 +149,8 @@ class ArchiveCare:
             incidents.record(session, "archive", incident, now)
 
     def _keep(self) -> None:
+        if self._is_told_to_stop.is_set():
+            raise _ToldToStop("the archive is left as it is")
         if time.monotonic() - self._renewed > RENEWED_AFTER_S:
             self._renew()
 

@@ -11,12 +11,12 @@ from pathlib import Path
 import pytest
 
 from hub.runtime.supervisor import Patience
-from hub.runtime.workers import run_workers
+from hub.runtime.workers import Worker, run_workers
 from tests.conftest import REPOSITORY
 
 QUICK = Patience(first_pause_s=0.01, longest_pause_s=0.02, grace_s=30)
 
-WAIT_S = 60.0
+WAIT_S = 120.0
 
 STAYS = """
 import pathlib, signal, sys, time
@@ -81,6 +81,33 @@ def test_one_that_does_not_end_in_time_is_killed(tmp_path: Path) -> None:
     ending.join()
 
 
+def test_one_that_serves_the_others_is_started_when_needed_and_its_code_does_not_matter(tmp_path: Path) -> None:
+    ending = end_when(tmp_path, {"a": 1, "beside": 1})
+    beside = Worker("beside", command(STAYS, tmp_path, "beside", 5), is_needed=lambda: any(tmp_path.glob("a-*")), look_s=0.01)
+    assert run_workers([command(STAYS, tmp_path, "a", 0)], QUICK, beside=beside) == 0
+    ending.join()
+    first, later = sorted(tmp_path.iterdir(), key=lambda path: int(path.name.rpartition("-")[2]))
+    assert (first.name[:1], later.name[:6]) == ("a", "beside")
+
+
+def test_one_that_is_never_needed_is_never_started(tmp_path: Path) -> None:
+    ending = end_when(tmp_path, {"a": 1})
+    beside = Worker("beside", command(STAYS, tmp_path, "beside", 0), is_needed=lambda: False)
+    assert run_workers([command(STAYS, tmp_path, "a", 0)], QUICK, beside=beside) == 0
+    ending.join()
+    assert not list(tmp_path.glob("beside-*"))
+    assert beside.health().state == "not needed yet"
+
+
+def test_one_that_may_be_killed_anywhere_does_not_hold_up_the_end(tmp_path: Path) -> None:
+    deaf = STAYS.replace("lambda *_: sys.exit(code)", "lambda *_: None")
+    ending = end_when(tmp_path, {"a": 1, "beside": 1})
+    beside = Worker("beside", command(deaf, tmp_path, "beside", 0), killed_after_s=0.1)
+    assert run_workers([command(STAYS, tmp_path, "a", 0)], Patience(grace_s=300), beside=beside) == 0
+    ending.join()
+    assert beside.exit_code == 128 + signal.SIGKILL
+
+
 ORPHAN = """
 import os, pathlib, sys, time
 from hub.runtime import workers
@@ -109,6 +136,7 @@ def test_a_worker_ends_when_its_parent_is_killed(tmp_path: Path) -> None:
     finally:
         parent.kill()
         parent.wait()
+    deadline = time.monotonic() + WAIT_S
     worker = int((tmp_path / "up").read_text())
     while _lives(worker):
         assert time.monotonic() < deadline, "the worker lives on"

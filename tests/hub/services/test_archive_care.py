@@ -64,6 +64,20 @@ def test_a_process_without_the_lease_leaves_the_archive_alone(store: Store, hist
     assert history.nights() != before
 
 
+def test_whoever_is_told_to_stop_leaves_the_archive_as_it_is_and_to_others(store: Store, history: ArchiveHistory) -> None:
+    care = ArchiveCare(store, history, Clock())
+    files = [layout.list_night(history.folder, night).fresh for night in history.nights()]
+    care.stop()
+    assert care.step() == 0
+    assert [layout.list_night(history.folder, night).fresh for night in history.nights()] == files
+    assert history.count() == 40
+    with store.transaction() as session:
+        assert leases.holder_of(session, LEASE) is not None
+    care.release()
+    with store.transaction() as session:
+        assert leases.holder_of(session, LEASE) is None
+
+
 def test_an_archive_that_is_not_there_yet_needs_nothing(store: Store, tmp_path: Path) -> None:
     care = ArchiveCare(store, ArchiveHistory(tmp_path / "none"), Clock())
     assert care.step() == 0
