@@ -132,8 +132,9 @@ def _with_outlines(
         pointing = point(camera, detector[own], middle[own], n_alerts[own])
         if pointing is None:
             continue
+        hulls_of = hulls.take(own)
         pointing = sharpen(
-            camera, pointing, detector[own], n_alerts[own], [hull_vectors[hulls.first[one] : hulls.first[one + 1]] for one in own]
+            camera, pointing, detector[own], n_alerts[own], unit_vectors(hulls_of.ra_deg, hulls_of.dec_deg), hulls_of.first
         )
         span = slice(int(hulls.first[begin]), int(hulls.first[end]))
         owner = np.repeat(np.arange(begin, end), hulls.n_corners[begin:end])

@@ -113,19 +113,28 @@ class Counted:
         self.spans[survey, topic] = span if before is None else before.joined(span)
 
 
-def until(spans: Iterable[Span], waiting: Mapping[str, int]) -> list[Span]:
-    """Return spans as far as the ledger goes: they end before the first visit of their survey that waits to be computed.
+def until(spans: Iterable[Span], counted: Counted, waiting: Collection[Key]) -> list[Span]:
+    """Return spans as far as the ledger goes: to the last visit before the first one of their survey that is not in it yet.
 
     Parameters
     ----------
     spans
         As counted.
+    counted
+        Of the night.
     waiting
-        Time of the first visit of each survey that waits.
+        Visits that are not in the ledger yet.
     """
+    first_waiting: dict[str, int] = {}
+    for survey, visit in waiting:
+        at = counted.first_us[survey, visit]
+        first_waiting[survey] = min(at, first_waiting.get(survey, at))
     found = []
     for one in spans:
-        last = min(one.last_us, waiting.get(one.survey, one.last_us + 1) - 1)
-        if one.first_us <= last:
+        last: int | None = one.last_us
+        if (stop := first_waiting.get(one.survey)) is not None and stop <= one.last_us:
+            done = (at for key, at in counted.first_us.items() if key[0] == one.survey and key in counted.in_full and at < stop)
+            last = max(done, default=None)
+        if last is not None and one.first_us <= last:
             found.append(Span(survey=one.survey, topic=one.topic, first_us=one.first_us, last_us=last, offsets=one.offsets))
     return found

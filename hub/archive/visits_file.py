@@ -204,6 +204,8 @@ def _groups_near(metadata: pq.FileMetaData, ra_deg: float, dec_deg: float) -> li
     found = []
     for group in range(metadata.num_row_groups):
         bounds = metadata.row_group(group).column(column).statistics
+        if bounds is None:  # no rows
+            continue
         if np.searchsorted(lo, bounds.max, side="right") > np.searchsorted(hi, bounds.min, side="right"):
             found.append(group)
     return found

@@ -157,11 +157,7 @@ class VisitLedger:
             if one.topic in full.get(one.survey, ()):
                 later = spans.get((one.survey, one.topic))
                 spans[one.survey, one.topic] = one if later is None else one.joined(later)
-        waiting: dict[str, int] = {}
-        for key in self._seen[night]:
-            if key not in had:
-                waiting[key[0]] = min(counted.first_us[key], waiting.get(key[0], counted.first_us[key]))
-        return until(spans.values(), waiting)
+        return until(spans.values(), counted, self._seen[night].keys() - had.keys())
 
     def _groups(self, due: Collection[Key], counted: Counted) -> Iterator[list[Key]]:
         """Yield visits in groups of bearable size, neighbours on the sky together: few slices are read for each."""

@@ -7,7 +7,7 @@ nothing.
 """
 
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
@@ -121,8 +121,13 @@ def point(camera: Camera, detectors: NDArray[np.int64], middles: Floats, n_alert
     return Pointing(towards=towards, turn=complex(turn / abs(turn)), is_mirrored=bool(mirrored))
 
 
-def sharpen(
-    camera: Camera, pointing: Pointing, detectors: NDArray[np.int64], n_alerts: NDArray[np.int64], corners: Sequence[Floats]
+def sharpen(  # noqa: PLR0917 - a pointing, the detectors as `point` takes them, and the corners of their hulls
+    camera: Camera,
+    pointing: Pointing,
+    detectors: NDArray[np.int64],
+    n_alerts: NDArray[np.int64],
+    corners: Floats,
+    first: NDArray[np.int64],
 ) -> Pointing:
     """Return a better pointing from the outermost alerts of each detector; the same where they are too few.
 
@@ -134,23 +139,27 @@ def sharpen(
     camera, pointing, detectors, n_alerts
         As `point` takes and gives them.
     corners
-        Unit vectors of the corners of each detector's hull.
+        Unit vectors of the corners of all hulls, shape ``(m, 3)``.
+    first
+        Index of the first corner of each detector's hull, shape ``(n + 1,)``.
     """
-    middles, kept = [], []
-    for index, vectors in enumerate(corners):
-        if len(vectors) < 3:
-            continue
-        here = to_plane(pointing.towards, vectors) / pointing.turn
-        offset = (np.conj(here) if pointing.is_mirrored else here) - camera.centres[detectors[index]]
-        half = camera.half_sizes[detectors[index]]
-        if np.ptp(offset.real) < half.real or np.ptp(offset.imag) < half.imag:
-            continue
-        middle = complex(offset.real.min() + offset.real.max(), offset.imag.min() + offset.imag.max()) / 2
-        middles.append(camera.centres[detectors[index]] + middle)
-        kept.append(index)
-    if not kept:
+    counts = np.diff(first)
+    hulls = np.flatnonzero(counts >= 3)
+    if not len(hulls):
         return pointing
-    places = pointing.turn * (np.conj(middles) if pointing.is_mirrored else np.array(middles))
+    own = np.arange(first[0], first[-1])[np.repeat(counts >= 3, counts)]
+    begins = np.cumsum(counts[hulls]) - counts[hulls]
+    here = to_plane(pointing.towards, corners[own]) / pointing.turn
+    offset = (np.conj(here) if pointing.is_mirrored else here) - np.repeat(camera.centres[detectors[hulls]], counts[hulls])
+    left, right = np.minimum.reduceat(offset.real, begins), np.maximum.reduceat(offset.real, begins)
+    bottom, top = np.minimum.reduceat(offset.imag, begins), np.maximum.reduceat(offset.imag, begins)
+    half = camera.half_sizes[detectors[hulls]]
+    wide = (right - left >= half.real) & (top - bottom >= half.imag)  # neither is so beyond the hemisphere
+    if not wide.any():
+        return pointing
+    kept = hulls[wide]
+    middles = camera.centres[detectors[kept]] + ((left + right) / 2 + 1j * (bottom + top) / 2)[wide]
+    places = pointing.turn * (np.conj(middles) if pointing.is_mirrored else middles)
     found = point(camera, detectors[kept], from_plane(pointing.towards, places), np.minimum(n_alerts[kept], MOST_WEIGHT))
     return found or pointing
 

@@ -24,9 +24,6 @@ from hub.storage import incidents, positions
 REACH = 60
 """Two nights farther apart are not joined: a silence of two months is none of the weather."""
 
-LAG_S = 3600.0
-"""The ledger may be so much behind, seconds: a visit is in it ten minutes after its alerts."""
-
 LATE_S = 30 * 86_400.0
 """Messages that a broker lost are of exposures this much before the hub noticed, at most, where nobody knows which they were."""
 
@@ -290,7 +287,7 @@ def _parts(books: _Books, hears: Coverage, heard: Sequence[Interval], begin: Ins
         if stop > at:
             found.append(_part(books, hears, heard, Instant(at), Instant(stop)))
         if one is not None:
-            at = max(at, Instant(one.end_us).plus_s(LAG_S).tai_us)
+            at = max(at, one.end_us)
     return found
 
 

@@ -15,7 +15,8 @@ from tests.support.api_night import T0, fill, localization
 from tests.support.searched import DEAD, DEC, FIRST, LOST, RA, SPACING_S, hears, night, number
 
 NIGHT = night_of(FIRST.tai_us)
-LATER = FIRST.plus_s(3600)
+LATER = FIRST.plus_s(5 * SPACING_S)
+"""Middle of the last visit: what comes after it is not known."""
 
 
 @pytest.fixture(scope="module")
