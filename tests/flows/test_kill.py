@@ -21,7 +21,7 @@ def run(folder: Path, n_kills: int, *, seed: int = SEED, care: str = "careful") 
         [sys.executable, "-m", "tests.support.killed_ingest", str(folder), str(seed), str(n_kills), care],
         cwd=REPOSITORY,
         capture_output=True,
-        timeout=280,
+        timeout=800,
         check=False,
     )
     assert done.returncode == 0, done.stderr.decode()[-2000:]

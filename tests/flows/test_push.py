@@ -19,7 +19,7 @@ from tests.conftest import REPOSITORY
 from tests.support.voevents import voevent
 from tests.support.words import T0
 
-TIMEOUT_S = 120.0
+TIMEOUT_S = 240.0
 N_NOTICES = 40
 KILL_AFTER = (8, 20)
 """Answers after which the process is killed, while more are under way."""

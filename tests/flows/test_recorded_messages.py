@@ -80,7 +80,7 @@ def decoded(recorded: Path) -> subprocess.CompletedProcess[str]:
         capture_output=True,
         text=True,
         check=False,
-        timeout=120,
+        timeout=600,
         cwd=REPOSITORY,
     )
 

@@ -20,10 +20,10 @@ from tests.support import caches
 REQUIREMENTS = Path(__file__).parent / "comet_requirements.txt"
 """What is installed, everything pinned."""
 
-START_S = 60
+START_S = 120
 """How long Comet may take to open its ports on a busy machine, seconds."""
 
-SEND_S = 60
+SEND_S = 120
 """How long comet-sendvo may take, seconds."""
 
 LOCAL_IVO = "ivo://comet.example/broker"

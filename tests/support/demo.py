@@ -26,7 +26,7 @@ class Played:
     stderr: str
 
 
-def mmhub(*words: Any, data_dir: Path, timeout_s: float = 240.0) -> subprocess.CompletedProcess[str]:
+def mmhub(*words: Any, data_dir: Path, timeout_s: float = 800.0) -> subprocess.CompletedProcess[str]:
     """Run ``mmhub`` on a data folder, outside the repository's folder and without anybody's settings."""
     environment = {name: value for name, value in os.environ.items() if not name.startswith("MMHUB_")}
     return subprocess.run(

@@ -18,7 +18,7 @@ from hub.errors import HubError
 FOLDERS = (Path("/usr/lib/postgresql/15/bin"),)
 """Where Debian puts the server of version 15, outside PATH."""
 
-START_S = 60
+START_S = 120
 """How long a server may take to answer."""
 
 

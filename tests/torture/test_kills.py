@@ -5,7 +5,7 @@ import pytest
 from tests.torture.kill_hub import torture
 from tests.torture.night import SMALL
 
-pytestmark = [pytest.mark.slow, pytest.mark.kafka, pytest.mark.apache_kafka, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.slow, pytest.mark.kafka, pytest.mark.apache_kafka, pytest.mark.timeout(1800)]
 
 
 def test_twenty_kills_lose_and_double_nothing(kafka, tmp_path) -> None:

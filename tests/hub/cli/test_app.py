@@ -60,7 +60,7 @@ def test_help_loads_nothing_heavy() -> None:
         "import sys; from hub.cli.app import main; code = main(['--help']);"
         f"print([name for name in {HEAVY} if name in sys.modules], code, file=sys.stderr)"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, cwd=REPOSITORY, check=True)
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=240, cwd=REPOSITORY, check=True)
     assert done.stderr.strip() == "[] 0"
     for verb in ("config", "decode", "inside", "init", "db"):
         assert verb in done.stdout
@@ -119,7 +119,7 @@ def test_reader_that_leaves_early_causes_no_noise(tmp_path: Path) -> None:
         stdout=writer,
         stderr=subprocess.PIPE,
         text=True,
-        timeout=60,
+        timeout=240,
         check=False,
         cwd=tmp_path,
         env={**os.environ, "PYTHONPATH": str(REPOSITORY)},

@@ -49,7 +49,7 @@ def test_senders_side_by_side_book_each_request_once(store, tmp_path):
     def hook(point):
         if point == "before claim" and not getattr(met, "yet", False):
             met.yet = True
-            together.wait(timeout=30)  # all stand before the same claim
+            together.wait(timeout=120)  # all stand before the same claim
 
     def send():
         try:
