@@ -1,9 +1,9 @@
 """A night as packets: the visits in order, each as bytes, with the truth beside."""
 
+import copy
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date as Date  # noqa: N812 - a type
-from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -121,6 +121,8 @@ class SurveyNight:
         self.seed = seed
         self.night = (day - Date(1858, 11, 17)).days
         self.fraction = fraction
+        self.shift_days = 0.0
+        """What is added to all times that are told: see `dated`."""
         self._room_bytes = room_bytes
         self._plans, self.schema, self.schema_id = packets.plans_of(version)
         self._lead = np.frombuffer(b"\0" + self.schema_id.to_bytes(4, "big"), dtype=np.uint8)
@@ -142,21 +144,30 @@ class SurveyNight:
             if night == self.night or not schedule.is_lost(self.seed, night, self.simulation):
                 here = schedule.night_schedule(self.seed, night, self.simulation, known.get(night))
                 self.counterparts += counterparts_of(self.seed, night, self.simulation, here)
+        self._world = self._make_world()
+
+    def dated(self, visit: int, mjd_tai: float) -> "SurveyNight":
+        """Return the same night with all times told as if the middle of a visit were at another time."""
+        other = copy.copy(self)
+        other.shift_days = mjd_tai - float(self.visits.mjd_tai[visit])
+        other._seen = self._seen._replace(told=self._seen.mjd + other.shift_days)  # noqa: SLF001 - its own
+        return other
+
+    def thinned(self, fraction: float) -> "SurveyNight":
+        """Return a smaller night that is a part of this one."""
+        other = copy.copy(self)
+        other.fraction = fraction
+        other._world = self._world._replace(fraction=fraction)  # noqa: SLF001 - its own
+        return other
 
     def _nights(self) -> range:
         return range(self.night - self.simulation.survey.deep_history_nights, self.night + 1)
-
-    @staticmethod
-    def cadence_s() -> float:
-        """Return the time from one visit to the next in the settings that are shipped, seconds."""
-        return shipped().survey.cadence_s
 
     def __len__(self) -> int:
         """Return how many visits the night has."""
         return len(self.visits)
 
-    @cached_property
-    def _world(self) -> world.World:
+    def _make_world(self) -> world.World:
         survey, people = self.simulation.survey, self.simulation.population
         days = 64.0
         density = (
@@ -212,7 +223,7 @@ class SurveyNight:
         reason, target = self._why(visit)
         alerts = Alerts(
             visit=int(self._seen.number[v]),
-            mjd_tai=float(self._seen.mjd[v]),
+            mjd_tai=float(self._seen.told[v]),
             band=BANDS[int(self._seen.band[v])],
             reason=reason,
             target=target,
@@ -311,6 +322,7 @@ def _kernel_visits(seed: int, plan: schedule.Schedule) -> world.Visits:
         packed=packed,
         night=night,
         mjd=plan.mjd_tai,
+        told=plan.mjd_tai,
         ra=plan.ra_deg,
         dec=plan.dec_deg,
         axes=np.ascontiguousarray(np.concatenate([middle, c * east + s * north, c * north - s * east], axis=1)),

@@ -389,7 +389,7 @@ def _fill_source(
     is_shapeless = three < 0.2 / (1.0 + math.exp(min(50.0, snr - 6.0)))
     template = 10.0 ** (2.0 + 3.0 * uniform(mix(key, 8)))
     blur = 0.9 / 3600.0 / snr
-    mjd = visits.mjd[v]
+    mjd = visits.told[v]
     reals[0], reals[1], reals[2] = mjd, ra, dec
     reals[3], reals[4], reals[5] = blur, blur, blur * blur * (one - 0.5)
     reals[6], reals[7], reals[8], reals[9] = x, y, 4.5 / snr, 4.5 / snr
@@ -475,8 +475,8 @@ def _put_past(
         for i in range(n):
             u = scratch.visit[i]
             reals[0], reals[1], reals[2], reals[3] = ra, dec, scratch.numbers[i, 2], scratch.numbers[i, 3]
-            reals[4], reals[5], reals[6] = visits.mjd[u], 1000.0 + reals[2], reals[3]
-            reals[7] = visits.mjd[u] + 1.0
+            reals[4], reals[5], reals[6] = visits.told[u], 1000.0 + reals[2], reals[3]
+            reals[7] = visits.told[u] + 1.0
             integers[0] = source_id_of(visits, u, kind, found.row[row], found.column[row], block, found.member[row])
             integers[1], integers[2], integers[3] = object_id, visits.number[u], scratch.detector[i]
             integers[4] = ord(_BANDS[visits.band[u]])
@@ -545,7 +545,7 @@ def _packet(
     truth.is_saturated[place] = integers[13] != 0
     at = put_record(out, at, plans.source, reals, integers, pens)
     if is_known:
-        truth.first_mjd[place] = visits.mjd[v]
+        truth.first_mjd[place] = visits.told[v]
         out[at], out[at + 1], out[at + 2] = 0, 0, 0
         return _put_solar(out, at + 3, plans, ra, dec, source_id, solar_id, reals, integers, pens)
     at = _put_past(visits, found, row, object_id, n_seen, n_forced, plans, scratch, pens, out, at)
@@ -567,13 +567,13 @@ def _fill_object(
         reals[i] = 0.0
     for i in range(8):
         integers[i] = 0
-    first = visits.mjd[v]
+    first = visits.told[v]
     n = scratch.visit[len(scratch.visit) - 1] if n_seen else 0
     for i in range(n - 1, -1, -1):
         if scratch.is_detected[i]:
             u = scratch.visit[i]
             band = visits.band[u]
-            first = visits.mjd[u]
+            first = visits.told[u]
             reals[7 + band] += scratch.numbers[i, 2]
             reals[13 + band] += scratch.numbers[i, 3] ** 2
             integers[2 + band] += 1
@@ -585,8 +585,8 @@ def _fill_object(
         count = integers[2 + band]
         reals[7 + band] = reals[7 + band] / count if count else math.nan
         reals[13 + band] = math.sqrt(reals[13 + band]) / count if count else math.nan
-    reals[0], reals[1], reals[2], reals[3], reals[4] = visits.mjd[v] + PROCESSING_DAYS, ra, dec, 2e-5, 2e-5
-    reals[5], reals[6] = first, visits.mjd[v]
+    reals[0], reals[1], reals[2], reals[3], reals[4] = visits.told[v] + PROCESSING_DAYS, ra, dec, 2e-5, 2e-5
+    reals[5], reals[6] = first, visits.told[v]
     integers[0], integers[1] = object_id, n_seen + 1
     return float(first)
 

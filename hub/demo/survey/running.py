@@ -47,7 +47,7 @@ def to_folder(night: SurveyNight, visits: range, folder: Path, name: str, tell: 
     with ExitStack() as stack:
         writer = stack.enter_context(containers(folder / name, name, night.schema))
         truth = stack.enter_context(truth_file(folder / f"{name}-truth.parquet"))
-        write_counterparts(folder / f"{name}-counterparts.csv", night.counterparts)
+        write_counterparts(folder / f"{name}-counterparts.csv", night.counterparts, night.shift_days)
         for visit in visits:
             made = night.visit(visit)
             for packet in made.packets():
@@ -102,7 +102,7 @@ def to_topic(
         if truth_folder is not None:
             truth_folder.mkdir(parents=True, exist_ok=True)
             truth = stack.enter_context(truth_file(truth_folder / f"{name}-truth.parquet"))
-            write_counterparts(truth_folder / f"{name}-counterparts.csv", night.counterparts)
+            write_counterparts(truth_folder / f"{name}-counterparts.csv", night.counterparts, night.shift_days)
         n_visits = 0
         for visit in visits:
             if limit is not None and n_packets >= limit:

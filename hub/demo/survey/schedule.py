@@ -115,6 +115,14 @@ def hours_of(night: int, longitude_deg: float) -> tuple[float, float]:
     return middle - length / 48.0, middle + length / 48.0
 
 
+def last_night(mjd: float, longitude_deg: float) -> int:
+    """Return the latest night that is over at a time."""
+    night = int(mjd - 0.5)
+    while hours_of(night, longitude_deg)[1] > mjd:
+        night -= 1
+    return night
+
+
 def is_lost(seed: int, night: int, simulation: Simulation) -> bool:
     """Return whether the weather took a night."""
     return bool(uniform(state_of(seed, _LOST, night)) < simulation.survey.lost_nights)

@@ -186,8 +186,8 @@ class Pace:
 
 def make_topic(
     bootstrap: str, topic: str, partitions: int, *, settings: dict[str, str] | None = None, config: dict[str, str] | None = None
-) -> None:
-    """Make a topic where it is not there yet.
+) -> int:
+    """Make a topic where it is not there yet; return how many partitions it has.
 
     Raises
     ------
@@ -202,7 +202,7 @@ def make_topic(
     except KafkaException as error:
         raise Transient(f"the broker {bootstrap} does not answer: {error.args[0].str()}") from error
     if topic in known:
-        return
+        return len(known[topic].partitions)
     wanted = {"max.message.bytes": str(MAX_PACKET_BYTES), **(config or {})}
     made = admin.create_topics([NewTopic(topic, num_partitions=partitions, replication_factor=-1, config=wanted)])
     try:
@@ -210,3 +210,4 @@ def make_topic(
     except KafkaException as error:
         if error.args[0].code() != KafkaError.TOPIC_ALREADY_EXISTS:
             raise Permanent(f"the topic {topic} cannot be made: {error.args[0].str()}") from error
+    return partitions

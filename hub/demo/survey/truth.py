@@ -74,11 +74,11 @@ def counterpart_object_id(one: Counterpart) -> int:
     return object_id_of(COUNTERPART, row, column, one.night - FIRST_NIGHT, one.index)
 
 
-def write_counterparts(path: Path, counterparts: Sequence[Counterpart]) -> None:
-    """Write the table of the counterparts, those of the nights before included."""
+def write_counterparts(path: Path, counterparts: Sequence[Counterpart], shift_days: float = 0.0) -> None:
+    """Write the table of the counterparts, those of the nights before included; times are told so many days later."""
     with path.open("w", newline="", encoding="utf-8") as file:
         table = csv.writer(file)
         table.writerow(["name", "object_id", "ra_deg", "dec_deg", "t0_mjd_tai", "distance_mpc", "night", "is_target"])
         for one in counterparts:
-            place = [f"{one.ra_deg:.7f}", f"{one.dec_deg:.7f}", f"{one.t0_mjd_tai:.8f}", f"{one.distance_mpc:.3f}"]
+            place = [f"{one.ra_deg:.7f}", f"{one.dec_deg:.7f}", f"{one.t0_mjd_tai + shift_days:.8f}", f"{one.distance_mpc:.3f}"]
             table.writerow([one.name, counterpart_object_id(one), *place, one.night, int(one.is_target)])

@@ -65,6 +65,9 @@ class Visits(NamedTuple):
     """Counted from `FIRST_NIGHT`."""
 
     mjd: NDArray[np.float64]
+    told: NDArray[np.float64]
+    """What packets give as the middle of the exposure, MJD TAI: `mjd`, but where a night is played as if it were now."""
+
     ra: NDArray[np.float64]
     dec: NDArray[np.float64]
     axes: NDArray[np.float64]

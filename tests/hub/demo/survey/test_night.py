@@ -1,3 +1,4 @@
+import csv
 import hashlib
 import io
 from datetime import date
@@ -21,7 +22,7 @@ from hub.demo.survey.light_curves import (
 from hub.demo.survey.night import SurveyNight
 from hub.demo.survey.packets import SCHEMAS
 from hub.demo.survey.settings import shipped
-from hub.demo.survey.truth import counterpart_object_id
+from hub.demo.survey.truth import counterpart_object_id, write_counterparts
 from hub.errors import ConfigError
 from tests.hub.demo.survey.conftest import DAY, deep, pair, small
 
@@ -155,6 +156,43 @@ def test_a_later_night_knows_this_one(thinned):
 
     assert tonight
     assert all(past == sent[past["diaSourceId"]] for past in tonight)
+
+
+def test_a_night_that_is_dated_otherwise_is_the_same_but_for_its_times(thinned):
+    visit, other_visit = pair(thinned)[1], 0
+    begin = 61_500.25
+    later = thinned.dated(other_visit, begin)
+    shift = begin - thinned.visits.mjd_tai[other_visit]
+    one, two = decoded(thinned, visit), decoded(later, visit)
+    assert later.detections(visit).mjd_tai == pytest.approx(thinned.detections(visit).mjd_tai + shift, abs=1e-9)
+
+    def strip(record: dict, moved: float) -> dict:
+        return {
+            name: strip(value, moved)
+            if isinstance(value, dict)
+            else [strip(one, moved) for one in value]
+            if isinstance(value, list)
+            else round(value + moved, 6)
+            if "Mjd" in name and value is not None and value > 0
+            else value
+            for name, value in record.items()
+            if name != "mpc_orbits"
+        }
+
+    assert [strip(record, shift) for record in one] == [strip(record, 0.0) for record in two]
+    assert any(record["prvDiaSources"] for record in one)
+    assert thinned.shift_days == 0.0
+
+
+def test_the_table_of_counterparts_is_dated_as_the_packets_are(thinned, tmp_path):
+    later = thinned.dated(0, 61_500.25)
+    for name, night in (("a", thinned), ("b", later)):
+        write_counterparts(tmp_path / name, night.counterparts, night.shift_days)
+    first, second = (list(csv.DictReader((tmp_path / name).read_text().splitlines())) for name in "ab")
+
+    shifts = [float(two["t0_mjd_tai"]) - float(one["t0_mjd_tai"]) for one, two in zip(first, second, strict=True)]
+    assert shifts == pytest.approx([later.shift_days] * len(first), abs=1e-7)
+    assert first
 
 
 def test_detectors_that_were_not_processed_have_no_alerts():

@@ -84,3 +84,13 @@ def test_no_night_of_the_year_has_more_visits_than_ids_have_room_for(night):
 
     assert 8.0 < 24 * (end - begin) < 12.0
     assert len(schedule.night_schedule(1, night, shipped())) < schedule.MAX_VISITS
+
+
+def test_the_last_night_is_the_latest_one_that_is_over():
+    longitude_deg = shipped().survey.longitude_deg
+    begin, end = schedule.hours_of(NIGHT, longitude_deg)
+
+    assert schedule.last_night(end - 1e-6, longitude_deg) == NIGHT - 1
+    assert schedule.last_night(begin, longitude_deg) == NIGHT - 1
+    assert schedule.last_night(end + 1e-6, longitude_deg) == NIGHT
+    assert schedule.last_night(end + 1.0 - 2e-3, longitude_deg) == NIGHT
