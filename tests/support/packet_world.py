@@ -55,7 +55,9 @@ def packet(number: int, size: int = 0) -> bytes:
     return b"\0" + (1000).to_bytes(4, "big") + out.getvalue()
 
 
-def write_settings(folder: Path, bootstrap: str, topic: str, *, database: str = "", intake: str = "") -> Path:
+def write_settings(
+    folder: Path, bootstrap: str, topic: str, *, database: str = "", intake: str = "", session_timeout_s: int = 6
+) -> Path:
     """Write the settings of a hub that listens to packets of one topic; the group has the topic's name."""
     path = folder / "mmhub.toml"
     path.write_text(f"""
@@ -79,7 +81,7 @@ security = "plaintext"
 trust = "trusted"
 topics = ["{topic}"]
 group_id = "{topic}"
-session_timeout_s = 6
+session_timeout_s = {session_timeout_s}
 """)
     return path
 

@@ -5,7 +5,8 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Self
 
@@ -15,7 +16,7 @@ from hub.storage.engine import is_current, open_store
 SOURCE = "stream"
 """Name of the source in the settings that the tests write."""
 
-WAIT_S = 120
+WAIT_S = 240
 """How long anything may take on a machine that is busy with other tests."""
 
 
@@ -25,6 +26,8 @@ class RunningHub:
     def __init__(self, config: Path, name: str, role: str = "ingest", *words: str) -> None:
         self.log = config.parent / f"{name}.log"
         environment = {key: value for key, value in os.environ.items() if not key.startswith("MMHUB_")}
+        # The alerts of the tests have fixed dates, and the hub has the clock of this machine.
+        environment["MMHUB_ARCHIVE__KEEP_DAYS"] = "100000"
         command = [sys.executable, "-m", "hub", "--config", str(config), "run", role, *words]
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
@@ -36,6 +39,19 @@ class RunningHub:
         pid = self.process.pid
         found = Path(f"/proc/{pid}/task/{pid}/children")
         return [int(child) for child in found.read_text().split()] if found.exists() else []
+
+    @contextmanager
+    def halted(self) -> Iterator[None]:
+        """Keep it and its children from going on, wherever they are in their work, until the end of the context."""
+        family = [self.process.pid, *self.children()]
+        for pid in family:
+            os.kill(pid, signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            for pid in family:
+                with suppress(ProcessLookupError):  # killed meanwhile
+                    os.kill(pid, signal.SIGCONT)
 
     def kill(self) -> None:
         """End it by SIGKILL; harmless where it has ended."""

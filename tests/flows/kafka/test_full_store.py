@@ -41,7 +41,8 @@ class FullDisk:
 
 def test_a_full_disk_stops_everything_and_room_on_it_lets_it_go_on(kafka: Kafka, tmp_path: Path) -> None:
     topic = kafka.create_topic(kafka.unique_topic("full"), 2)
-    config = write_settings(tmp_path, kafka.bootstrap, topic, intake="alert_batch = 10")
+    # Long enough for a busy machine: what must not happen here is that it leaves the group.
+    config = write_settings(tmp_path, kafka.bootstrap, topic, intake="alert_batch = 10", session_timeout_s=60)
     settings = load([config], {}).settings
     books = PacketBooks(config)
     kafka.produce(topic, [(None, packet(number)) for number in range(30)], partition=0)
