@@ -48,7 +48,7 @@ def run_archive(context: typer.Context, parent: int | None, is_stopped: Callable
     from hub.bootstrap import DEMO_MARK, create_database, make_data_dir, now, open_history
     from hub.runtime.board import Board
     from hub.runtime.chores import Chore
-    from hub.runtime.memory import spare
+    from hub.runtime.memory import settle, spare
     from hub.runtime.supervisor import Loop, Patience, Supervisor
     from hub.runtime.workers import die_with
     from hub.services.archive_care import ArchiveCare
@@ -65,6 +65,7 @@ def run_archive(context: typer.Context, parent: int | None, is_stopped: Callable
         loops = [Loop(name="archive", body=chore.body), Loop(name="board", body=board.body, is_background=True)]
         supervisor = Supervisor(loops, Patience(grace_s=GRACE_S), on_change=board.changed)
         board.watch(supervisor.status)
+        settle()
         if is_stopped():
             return
         asyncio.run(supervisor.run())
