@@ -399,7 +399,12 @@ def hits_figures(what: str, maps: Maps, n_hits: float, drained: Drained, found: 
     large = sum(area > LARGE_DEG2 for area in areas_of(maps))
     lines = [
         Figure(what="hits in space", value=n_hits, unit="per alert", note=what),
-        Figure(what="alerts that matched", value=drained.n_matched / drained.n, unit="per alert", note="in space, time and cuts"),
+        Figure(
+            what="alerts that matched",
+            value=drained.n_matched / drained.n,
+            unit="per alert",
+            note="to the levels that hypotheses ask for, in time and by cuts",
+        ),
         Figure(
             what="candidates written", value=drained.n_candidates / drained.n, unit="per alert", note="written over ones included"
         ),

@@ -48,6 +48,9 @@ class Measured:
     """Processor time of an alert."""
 
     memory_mb: float | None
+    beside_mb: float
+    """Of the process that cares for the archive, one for all workers of a machine; 0 where it was not measured."""
+
     row_bytes: float | None
     matched: float | None
     """Alerts that match, of one."""
@@ -72,6 +75,7 @@ def measured(figures: Figures) -> Measured:
         database_ms=scaling.get(f"{what}: processor time of the database"),
         broker_ms=scaling.get(f"{what}: processor time of the broker"),
         memory_mb=figures.get("memory", {}).get("largest resident set of a worker"),
+        beside_mb=figures.get("memory", {}).get("largest resident set of the process beside it", 0.0),
         row_bytes=search[0] if search else None,
         matched=figures.get("whole_path", {}).get("alerts that matched"),
         source=what or "no run with one worker is on this page",
@@ -116,8 +120,11 @@ def _rows(known: Measured) -> Sequence[tuple[str, list[str], str]]:
         ),
         (
             "their memory",
-            [MISSING if one is None or known.memory_mb is None else f"{one * known.memory_mb / 1e3:.1f} GB" for one in n_workers],
-            "largest resident set of each",
+            [
+                MISSING if one is None or known.memory_mb is None else f"{(one * known.memory_mb + known.beside_mb) / 1e3:.1f} GB"
+                for one in n_workers
+            ],
+            "largest resident sets, that of the process that cares for the archive included",
         ),
         (
             "a visit in one burst",
