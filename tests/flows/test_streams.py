@@ -15,6 +15,7 @@ import voeventparse
 
 from tests.conftest import REPOSITORY
 from tests.hub.cli.test_run import BURST, PLACE, T0, Running, address, afterglow, until
+from tests.support.ports import free_ports
 from tests.support.voevents import voevent
 from tests.support.vtp_peers import RawPeer
 
@@ -31,12 +32,6 @@ RETRACTION = voevent(
 """The burst was none."""
 
 
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as door:
-        port: int = door.getsockname()[1]
-    return port
-
-
 class World:
     """Names and ports of one test."""
 
@@ -46,7 +41,7 @@ class World:
         self.notices, self.alerts, self.out = (kafka.unique_topic(name) for name in ("notices", "alerts", "out"))
         for topic in (self.notices, self.alerts):
             kafka.create_topic(topic)
-        self.author_port, self.vtp_port = free_port(), free_port()
+        self.author_port, self.vtp_port = free_ports(2)
 
     def settings(self) -> str:
         connection = f'bootstrap_servers = "{self.kafka.bootstrap}"\nsecurity = "plaintext"\n'
@@ -93,6 +88,7 @@ relay = true
 def running(world: World):
     (world.folder / "mmhub.toml").write_text(world.settings())
     environment = {"PATH": "/usr/bin:/bin", "PYTHONPATH": str(REPOSITORY), "MMHUB_API__PORT": "0", "HOME": str(world.folder)}
+    environment["MMHUB_ARCHIVE__KEEP_DAYS"] = "100000"  # its alerts have fixed dates, and the hub has the clock of this machine
     command = [sys.executable, "-m", "hub", "--data-dir", str(world.folder / "data"), "run"]
     with subprocess.Popen(command, cwd=world.folder, env=environment, stderr=subprocess.PIPE, text=True) as process:
         try:
@@ -122,10 +118,10 @@ def test_what_comes_in_on_kafka_and_vtp_leaves_on_both_and_is_heard_back(kafka, 
         subscriber.answer_from_now_on()
         try:
             kafka.produce(world.notices, [(None, BURST), (None, BURST)])
-            relayed = subscriber.events.get(timeout=120)
+            relayed = subscriber.events.get(timeout=240)
             assert relayed == BURST  # another author's packet passes byte for byte, once
             kafka.produce(world.alerts, [(None, afterglow(1, 0.1, 20_000.0)), (None, afterglow(2, 0.6, 8_000.0))])
-            announced = subscriber.events.get(timeout=120)
+            announced = subscriber.events.get(timeout=240)
             packet = voeventparse.loads(announced)
             voeventparse.assert_valid_as_v2_0(packet)
             until(lambda: records(f"{world.out}.candidates"), hub)
@@ -133,7 +129,7 @@ def test_what_comes_in_on_kafka_and_vtp_leaves_on_both_and_is_heard_back(kafka, 
             wanted = {RETRACTION}
             withdrawn = b""
             while wanted or not withdrawn:
-                event = subscriber.events.get(timeout=120)
+                event = subscriber.events.get(timeout=240)
                 wanted -= {event}
                 if b'cite="retraction"' in event and event != RETRACTION:
                     withdrawn = event
@@ -162,7 +158,7 @@ def test_what_comes_in_on_kafka_and_vtp_leaves_on_both_and_is_heard_back(kafka, 
         assert books["notices"]["duplicates"] == 1
         assert books["echo"]["stored"] == 0
         assert books["echo"]["dead_letters"] == 0
-        assert client.get("ready").status_code == 200, client.get("ready").text
+        until(lambda: client.get("ready").status_code == 200, hub)
         metrics = httpx.get(str(client.base_url).removesuffix("/api/v1/") + "/metrics", timeout=60).text
         assert "mmhub_conservation_ok 1.0" in metrics
         hub.stop()
