@@ -54,6 +54,9 @@ SINGLE_DETECTOR_DEG2 = 24_000.0
 LARGE_DEG2 = 10_000.0
 """Maps with a larger 90 % area should make no candidates by space alone."""
 
+PACKET_BYTES, SMALL_PACKET_BYTES = 130_000, 5_000
+"""On the disk of a packet with cutouts and without, the means of a night rounded up."""
+
 JOIN_S = 60.0
 
 WARM_SHARE = 0.1
@@ -99,7 +102,7 @@ def check_disk(n_bytes: float) -> None:
 
 def fill(kafka: brokers.Kafka, n_packets: int, *, partitions: int, with_cutouts: bool = True) -> tuple[str, Taken, float]:
     """Return a new topic with packets of a night in their right proportions, what they came to, and how long it took."""
-    check_disk(n_packets * (130_000 if with_cutouts else 20_000))
+    check_disk(n_packets * (PACKET_BYTES if with_cutouts else SMALL_PACKET_BYTES))
     topic = kafka.create_topic(kafka.unique_topic("night"), partitions)
     writer, taken = TopicWriter(kafka.bootstrap, topic), Taken()
     begun = time.perf_counter()

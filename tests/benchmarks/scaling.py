@@ -31,9 +31,6 @@ from tests.support import kafka as brokers
 from tests.support import postgres
 from tests.support.packet_world import PacketBooks, write_settings
 
-PACKET_BYTES, SMALL_PACKET_BYTES = 130_000, 20_000
-"""Of a packet with cutouts and without, the mean of a night rounded up."""
-
 STATE_BYTES = 400
 """Of archive and database for each alert, while a night is merged."""
 
@@ -233,7 +230,7 @@ def _figures(
 def check_disk(asked: argparse.Namespace) -> None:
     """Refuse what does not fit."""
     n = max(asked.packets)
-    each = SMALL_PACKET_BYTES if asked.no_cutouts else PACKET_BYTES
+    each = load.SMALL_PACKET_BYTES if asked.no_cutouts else load.PACKET_BYTES
     kept = max(asked.workers) * (1e9 * asked.ahead_gb + SLACK_BYTES + SEGMENT_BYTES)
     load.check_disk(min(n * each, kept) + n * STATE_BYTES)
 
