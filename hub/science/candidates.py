@@ -15,7 +15,7 @@ from hub.model.instant import Instant
 from hub.model.sky import SkymapSummary
 from hub.science.crossmatch import Target, first_detection_us
 from hub.science.healpix import area_sr, find
-from hub.science.light_curves import LightCurves, part
+from hub.science.light_curves import LightCurves, part, rows_of
 from hub.science.ranking import Context, rank
 from hub.science.rules import DAY_S, FLAGS
 from hub.science.target_columns import VARIABLE_AGE_D, VARIABLE_DETECTIONS, TargetColumns, TargetNumbers
@@ -261,7 +261,7 @@ def _made(pairs: _Pairs, fits: NDArray[np.int64], curves: LightCurves, coverage:
     best = _best(pairs, owner, alerts)
     first, last = _first(pairs), _last(pairs)
     facts = _facts(pairs, alerts, first)
-    detections = alerts.take(pairs.row[pairs.usable])
+    detections = rows_of(alerts, pairs.row[pairs.usable])
     context = partial(
         Context,
         is_filtered=coverage.is_filtered(survey),

@@ -31,7 +31,7 @@ class LightCurves:
         is_first = np.ones(len(ids), dtype=bool)
         is_first[1:] = ids[1:] != ids[:-1]
         names = tuple(name.decode() for name in ids[is_first].tolist())
-        return cls(names=names, alerts=alerts.take(order), owner=np.cumsum(is_first) - 1)
+        return cls(names=names, alerts=rows_of(alerts, order), owner=np.cumsum(is_first) - 1)
 
     def __len__(self) -> int:
         return len(self.names)
@@ -79,4 +79,17 @@ class LightCurves:
 
 def part(alerts: AlertBatch, start: int, stop: int) -> AlertBatch:
     """Return adjacent rows without a copy; their provenance is left out."""
-    return AlertBatch(survey=alerts.survey, **{name: getattr(alerts, name)[start:stop] for name in COLUMN_DTYPES})
+    chosen = object.__new__(AlertBatch)  # as the constructor makes it, for its columns are read-only as those of the whole are
+    for name in COLUMN_DTYPES:
+        _set(chosen, name, getattr(alerts, name)[start:stop])
+    _set(chosen, "survey", alerts.survey)
+    _set(chosen, "provenance", None)
+    return chosen
+
+
+_set = object.__setattr__
+
+
+def rows_of(alerts: AlertBatch, rows: NDArray[np.intp]) -> AlertBatch:
+    """Return the rows of an index; their provenance is left out."""
+    return AlertBatch(survey=alerts.survey, **{name: getattr(alerts, name)[rows] for name in COLUMN_DTYPES})

@@ -5,7 +5,9 @@ work and none writes from half of what is known. A transaction takes the locks o
 names, so no two wait for each other.
 
 An object is watched (`hub.storage.candidates.watch`, committed) before its alerts are read; an alert is archived before anybody
-looks who watches its object. So of two that come at the same instant at least one sees the other.
+looks who watches its object. So of two that come at the same instant at least one sees the other. Where transactions that write
+run one after the other, one does all for a batch: of two of them the later looks after the earlier has watched, or the earlier's
+alerts are there when the later reads.
 
 A pass may let out less than everything (`Leaves`). What it kept back counts as not done when the next one asks what is news.
 So each version remembers how much left because of it, and what is found is compared twice: with the newest version, to know
@@ -206,6 +208,13 @@ class Correlation:
         StorageError
             The database does not take the results: the batch must come again.
         """
+        if self._store.has_one_writer:
+            try:
+                return self._at_once(batch, payloads)
+            except StorageError:
+                raise
+            except Exception:  # one bad event must not stop the others: they are told apart below
+                log.exception("alerts broke the correlation", n_alerts=len(batch))
         with self._store.reading() as session:
             touched = self._matching.forward(session, batch)
         report = CorrelationReport(matched_alerts=int(touched.matched.sum()), in_large_maps=touched.n_in_large)
@@ -228,6 +237,20 @@ class Correlation:
                     jobs.put(session, EVENT_JOB, event_id)
                 return report
         return report + self._one_by_one(touched.events)
+
+    def _at_once(self, batch: AlertBatch, payloads: Sequence[bytes] | None) -> CorrelationReport:
+        """Match a batch and evaluate what it touched in one transaction that no other writes beside."""
+        if not self._matching.is_ready(batch):  # to prepare many maps takes seconds, for which no writer should wait
+            with self._store.reading() as session:
+                self._matching.forward(session, batch)
+        with self._store.transaction() as session:
+            touched = self._matching.forward(session, batch)
+            report = CorrelationReport(matched_alerts=int(touched.matched.sum()), in_large_maps=touched.n_in_large)
+            if touched.events:
+                candidates.watch(session, batch.survey, touched.unwatched)
+                report += self._touched(session, touched.events)
+                _keep_packets(session, batch, touched.matched, payloads)
+        return report
 
     def _one_by_one(self, touched: Mapping[str, Collection[ObjectKey]]) -> CorrelationReport:
         """Evaluate what a batch touched, each event by itself; those that break are named in the report."""

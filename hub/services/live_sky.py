@@ -132,6 +132,12 @@ class LiveSky:
             n_in_large += n_large
         return Fits(rows=np.concatenate(rows), event_ids=np.concatenate(event_ids), n_in_large=n_in_large)
 
+    def is_ready(self, batch: AlertBatch) -> bool:
+        """Tell whether there are snapshots for the nights of a batch, so that none has to be made from nothing."""
+        nights = np.unique(_night(batch.mid_tai_us[batch.object_id != b""])).tolist()
+        with self._lock:
+            return all(night in self._snapshots for night in nights)
+
     def snapshot(self, session: Session, night: int) -> Snapshot:
         """Return the snapshot for the alerts of a night (days since 1970, from noon TAI) that the session's state asks for."""
         with self._lock:

@@ -102,6 +102,10 @@ class Matching:
     def _too_large(self, summaries: Mapping[str, SkymapSummary]) -> frozenset[str]:
         return frozenset(name for name, one in summaries.items() if one.area90_deg2 > self._rules.max_area_deg2)
 
+    def is_ready(self, batch: AlertBatch) -> bool:
+        """Tell whether matching a batch takes no longer than its size."""
+        return self._live_sky.is_ready(batch)
+
     def forward(self, session: Session, batch: AlertBatch) -> Touched:
         """Match new alerts with all events; the session was opened after they were archived."""
         matched = np.zeros(len(batch), dtype=bool)

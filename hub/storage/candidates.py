@@ -63,6 +63,37 @@ def row_key(candidate: Candidate) -> RowKey:
     return candidate.event_id, candidate.survey, candidate.object_id, candidate.hypothesis
 
 
+def text(candidate: Candidate) -> JsonText:
+    """Return `dump` of a candidate as a column holds it; what JSON takes as it is goes the short way."""
+    scores = [
+        {"statistic": one.statistic, "version": one.version, "value": one.value, "unit": one.unit, "inputs": one.inputs}
+        for one in candidate.scores
+    ]
+    document = {
+        "event_id": candidate.event_id,
+        "survey": candidate.survey,
+        "object_id": candidate.object_id,
+        "hypothesis": candidate.hypothesis,
+        "state": candidate.state.value,
+        "confirmed": candidate.confirmed,
+        "n_detections": candidate.n_detections,
+        "ra_deg": candidate.ra_deg,
+        "dec_deg": candidate.dec_deg,
+        "first_detection": candidate.first_detection.tai_us,
+        "last_detection": candidate.last_detection.tai_us,
+        "levels": candidate.levels,
+        "level": candidate.level,
+        "score": candidate.score,
+        "scores": scores,
+        "reasons": candidate.reasons,
+        "flags": candidate.flags,
+    }
+    try:
+        return canonical(document)
+    except (TypeError, ValueError):  # a number that is not finite, or a value of no type of JSON's
+        return canonical(dump(candidate))
+
+
 def _values(candidate: Candidate) -> dict[str, Any]:
     return {
         "event_id": candidate.event_id,
@@ -73,7 +104,7 @@ def _values(candidate: Candidate) -> dict[str, Any]:
         "confirmed": bool(candidate.confirmed),
         "score": float(candidate.score),
         "level": None if candidate.level is None else float(candidate.level),
-        "document": canonical(dump(candidate)),
+        "document": text(candidate),
     }
 
 
@@ -97,8 +128,8 @@ def stored(session: Session, pairs: Collection[tuple[str, str, str]]) -> dict[Ro
 @cache
 def _stored(for_postgresql: bool, *, of_one_event: bool) -> Select[*tuple[Any, ...]]:
     row = table(CandidateRow).c
-    text = type_coerce(row.document, Text)
-    statement = select(row.event_id, row.survey, row.object_id, row.hypothesis, text).where(
+    document = type_coerce(row.document, Text)
+    statement = select(row.event_id, row.survey, row.object_id, row.hypothesis, document).where(
         row.survey == bindparam("of_survey"),
         among_those(row.object_id, "object_ids", for_postgresql=for_postgresql),
     )

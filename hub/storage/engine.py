@@ -39,6 +39,11 @@ class Store:
             **({"isolation_level": "REPEATABLE READ", "postgresql_readonly": True} if engine.name == "postgresql" else {}),
         )
 
+    @property
+    def has_one_writer(self) -> bool:
+        """Whether transactions that write run one after the other: each sees all that the ones before it did."""
+        return self.engine.name == "sqlite"
+
     @contextmanager
     def transaction(self) -> Iterator[Session]:
         """Give a session that writes; all of it is committed at the end, none of it after an exception.

@@ -30,18 +30,22 @@ def rank(context: Context) -> tuple[float, tuple[Score, ...], tuple[str, ...]]:
 
     A statistic that could speak and must not, because of what is heard of the survey, has a score without a value that says why.
     """
-    spoken = {name: term for name, evaluate in STATISTICS.items() if (term := evaluate(context)) is not None}
-    silent = {name: why for name in spoken if (why := _silenced(name, context)) is not None}
-    terms = {name: term for name, term in spoken.items() if name not in silent}
-    total = round(sum(term.value for term in terms.values()), 9)
-    scores = tuple(
+    terms: dict[str, Term] = {}
+    silent: list[Score] = []
+    for name, evaluate in STATISTICS.items():
+        if (term := evaluate(context)) is None:
+            continue
+        if (why := _silenced(name, context)) is None:
+            terms[name] = term
+        else:
+            silent.append(Score(statistic=name, version=VERSION, value=None, unit="1", inputs={"reason": why}))
+    total = round(sum([term.value for term in terms.values()]), 9)
+    scores = [
         Score(statistic=name, version=VERSION, value=round(term.value, 9), unit="1", inputs=term.inputs)
         for name, term in terms.items()
-    ) + tuple(
-        Score(statistic=name, version=VERSION, value=None, unit="1", inputs={"reason": why}) for name, why in silent.items()
-    )
-    ordered = sorted(terms.items(), key=lambda item: (-abs(item[1].value), item[0]))
-    return total, scores, tuple(f"{name} {term.value:+.2f}: {term.reason}" for name, term in ordered)
+    ]
+    ordered = sorted([(-abs(term.value), name) for name, term in terms.items()])
+    return total, (*scores, *silent), tuple([f"{name} {terms[name].value:+.2f}: {terms[name].reason}" for _, name in ordered])
 
 
 def _silenced(name: str, context: Context) -> str | None:

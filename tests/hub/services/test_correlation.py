@@ -1,9 +1,16 @@
 """What is announced of a pair through its life, and what never leaves."""
 
 import itertools
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from threading import Event
+from typing import Any
 
 import pytest
+from sqlalchemy import event
 
+from hub.archive.history import ArchiveHistory
+from hub.model.alert import AlertBatch
 from hub.model.coincidence import PairState
 from hub.model.notice import CiteKind, Role, Stage
 from hub.model.outgoing import Leaves
@@ -284,3 +291,51 @@ def test_objects_by_the_thousand_are_evaluated_in_parts(desk: Desk) -> None:
     assert len(found) == 1200
     assert {one.n_detections for one in found} == {2}
     assert desk.show(many, [b"x"] * len(many)) == CorrelationReport(matched_alerts=2400)
+
+
+class Interrupted:
+    """An archive that lets something happen between an answer of it and its use."""
+
+    def __init__(self, archive: ArchiveHistory, interruption: Callable[[], None]) -> None:
+        self._archive = archive
+        self._interruption = interruption
+
+    def of_objects(self, *asked: Any) -> AlertBatch:
+        answer = self._archive.of_objects(*asked)
+        self._interruption()
+        return answer
+
+
+def test_an_alert_that_comes_while_its_object_is_first_evaluated_is_not_missed(store: Store) -> None:
+    first, second = Desk(store), Desk(store)
+    first.tell(notice(), HERE)
+    # By itself it fits nothing: whoever brings it must learn that the object is watched.
+    odd = alerts({"days": 3.5, "is_negative": True, "reliability": 0.1, "source_id": 4})
+    archived = Event()
+
+    def bring() -> CorrelationReport:
+        second.history.append(odd)
+        archived.set()
+        return second.correlation.on_alerts(odd)
+
+    with ThreadPoolExecutor(1) as other:
+        brought: list[Future[CorrelationReport]] = []
+
+        def interrupt() -> None:
+            brought.append(other.submit(bring))
+            assert archived.wait(60)
+
+        first.correlation._history = Interrupted(first.history, interrupt)
+        assert first.show(FADING).candidates > 0
+        assert brought[0].result(60).candidates > 0
+    with store.reading() as session:
+        assert {one.flags for one in candidates.of_event(session, "S260301a")} == {("negative detections",)}
+
+
+def test_a_batch_that_matches_is_one_transaction_of_the_only_writer(desk: Desk) -> None:
+    desk.tell(notice(), HERE)
+    desk.history.append(FADING)
+    commits = []
+    event.listen(desk.store.engine, "commit", lambda one: commits.append(one.get_execution_options().get("mmhub_reads", False)))
+    desk.correlation.on_alerts(FADING)
+    assert commits.count(False) == 1

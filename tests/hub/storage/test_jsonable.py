@@ -8,17 +8,21 @@ from enum import Enum
 from functools import cache
 from typing import Any, Union, get_args, get_origin, get_type_hints
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hub.model.coincidence import Candidate, Coincidence
+from hub.model.coincidence import Candidate, Coincidence, Score
 from hub.model.event import Event, StoredNotice, assemble
 from hub.model.followup import Intent, Transition
 from hub.model.instant import Instant
 from hub.model.notice import Notice
 from hub.model.sky import Region, SkymapSummary, StatedPosition
+from hub.storage import candidates
 from hub.storage.jsonable import dump, load
+from hub.storage.tables import canonical
+from tests.support.followup import make_candidate
 from tests.support.words import notice, stored
 
 NUMBERS = st.floats(allow_nan=False, allow_infinity=False)
@@ -72,6 +76,19 @@ def test_words_come_back_as_they_went(kind: type) -> None:
         assert load(kind, json.loads(wire)) == value
 
     come_back()
+
+
+@settings(max_examples=60, deadline=None, derandomize=True, database=None)
+@given(values_of(Candidate))
+def test_the_short_way_of_a_candidate_gives_the_same_text(candidate: Candidate) -> None:
+    assert candidates.text(candidate) == canonical(dump(candidate))
+
+
+@pytest.mark.parametrize("value", [float("inf"), float("nan"), np.float64(0.1), np.float32(0.5), np.int64(7), np.bool_(True)])
+def test_the_short_way_of_a_candidate_leaves_odd_numbers_to_the_long_one(value: Any) -> None:
+    odd = Score(statistic="odd", version=1, value=value, unit="1", inputs={"value": value, "list": [1, "é"]})
+    candidate = dataclasses.replace(make_candidate("S1", "1"), level=value, scores=(odd,))
+    assert candidates.text(candidate) == canonical(dump(candidate))
 
 
 @pytest.mark.parametrize("region", get_args(Region))
