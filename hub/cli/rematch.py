@@ -40,7 +40,8 @@ def rematch(
     """Evaluate past events again with the rules of this version, and write what differs as new versions.
 
     Nothing is announced, and no telescope is asked or stopped, unless wanted. A hub that runs beside it must know the new rules
-    already: restart it first. What is written does not depend on how often this is done; it can be stopped at any time.
+    already: restart it first. It lets out what it would have let out without this: what comes next about a pair finds it as news.
+    What is written does not depend on how often this is done; it can be stopped at any time.
     """
     from hub.cli.moments import read_moment
 
@@ -48,10 +49,12 @@ def rematch(
         raise InvalidRequest("say which events: --since TIME, --event ID or both")
     moment, leaves = read_moment("--since", since), what_leaves(announce=announce, followup=followup)
     settings = start(context)
-    from hub.bootstrap import open_database, open_hub
+    from hub.bootstrap import now, open_database, open_hub
     from hub.cli.progress import Progress
     from hub.services.rematch import Rematch
 
+    if moment is not None and moment > now():
+        raise InvalidRequest(f"--since {since} lies in the future", field="--since")
     _warn_of_retention(settings, moment)
     n_done, n_candidates, n_versions = 0, 0, 0
     broken: list[str] = []
@@ -75,7 +78,7 @@ def rematch(
             complain(f"mmhub: stopped after {n_done} of {len(event_ids)} events{_go_on(last)}")
             raise typer.Exit(EXIT_FAILED) from None
     if not as_json:
-        say(f"events: {n_done}, candidates written: {n_candidates}, coincidence versions written: {n_versions}")
+        say(f"events: {n_done}, candidates written: {n_candidates}, coincidence versions written or let out: {n_versions}")
     for name in broken:
         complain(f"mmhub: the event {name} could not be evaluated; the log says why")
     if broken:

@@ -51,13 +51,12 @@ class Announcements:
         events: tuple[Event, ...],
         localizations: tuple[Localization | None, ...],
         candidate: Candidate | None,
-        issued_at: Instant | None = None,
     ) -> tuple[Outgoing, ...]:
         """Put a coincidence version into the outbox for each destination; return what was put there, which may be nothing.
 
         An open live pair is announced and supersedes our former message. A pair that is withdrawn, or that turned out to be no
         live one, retracts our former message, wherever one about the pair was sent to; where there is none, nothing leaves.
-        Announcing a version twice makes no second message. ``issued_at`` is when it leaves, None for when it was written.
+        Announcing a version twice makes no second message.
         """
         former = self._former(session, coincidence)
         is_retraction = coincidence.state is PairState.WITHDRAWN or not coincidence.is_live
@@ -83,7 +82,7 @@ class Announcements:
             ra_deg=ra_deg,
             dec_deg=dec_deg,
             radius_deg=radius_deg,
-            issued_at=issued_at or coincidence.created_at,
+            issued_at=coincidence.created_at,
         )
         messages = self._messages(announcement, self._routes_of(session, announcement))
         for outgoing in messages:

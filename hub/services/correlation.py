@@ -518,28 +518,27 @@ class Correlation:
 
         Returns how many versions were written, or let out only now.
         """
-        stands = found if newest is None else newest.version
-        if newest is not None and _content(found) != _content(stands):
-            stands = replace(found, version=stands.version + 1)
-        is_new = newest is None or stands is not newest.version
-        news = self._news(session, stands, newest)
+        is_new = newest is None or _content(newest.version) != _content(found)
+        if newest is not None:
+            found = replace(found, version=newest.version.version + is_new)
+        news = self._news(session, found, newest)
         if is_new:
-            coincidences.add(session, stands, let_out=self._leaves)
+            coincidences.add(session, found, let_out=self._leaves)
         elif newest is not None and not newest.let_out.covers(self._leaves):
-            coincidences.mark_let_out(session, stands, self._leaves)
+            coincidences.mark_let_out(session, found, self._leaves)
         if not is_new and not news:
             return 0
-        self._let_out(session, stands, news, found.created_at, events_of_pair, candidate, hypothesis)
+        self._let_out(session, found, news, events_of_pair, candidate, hypothesis)
         log.info(
             "coincidence",
-            id=stands.coincidence_id,
-            kind=stands.kind,
-            state=stands.state.value,
-            version=stands.version,
+            id=found.coincidence_id,
+            kind=found.kind,
+            state=found.state.value,
+            version=found.version,
         )
         return 1
 
-    def _news(self, session: Session, stands: Coincidence, newest: coincidences.Newest | None) -> set[Leaves]:
+    def _news(self, session: Session, found: Coincidence, newest: coincidences.Newest | None) -> set[Leaves]:
         """Return what of that which this pass lets out has to leave: that of which the last to leave said something else."""
         news = {one for one in (Leaves.MESSAGES, Leaves.ALL) if self._leaves.covers(one)}
         if newest is None:
@@ -547,17 +546,16 @@ class Correlation:
         said = {
             one: newest.version
             if newest.let_out.covers(one)
-            else coincidences.last_let_out(session, stands.coincidence_id, one)  # a quieter pass wrote the newest
+            else coincidences.last_let_out(session, found.coincidence_id, one)  # a quieter pass wrote the newest
             for one in news
         }
-        return {one for one, last in said.items() if last is None or _content(last) != _content(stands)}
+        return {one for one, last in said.items() if last is None or _content(last) != _content(found)}
 
     def _let_out(  # noqa: PLR0917 - all that a version says
         self,
         session: Session,
         coincidence: Coincidence,
         news: Collection[Leaves],
-        at: Instant,
         events_of_pair: tuple[Event, ...],
         candidate: Candidate | None,
         hypothesis: Hypothesis | None,
@@ -568,9 +566,7 @@ class Correlation:
                 self._maps.localization(session, event.localization_id) if event.localization_id else None
                 for event in events_of_pair
             )
-            self._announcements.announce(
-                session, coincidence, events=events_of_pair, localizations=places, candidate=candidate, issued_at=at
-            )
+            self._announcements.announce(session, coincidence, events=events_of_pair, localizations=places, candidate=candidate)
         if self._followups is None or Leaves.ALL not in news:
             return
         if coincidence.state is PairState.WITHDRAWN or not coincidence.is_live:
