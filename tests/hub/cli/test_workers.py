@@ -59,3 +59,5 @@ def test_the_options_belong_to_the_role_and_to_each_other(said) -> None:
     assert "belong to the role worker" in said(KAFKA, "ingest", "--source", "rubin", code=2)
     assert "belong to the role worker" in said(KAFKA, "-n", "2", code=2)
     assert "name it with --source" in said(KAFKA, "worker", "-n", "2", code=2)
+    for words in (("worker", "--source", "rubin"), ("worker",), ("ingest",), ("dispatch",)):
+        assert f"the role {words[0]} answers no requests" in said(KAFKA, *words, "--port", "8000", code=2)
