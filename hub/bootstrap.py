@@ -52,6 +52,7 @@ from hub.science.sites import load_sites
 from hub.science.skymap_fits import SkymapWorker
 from hub.services import coverage
 from hub.services.announcement import Announcements, AnnouncementSettings
+from hub.services.cache_limits import CACHES
 from hub.services.correlation import Correlation
 from hub.services.dispatch import Dispatch
 from hub.services.flow import Flow
@@ -203,7 +204,11 @@ def open_history(settings: Settings) -> ArchiveHistory:
     return ArchiveHistory(
         settings.archive_folder,
         ArchiveSettings(
-            keep_days=section.keep_days, max_bytes=int(section.max_gb * 1e9), min_free_bytes=int(section.min_free_mb * MB)
+            keep_days=section.keep_days,
+            max_bytes=int(section.max_gb * 1e9),
+            min_free_bytes=int(section.min_free_mb * MB),
+            known_bytes=CACHES.source_ids,
+            recent_bytes=CACHES.recent_rows,
         ),
     )
 
@@ -307,7 +312,7 @@ def open_hub(
     """
     tells = clock or now
     history = open_history(settings)
-    maps = MapCache()
+    maps = MapCache(budget_bytes=CACHES.whole_maps, place_budget_bytes=CACHES.candidate_maps)
     rules = load_rules(read_text("conf/coincidence.toml"))
     followups = _followups(settings, store, tells, seed)
     routes = routes_of(settings)

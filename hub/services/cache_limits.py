@@ -1,0 +1,31 @@
+"""What the caches of one process may take, all in one place: the memory of a worker is what it is without them, and this."""
+
+from dataclasses import dataclass
+
+MIB = 1 << 20
+"""Bytes."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CacheLimits:
+    """Bytes; each cache forgets what was not asked for longest beyond its limit.
+
+    Not among them are the snapshots of the sky (`hub.services.live_sky.BUDGET_BYTES`, the latest however large it is) and the
+    footers of files (`hub.archive.segments.KEPT_FOOTERS`).
+    """
+
+    source_ids: int = 32 * MIB
+    """8 bytes each: four million, in the cells that were written lately. Those of others are read from the files again."""
+
+    recent_rows: int = 32 * MIB
+    """Of files that are not merged yet."""
+
+    candidate_maps: int = 64 * MIB
+    """What judging candidates needs of maps, 0.6 MB of one of 20,000 tiles: a hundred of them."""
+
+    whole_maps: int = 32 * MIB
+    """2 MB of one of 20,000 tiles, for pairs of events; a worker needs none."""
+
+
+CACHES = CacheLimits()
+"""Of every process of the hub."""
