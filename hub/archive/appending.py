@@ -64,7 +64,7 @@ class Writer:
         fresh = batch.take(rows)
         present, counts = np.unique(cells[rows], return_counts=True)
         note = Note(survey=batch.survey, cells=dict(zip(present.tolist(), counts.tolist(), strict=True)))
-        path = layout.fresh_folder(self._archive, night) / self._name()
+        path = layout.fresh_file(self._archive, night, self._name())
         write_segment(path, table_of(fresh), note)
         self._known.add(night, batch.survey, cells[rows], fresh.source_id, path)
         if _is_plain(fresh.object_id) and _is_plain(fresh.band):  # else what is read of the file differs, and has to be read

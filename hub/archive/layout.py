@@ -83,6 +83,11 @@ def fresh_folder(archive: Path, night: int) -> Path:
     return archive / FRESH / str(night)
 
 
+def fresh_file(archive: Path, night: int, name: str) -> Path:
+    """Return an appended file of a night: the very object that listings have."""
+    return _path(str(fresh_folder(archive, night)), name)
+
+
 def cell_folder(archive: Path, night: int, cell: int) -> Path:
     """Return where the merged files of a cell lie."""
     return archive / CELLS / str(night) / str(cell)
@@ -158,7 +163,7 @@ def files_in(folder: Path) -> tuple[Path, ...]:
 
 @functools.lru_cache(maxsize=_KEPT_PATHS)
 def _path(folder: str, name: str) -> Path:
-    """Return one object for each file: folders are listed with every batch, and making a path costs more than listing it."""
+    """Return one object for each file: folders are listed with every batch, and making or comparing paths costs more."""
     return Path(folder, name)
 
 

@@ -183,8 +183,9 @@ class Recent:
             if one is None:
                 return [], list(listed)
             runs = tuple(one.runs.get(survey, ()))
-            here = {one.files[path][0] for path in listed if path in one.files}
-            elsewhere = [path for path in listed if path not in one.files]
+            numbers = [one.files.get(path) for path in listed]
+        here = {known[0] for known in numbers if known is not None}
+        elsewhere = [path for path, known in zip(listed, numbers, strict=True) if known is None]
         wanted = np.array([raw for name in object_ids if len(raw := name.encode()) <= _ID_BYTES] or [b""], dtype=f"S{_ID_BYTES}")
         found = []
         for run in runs:  # they never change, so nobody waits for this
