@@ -63,6 +63,16 @@ class BandSearched(Wire):
     deepest_ab: float | None
 
 
+class SilentVisit(Wire):
+    """A visit that looked at the position with a detector that sent no alert."""
+
+    survey: str
+    visit: str
+    detector: int
+    mid_at: Time
+    band: str
+
+
 class PositionCoverage(Standing):
     """When a position was searched, how deep, and in which bands."""
 
@@ -75,6 +85,9 @@ class PositionCoverage(Standing):
     last: DetectorVisit | None
     bands: list[BandSearched]
     visits: list[DetectorVisit] = Field(description="The latest first, as many as asked for")
+    silent: list[SilentVisit] = Field(
+        description="Visits whose detector at the position sent no alert: lost, not processed, or without template; latest first"
+    )
 
 
 class Visit(Wire):

@@ -160,9 +160,9 @@ def read(archive: Path, night: int) -> DetectorVisits:
     return _read(archive, night, None)
 
 
-def read_near(archive: Path, night: int, ra_deg: float, dec_deg: float) -> DetectorVisits:
-    """Return the rows of a night whose footprints may hold a position, and some more."""
-    return _read(archive, night, (ra_deg, dec_deg))
+def read_near(archive: Path, night: int, ra_deg: float, dec_deg: float, within_deg: float = 0.0) -> DetectorVisits:
+    """Return the rows of a night whose footprints may hold a position or come so near to it, and some more."""
+    return _read(archive, night, (ra_deg, dec_deg, within_deg))
 
 
 def read_nights(archive: Path, some: Sequence[int]) -> DetectorVisits:
@@ -185,7 +185,7 @@ def delete_old(archive: Path, with_rows: Collection[int], before: Instant) -> li
     return gone
 
 
-def _read(archive: Path, night: int, near: tuple[float, float] | None) -> DetectorVisits:
+def _read(archive: Path, night: int, near: tuple[float, float, float] | None) -> DetectorVisits:
     path = path_of(archive, night)
     try:
         with translated(path), pq.ParquetFile(path, read_dictionary=list(TEXT_COLUMNS)) as file:
@@ -197,9 +197,9 @@ def _read(archive: Path, night: int, near: tuple[float, float] | None) -> Detect
         return DetectorVisits.empty()
 
 
-def _groups_near(metadata: pq.FileMetaData, ra_deg: float, dec_deg: float) -> list[int]:
-    """Return the row groups that have footprints whose middle is no farther away than the farthest corner of any."""
-    lo, hi = cone_ranges(ra_deg, dec_deg, _note(metadata).max_radius_deg + 1e-6)
+def _groups_near(metadata: pq.FileMetaData, ra_deg: float, dec_deg: float, within_deg: float) -> list[int]:
+    """Return the row groups with footprints whose middle is no farther away than the farthest corner of any, and some more."""
+    lo, hi = cone_ranges(ra_deg, dec_deg, min(_note(metadata).max_radius_deg + within_deg + 1e-6, 180.0))
     column = metadata.schema.names.index(PIXEL)
     found = []
     for group in range(metadata.num_row_groups):

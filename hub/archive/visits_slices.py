@@ -4,10 +4,12 @@ from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from hub.archive import layout
+from hub.archive.columns import PIXEL, ints_of
 from hub.archive.searching import repeated
-from hub.archive.segments import Footers
+from hub.archive.segments import Footers, opened
 from hub.model.instant import MJD_OF_1970, Instant
 
 Slice = tuple[int, int]
@@ -16,38 +18,48 @@ Slice = tuple[int, int]
 N_PIXELS = 12 << 58
 """Of order 29."""
 
+_ORDER = 7
+"""HEALPix order of a small pixel: 0.46 deg, a tenth of the field of a camera in each direction."""
+
+_SHIFT = 2 * (29 - _ORDER)
 _INT64 = np.iinfo(np.int64)
 
 
 def slices(archive: Path, footers: Footers, night: int, n_rows: int) -> list[Slice]:
-    """Return ranges of pixels, ascending and together the sphere, with about so many rows each or no more than a row group.
+    """Return ranges of pixels, ascending and together the sphere, with no more rows each; one small pixel may have more.
+
+    Reads one column of every file, file by file.
 
     Parameters
     ----------
     archive
         Its folder.
     footers
-        Of its files: where the row groups begin and how many rows they have tells where to cut; no row is read.
+        Of its files.
     night
         Which.
     n_rows
-        Rows of a slice. One is larger where more of them lie in one place.
+        Rows of a slice.
     """
 
-    def cut() -> list[Slice]:
-        found = [footers.get(path) for path in layout.list_night(archive, night).paths()]
-        if not found:
-            return []
-        # The rows of a group lie between its bounds: half of them are put at each end.
-        places = np.concatenate([edge for one in found for edge in (one.pixel_lo, one.pixel_hi)])
-        rows = np.concatenate([one.rows for one in found for _ in range(2)]) / 2
-        order = np.argsort(places, kind="stable")
-        places, so_far = places[order], np.cumsum(rows[order])
-        wanted = np.searchsorted(so_far, np.arange(n_rows, so_far[-1], n_rows), side="left")
-        cuts = sorted({0, N_PIXELS, *places[wanted].tolist()})
-        return list(pairwise(cuts))
+    def counted() -> NDArray[np.int64]:
+        counts = np.zeros(12 << (2 * _ORDER), dtype=np.int64)
+        for path in layout.list_night(archive, night).paths():
+            footer = footers.get(path)
+            with opened(path, footer) as read:
+                pixels = ints_of(read(range(len(footer.rows)), (PIXEL,))[PIXEL])
+            counts += np.bincount(pixels >> _SHIFT, minlength=len(counts))
+        return counts
 
-    return repeated(cut, archive)
+    counts = repeated(counted, archive)
+    filled = np.flatnonzero(counts)
+    cuts, size = [0], 0
+    for pixel, n in zip(filled.tolist(), counts[filled].tolist(), strict=True):
+        if size and size + n > n_rows:
+            cuts.append(pixel << _SHIFT)
+            size = 0
+        size += n
+    return list(pairwise([*cuts, N_PIXELS])) if len(filled) else []
 
 
 def bounds(night: int) -> tuple[Instant, Instant]:

@@ -104,8 +104,8 @@ def _tell(body: dict[str, Any], columns: tuple[str, ...]) -> None:
         return
     for remark in body["remarks"]:
         complain(remark)
-    facts(body, leave_out=("visits", "last", "bands", "programmes", "surveys", "remarks"))
-    for name in ("bands", "programmes"):
+    facts(body, leave_out=("visits", "last", "bands", "programmes", "surveys", "remarks", "silent"))
+    for name in ("bands", "programmes", "silent"):
         rows = body.get(name)
         if rows:
             say("")

@@ -10,7 +10,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from hub.model.visit import DetectorVisits
+from hub.model.visit import DetectorVisits, FootprintKind
+from hub.science.footprint import unit_vectors
+from hub.science.footprint_camera import MIN_DETECTORS, Camera, point, to_plane
 
 NEIGHBOURS = 10
 """Visits before and after that are looked at."""
@@ -79,6 +81,37 @@ def completeness(visits: DetectorVisits, camera: Collection[int] = ()) -> list[C
             )
         )
     return found
+
+
+def silent_detector(camera: Camera, visit: DetectorVisits, ra_deg: float, dec_deg: float) -> int | None:
+    """Return the detector that looked at a position in a visit and sent no alert; None where there is none, or nothing tells.
+
+    Parameters
+    ----------
+    camera
+        Of the survey.
+    visit
+        Rows of one visit, of the detectors around the position at least.
+    ra_deg, dec_deg
+        ICRS.
+    """
+    outline = visit.footprint.codes == _code(visit, FootprintKind.OUTLINE.value)
+    laid = visit.take(outline & (visit.detector >= 0) & (visit.detector < len(camera)))
+    if len(laid) < MIN_DETECTORS:
+        return None
+    detectors = laid.detector.astype(np.int64)
+    pointing = point(camera, detectors, unit_vectors(laid.ra_deg, laid.dec_deg), np.ones(len(laid), dtype=np.int64))
+    if pointing is None:
+        return None
+    here = to_plane(pointing.towards, unit_vectors([ra_deg], [dec_deg])) / pointing.turn
+    offset = (np.conj(here) if pointing.is_mirrored else here) - camera.centres
+    half = camera.half_sizes
+    inside = np.flatnonzero((np.abs(offset.real) <= half.real) & (np.abs(offset.imag) <= half.imag))
+    return int(inside[0]) if len(inside) and inside[0] not in visit.detector else None
+
+
+def _code(visit: DetectorVisits, kind: str) -> int:
+    return visit.footprint.values.index(kind) if kind in visit.footprint.values else -1
 
 
 def _expected(alerts: NDArray[np.float64]) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:

@@ -25,9 +25,9 @@ from hub.model.coverage import Coverage, SelectionKind
 from hub.model.event import Event
 from hub.model.instant import Instant
 from hub.model.visit import DetectorVisits, FootprintKind, ab_mag, joined
-from hub.science.footprint import Halves, areas_deg2, holding
+from hub.science.footprint import Halves, areas_deg2, holding, unit_vectors
 from hub.science.footprint_camera import Camera, load_cameras
-from hub.science.footprint_missing import Completeness, completeness
+from hub.science.footprint_missing import Completeness, completeness, silent_detector
 from hub.science.footprint_share import share_of
 from hub.services import coverage
 from hub.services.bodies import Body, jsonable, text, utc
@@ -50,6 +50,7 @@ MAX_REMARKS = 20
 """Most remarks of an answer."""
 
 _DAY_S = 86_400.0
+_AROUND_DEG = 0.75
 
 
 def cameras() -> dict[str, Camera]:
@@ -158,11 +159,19 @@ def at_position(
     _check_window(begin, end, MAX_WINDOW_D)
     said = standings(session, archive, coverage.heard(session), (begin, end), survey)
     _check_band(archive, said, begin, end, band)
-    parts = []
+    parts, silent = [], []
     for night in _nights(archive, begin, end):
-        near = _chosen(visits_file.read_near(archive, night, ra_deg, dec_deg), said, begin, end, band)
-        parts.append(near.take(holding(Halves.of(near.polygons), ra_deg, dec_deg)))
+        near = _chosen(visits_file.read_near(archive, night, ra_deg, dec_deg, _AROUND_DEG), said, begin, end, band)
+        is_in = holding(Halves.of(near.polygons), ra_deg, dec_deg)
+        parts.append(near.take(is_in))
+        silent += _silent(near, is_in, ra_deg, dec_deg)
     found = joined(parts)
+    remarks = _remarks(said)
+    if silent:
+        remarks.append(
+            f"in {len(silent)} visit{'s' if len(silent) > 1 else ''} the detector at this place sent no alert, see silent: "
+            "its alerts were lost, it was not processed, or there is no template of this sky"
+        )
     found = found.take(np.lexsort((found.detector, found.visit, -found.mid_tai_us)))
     rows = [_detector_body(found, index) for index in range(min(limit, len(found)))]
     return {
@@ -172,8 +181,9 @@ def at_position(
         "window_end": utc(end),
         "band": band,
         **_standing_body(said),
-        "remarks": _remarks(said),
+        "remarks": remarks,
         "n_visits": len({*zip(found.survey.texts(), found.visit.tolist(), strict=True)}),
+        "silent": sorted(silent, key=lambda one: str(one["mid_at"]), reverse=True)[:limit],
         "last": rows[0] if rows else None,
         "bands": _bands(found),
         "visits": rows,
@@ -375,6 +385,22 @@ def _chosen(
     if band is not None:
         mask &= np.isin(visits.band.codes, [code for code, one in enumerate(visits.band.values) if band in one.split(",")])
     return visits.take(mask)
+
+
+def _silent(near: DetectorVisits, is_in: NDArray[np.bool_], ra_deg: float, dec_deg: float) -> list[Body]:
+    """Return the visits of which a detector looked at a position and sent no alert: it is missing there, and not empty."""
+    here = unit_vectors(ra_deg, dec_deg)
+    close = unit_vectors(near.ra_deg, near.dec_deg) @ here >= np.cos(np.radians(_AROUND_DEG))
+    found = []
+    for rows in _by_visit(near):
+        camera = cameras().get(near.survey.text(rows[0]))
+        if camera is None or is_in[rows].any() or not close[rows].any():
+            continue
+        detector = silent_detector(camera, near.take(rows[close[rows]]), ra_deg, dec_deg)
+        if detector is not None:
+            one = _detector_body(near, int(rows[0]))
+            found.append({name: one[name] for name in ("survey", "visit", "mid_at", "band")} | {"detector": detector})
+    return found
 
 
 def _says(words: Any, wanted: Collection[str]) -> NDArray[np.bool_]:

@@ -1,3 +1,5 @@
+import tracemalloc
+
 import numpy as np
 import pytest
 
@@ -108,6 +110,63 @@ def test_surveys_that_are_not_heard_in_full_get_no_ledger(archive):
     assert set(read(archive).survey.texts()) == {"ZTF"}
     assert ledger(archive).update(FULL | {"ZTF": {TOPIC}}, NOW) == 1
     assert set(read(archive).survey.texts()) == {"LSST", "ZTF"}
+
+
+class Watched:
+    """An archive that notes how many rows were read at once."""
+
+    def __init__(self, archive):
+        self.archive, self.folder, self.read = archive, archive.folder, []
+
+    def nights(self):
+        return self.archive.nights()
+
+    def rows_in_region(self, lo, hi, start, end, columns):
+        table = self.archive.rows_in_region(lo, hi, start, end, columns)
+        self.read.append(table.num_rows)
+        return table
+
+
+def test_a_night_of_any_size_is_read_in_slices_and_gives_the_same(archive, tmp_path):
+    n_rows = 0
+    for number in range(1, 9):
+        table = visit(number, ra=30.0 + 4.0 * (number % 2))
+        n_rows += table.num_rows
+        archive.append(alerts(table))
+    watched = Watched(archive)
+    keeper = VisitLedger(watched, CAMERAS, quiet_s=0.0, rows_at_once=1500)
+    assert keeper.update(FULL, NOW) == 8
+    in_slices, first_pass = read(archive), len(watched.read)
+    assert max(watched.read) <= 1500 < n_rows
+    assert first_pass > 4
+    assert in_slices.n_alerts.sum() == n_rows
+    visits_file.path_of(archive.folder, NIGHT).unlink()
+    assert VisitLedger(archive, CAMERAS, quiet_s=0.0).update(FULL, NOW) == 8
+    at_once = read(archive)
+    assert in_slices.visit.tolist() == at_once.visit.tolist()
+    assert in_slices.n_alerts.tolist() == at_once.n_alerts.tolist()
+    assert np.array_equal(in_slices.polygons.ra_deg, at_once.polygons.ra_deg)
+
+
+def test_what_is_held_at_once_does_not_grow_with_the_night(archive):
+    def peak():
+        tracemalloc.start()
+        try:
+            assert VisitLedger(archive, CAMERAS, quiet_s=0.0, rows_at_once=1500).update(FULL, NOW) > 0
+            return tracemalloc.get_traced_memory()[1]
+        finally:
+            tracemalloc.stop()
+
+    def spread(numbers):
+        for number in numbers:
+            archive.append(alerts(visit(number, ra=(30.0 + 5.0 * number) % 360.0)))
+
+    spread(range(1, 4))
+    peak()  # what is loaded once
+    visits_file.path_of(archive.folder, NIGHT).unlink()
+    few = peak()
+    spread(range(4, 25))
+    assert peak() < few + 24 * 189 * 1000  # a kilobyte for each detector of a visit: the ledger itself is held whole
 
 
 def test_rows_without_a_visit_are_no_reason_to_begin_again_and_again(archive):
