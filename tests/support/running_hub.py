@@ -12,6 +12,7 @@ from typing import Self
 
 from hub.storage import envelopes
 from hub.storage.engine import is_current, open_store
+from tests.conftest import REPOSITORY
 
 SOURCE = "stream"
 """Name of the source in the settings that the tests write."""
@@ -27,7 +28,7 @@ class RunningHub:
         self.log = config.parent / f"{name}.log"
         environment = {key: value for key, value in os.environ.items() if not key.startswith("MMHUB_")}
         # The alerts of the tests have fixed dates, and the hub has the clock of this machine.
-        environment["MMHUB_ARCHIVE__KEEP_DAYS"] = "100000"
+        environment |= {"MMHUB_ARCHIVE__KEEP_DAYS": "100000", "PYTHONPATH": str(REPOSITORY)}
         command = [sys.executable, "-m", "hub", "--config", str(config), "run", role, *words]
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
