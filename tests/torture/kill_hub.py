@@ -23,10 +23,11 @@ from hub.storage.engine import Store, open_store
 from hub.storage.envelopes import counts
 from hub.storage.tables import JobRow
 from tests.support.kafka import Kafka
+from tests.support.ports import free_port
 from tests.torture import night
 from tests.torture.books import Report, examine
 from tests.torture.night import LARGE, MEDIUM, SMALL, Size
-from tests.torture.victim import PATIENCE_S, Author, Victim, free_port
+from tests.torture.victim import PATIENCE_S, Author, Victim
 
 EXTRA_KILLS = 40
 """Further blows, for steps that got none so far."""

@@ -15,9 +15,9 @@ from hub.storage.deadletters import DeadLetter
 from hub.storage.engine import open_store
 from tests.support import lsst_packets
 from tests.support.kafka import Kafka
+from tests.support.ports import free_port
 from tests.support.running_hub import Books, RunningHub, until
 from tests.torture import night
-from tests.torture.victim import free_port
 
 pytestmark = [pytest.mark.kafka]
 
