@@ -4,7 +4,6 @@ Each source is encoded once, in bulk, and its bytes are used again in the histor
 from the pool. A packet is the concatenation of these, as Avro's binary encoding of a record is the concatenation of its fields.
 """
 
-import json
 import struct
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -13,14 +12,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hub import resources
 from hub.demo.avro_rows import encode_bytes, encode_long, encode_rows
 from hub.demo.catalogue import Catalogue
+from hub.demo.packet_layout import PROCESSING_DAYS, packet_layout
 from hub.demo.population import ACTIVE_GALAXY, ARTEFACT, COUNTERPART, KNOWN_ASTEROID, SUPERNOVA, UNKNOWN_ASTEROID
 from hub.demo.stamps import DIPOLE, IN_GALAXY, MOVING, NEGATIVE, NOISE, SOURCE, VARIANTS, StampPool
 
-SCHEMA = "schemas/lsst/10.0.avsc"
-"""The schema of the packets."""
+VERSION = "10.0"
+"""Of the packets' schema."""
 
 SCHEMA_ID = 1000
 """Its id in the Confluent framing: 100 times major plus minor."""
@@ -28,26 +27,9 @@ SCHEMA_ID = 1000
 FRAME = struct.pack(">bI", 0, SCHEMA_ID)
 """First five bytes of a packet: magic 0 and the id, big-endian, as the real stream has it."""
 
-PROCESSING_DAYS = 45.0 / 86_400
-"""From the middle of the exposure to ``timeProcessedMjdTai``."""
-
 BANDS = ("g", "r", "i")
 """Bands whose averages the packets give."""
 
-_FIELDS = (
-    "diaSourceId",
-    "observation_reason",
-    "target_name",
-    "diaSource",
-    "prvDiaSources",
-    "prvDiaForcedSources",
-    "diaObject",
-    "ssSource",
-    "mpc_orbits",
-    "cutoutDifference",
-    "cutoutScience",
-    "cutoutTemplate",
-)
 _NULL, _VALUE = encode_long(0), encode_long(1)
 
 
@@ -116,7 +98,7 @@ def packet_writer(
         on. first_target_night For each place the first night of the target of opportunity. rng For details that nothing depends
         on, such as shapes.
     """
-    schema = _checked_schema()
+    _, schema = packet_layout(VERSION)
     sent = np.flatnonzero(catalogue.night >= 0)
     known = sent[catalogue.kind[sent] == KNOWN_ASTEROID]
     others = sent[catalogue.kind[sent] != KNOWN_ASTEROID]
@@ -135,22 +117,6 @@ def packet_writer(
 
 def _reason(reason: str, target: str) -> bytes:
     return _VALUE + encode_bytes(reason.encode()) + _VALUE + encode_bytes(target.encode())
-
-
-def _checked_schema() -> dict[str, list[dict[str, Any]]]:
-    """Return the fields of the records inside a packet; the layout that `PacketWriter.packet` relies on is verified."""
-    schema = json.loads(resources.read_text(SCHEMA))
-    if tuple(field["name"] for field in schema["fields"]) != _FIELDS:
-        raise ValueError(f"{SCHEMA} has other fields than the demo writes")
-    records: dict[str, list[dict[str, Any]]] = {}
-    for field in schema["fields"]:
-        branches = field["type"]
-        if isinstance(branches, list) and (branches[0] != "null" or len(branches) != len(("null", "value"))):
-            raise ValueError(f"{SCHEMA}: {field['name']} is no union of null and one type")
-        record = branches[-1] if isinstance(branches, list) else branches
-        if isinstance(record, dict) and record["type"] == "record":
-            records[field["name"]] = record["fields"]
-    return records
 
 
 def _stamp_kinds(catalogue: Catalogue) -> NDArray[np.int64]:

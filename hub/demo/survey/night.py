@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from hub.demo.avro_rows import encode_bytes, encode_long
 from hub.demo.published import flux_njy, kilonova_flux_njy
-from hub.demo.survey import avro_plan, camera, packets, schedule, world
+from hub.demo.survey import camera, packets, record_writing, schedule, world
 from hub.demo.survey.chance import state_of
 from hub.demo.survey.counterparts import Counterpart, counterparts_of, target_of
 from hub.demo.survey.light_curves import FIRST_NIGHT
@@ -257,7 +257,7 @@ class SurveyNight:
         )
         why = np.frombuffer(reason + target, dtype=np.uint8)
         out, ends = np.empty(self._room_bytes, dtype=np.uint8), np.zeros(len(order), dtype=np.int64)
-        scratch, pens = packets.scratch_of(len(earlier) + 1), avro_plan.pen()
+        scratch, pens = packets.scratch_of(len(earlier) + 1), record_writing.pen()
         done = 0
         while done < len(order):
             n = packets.write(

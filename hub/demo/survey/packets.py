@@ -8,8 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from hub import resources
-from hub.demo.survey.avro_plan import Pen, Plan, plan_of, put_long, put_record
+from hub.demo.packet_layout import PROCESSING_DAYS, packet_layout
 from hub.demo.survey.chance import low16, mix, uniform
 from hub.demo.survey.compiled import compiled
 from hub.demo.survey.light_curves import (
@@ -24,6 +23,7 @@ from hub.demo.survey.light_curves import (
     Parameters,
     parameters,
 )
+from hub.demo.survey.record_writing import Pen, Plan, plan_of, put_long, put_record
 from hub.demo.survey.world import (
     FIRST_SOLAR_SYSTEM_ID,
     Found,
@@ -148,24 +148,6 @@ ORBIT_TEXT_BYTES = 5_600
 LONGEST_SOURCE, LONGEST_FORCED, LONGEST_REST = 560, 130, 8_192
 """More bytes than a diaSource, a forced source and all else of a packet but the cutouts take."""
 
-PROCESSING_DAYS = 45.0 / 86_400
-"""From the middle of the exposure to ``timeProcessedMjdTai``."""
-
-_FIELDS = (
-    "diaSourceId",
-    "observation_reason",
-    "target_name",
-    "diaSource",
-    "prvDiaSources",
-    "prvDiaForcedSources",
-    "diaObject",
-    "ssSource",
-    "mpc_orbits",
-    "cutoutDifference",
-    "cutoutScience",
-    "cutoutTemplate",
-)
-
 
 class Plans(NamedTuple):
     """How each record of a packet is written."""
@@ -214,10 +196,7 @@ def plans_of(version: str) -> tuple[Plans, dict[str, Any], int]:
     """
     if version not in SCHEMAS:
         raise ConfigError(f"packets are written as {', '.join(SCHEMAS)}, not as {version}")
-    schema: dict[str, Any] = json.loads(resources.read_text(f"schemas/lsst/{version}.avsc"))
-    if tuple(field["name"] for field in schema["fields"]) != _FIELDS:
-        raise ConfigError(f"the schema {version} has other fields than the simulation writes")
-    records = {field["name"]: _record(field["type"]) for field in schema["fields"]}
+    schema, records = packet_layout(version)
     source = records["diaSource"]
     flags = {field["name"]: False for field in source if "boolean" in field["type"]}
     constants = flags | {
@@ -232,20 +211,13 @@ def plans_of(version: str) -> tuple[Plans, dict[str, Any], int]:
     orbit_text = json.dumps({"simulated": True, "padding": "0" * ORBIT_TEXT_BYTES})
     plans = Plans(
         source=plan_of(source, REALS, INTEGERS, constants, letters=("band",)),
-        forced=plan_of(records["prvDiaForcedSources"] or [], FORCED_REALS, FORCED_INTEGERS, {}, letters=("band",)),
+        forced=plan_of(records["prvDiaForcedSources"], FORCED_REALS, FORCED_INTEGERS, {}, letters=("band",)),
         object=plan_of(records["diaObject"], OBJECT_REALS, OBJECT_INTEGERS, counts),
         solar=plan_of(records["ssSource"], SOLAR_REALS, SOLAR_INTEGERS, {"diaDistanceRank": 1}, names=("designation",)),
         orbit=plan_of(records["mpc_orbits"], ORBIT_REALS, ORBIT_INTEGERS, {"mpc_orb_jsonb": orbit_text}, names=ORBIT_INTEGERS),
     )
     major, minor = (int(part) for part in version.split("."))
     return plans, schema, 100 * major + minor
-
-
-def _record(kind: Any) -> list[dict[str, Any]]:
-    inner = kind[-1] if isinstance(kind, list) else kind
-    if isinstance(inner, dict) and inner["type"] == "array":
-        inner = inner["items"]
-    return inner["fields"] if isinstance(inner, dict) and inner["type"] == "record" else []
 
 
 def truth_of(n: int) -> Truth:
