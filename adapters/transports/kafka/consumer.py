@@ -19,6 +19,7 @@ from confluent_kafka.admin import AdminClient
 from adapters.contained import contained, is_schema
 from adapters.transports.kafka import faults, trial
 from adapters.transports.kafka import options as settings_of
+from adapters.transports.kafka.commits import Commits, Place
 from adapters.transports.kafka.heartbeat import Heartbeat
 from adapters.transports.kafka.link import Link
 from adapters.transports.kafka.lookout import Lookout
@@ -60,9 +61,6 @@ OLDEST, NEWEST = -2, -1
 
 _NOT_THERE = "the topic {topic} does not exist, or this user may not see it"
 _NOT_ALLOWED = "this user may not read the topic {topic}"
-
-Place = tuple[str, int]
-"""Topic and partition."""
 
 T = TypeVar("T")
 
@@ -116,7 +114,8 @@ class KafkaSource:
         self._stuck: tuple[str, float] | None = None
         self._last_message_at: str | None = None
         self._counts = dict.fromkeys(("messages", "tombstones", "heartbeats", "gaps", "commits_refused", "rebalances"), 0)
-        callbacks = {"error_cb": self._link.on_error, "stats_cb": self._link.on_stats}
+        callbacks = {"error_cb": self._link.on_error, "stats_cb": self._link.on_stats, "on_commit": self._on_commit}
+        self._commits = Commits()
         self._ids: dict[str, str] = {}
         self._consumer = make({**settings, **callbacks})
         self._lookout = Lookout(make_admin, settings_of.without_group(settings), self._link)
@@ -129,14 +128,18 @@ class KafkaSource:
         )
 
     def close(self) -> None:
-        """Leave the group without committing anything.
+        """Leave the group without committing anything that was not acknowledged.
 
         A client that cannot end, e.g. because it waits for a token endpoint, is left behind: the group misses it soon enough.
         """
         self._lookout.close()
-        ending = Thread(target=self._consumer.close, name="kafka-close", daemon=True)
+        ending = Thread(target=self._end, name="kafka-close", daemon=True)
         ending.start()
         ending.join(CLOSE_S)
+
+    def _end(self) -> None:
+        self._finish_commits()
+        self._consumer.close()
 
     def take(self, limit: int, timeout_s: float) -> list[Envelope]:
         """Return what has arrived, waiting at most the time-out for the first message.
@@ -228,6 +231,7 @@ class KafkaSource:
         """Return how the subscription is; callable from any thread."""
         alarms = self._link.alarms()
         with self._lock:
+            self._counts["commits_refused"] += self._commits.refused()
             if self._stuck is not None and self._monotonic() - self._stuck[1] >= STUCK_S:
                 alarms.append(self._stuck[0])
             alarms += [self._topic_faults[name] for name in sorted(self._topic_faults)]
@@ -272,9 +276,11 @@ class KafkaSource:
     def _on_revoke(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
         if self._storing is not None:
             self._storing.wait(HAND_OVER_S)
+        self._finish_commits()
         self._on_lost(consumer, partitions)
 
     def _on_lost(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
+        self._commits.forget()
         if self._is_paused:  # the client would keep them paused when they come back
             with suppress(KafkaException):
                 consumer.resume(partitions)
@@ -290,6 +296,14 @@ class KafkaSource:
             self._unread.clear()
             self._early.clear()
             self._taken.clear()  # whoever has the partitions now begins at the committed place: these come again
+
+    def _on_commit(self, error: KafkaError | None, partitions: list[TopicPartition]) -> None:
+        self._commits.on_answer(error, partitions)
+
+    def _finish_commits(self) -> None:
+        """Commit, and wait for it, what was acknowledged and is not confirmed; where that fails, messages come again."""
+        with suppress(Transient, KafkaException):
+            self._commit(self._commits.forget())
 
     def _settle(self) -> None:
         """Begin with the partitions that were given, once it is known where; what is missing is reported before that."""
@@ -564,9 +578,8 @@ class KafkaSource:
     def _commit(self, places: Mapping[Place, int]) -> None:
         if not places:
             return
-        offsets = [TopicPartition(topic, partition, offset) for (topic, partition), offset in places.items()]
         try:
-            _sound(self._consumer.commit(offsets=offsets, asynchronous=False))
+            _sound(self._consumer.commit(offsets=_partitions(places), asynchronous=False))
         except KafkaException as error:
             fault = error.args[0]
             if fault.code() not in faults.NOT_COMMITTED:
@@ -575,7 +588,34 @@ class KafkaSource:
 
 
 class KafkaPacketSource(KafkaSource):
-    """A subscription to alert packets; implements `hub.ports.PacketSource`."""
+    """A subscription to alert packets; implements `hub.ports.PacketSource`.
+
+    It does not wait for the broker's answer to a commit before the next batch: what it commits was stored before, and a commit
+    that fails makes packets come again. Only at the end, before partitions are given away, and after one that failed it waits.
+    """
+
+    def acknowledge(self) -> None:
+        """Have the place behind everything that `take_packets` has returned committed; called once the hub has stored it.
+
+        Raises
+        ------
+        Transient
+            The broker did not take what was acknowledged before, nor does it now; the same call may succeed later.
+        """
+        if self._commits.failed():
+            with self._lock:
+                self._taken = self._commits.forget() | self._taken
+            super().acknowledge()
+            return
+        with self._lock:
+            taken, self._taken = self._taken, {}
+        if not taken:
+            return
+        self._commits.sent(taken)
+        try:
+            self._consumer.commit(offsets=_partitions(taken), asynchronous=True)
+        except KafkaException as error:
+            self._commits.on_answer(error.args[0], _partitions(taken))
 
     def take_packets(self, limit: int, timeout_s: float) -> PacketBatch | None:
         """Return what has arrived, waiting at most the time-out for the first packet; errors as `take`."""
@@ -608,6 +648,10 @@ def _mark(start: Start) -> Position:
         n_messages=0,
         topic_id=start.topic_id,
     )
+
+
+def _partitions(places: Mapping[Place, int]) -> list[TopicPartition]:
+    return [TopicPartition(topic, partition, offset) for (topic, partition), offset in places.items()]
 
 
 def _sound(answers: list[TopicPartition]) -> list[TopicPartition]:

@@ -95,6 +95,34 @@ def test_what_was_not_acknowledged_comes_again(bootstrap, make_topic, opened: Op
             assert [one for batch in take(source, 2) for one in batch.payloads] == [b"1", b"2"]
 
 
+def test_what_was_acknowledged_is_committed_while_the_source_goes_on(
+    bootstrap, kafka, make_topic, unique, opened: Opened
+) -> None:
+    topic = make_topic("committed")
+    produce(bootstrap, topic, [b"1", b"2", b"3"])
+    with opened(topic) as source:
+        for number in range(1, 4):
+            take(source, 1, limit=1)
+            source.acknowledge()
+            deadline = time.monotonic() + TIMEOUT_S
+            while kafka.committed(f"group-{unique}", topic).get(0) != number:
+                assert time.monotonic() < deadline
+        assert source.health().facts["commits_refused"] == 0
+        assert source.health().facts["unacknowledged_partitions"] == 0
+
+
+def test_the_last_acknowledgement_is_committed_when_the_source_closes(
+    bootstrap, kafka, make_topic, unique, opened: Opened
+) -> None:
+    topic = make_topic("last")
+    produce(bootstrap, topic, [b"%d" % n for n in range(20)])
+    with opened(topic) as source:
+        for _ in range(20):
+            take(source, 1, limit=1)
+            source.acknowledge()
+    assert kafka.committed(f"group-{unique}", topic) == {0: 20}
+
+
 def test_the_lag_is_told_in_packets_and_in_seconds(bootstrap, make_topic, opened: Opened) -> None:
     topic = make_topic("lag")
     produce(bootstrap, topic, [b"x"] * 50)
