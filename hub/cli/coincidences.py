@@ -1,10 +1,10 @@
-"""``mmhub coinc list|show``."""
+"""``mmhub coinc list|show|explain``."""
 
 from typing import Annotated
 
 import typer
 
-from hub.cli.invocation import reading
+from hub.cli.invocation import EXIT_FAILED, reading
 from hub.cli.listing import AsJson, Limit, collect, facts, present
 from hub.cli.output import emit, say, table
 
@@ -66,3 +66,41 @@ def show(
         table(("statistic", "value", "unit"), [(score["statistic"], score["value"], score["unit"]) for score in body["scores"]])
         for reason in body["reasons"]:
             say(f"  {reason}")
+
+
+@group.command()
+def explain(
+    context: typer.Context,
+    coincidence_id: Annotated[str, typer.Argument(metavar="ID", help="Id of a coincidence.")],
+    version: Annotated[int | None, typer.Option(min=1, help="This version; the latest where not given.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Show the arithmetic of each number, computed again from the inputs that are stored with it.
+
+    The code is 1 where a stored number is not what its inputs give.
+    """
+    from hub.services import queries
+
+    with reading(context) as session:
+        one, lines = queries.explained_coincidence(session, coincidence_id, version)
+    if not as_json:
+        say(f"{one.kind} {' + '.join(member.id for member in one.members)}, version {one.version}, {one.state.value}")
+    for line in lines:
+        if as_json:
+            emit(
+                {
+                    "statistic": line.score.statistic,
+                    "value": line.score.value,
+                    "unit": line.score.unit,
+                    "arithmetic": line.arithmetic,
+                    "again": line.again,
+                    "agrees": line.agrees,
+                    "inputs": dict(line.score.inputs),
+                }
+            )
+            continue
+        value = "-" if line.score.value is None else f"{line.score.value:.6g} {line.score.unit}"
+        mark = {True: "", False: f"   NOT WHAT ITS INPUTS GIVE: {line.again}", None: ""}[line.agrees]
+        say(f"  {line.score.statistic:20} {value:18} = {line.arithmetic}{mark}")
+    if any(line.agrees is False for line in lines):
+        raise typer.Exit(EXIT_FAILED)

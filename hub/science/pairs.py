@@ -154,6 +154,11 @@ def _result(rule: PairRule, first: Event, second: Event, state: PairState, sky: 
         "first_far_hz": first.far_hz,
         "second_far_hz": second.far_hz,
         "method": rule.method.value,
+        **(
+            {"max_first_far_hz": rule.max_first_far_hz, "max_second_far_hz": rule.max_second_far_hz}
+            if rule.method is FarMethod.TARGETED
+            else {}
+        ),
     }
     scores = (
         Score(statistic="delay", version=1, value=delay, unit="s", inputs=window),

@@ -7,13 +7,14 @@ from typing import Any, TypeVar
 from sqlalchemy.orm import Session
 
 from hub.errors import NotFound
-from hub.model.coincidence import Candidate, PairState
+from hub.model.coincidence import Candidate, Coincidence, PairState
 from hub.model.event import Event, EventState, Version
 from hub.model.followup import RequestState
 from hub.model.instant import Instant
 from hub.model.notice import EventClass, Messenger
 from hub.model.significance import Significance
 from hub.model.sky import Localization
+from hub.science.arithmetic import Explained, explained
 from hub.services import annotation_bodies, coverage
 from hub.services.bodies import (
     Body,
@@ -215,6 +216,26 @@ def coincidence(session: Session, coincidence_id: str) -> Body:
     if found is None:
         raise NotFound(f"there is no coincidence {coincidence_id}")
     return coincidence_body(found)
+
+
+def explained_coincidence(
+    session: Session, coincidence_id: str, version: int | None = None
+) -> tuple[Coincidence, list[Explained]]:
+    """Return a version of a coincidence, the latest where none is named, and its numbers computed again from what is stored.
+
+    Raises
+    ------
+    NotFound
+        There is no such coincidence, or no such version of it.
+    """
+    found = {one.version: one for one in coincidences.history(session, coincidence_id)}
+    if not found:
+        raise NotFound(f"there is no coincidence {coincidence_id}")
+    one = found.get(max(found) if version is None else version)
+    if one is None:
+        raise NotFound(f"coincidence {coincidence_id} has versions 1 to {max(found)}, not {version}")
+    stored = {name: localizations.get(session, name) for name in one.localization_ids}
+    return one, explained(one, {name: place.skymap for name, place in stored.items() if place is not None})
 
 
 def coincidence_history(session: Session, coincidence_id: str) -> list[Body]:

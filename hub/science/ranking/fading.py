@@ -1,6 +1,8 @@
 """How fast the object fades or rises in one band."""
 
 import math
+from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 
@@ -27,17 +29,26 @@ def evaluate(context: Context) -> Term | None:
     if interval is None or rate is None:
         return None
     slope, error, band, baseline = rate
-    low, high = interval
+    inputs = {
+        "rate_mag_per_d": slope,
+        "error_mag_per_d": error,
+        "band": band,
+        "baseline_d": baseline,
+        "range": list(interval),
+    }
+    verb = "fades" if slope > 0 else "rises"
+    reason = f"{verb} by {abs(slope):.2f} +- {error:.2f} mag/d in {band} over {baseline:.1f} d"
+    return Term(value=value_of(inputs), reason=reason, inputs=inputs)
+
+
+def value_of(inputs: Mapping[str, Any]) -> float:
+    """Return the value that a term's inputs give."""
+    low, high = inputs["range"]
+    slope, error = inputs["rate_mag_per_d"], inputs["error_mag_per_d"]
     inside = (_normal_cdf((high - slope) / error) - _normal_cdf((low - slope) / error)) / (high - low)
     spread = math.hypot(BACKGROUND_RATE_MAG_PER_D, error)
     background = math.exp(-0.5 * (slope / spread) ** 2) / (spread * math.sqrt(2 * math.pi))
-    value = math.log(max(inside, 1e-12) / max(background, 1e-12))
-    verb = "fades" if slope > 0 else "rises"
-    return Term(
-        value=min(CAP, max(-CAP, value)),
-        reason=f"{verb} by {abs(slope):.2f} +- {error:.2f} mag/d in {band} over {baseline:.1f} d",
-        inputs={"rate_mag_per_d": slope, "error_mag_per_d": error, "band": band, "baseline_d": baseline, "range": [low, high]},
-    )
+    return min(CAP, max(-CAP, math.log(max(inside, 1e-12) / max(background, 1e-12))))
 
 
 def _rate(context: Context) -> tuple[float, float, str, float] | None:

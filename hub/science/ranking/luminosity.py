@@ -1,6 +1,8 @@
 """Whether the object is as bright as such a counterpart would be at the event's distance."""
 
 import math
+from collections.abc import Mapping
+from typing import Any
 
 from hub.science.ranking.context import Context, Term
 
@@ -29,10 +31,17 @@ def evaluate(context: Context) -> Term | None:
         return None
     modulus = 5.0 * math.log10(distance) + 25.0
     absolute = NANOJANSKY_AB_ZEROPOINT - 2.5 * math.log10(flux) - modulus
-    sigma = math.hypot(expected[1], 5.0 / math.log(10.0) * spread / distance)
-    log_signal = -0.5 * ((absolute - expected[0]) / sigma) ** 2 - math.log(sigma * math.sqrt(2.0 * math.pi))
+    inputs = {"absolute_mag": absolute, "dist_mean_mpc": distance, "dist_std_mpc": spread, "expected": list(expected)}
     return Term(
-        value=max(-CAP, log_signal + math.log(MAGNITUDE_RANGE)),
+        value=value_of(inputs),
         reason=f"absolute magnitude {absolute:.1f} at {distance:.0f} Mpc, expected {expected[0]:.1f} +- {expected[1]:.1f}",
-        inputs={"absolute_mag": absolute, "dist_mean_mpc": distance, "dist_std_mpc": spread, "expected": list(expected)},
+        inputs=inputs,
     )
+
+
+def value_of(inputs: Mapping[str, Any]) -> float:
+    """Return the value that a term's inputs give."""
+    mean, spread = inputs["expected"]
+    sigma = math.hypot(spread, 5.0 / math.log(10.0) * inputs["dist_std_mpc"] / inputs["dist_mean_mpc"])
+    log_signal = -0.5 * ((inputs["absolute_mag"] - mean) / sigma) ** 2 - math.log(sigma * math.sqrt(2.0 * math.pi))
+    return float(max(-CAP, log_signal + math.log(MAGNITUDE_RANGE)))

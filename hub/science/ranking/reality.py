@@ -1,6 +1,8 @@
 """Whether the detections are of something real."""
 
 import math
+from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 
@@ -17,8 +19,14 @@ def evaluate(context: Context) -> Term | None:
     if not len(scores):
         return None
     best = min(0.99, max(0.01, float(scores.max())))
+    inputs = {"reliability": best, "n_detections": len(context.detections)}
     return Term(
-        value=0.5 * math.log(best / (1.0 - best)),
+        value=value_of(inputs),
         reason=f"reliability {best:.2f} in {len(context.detections)} detection{'s' if len(context.detections) != 1 else ''}",
-        inputs={"reliability": best, "n_detections": len(context.detections)},
+        inputs=inputs,
     )
+
+
+def value_of(inputs: Mapping[str, Any]) -> float:
+    """Return the value that a term's inputs give."""
+    return 0.5 * math.log(inputs["reliability"] / (1.0 - inputs["reliability"]))

@@ -1,6 +1,8 @@
 """How much denser the localization is at the object than unrelated objects are on the sky."""
 
 import math
+from collections.abc import Mapping
+from typing import Any
 
 from hub.science.ranking.context import Context, Term
 
@@ -20,16 +22,19 @@ def evaluate(context: Context) -> Term:
     """
     background_per_sr = context.hypothesis.background_per_deg2 * DEG2_PER_SR
     density = context.probdensity_per_sr or 0.0
-    value = max(FLOOR, math.log(density / background_per_sr)) if density > 0.0 else FLOOR
     unrelated = f"{context.hypothesis.background_per_deg2:g} unrelated" + (" in the full stream" if context.is_filtered else "")
     where = "outside the current map" if context.level is None else f"at the {100 * context.level:.1f} % level of the map"
-    return Term(
-        value=value,
-        reason=f"{where}, {density / DEG2_PER_SR:.3g} per deg2 against {unrelated}",
-        inputs={
-            "probdensity_per_sr": density,
-            "background_per_sr": background_per_sr,
-            "level_2d": context.level,
-            **({"background_of": "the full stream, of which only a part is heard"} if context.is_filtered else {}),
-        },
-    )
+    inputs = {
+        "probdensity_per_sr": density,
+        "background_per_sr": background_per_sr,
+        "level_2d": context.level,
+        **({"background_of": "the full stream, of which only a part is heard"} if context.is_filtered else {}),
+    }
+    reason = f"{where}, {density / DEG2_PER_SR:.3g} per deg2 against {unrelated}"
+    return Term(value=value_of(inputs), reason=reason, inputs=inputs)
+
+
+def value_of(inputs: Mapping[str, Any]) -> float:
+    """Return the value that a term's inputs give."""
+    density = inputs["probdensity_per_sr"]
+    return max(FLOOR, math.log(density / inputs["background_per_sr"])) if density > 0.0 else FLOOR

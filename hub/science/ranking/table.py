@@ -1,6 +1,7 @@
 """The table of statistics by name."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import Any
 
 from hub.model.coincidence import Score
 from hub.science.ranking import fading, luminosity, reality, sky, timing
@@ -14,6 +15,18 @@ STATISTICS: dict[str, Callable[[Context], Term | None]] = {
     "reality": reality.evaluate,
 }
 """Name to function; each gives the log of a likelihood ratio, or None where it cannot speak."""
+
+VALUES: dict[str, Callable[[Mapping[str, Any]], float]] = {
+    "sky": sky.value_of,
+    "timing": timing.value_of,
+    "fading": fading.value_of,
+    "luminosity": luminosity.value_of,
+    "reality": reality.value_of,
+}
+"""Name to the function that computes the value again from what is stored."""
+
+DIGITS = 9
+"""Digits after the point to which values are rounded, so that the order of sums never matters."""
 
 LOOKS_AT = {"fading": "light curve", "luminosity": "brightness", "reality": "reliability"}
 """Statistics that compare an object with the unrelated ones of the full stream, and in which of `ASPECTS`."""
@@ -39,9 +52,9 @@ def rank(context: Context) -> tuple[float, tuple[Score, ...], tuple[str, ...]]:
             terms[name] = term
         else:
             silent.append(Score(statistic=name, version=VERSION, value=None, unit="1", inputs={"reason": why}))
-    total = round(sum([term.value for term in terms.values()]), 9)
+    total = round(sum([term.value for term in terms.values()]), DIGITS)
     scores = [
-        Score(statistic=name, version=VERSION, value=round(term.value, 9), unit="1", inputs=term.inputs)
+        Score(statistic=name, version=VERSION, value=round(term.value, DIGITS), unit="1", inputs=term.inputs)
         for name, term in terms.items()
     ]
     ordered = sorted([(-abs(term.value), name) for name, term in terms.items()])

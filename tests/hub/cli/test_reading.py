@@ -54,6 +54,15 @@ def test_listings_give_the_bodies_of_the_api(hub, session) -> None:
     assert lines(hub("followup", "list", "--json")) == queries.followup_page(session, limit=1000).bodies
 
 
+def test_the_arithmetic_of_a_coincidence_is_shown_number_by_number(hub, session) -> None:
+    (pair,) = [body for body in queries.coincidence_page(session, limit=99).bodies if len(body["scores"]) == 1]
+    (told,) = lines(hub("coinc", "explain", pair["coincidence_id"], "--json"))
+    assert (told["statistic"], told["value"], told["agrees"]) == ("joint_far", 2e-17, None)
+    assert told["arithmetic"] == "its inputs are not stored with it"
+    assert "joint_far" in hub("coinc", "explain", pair["coincidence_id"], "--version", "1")
+    hub("coinc", "explain", coincidence(1).coincidence_id, code=1)  # its rank is not what its inputs give
+
+
 def test_one_of_each_gives_the_body_of_the_api(hub, session) -> None:
     pair = coincidence(1).coincidence_id
     (request,) = queries.followup_page(session, limit=1).bodies
