@@ -63,7 +63,7 @@ def register(app: typer.Typer) -> None:
 
 def run(
     context: typer.Context,
-    role: Annotated[Part, typer.Argument(help="One role, or all in one process.")] = Part.ALL,
+    role: Annotated[Part, typer.Argument(help="One role, or all of them.")] = Part.ALL,
     *,
     port: Annotated[int | None, typer.Option(min=0, max=65535, help="TCP port of the API; overrides api.port.")] = None,
     source: Annotated[
