@@ -8,7 +8,7 @@ import os
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from threading import Lock
 from typing import Any
@@ -32,8 +32,11 @@ CODEC = "lz4"
 STATISTICS = (PIXEL, "mid_tai_us")
 """Columns by whose least and greatest value row groups are left out."""
 
-KEPT_FOOTERS = 20_000
-"""Row groups whose footers stay in memory: some 50 MB."""
+KEPT_BYTES = 24 * 2**20
+"""Memory for the footers of files that were looked at lately."""
+
+LIGHT_BYTES, FILE_BYTES, GROUP_BYTES = 2_000, 50_000, 2_500
+"""Memory of a footer, about, measured: without Arrow's own form of it; with it, for the file and for each row group."""
 
 _KEY = b"mmhub"
 
@@ -83,7 +86,9 @@ def replaced(notes: Iterable[Note]) -> dict[str, set[int]]:
 class Footer:
     """What is known of a file without reading rows; arrays have one item per row group."""
 
-    metadata: pq.FileMetaData
+    metadata: pq.FileMetaData | None
+    """Arrow's own form, which takes 50 KB; None where the file tells it again when rows are read."""
+
     note: Note
     rows: NDArray[np.int64]
     pixel_lo: NDArray[np.int64]
@@ -103,14 +108,29 @@ class Footer:
         """Rows in the file."""
         return int(self.rows.sum())
 
+    @property
+    def n_bytes(self) -> int:
+        """Memory that it takes, about."""
+        return LIGHT_BYTES if self.metadata is None else FILE_BYTES + GROUP_BYTES * len(self.rows)
+
+    def kept(self) -> "Footer":
+        """Return what is worth keeping: of a file of one row group, of which there are hundreds for an hour, only the bounds."""
+        return self if len(self.rows) > 1 else replace(self, metadata=None)
+
 
 class Footers:
-    """The footers of files that were looked at lately; shared by threads."""
+    """The footers of files that were looked at lately; shared by threads.
 
-    def __init__(self, limit: int = KEPT_FOOTERS) -> None:
-        self._limit = limit
+    Parameters
+    ----------
+    limit_bytes
+        Those that were not looked at longest are forgotten beyond this.
+    """
+
+    def __init__(self, limit_bytes: int = KEPT_BYTES) -> None:
+        self._limit_bytes = limit_bytes
         self._kept: OrderedDict[Path, Footer] = OrderedDict()
-        self._n_groups = 0
+        self._n_bytes = 0
         self._lock = Lock()
 
     def get(self, path: Path) -> Footer:
@@ -128,12 +148,17 @@ class Footers:
         found = read_footer(path)
         with self._lock:
             if path not in self._kept:
-                self._n_groups += len(found.rows)
-            self._kept[path] = found
-            while self._n_groups > self._limit and len(self._kept) > 1:
+                self._kept[path] = found.kept()
+                self._n_bytes += self._kept[path].n_bytes
+            while self._n_bytes > self._limit_bytes and len(self._kept) > 1:
                 _, old = self._kept.popitem(last=False)
-                self._n_groups -= len(old.rows)
+                self._n_bytes -= old.n_bytes
         return found
+
+    @property
+    def n_bytes(self) -> int:
+        """Memory that is in use, about."""
+        return self._n_bytes
 
 
 def read_footer(path: Path) -> Footer:
@@ -149,8 +174,9 @@ def read_footer(path: Path) -> Footer:
     with translated(path):
         metadata = pq.read_metadata(path)
     n = metadata.num_row_groups
-    names = {metadata.schema.column(index).name: index for index in range(metadata.num_columns)} if n else {}
     groups = [metadata.row_group(index) for index in range(n)]
+    # Not by `metadata.schema`: the two then hold each other, and 50 KB wait for the garbage collector.
+    names = {groups[0].column(index).path_in_schema: index for index in range(metadata.num_columns)} if n else {}
     bounds = {name: _bounds(groups, names[name]) for name in STATISTICS} if n else dict.fromkeys(STATISTICS, _NO_BOUNDS)
     return Footer(
         metadata=metadata,

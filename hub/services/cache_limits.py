@@ -11,7 +11,7 @@ class CacheLimits:
     """Bytes; each cache forgets what was not asked for longest beyond its limit.
 
     Not among them are the snapshots of the sky (`hub.services.live_sky.BUDGET_BYTES`, the latest however large it is) and the
-    footers of files (`hub.archive.segments.KEPT_FOOTERS`).
+    footers of files (`hub.archive.segments.KEPT_BYTES`).
     """
 
     source_ids: int = 32 * MIB
