@@ -3,6 +3,7 @@
 import ctypes
 import gc
 import sys
+import time
 from importlib.abc import MetaPathFinder
 from pathlib import Path
 from typing import NamedTuple
@@ -15,6 +16,9 @@ LARGE_BYTES = 1 << 20
 
 UNUSED_BYTES = 4 << 20
 """So much that is free at the end of a heap goes back to the system."""
+
+GIVE_BACK_S = 5.0
+"""Time between two looks for free memory in the middle of the heaps, seconds."""
 
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD, _M_ARENA_MAX = -1, -3, -8
 """Of mallopt(3), glibc's malloc.h."""
@@ -98,6 +102,31 @@ def forget_code() -> int:
         return 0
     madvise.argtypes = (ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int)
     return sum(one.resident for one in _code() if madvise(one.begin, one.end - one.begin, _MADV_DONTNEED) == 0)
+
+
+class GivesBack:
+    """Gives the system what is free in the middle of the heaps, now and then: batches of all sizes leave holes there.
+
+    `UNUSED_BYTES` concerns their ends only. Used by one thread at a time.
+
+    Parameters
+    ----------
+    every_s
+        Least time between two looks, seconds: each takes some milliseconds.
+    """
+
+    def __init__(self, every_s: float = GIVE_BACK_S) -> None:
+        self._every_s = every_s
+        self._last = time.monotonic()
+        self._trim = getattr(ctypes.CDLL(None), "malloc_trim", None) if sys.platform == "linux" else None
+
+    def now_and_then(self) -> bool:
+        """Do it where it was not done for a while; return whether it was done. Only glibc is told to."""
+        if self._trim is None or time.monotonic() - self._last < self._every_s:
+            return False
+        self._trim(ctypes.c_size_t(UNUSED_BYTES))
+        self._last = time.monotonic()
+        return True
 
 
 class _Piece(NamedTuple):

@@ -15,6 +15,7 @@ from hub.model.envelope import Envelope
 from hub.model.instant import Instant
 from hub.model.packets import PacketBatch
 from hub.ports import Acceptance, Health, MessageSource, PacketSource, Position, PushSource
+from hub.runtime.memory import GivesBack
 from hub.runtime.patience import PatientWork, Stopped
 from hub.runtime.threads import in_thread
 from hub.services.alert_meter import AlertMeter
@@ -149,6 +150,7 @@ class SourceLoop:
     def _listen_to_packets(self, source: PacketSource, stop: asyncio.Event) -> None:
         """Take a batch, store it with its place, match it, acknowledge. A stop leaves it undone, and it comes again."""
         self._patient = patient = PatientWork(stop.is_set, on_change=self._on_change)
+        heaps = GivesBack()
         while not stop.is_set():
             batch = source.take_packets(self._batch, WAIT_S)
             runs = source.positions()
@@ -163,6 +165,7 @@ class SourceLoop:
                 return
             batch = None  # before the next one comes: two of them would be in memory
             source.acknowledge()
+            heaps.now_and_then()
 
     def _keeps_up(self, source: PacketSource) -> bool:
         """Return whether there is time for more than the rows: whether what comes is not too old already."""

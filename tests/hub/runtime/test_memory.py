@@ -114,3 +114,31 @@ def test_pandas_can_be_imported_after_arrow_was_told_that_there_is_none() -> Non
     first, second = ran(program.replace("; ", "\n")).splitlines()
     assert first == "False"
     assert "module 'pandas'" in second
+
+
+HOLES = """
+import sys
+from hub.runtime.memory import GivesBack, spare
+spare()
+
+def resident():
+    with open("/proc/self/statm") as file:
+        return int(file.read().split()[1]) * 4096 // 2**20
+
+held = [bytearray(20_000) for _ in range(10_000)]  # 200 MB of pieces that go back to the heap
+kept = held[::100]
+before = resident()
+del held
+full_of_holes = resident()
+gives_back = GivesBack(every_s=0.0)
+print(gives_back.now_and_then(), before - full_of_holes, before - resident(), GivesBack().now_and_then())
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only glibc is told to")
+def test_what_is_free_in_the_middle_of_the_heaps_is_given_back_now_and_then() -> None:
+    done = subprocess.run([sys.executable, "-c", HOLES], capture_output=True, text=True, timeout=300, check=True)
+    was_done, at_once, in_the_end, again = done.stdout.split()
+    assert (was_done, again) == ("True", "False")
+    assert int(at_once) < 50
+    assert int(in_the_end) > 150
