@@ -74,3 +74,14 @@ def nights(archive: Path) -> set[int]:
         return set()
     names = (path.name.removesuffix(".json").rpartition("-")[0] for path in folder.glob("[!.]*"))
     return {int(name) for name in names if name.removeprefix("-").isdigit()}
+
+
+def rows_of(archive: Path, night: int) -> int | None:
+    """Return how many rows of a night were ever taken away; None where nothing was, or it is not counted yet."""
+    folder = archive / REMOVED
+    tokens = {path.name.removesuffix(".json") for path in folder.glob(f"{night}-*")} if folder.is_dir() else set()
+    tokens = {token for token in tokens if token.rpartition("-")[0] == str(night)}
+    files = [folder / f"{token}.json" for token in sorted(tokens)]
+    if not files or not all(path.is_file() for path in files):
+        return None
+    return sum(int(json.loads(path.read_text(encoding="utf-8"))["rows"]) for path in files)

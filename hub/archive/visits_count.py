@@ -4,8 +4,9 @@ A row names the topic that brought it first. A visit of which any row came by a 
 may have been faster with some of its alerts. One without such a row may be all that a filter let through, and says nothing.
 """
 
+from bisect import bisect_right
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -24,6 +25,19 @@ COUNTED = ("survey", "visit", "mid_tai_us", "topic", "partition", "offset")
 """Columns of the archive that are counted."""
 
 
+EVIDENCE = 10
+"""A visit of fewer alerts tells nothing of the time up to which a stream was read: a single alert may be dated wrongly."""
+
+SLACK_US = 600_000_000
+"""Alerts of visits that are no farther apart than this may come in any order, microseconds."""
+
+NO_PLACE = -1
+"""Stands for the partition of rows that do not say where in a topic they stood."""
+
+_Marks = NDArray[np.int64]
+"""Shape ``(n, 6)``: visit, partition, least and greatest offset, earliest and latest time of its rows."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Span:
     """From when to when a topic brought visits of a survey in one night."""
@@ -31,20 +45,30 @@ class Span:
     survey: str
     topic: str
     first_us: int
-    """Middle of the first visit, `Instant.tai_us`."""
+    """Middle of the first visit that came in its turn, in the partition that began last, `Instant.tai_us`."""
 
     last_us: int
+    """Middle of the last visit that came in its turn, in any partition."""
+
     offsets: Mapping[int, tuple[int, int]]
-    """Least and greatest offset in each partition."""
+    """Least and greatest offset in each partition; `NO_PLACE` is among them where rows do not say."""
+
+    times: Mapping[int, tuple[int, int]] = field(default_factory=dict)
+    """As `first_us` and `last_us`, of each partition."""
 
     def joined(self, other: "Span") -> "Span":
         """Return what both together are."""
-        offsets = dict(self.offsets)
-        for partition, (low, high) in other.offsets.items():
-            before = offsets.get(partition, (low, high))
-            offsets[partition] = min(low, before[0]), max(high, before[1])
         first, last = min(self.first_us, other.first_us), max(self.last_us, other.last_us)
-        return Span(survey=self.survey, topic=self.topic, first_us=first, last_us=last, offsets=offsets)
+        offsets, times = _wider(self.offsets, other.offsets), _wider(self.times, other.times)
+        return Span(survey=self.survey, topic=self.topic, first_us=first, last_us=last, offsets=offsets, times=times)
+
+
+def _wider(one: Mapping[int, tuple[int, int]], other: Mapping[int, tuple[int, int]]) -> dict[int, tuple[int, int]]:
+    found = dict(one)
+    for partition, (low, high) in other.items():
+        before = found.get(partition, (low, high))
+        found[partition] = min(low, before[0]), max(high, before[1])
+    return found
 
 
 @dataclass(slots=True, kw_only=True)
@@ -64,11 +88,15 @@ class Counted:
     topics: dict[str, dict[str, bool]] = field(default_factory=dict)
     """All topics that brought visits of a survey, and whether they are of a full stream."""
 
-    spans: dict[tuple[str, str], Span] = field(default_factory=dict)
-    """By survey and full topic."""
+    marks: dict[tuple[str, str], _Marks] = field(default_factory=dict)
+    """Where the rows of each visit stood, by survey and full topic."""
+
+    n_rows: int = 0
+    """Of all surveys."""
 
     def add(self, table: pa.Table, number: int, full: FullTopics) -> None:
         """Count the rows of a slice, `COUNTED`."""
+        self.n_rows += table.num_rows
         names = words_of(table["survey"])
         visits, topics = ints_of(table["visit"]), words_of(table["topic"])
         for code in np.unique(names.codes).tolist():
@@ -102,39 +130,75 @@ class Counted:
                 self.in_full.add(key)
 
     def _extend(self, survey: str, topic: str, table: pa.Table, rows: NDArray[np.intp]) -> None:
-        times, partitions, offsets = (ints_of(table[name])[rows] for name in ("mid_tai_us", "partition", "offset"))
-        ranges = {}
-        for partition in np.unique(partitions).tolist():
-            some = offsets[(partitions == partition) & (offsets >= 0)]
-            if len(some):
-                ranges[partition] = int(some.min()), int(some.max())
-        span = Span(survey=survey, topic=topic, first_us=int(times.min()), last_us=int(times.max()), offsets=ranges)
-        before = self.spans.get((survey, topic))
-        self.spans[survey, topic] = span if before is None else before.joined(span)
+        visits, times, partitions, offsets = (
+            ints_of(table[name])[rows] for name in ("visit", "mid_tai_us", "partition", "offset")
+        )
+        partitions = np.where(offsets < 0, NO_PLACE, partitions)
+        marks = _reduced(np.stack([visits, partitions, offsets, offsets, times, times], axis=1))
+        before = self.marks.get((survey, topic))
+        self.marks[survey, topic] = marks if before is None else _reduced(np.concatenate([before, marks]))
 
 
-def until(spans: Iterable[Span], counted: Counted, waiting: Collection[Key]) -> list[Span]:
-    """Return spans as far as the ledger goes: to the last visit before the first one of their survey that is not in it yet.
+def _reduced(marks: _Marks) -> _Marks:
+    """Return one row for each visit and partition."""
+    if not len(marks):
+        return marks
+    marks = marks[np.lexsort((marks[:, 1], marks[:, 0]))]
+    first = np.flatnonzero(np.concatenate(([True], (np.diff(marks[:, :2], axis=0) != 0).any(axis=1))))
+    found = marks[first]
+    for column, least in ((2, np.minimum), (3, np.maximum), (4, np.minimum), (5, np.maximum)):
+        found[:, column] = least.reduceat(marks[:, column], first)
+    return found
+
+
+def spans_of(counted: Counted, waiting: Collection[Key], now_us: int) -> list[Span]:
+    """Return from when to when each full topic was heard, before the first visit that is not in the ledger yet.
+
+    The offsets say in which order visits came. One that is dated before those that came before it, or after those that came after
+    it, by more than `SLACK_US`, extends nothing: most visits of a partition ascend, and where it is not clear which ones do, the
+    time is the shorter one. Nor do visits of fewer than `EVIDENCE` alerts and those that are dated after the present.
 
     Parameters
     ----------
-    spans
-        As counted.
     counted
         Of the night.
     waiting
         Visits that are not in the ledger yet.
+    now_us
+        The present, `Instant.tai_us`.
     """
-    first_waiting: dict[str, int] = {}
+    stops: dict[str, int] = {}
     for survey, visit in waiting:
         at = counted.first_us[survey, visit]
-        first_waiting[survey] = min(at, first_waiting.get(survey, at))
+        stops[survey] = min(at, stops.get(survey, at))
     found = []
-    for one in spans:
-        last: int | None = one.last_us
-        if (stop := first_waiting.get(one.survey)) is not None and stop <= one.last_us:
-            done = (at for key, at in counted.first_us.items() if key[0] == one.survey and key in counted.in_full and at < stop)
-            last = max(done, default=None)
-        if last is not None and one.first_us <= last:
-            found.append(Span(survey=one.survey, topic=one.topic, first_us=one.first_us, last_us=last, offsets=one.offsets))
+    for (survey, topic), every in counted.marks.items():
+        marks = every[[counted.n_alerts[survey, visit] >= EVIDENCE for visit in every[:, 0].tolist()]]
+        good = marks[(marks[:, 5] <= now_us) & (marks[:, 4] < stops.get(survey, np.iinfo(np.int64).max))]
+        times = {partition: _turns(good[good[:, 1] == partition]) for partition in np.unique(good[:, 1]).tolist()}
+        if not times:
+            continue
+        first, last = max(one[0] for one in times.values()), max(one[1] for one in times.values())
+        if first <= last:
+            own = ((partition, marks[marks[:, 1] == partition]) for partition in np.unique(marks[:, 1]).tolist())
+            offsets = {partition: (int(some[:, 2].min()), int(some[:, 3].max())) for partition, some in own}
+            found.append(Span(survey=survey, topic=topic, first_us=first, last_us=last, offsets=offsets, times=times))
     return found
+
+
+def _turns(marks: _Marks) -> tuple[int, int]:
+    """Return the times of the first and of the last visit of a partition that came in their turn."""
+    if marks[0, 1] == NO_PLACE:
+        return int(marks[:, 4].min()), int(marks[:, 5].max())
+    marks = marks[np.argsort(marks[:, 2], kind="stable")]
+    first, last = -_least_end((-marks[::-1, 5]).tolist()), _least_end(marks[:, 4].tolist())
+    return first, int(marks[marks[:, 4] <= last + SLACK_US, 4].max())
+
+
+def _least_end(times: Sequence[int]) -> int:
+    """Return the least number that any longest ascending part of a sequence ends with: one that is out of turn is in none."""
+    ends: list[int] = []
+    for at in times:
+        place = bisect_right(ends, at)
+        ends[place : place + 1] = [at]
+    return ends[-1]

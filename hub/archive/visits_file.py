@@ -33,8 +33,8 @@ PIXEL = "_healpix_29"
 ROW_GROUP = 4096
 """Rows that are read at least: twenty visits of 189 detectors."""
 
-VERSION = 2
-"""Of the files: those of version 1 had visits of which only a filtered stream was heard."""
+VERSION = 3
+"""Of the files: version 1 had visits of which only a filtered stream was heard, version 2 did not say in which order."""
 
 _KEY = b"mmhub"
 _TRIES = 20
@@ -61,6 +61,9 @@ class Note:
 
     bands: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """Those of each survey's visits, ascending."""
+
+    n_rows: int = -1
+    """Rows that the night had when it was computed."""
 
     @property
     def is_current(self) -> bool:
@@ -104,6 +107,7 @@ def write(
     settled: str = "",
     topics: Mapping[str, Mapping[str, bool]] = MappingProxyType({}),
     spans: Sequence[Span] = (),
+    n_rows: int = -1,
 ) -> None:
     """Put the ledger of a night in the place of the one that is there; on the disk when this returns.
 
@@ -121,6 +125,7 @@ def write(
         "topics": topics,
         "spans": [asdict(one) for one in spans],
         "bands": _bands(visits),
+        "n_rows": n_rows,
     }
     table = _table(visits).replace_schema_metadata({_KEY: json.dumps(note).encode()})
     with translated(path):
@@ -220,17 +225,22 @@ def _note(metadata: pq.FileMetaData) -> Note:
         topics=told.get("topics", {}),
         spans=tuple(_span(one) for one in told.get("spans", ())),
         bands={survey: tuple(bands) for survey, bands in told.get("bands", {}).items()},
+        n_rows=int(told.get("n_rows", -1)),
     )
 
 
 def _span(told: Mapping[str, Any]) -> Span:
-    offsets = {int(partition): (int(low), int(high)) for partition, (low, high) in told["offsets"].items()}
+    offsets, times = (
+        {int(partition): (int(low), int(high)) for partition, (low, high) in told.get(name, {}).items()}
+        for name in ("offsets", "times")
+    )
     return Span(
         survey=told["survey"],
         topic=told["topic"],
         first_us=int(told["first_us"]),
         last_us=int(told["last_us"]),
         offsets=offsets,
+        times=times,
     )
 
 

@@ -15,12 +15,12 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from hub.archive import visits_file
+from hub.archive import removed, visits_file
 from hub.archive.columns import ints_of, words_of
 from hub.archive.layout import list_night
 from hub.archive.segments import Footers
 from hub.archive.visits import COLUMNS, detector_visits
-from hub.archive.visits_count import COUNTED, Counted, FullTopics, Key, Span, until
+from hub.archive.visits_count import COUNTED, Counted, FullTopics, Key, Span, spans_of
 from hub.archive.visits_slices import Slice, bounds, slices
 from hub.model.instant import Instant
 from hub.model.visit import DetectorVisits, joined
@@ -132,12 +132,18 @@ class VisitLedger:
         due = {key for key, (_, since) in seen.items() if now.minus(since) >= self._quiet_s}
         self._seen[night] = {key: told for key, told in seen.items() if key not in due}
         settled = "" if self._seen[night] else digest
-        if due or settled or len(stays) < len(known):
+        if due or settled or note.settled or len(stays) < len(known):  # also where what was settled waits again
             computed = [self._compute(night, some, counted, sky, keep) for some in self._groups(due, counted)]
-            spans = self._spans(night, note, counted, had, full)
+            spans = self._spans(note, counted, self._seen[night].keys() - had.keys(), full, night=night, now=now)
             visits = _latest([stays, *computed])
             visits_file.write(
-                self._archive.folder, night, visits, settled=settled, topics=note.topics_with(counted.topics, full), spans=spans
+                self._archive.folder,
+                night,
+                visits,
+                settled=settled,
+                topics=note.topics_with(counted.topics, full),
+                spans=spans,
+                n_rows=counted.n_rows,
             )
         return len(due)
 
@@ -149,15 +155,15 @@ class VisitLedger:
         return counted
 
     def _spans(
-        self, night: int, note: visits_file.Note, counted: Counted, had: Mapping[Key, int], full: FullTopics
+        self, note: visits_file.Note, counted: Counted, waiting: Collection[Key], full: FullTopics, *, night: int, now: Instant
     ) -> list[Span]:
-        """Return from when to when each full topic was heard, before the first visit that is not in the ledger yet."""
-        spans = dict(counted.spans)
-        for one in note.spans if note.is_current else ():
+        """Return from when to when each full topic was heard; of a night that was deleted and has rows again, of both."""
+        spans = {(one.survey, one.topic): one for one in spans_of(counted, waiting, now.tai_us)}
+        for one in note.spans if note.is_current and night in removed.nights(self._archive.folder) else ():
             if one.topic in full.get(one.survey, ()):
                 later = spans.get((one.survey, one.topic))
                 spans[one.survey, one.topic] = one if later is None else one.joined(later)
-        return until(spans.values(), counted, self._seen[night].keys() - had.keys())
+        return list(spans.values())
 
     def _groups(self, due: Collection[Key], counted: Counted) -> Iterator[list[Key]]:
         """Yield visits in groups of bearable size, neighbours on the sky together: few slices are read for each."""

@@ -1,31 +1,37 @@
 """From when to when a survey was heard in full, as far as the ledgers show it: only of these times are answers to be had.
 
-A ledger tells from when to when each topic of a full stream brought visits in a night. Two nights of one topic are joined, with
-the nights and days in between, where the hub read the topic on from the one to the other: no gap is recorded there, and what it
-brought of the nights in between was not deleted. So a cloudy night was heard, and a night in which the hub listened to nothing,
-or to a broker's filter alone, was not.
+A ledger tells from when to when each topic of a full stream brought visits in a night, and at which offsets they stood. Two
+nights of one topic are joined, with the nights and days in between, where it is proved that the hub read and understood all that
+the topic brought from the one to the other: `_obstacle` lists what stands against it. So a cloudy night was heard, and a night in
+which the hub listened to nothing, or to a broker's filter alone, was not. What may be missing of a night itself, `_in_part` says.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from bisect import bisect_left, bisect_right
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from sqlalchemy.orm import Session
 
 from hub.archive import layout, removed, visits_file
 from hub.archive.layout import night_name, night_of
-from hub.archive.visits_count import Span
+from hub.archive.visits_count import NO_PLACE, Span
 from hub.archive.visits_file import Note
+from hub.archive.visits_slices import bounds
 from hub.model.coverage import Coverage, SelectionKind
 from hub.model.instant import Instant
 from hub.services.bodies import text, utc
-from hub.storage import incidents, positions
+from hub.storage import deadletters, incidents, positions
+from hub.storage.deadletters import Unread as UnreadPacket
 
 REACH = 60
 """Two nights farther apart are not joined: a silence of two months is none of the weather."""
 
 LATE_S = 30 * 86_400.0
 """Messages that a broker lost are of exposures this much before the hub noticed, at most, where nobody knows which they were."""
+
+MAX_UNREAD = 50_000
+"""Most packets that were not understood whose places are looked at; where there are more, nothing is known for certain."""
 
 Window = tuple[Instant, Instant]
 """Both ends count."""
@@ -57,7 +63,7 @@ class Hearing:
     """What of a window was heard in full."""
 
     heard: tuple[Interval, ...]
-    """Ascending, disjoint; they may reach beyond the window."""
+    """Ascending, disjoint; they may reach beyond the window. Visits in them are told of, also where `unheard` meets them."""
 
     unheard: tuple[Unheard, ...]
     until: Instant | None
@@ -74,12 +80,52 @@ class _Lost:
     """A gap: messages that never came."""
 
     at: Instant
+    source: str
     topic: str | None
     partition: int | None
     offsets: tuple[int, int] | None
     """First, and one past the last; None where nobody knows."""
 
     text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Read:
+    """What one source has read of a partition, without a break but for gaps and what was passed over."""
+
+    first: int
+    end: int
+    """One past the last offset."""
+
+    n_passed_over: int
+    """Offsets that no message was at, though no gap tells of them: they may have been anywhere."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _NotRead:
+    """Packets that were refused or are held."""
+
+    offsets: Mapping[tuple[str, int], Sequence[int]]
+    """Where they stood, ascending, by topic and partition."""
+
+    elsewhere: Sequence[UnreadPacket]
+    """Those that do not say where they stood, or came more than once."""
+
+    are_too_many: bool
+    """Whether there are more than `MAX_UNREAD`."""
+
+    def count(self, topic: str, ranges: Mapping[int, tuple[int, int]], times: tuple[int, int]) -> int:
+        """Return how many stood between some offsets, or may have come with exposures from a time to another."""
+        if self.are_too_many:
+            return MAX_UNREAD
+        found = 0
+        for partition, (low, high) in ranges.items():
+            offsets = self.offsets.get((topic, partition), ())
+            found += bisect_right(offsets, high) - bisect_left(offsets, low)
+        latest = Instant(times[1]).plus_s(LATE_S)
+        return found + sum(
+            one.topic == topic and one.first_at <= latest and one.last_at.tai_us >= times[0] for one in self.elsewhere
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,17 +138,46 @@ class _Books:
     with_rows: frozenset[int]
     deleted: frozenset[int]
     gaps: Sequence[_Lost]
-    first_offsets: Mapping[tuple[str, int], int]
-    """Where the hub began to read each partition."""
+    reads: Mapping[tuple[str, int], Sequence[_Read]]
+    """What each source has read, by topic and partition."""
+
+    unread: _NotRead
+
+    removed_rows: Mapping[int, int | None]
+    """How many rows of each deleted night were deleted."""
 
     def spans(self, topic: str) -> list[tuple[int, Span]]:
-        """Return the nights that a topic brought visits of, ascending, and from when to when."""
-        return [
+        """Return the nights that a topic brought visits of, ascending, and from when to when; none whose alerts all came late."""
+        found = [
             (night, span)
             for night in sorted(self.notes)
             for span in self.notes[night].spans
-            if (span.survey, span.topic) == (self.survey, topic)
+            if (span.survey, span.topic) == (self.survey, topic) and self.notes[night].is_current
         ]
+        remade = [gap.at.tai_us for gap in self.gaps if gap.offsets is None and gap.topic in {None, topic}]
+        least: dict[int, tuple[int, int]] = {}
+        kept = []
+        for night, span in reversed(found):
+            is_late = any(
+                low > least[partition][0] and not any(span.first_us <= at <= least[partition][1] for at in remade)
+                for partition, (low, _) in span.offsets.items()
+                if partition in least
+            )
+            if not is_late:
+                least |= {partition: (low, span.last_us) for partition, (low, _) in span.offsets.items()}
+                kept.append((night, span))
+        return kept[::-1]
+
+    def partitions(self, topic: str) -> set[int]:
+        """Return the partitions of a topic that any source is in."""
+        return {partition for name, partition in self.reads if name == topic}
+
+    def is_whole(self, night: int) -> bool:
+        """Return whether every visit that a night brought is in its ledger, and will stay the only ones."""
+        note = self.notes.get(night)
+        if note is None or not note.is_current or not note.settled:
+            return False
+        return night not in self.deleted or (night not in self.with_rows and note.n_rows == self.removed_rows.get(night))
 
     def is_missing(self, night: int) -> bool:
         """Return whether a night has or had rows of which no ledger tells."""
@@ -112,11 +187,10 @@ class _Books:
     def breaks(self, night: int, topic: str) -> bool:
         """Return whether a night shows that a topic, which brought nothing of it, was not all there was."""
         note = self.notes.get(night)
-        if self.is_missing(night):
+        if self.is_missing(night) or (note is not None and not self.is_whole(night)):
             return True
-        if note is None or not note.topics.get(self.survey):
-            return False
-        return not any((one.survey, one.topic) == (self.survey, topic) for one in note.spans)
+        topics = note.topics.get(self.survey) if note is not None else None
+        return topics is not None and bool(topics) and topic not in topics
 
 
 def hearing(session: Session, archive: Path, hears: Coverage, survey: str, window: Window) -> Hearing:
@@ -141,13 +215,15 @@ def hearing(session: Session, archive: Path, hears: Coverage, survey: str, windo
     begin, end = window
     topics = hears.full_topics(survey)
     books = _books(session, archive, hears, survey, window)
-    intervals = _union(one for topic in topics for one in _runs(books, topic))
+    runs = {topic: _runs(books, topic) for topic in topics}
+    intervals = _union(one for found, _ in runs.values() for one in found)
+    obstacles = [one for _, found in runs.values() for one in found]
     met = tuple(one for one in intervals if one.begin_us <= end.tai_us and one.end_us >= begin.tai_us)
     latest = max((span.last_us for topic in topics for _, span in books.spans(topic)), default=None)
-    unheard = [*_parts(books, hears, intervals, begin, end), *_lost_in(books, begin, end)]
+    unheard = [*_parts(books, hears, intervals, obstacles, begin=begin, end=end), *_in_part(books, begin, end)]
     return Hearing(
         heard=met,
-        unheard=tuple(sorted(unheard, key=lambda one: (one.begin, one.end))),
+        unheard=tuple(sorted(set(unheard), key=lambda one: (one.begin, one.end, one.reason))),
         until=None if latest is None else Instant(latest),
     )
 
@@ -161,32 +237,40 @@ def _books(session: Session, archive: Path, hears: Coverage, survey: str, window
     low, high = night_of(begin.tai_us), night_of(end.tai_us)
     notes = {night: visits_file.read_note(archive, night) for night in nights if low <= night <= high}
 
-    def look(some: Iterable[int], nearest: int) -> None:
-        """Go on from the window until each topic was met, or none of them is near any more."""
-        sought = set(topics)
+    gaps = _gaps(session, topics, sources)
+    reads = _reads(session, topics, gaps)
+
+    def look(some: Iterable[int], nearest: int, places: Collection[tuple[str, int | None]]) -> None:
+        """Go on from the window until each topic, or partition, was met, or none of them is near any more."""
+        sought = set(places)
         for night in some:
             far = abs(night - nearest) > REACH
-            if not sought or (far and len(sought) < len(topics)):
+            if not sought or (far and len(sought) < len(places)):
                 break
             notes[night] = visits_file.read_note(archive, night)
-            sought -= {one.topic for one in notes[night].spans if one.survey == survey}
+            own = [one for one in notes[night].spans if one.survey == survey]
+            sought -= {(one.topic, partition) for one in own for partition in (None, *one.times)}
 
-    look((night for night in reversed(nights) if night < low), low)
-    look((night for night in nights if high < night <= high + REACH), high)
+    topics_alone = {(topic, None) for topic in topics}
+    look((night for night in reversed(nights) if night < low), low, topics_alone)
+    look((night for night in nights if high < night <= high + REACH), high, topics_alone | reads.keys())
+    deleted = frozenset(removed.nights(archive))
     return _Books(
         survey=survey,
         topics=topics,
         notes=notes,
         with_rows=frozenset(layout.nights(archive)),
-        deleted=frozenset(removed.nights(archive)),
-        gaps=_gaps(session, topics, sources, begin.plus_s(-REACH * 86_400.0)),
-        first_offsets=_first_offsets(session),
+        deleted=deleted,
+        gaps=gaps,
+        reads=reads,
+        unread=_not_read(session, topics),
+        removed_rows={night: removed.rows_of(archive, night) for night in deleted & notes.keys()},
     )
 
 
-def _gaps(session: Session, topics: Mapping[str, Instant], sources: frozenset[str], since: Instant) -> list[_Lost]:
+def _gaps(session: Session, topics: Mapping[str, Instant], sources: frozenset[str]) -> list[_Lost]:
     found = []
-    for told in incidents.listing(session, since=since, limit=None):
+    for told in incidents.listing(session, limit=None):
         facts = told.incident.facts
         topic = facts.get("topic")
         if told.incident.kind != "gap" or (topic not in topics if topic is not None else told.source not in sources):
@@ -195,6 +279,7 @@ def _gaps(session: Session, topics: Mapping[str, Instant], sources: frozenset[st
         found.append(
             _Lost(
                 at=told.at,
+                source=told.source,
                 topic=topic,
                 partition=facts.get("partition"),
                 offsets=(int(facts["first_offset"]), int(facts["end_offset"])) if is_certain else None,
@@ -204,38 +289,97 @@ def _gaps(session: Session, topics: Mapping[str, Instant], sources: frozenset[st
     return found
 
 
-def _first_offsets(session: Session) -> dict[tuple[str, int], int]:
-    found: dict[tuple[str, int], int] = {}
+def _reads(session: Session, topics: Mapping[str, Instant], gaps: Sequence[_Lost]) -> dict[tuple[str, int], list[_Read]]:
+    found: dict[tuple[str, int], list[_Read]] = {}
     for one in positions.listing(session):
-        key = one.topic, one.partition
-        found[key] = min(one.first_offset, found.get(key, one.first_offset))
+        if one.topic not in topics:
+            continue
+        told = sum(
+            gap.offsets[1] - gap.offsets[0]
+            for gap in gaps
+            if gap.offsets is not None and (gap.source, gap.topic, gap.partition) == (one.source, one.topic, one.partition)
+        )
+        read = _Read(first=one.first_offset, end=one.next_offset, n_passed_over=max(0, one.missing - told))
+        found.setdefault((one.topic, one.partition), []).append(read)
     return found
 
 
-def _runs(books: _Books, topic: str) -> list[Interval]:
-    """Return the times in which a topic was heard without a break."""
+def _not_read(session: Session, topics: Mapping[str, Instant]) -> _NotRead:
+    packets = deadletters.unread(session, sorted(topics), MAX_UNREAD + 1)
+    offsets: dict[tuple[str, int], list[int]] = {}
+    elsewhere = []
+    for one in packets:
+        partition, _, offset = (one.position or "").removeprefix(f"{one.topic}/").partition("/")
+        has_place = partition.isdecimal() and offset.isdecimal()
+        if has_place:
+            offsets.setdefault((one.topic, int(partition)), []).append(int(offset))
+        if not has_place or one.last_at > one.first_at:
+            elsewhere.append(one)
+    return _NotRead(
+        offsets={place: sorted(some) for place, some in offsets.items()},
+        elsewhere=elsewhere,
+        are_too_many=len(packets) > MAX_UNREAD,
+    )
+
+
+def _runs(books: _Books, topic: str) -> tuple[list[Interval], list[Unheard]]:
+    """Return the times in which a topic was heard, and why they do not go on where they end."""
     spans = books.spans(topic)
     runs: list[Interval] = []
+    obstacles: list[Unheard] = []
     for index, (night, span) in enumerate(spans):
         begin = span.first_us
-        if index and _is_joined(books, spans[index - 1], (night, span)):
-            begin = runs.pop().begin_us
-        elif not index:
+        if not index:
             begin = _beginning(books, topic, night, span)
-        runs.append(Interval(begin_us=begin, end_us=span.last_us))
-    return runs
+        elif (reason := _obstacle(books, spans[index - 1], (night, span))) is None:
+            begin = runs.pop().begin_us
+        else:
+            obstacles.append(Unheard(begin=Instant(runs[-1].end_us), end=Instant(begin), reason=reason))
+        runs.append(Interval(begin_us=begin, end_us=max(span.last_us, begin)))
+    return runs, obstacles
 
 
-def _is_joined(books: _Books, before: tuple[int, Span], after: tuple[int, Span]) -> bool:
-    """Return whether the hub read a topic on from one night to the next that it brought visits of."""
+def _obstacle(books: _Books, before: tuple[int, Span], after: tuple[int, Span]) -> str | None:
+    """Return why it is not proved that a topic was read and understood from one night to the next; None where it is."""
     (first, one), (last, other) = before, after
-    if last - first > REACH or not one.offsets or any(books.breaks(night, one.topic) for night in range(first + 1, last)):
-        return False
+    if last - first > REACH:
+        return f"the nights {night_name(first)} and {night_name(last)} are too far apart to tell a silence from a fault"
+    if open_nights := [night for night in (first, last) if not books.is_whole(night)]:
+        return f"the ledger of {_named(open_nights)} is not complete"
+    if any(books.breaks(night, one.topic) for night in range(first + 1, last)):
+        return "a night in between did not come by this topic, or its ledger is not complete"
+    if any(_meets(gap, one, other) for gap in books.gaps):
+        return "messages were lost"
     for partition, (_, high) in one.offsets.items():
-        began = books.first_offsets.get((one.topic, partition))
-        if began is None or high < began:  # the hub, or its database, is younger than these alerts
-            return False
-    return not any(_meets(gap, one, other) for gap in books.gaps)
+        if partition in other.offsets and high >= other.offsets[partition][0]:
+            return f"alerts of partition {partition} of {text(one.topic)} came out of the order of their nights"
+    for partition in other.offsets.keys() - one.offsets.keys():
+        if not any(read.first == 0 for read in books.reads.get((one.topic, partition), ())):
+            return f"partition {partition} of {text(one.topic)} was not read before"
+    return _unproved(books, one, other)
+
+
+def _unproved(books: _Books, one: Span, other: Span) -> str | None:
+    """Return what may be missing from the first offsets of a night to the last of the same or another; None for nothing."""
+    topic = one.topic
+    ranges = _both(one, other)
+    for partition, (low, high) in sorted(ranges.items()):
+        if partition == NO_PLACE:
+            return f"alerts of {text(topic)} do not say at which offsets they stood: whether others were lost is not known"
+        found = [read for read in books.reads.get((topic, partition), ()) if read.first <= low and high < read.end]
+        where = f"partition {partition} of {text(topic)}"
+        if not found:
+            return f"no source alone has read {where} from offset {low} to {high}, by the books"
+        if least := min(read.n_passed_over for read in found):
+            return f"{least} offsets of {where} were passed over without a message: whether alerts were lost is not known"
+    if n := books.unread.count(topic, ranges, (one.first_us, other.last_us)):
+        said = "a packet" if n == 1 else f"{n} packets"
+        return f"{said} of {text(topic)} could not be read, see mmhub deadletter list: what was in there is not known"
+    return None
+
+
+def _both(one: Span, other: Span) -> dict[int, tuple[int, int]]:
+    return dict((one if one is other else one.joined(other)).offsets)
 
 
 def _beginning(books: _Books, topic: str, night: int, span: Span) -> int:
@@ -244,7 +388,14 @@ def _beginning(books: _Books, topic: str, night: int, span: Span) -> int:
     began = night_of(since)
     if since >= span.first_us or night - began > REACH or any(books.breaks(one, topic) for one in range(began, night)):
         return span.first_us
-    return span.first_us if any(_precedes(gap, since, span) for gap in books.gaps) else since
+    if any(_precedes(gap, since, span) for gap in books.gaps):
+        return span.first_us
+    first = {
+        partition: min((read.first for read in books.reads.get((topic, partition), ())), default=low)
+        for partition, (low, _) in span.offsets.items()
+    }
+    ranges = {partition: (min(first[partition], low), high) for partition, (low, high) in span.offsets.items()}
+    return span.first_us if _unproved(books, replace(span, offsets=ranges), span) else since
 
 
 def _precedes(gap: _Lost, since: int, span: Span) -> bool:
@@ -278,20 +429,24 @@ def _union(intervals: Iterable[Interval]) -> list[Interval]:
     return found
 
 
-def _parts(books: _Books, hears: Coverage, heard: Sequence[Interval], begin: Instant, end: Instant) -> list[Unheard]:
+def _parts(
+    books: _Books, hears: Coverage, heard: Sequence[Interval], obstacles: Sequence[Unheard], *, begin: Instant, end: Instant
+) -> list[Unheard]:
     """Return the parts of a window that lie in no interval."""
     found = []
     at = begin.tai_us
     for one in [*heard, None]:
         stop = end.tai_us if one is None else min(one.begin_us, end.tai_us)
         if stop > at:
-            found.append(_part(books, hears, heard, Instant(at), Instant(stop)))
+            found.append(_part(books, hears, heard, obstacles, begin=Instant(at), end=Instant(stop)))
         if one is not None:
             at = max(at, one.end_us)
     return found
 
 
-def _part(books: _Books, hears: Coverage, heard: Sequence[Interval], begin: Instant, end: Instant) -> Unheard:
+def _part(
+    books: _Books, hears: Coverage, heard: Sequence[Interval], obstacles: Sequence[Unheard], *, begin: Instant, end: Instant
+) -> Unheard:
     """Return a part of a window with the reason why it was not heard."""
     survey = text(books.survey)
     before = [one for one in heard if one.end_us < end.tai_us]
@@ -309,6 +464,8 @@ def _part(books: _Books, hears: Coverage, heard: Sequence[Interval], begin: Inst
     gone = [night for night in nights if night in books.deleted - books.with_rows and books.is_missing(night)]
     if gone:
         said += f"; the alerts and the ledger of {_named(gone)} were deleted"
+    why = sorted({one.reason for one in obstacles if one.begin < end and one.end > begin})
+    said += "".join(f"; {one}" for one in why[:_NAMED])
     return Unheard(begin=begin, end=end, reason=said + _filtered(books, hears, nights) + _gap(books, begin, end))
 
 
@@ -334,23 +491,47 @@ def _gap(books: _Books, begin: Instant, end: Instant) -> str:
     return "".join(f"; {text(one)}" for one in texts[:_NAMED])
 
 
-def _lost_in(books: _Books, begin: Instant, end: Instant) -> list[Unheard]:
-    """Return the nights within a window in which messages were lost, in part."""
+def _in_part(books: _Books, begin: Instant, end: Instant) -> list[Unheard]:
+    """Return the times within a window that were heard in part."""
     found = []
     for topic in books.topics:
-        for _, span in books.spans(topic):
-            if span.first_us > end.tai_us or span.last_us < begin.tai_us:
-                continue
-            found += [
-                Unheard(
-                    begin=Instant(span.first_us),
-                    end=Instant(span.last_us),
-                    reason=f"alerts were lost, so a visit may look unsearched: {text(gap.text)}",
-                )
+        spans = books.spans(topic)
+        for night, span in spans:
+            reasons = [
+                f"alerts were lost, so a visit may look unsearched: {text(gap.text)}"
                 for gap in books.gaps
                 if _meets(gap, span, span)
             ]
-    return found
+            if not reasons and (reason := _unproved(books, span, span)) is not None:
+                reasons.append(reason)
+            found += [Unheard(begin=Instant(span.first_us), end=Instant(span.last_us), reason=reason) for reason in reasons]
+            if night in books.deleted and not books.is_whole(night):
+                low, high = bounds(night)
+                said = f"alerts of {_named([night])} were deleted before its ledger was complete: other visits may have been made"
+                found.append(Unheard(begin=low, end=high, reason=said))
+        found += _lagging(books, topic, spans)
+    return [one for one in found if one.begin <= end and one.end >= begin]
+
+
+def _lagging(books: _Books, topic: str, spans: Sequence[tuple[int, Span]]) -> list[Unheard]:
+    """Return the time to which some partitions of a topic were read and others were not."""
+    if not spans:
+        return []
+    until: dict[int, int] = {}
+    for _, span in spans:
+        for partition, (_, last) in span.times.items():
+            until[partition] = max(last, until.get(partition, last))
+    end = max(span.last_us for _, span in spans)
+    never = books.partitions(topic) - until.keys()
+    if never:
+        names = ", ".join(map(str, sorted(never)))
+        reason = f"no alert of these nights came by partition {names} of {text(topic)}: whether it was read in time is not known"
+        return [Unheard(begin=Instant(spans[0][1].first_us), end=Instant(end), reason=reason)]
+    slowest = min(until, key=lambda partition: until[partition])
+    if until[slowest] >= end:
+        return []
+    reason = f"partition {slowest} of {text(topic)} was read to {utc(Instant(until[slowest]))} only"
+    return [Unheard(begin=Instant(until[slowest] + 1), end=Instant(end), reason=reason)]
 
 
 def _named(nights: Sequence[int]) -> str:

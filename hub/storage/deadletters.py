@@ -1,5 +1,6 @@
 """Messages that could not be used, with the reason, until a person replays or drops them."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -11,7 +12,7 @@ from hub.model.envelope import Envelope
 from hub.model.instant import Instant
 from hub.storage import envelopes
 from hub.storage.envelopes import MessageState
-from hub.storage.tables import DeadLetterRow
+from hub.storage.tables import DeadLetterRow, RawMessageRow
 from hub.storage.writing import insert, storable, table
 
 PREFIX_LENGTH = 8
@@ -121,6 +122,46 @@ def held_of(session: Session, schema_id: int, *, after: str = "", limit: int) ->
     digest = col(DeadLetterRow.digest)
     is_held = (col(DeadLetterRow.kind) == LetterKind.HELD.value, col(DeadLetterRow.format) == of_schema(schema_id))
     return list(session.scalars(select(digest).where(*is_held, digest > after).order_by(digest).limit(limit)))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unread:
+    """A message that was not understood."""
+
+    topic: str
+    position: str | None
+    """Where it stood, as `Envelope.position`; of bytes that came several times the first place."""
+
+    first_at: Instant
+    last_at: Instant
+    """Later than the first where the same bytes came, or were tried, again."""
+
+
+def unread(session: Session, topics: Collection[str], limit: int) -> list[Unread]:
+    """Return the messages of some topics that are not understood, those that a person took off the list included."""
+    row, letter = RawMessageRow, DeadLetterRow
+    states = (MessageState.DEAD.value, MessageState.RECEIVED.value)
+    statement = (
+        select(
+            col(row.topic),
+            col(row.position),
+            col(row.received_tai_us),
+            func.coalesce(col(letter.tries), 0),
+            func.coalesce(col(letter.last_tai_us), 0),
+        )
+        .outerjoin(letter, col(letter.digest) == col(row.digest))
+        .where(col(row.state).in_(states), col(row.topic).in_([storable(topic) for topic in topics]))
+        .limit(limit)
+    )
+    return [
+        Unread(
+            topic=str(topic),
+            position=position,
+            first_at=Instant(at),
+            last_at=Instant(max(at, last) if tries > 1 else at),
+        )
+        for topic, position, at, tries, last in session.execute(statement)
+    ]
 
 
 def remove(session: Session, digest: str) -> bool:

@@ -1,15 +1,12 @@
 """What may be said of nights of which a full stream, a filtered one, both or nothing was heard."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 
 from hub.archive import visits_file
-from hub.archive.history import ArchiveHistory
 from hub.archive.layout import night_name, night_of
 from hub.archive.retention import retire
 from hub.archive.visits_ledger import KEPT_DAYS, VisitLedger
@@ -20,82 +17,11 @@ from hub.services import coverage, searched
 from hub.storage import incidents, positions
 from hub.storage.engine import Store
 from tests.support.api_night import fill
-from tests.support.searched import DEC, FIRST, RA, hears
-from tests.support.visits import CAMERAS, TOPIC, alerts, camera_rows, pointing
+from tests.support.hearing import DAY_S, FINK, Hub
+from tests.support.searched import FIRST, hears
+from tests.support.visits import CAMERAS, TOPIC
 
-DAY_S = 86_400.0
-FINK = "fink_lsst_kn"
 TEN_YEARS_S = KEPT_DAYS * DAY_S
-
-
-@dataclass
-class Hub:
-    """A hub whose archive gets one visit in some nights, each around the same place."""
-
-    store: Store
-    folder: Path
-    offset: int = 0
-    n: int = 0
-    history: ArchiveHistory = field(init=False)
-
-    def __post_init__(self) -> None:
-        self.history = ArchiveHistory(self.folder)
-        self.ledger = VisitLedger(self.history, CAMERAS, quiet_s=0.0)
-
-    def visit(
-        self, day: float, topic: str = TOPIC, *, number: int | None = None, per_detector: float = 8.0, after: int = 0
-    ) -> int:
-        """Let the alerts of a visit come by a topic, some offsets after those that came before."""
-        self.n += 1
-        number = number or 2017081700000 + self.n
-        rows = camera_rows(
-            np.random.default_rng(self.n),
-            pointing(RA, DEC),
-            per_detector=per_detector,
-            visit=number,
-            mid_tai_us=FIRST.plus_s(day * DAY_S).tai_us,
-            topic=topic,
-            offset=self.offset + after,
-        )
-        self.history.append(alerts(rows))
-        run = Position(
-            topic=topic,
-            partition=0,
-            first_offset=self.offset + after,
-            next_offset=self.offset + after + rows.num_rows,
-            n_messages=rows.num_rows,
-        )
-        with self.store.transaction() as session:
-            positions.advance(session, "rubin", [run])
-        self.offset += after + rows.num_rows
-        return number
-
-    def full(self, day: float, topic: str = TOPIC, name: str = "lsst") -> None:
-        """Say that a full stream brought its first alert."""
-        hears(self.store, since=FIRST.plus_s(day * DAY_S), name=name, topic=topic)
-
-    def filtered(self, day: float, topic: str = FINK) -> None:
-        hears(self.store, SelectionKind.FILTERED, since=FIRST.plus_s(day * DAY_S), name="fink-lsst", topic=topic)
-
-    def update(self) -> int:
-        with self.store.reading() as session:
-            surveys = searched.surveys_in_full(coverage.heard(session))
-        return self.ledger.update(surveys, FIRST.plus_s(400 * DAY_S))
-
-    def ask(self, start: float, end: float, **more: Any) -> dict[str, Any]:
-        """Ask about the place from some day to another."""
-        begin, until = FIRST.plus_s(start * DAY_S), FIRST.plus_s(end * DAY_S)
-        with self.store.reading() as session:
-            return searched.at_position(session, self.folder, ra_deg=RA, dec_deg=DEC, start=begin, end=until, **more)
-
-    def share(self, start: float, end: float) -> dict[str, Any]:
-        """Ask what share of a map around the place was searched."""
-        begin, until = FIRST.plus_s(start * DAY_S), FIRST.plus_s(end * DAY_S)
-        with self.store.reading() as session:
-            return searched.of_event(session, self.folder, "S170817a", start=begin, end=until, now=until)
-
-    def visits(self, start: float, end: float) -> list[int]:
-        return [int(one) for one in sorted({one["visit"] for one in self.ask(start, end)["visits"]})]
 
 
 @pytest.fixture

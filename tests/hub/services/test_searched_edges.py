@@ -86,9 +86,10 @@ def test_visits_without_any_error_have_no_depth_and_reach_none(hub, tmp_path):
             mid_tai_us=FIRST.plus_s(k).tai_us,
             error=error,
             band="i" if k else "z",
+            offset=10_000 * k,
         )
         history.append(alerts(rows))
-    VisitLedger(history, CAMERAS, quiet_s=0.0).update(FULL, FIRST)
+    VisitLedger(history, CAMERAS, quiet_s=0.0).update(FULL, FIRST.plus_s(60))
     found = at(hub, history.folder)
     assert {one["band"]: one["depth_njy"] for one in found["visits"]} == {"z": None, "i": 500.0}
     assert {one["band"]: (one["deepest_ab"] is None, one["n_visits"]) for one in found["bands"]} == {
