@@ -1,4 +1,4 @@
-"""Pairs of event and object whose candidates changed in a pass that did not let everything out (`hub.services.correlation`).
+"""Pairs of event and object whose candidates changed in a pass that did not let everything out (`hub.services.candidacy`).
 
 To the next pass that does let everything out they are as good as changed. Every call is made under the lock of its events.
 """

@@ -3,6 +3,7 @@
 import itertools
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import replace
 from threading import Event
 from typing import Any
 
@@ -325,7 +326,8 @@ def test_an_alert_that_comes_while_its_object_is_first_evaluated_is_not_missed(s
             brought.append(other.submit(bring))
             assert archived.wait(60)
 
-        first.correlation._history = Interrupted(first.history, interrupt)
+        interrupted = Interrupted(first.history, interrupt)
+        first.correlation._candidacy = replace(first.correlation._candidacy, history=interrupted)
         assert first.show(FADING).candidates > 0
         assert brought[0].result(60).candidates > 0
     with store.reading() as session:

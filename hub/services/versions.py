@@ -1,0 +1,142 @@
+"""Versions of coincidences: written where something changed, with what leaves the hub because of it, in the caller's transaction.
+
+A pass may let out less than everything (`Leaves`). What it kept back counts as not done when the next one asks what is news.
+So each version remembers how much left because of it, and what is found is compared twice: with the newest version, to know
+whether to write another, and with the newest that let out as much, to know whether it has to leave. A version that stands there
+already leaves under its number.
+"""
+
+from collections.abc import Collection
+from dataclasses import dataclass, replace
+
+from sqlalchemy.orm import Session
+
+from hub.model.coincidence import Candidate, Coincidence, Member, PairState, Score, coincidence_id
+from hub.model.event import Event
+from hub.model.instant import Instant
+from hub.model.outgoing import Leaves
+from hub.ports import Clock
+from hub.science.rules import Hypothesis
+from hub.services.announcement import Announcements
+from hub.services.followup import FollowupService
+from hub.services.maps import MapCache
+from hub.storage import coincidences
+from hub.telemetry import get_logger
+
+log = get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Versions:
+    """Writes versions; the one place through which anything leaves the hub because of a coincidence."""
+
+    maps: MapCache
+    announcements: Announcements
+    followups: FollowupService | None
+    clock: Clock
+    leaves: Leaves
+    """How much leaves the hub because of what is written."""
+
+    def version(
+        self,
+        *,
+        kind: str,
+        hypothesis: str,
+        members: tuple[Member, ...],
+        state: PairState,
+        scores: tuple[Score, ...],
+        reasons: tuple[str, ...],
+        localization_ids: tuple[str, ...],
+        events_of_pair: tuple[Event, ...],
+    ) -> Coincidence:
+        """Return what was found as a first version; `write` gives it its number."""
+        times = [event.t0 for event in events_of_pair if event.t0 is not None]
+        return Coincidence(
+            coincidence_id=coincidence_id(kind, members),
+            kind=kind,
+            hypothesis=hypothesis,
+            members=tuple(sorted(members)),
+            state=state,
+            version=1,
+            scores=scores,
+            reasons=reasons,
+            localization_ids=localization_ids,
+            is_live=all(event.is_live for event in events_of_pair),
+            t0=min(times) if times else None,
+            created_at=self.clock(),
+        )
+
+    def write(
+        self,
+        session: Session,
+        found: Coincidence,
+        newest: coincidences.Newest | None,
+        *,
+        events_of_pair: tuple[Event, ...],
+        candidate: Candidate | None,
+        hypothesis: Hypothesis | None,
+    ) -> int:
+        """Store what was found where it differs from the newest version, with what follows.
+
+        Returns how many versions were written, or let out only now.
+        """
+        is_new = newest is None or _content(newest.version) != _content(found)
+        if newest is not None:
+            found = replace(found, version=newest.version.version + is_new)
+        news = self._news(session, found, newest)
+        if is_new:
+            coincidences.add(session, found, let_out=self.leaves)
+        elif newest is not None and not newest.let_out.covers(self.leaves):
+            coincidences.mark_let_out(session, found, self.leaves)
+        if not is_new and not news:
+            return 0
+        self._let_out(session, found, news, events_of_pair, candidate, hypothesis)
+        log.info(
+            "coincidence",
+            id=found.coincidence_id,
+            kind=found.kind,
+            state=found.state.value,
+            version=found.version,
+        )
+        return 1
+
+    def _news(self, session: Session, found: Coincidence, newest: coincidences.Newest | None) -> set[Leaves]:
+        """Return what of that which this pass lets out has to leave: that of which the last to leave said something else."""
+        news = {one for one in (Leaves.MESSAGES, Leaves.ALL) if self.leaves.covers(one)}
+        if newest is None:
+            return news
+        said = {
+            one: newest.version
+            if newest.let_out.covers(one)
+            else coincidences.last_let_out(session, found.coincidence_id, one)  # a quieter pass wrote the newest
+            for one in news
+        }
+        return {one for one, last in said.items() if last is None or _content(last) != _content(found)}
+
+    def _let_out(  # noqa: PLR0917 - all that a version says
+        self,
+        session: Session,
+        coincidence: Coincidence,
+        news: Collection[Leaves],
+        events_of_pair: tuple[Event, ...],
+        candidate: Candidate | None,
+        hypothesis: Hypothesis | None,
+    ) -> None:
+        """Write down what leaves the hub because of a version: the one place through which anything does."""
+        if Leaves.MESSAGES in news:
+            places = tuple(
+                self.maps.localization(session, event.localization_id) if event.localization_id else None
+                for event in events_of_pair
+            )
+            self.announcements.announce(session, coincidence, events=events_of_pair, localizations=places, candidate=candidate)
+        if self.followups is None or Leaves.ALL not in news:
+            return
+        if coincidence.state is PairState.WITHDRAWN or not coincidence.is_live:
+            self.followups.withdraw(session, coincidence)
+        elif candidate is not None and hypothesis is not None and hypothesis.followup:
+            self.followups.plan(session, coincidence, events_of_pair[0], candidate, hypothesis)
+
+
+def _content(coincidence: Coincidence) -> Coincidence:
+    """Return a version without what differs between two versions that say the same."""
+    return replace(coincidence, version=0, created_at=Instant(0))
