@@ -14,6 +14,7 @@ from hub.model.coverage import Coverage
 from hub.model.instant import Instant
 from hub.model.sky import SkymapSummary
 from hub.science.crossmatch import Target, first_detection_us
+from hub.science.facts import NO_FACTS, Facts, ObjectFacts
 from hub.science.healpix import area_sr, find
 from hub.science.light_curves import LightCurves, part, rows_of
 from hub.science.ranking import Context, rank
@@ -48,6 +49,9 @@ class Question:
 
     objects: NDArray[np.int64]
     """Index into the names of the light curves, ascending."""
+
+    facts: Facts = NO_FACTS
+    """What is known of the objects beside their alerts."""
 
 
 def evaluate(
@@ -292,6 +296,7 @@ def _made(pairs: _Pairs, fits: NDArray[np.int64], curves: LightCurves, coverage:
         event, hypothesis = target.event, target.hypothesis
         density, level, before = on_maps.now[place] if on_maps.now is not None else _NOWHERE
         began = Instant(begins)
+        known = pairs.questions[question].facts.of(curves.names[of_object])
         score, scores, reasons = rank(
             context(
                 hypothesis=hypothesis,
@@ -301,6 +306,7 @@ def _made(pairs: _Pairs, fits: NDArray[np.int64], curves: LightCurves, coverage:
                 level=level,
                 dist_mean_mpc=on_maps.distance_mpc[0],
                 dist_std_mpc=on_maps.distance_mpc[1],
+                extra_terms=known.extra_terms,
             )
         )
         is_open = ready and before is not None and before < hypothesis.max_level
@@ -321,14 +327,21 @@ def _made(pairs: _Pairs, fits: NDArray[np.int64], curves: LightCurves, coverage:
                 levels={name: levels[place] for name, levels in on_maps.levels.items()},
                 level=level,
                 score=score,
-                scores=(*scores, _LEVEL_3D),
+                scores=(*scores, *_shown(known)),
                 reasons=(*reasons, *remarks),
-                flags=flagged,
+                flags=(*flagged, *known.flags),
             ),
         )
 
 
 _NOWHERE = (None, None, None)
+
+
+def _shown(known: ObjectFacts) -> tuple[Score, ...]:
+    """Return the numbers that others give of an object, the 3D level or why there is none among them."""
+    if any(one.statistic == "level_3d" for one in known.extra_scores):
+        return known.extra_scores
+    return (_LEVEL_3D, *known.extra_scores) if known.extra_scores else (_LEVEL_3D,)
 
 
 def _tells_past(coverage: Coverage, survey: str) -> bool:

@@ -17,7 +17,7 @@ from hub.model.outgoing import Leaves
 from hub.ports import AlertHistory
 from hub.science.light_curves import LightCurves
 from hub.science.rules import Hypothesis, Rules
-from hub.services.judging import UNFIT, Judged, judge, with_unfit
+from hub.services.judging import UNFIT, FactSource, Judged, judge, knows_nothing, with_unfit
 from hub.services.matching import Matching, ObjectKey
 from hub.services.versions import Versions
 from hub.storage import candidates, coincidences, unsaid
@@ -43,6 +43,8 @@ class Candidacy:
     matching: Matching
     coverage: Callable[[Session], Coverage]
     versions: Versions
+    facts: FactSource = knows_nothing
+    """What is known of objects beside their alerts."""
 
     def of_event(self, session: Session, event: Event | None, keys: Collection[ObjectKey]) -> Done:
         """Evaluate some objects of an event whose notices may have changed."""
@@ -83,7 +85,7 @@ class Candidacy:
             Whether to pass over the coincidences of candidates that did not change: where the event did not.
         """
         coverage = self.coverage(session)
-        judged = judge(session, self.matching, pairs, past, coverage)
+        judged = judge(session, self.matching, pairs, past, coverage=coverage, facts=self.facts)
         stored = candidates.stored(session, {name for of_event in judged for name in of_event.names})
         judged = [with_unfit(of_event, past, stored) for of_event in judged]
         found = [one for of_event in judged for one in of_event.candidates]

@@ -29,6 +29,7 @@ from hub.services.announcement import Announcements
 from hub.services.candidacy import Candidacy, Done
 from hub.services.event_memory import EventMemory
 from hub.services.followup import FollowupService
+from hub.services.judging import FactSource, knows_nothing
 from hub.services.maps import MapCache
 from hub.services.matching import Matching, ObjectKey
 from hub.services.pairing import Pairing
@@ -102,13 +103,16 @@ class Correlation:
         clock: Clock,
         coverage: Callable[[Session], Coverage] = _hears_nothing,
         leaves: Leaves = Leaves.ALL,
+        facts: FactSource = knows_nothing,
     ) -> None:
         self._store = store
         self._events = EventMemory()
         self._matching = Matching(history=history, rules=rules, maps=maps)
         versions = Versions(maps=maps, announcements=announcements, followups=followups, clock=clock, leaves=leaves)
         self._pairing = Pairing(rules=rules, maps=maps, versions=versions)
-        self._candidacy = Candidacy(history=history, rules=rules, matching=self._matching, coverage=coverage, versions=versions)
+        self._candidacy = Candidacy(
+            history=history, rules=rules, matching=self._matching, coverage=coverage, versions=versions, facts=facts
+        )
 
     def leaving(self, leaves: Leaves) -> "Correlation":
         """Return a correlation like this one, of whose new versions only so much leaves the hub; maps in memory are shared."""

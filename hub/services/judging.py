@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Protocol
 
 import numpy as np
 from sqlalchemy.orm import Session
@@ -9,13 +10,28 @@ from sqlalchemy.orm import Session
 from hub.model.coincidence import Candidate, PairState
 from hub.model.coverage import Coverage
 from hub.model.event import Event
-from hub.science.candidates import evaluate_many
+from hub.science.candidates import Question, evaluate_many
 from hub.science.crossmatch import Target
+from hub.science.facts import NO_FACTS, Facts
 from hub.science.light_curves import LightCurves
 from hub.services.matching import Matching, ObjectKey
 from hub.storage import candidates
 from hub.storage.candidates import RowKey
 from hub.storage.tables import JsonText
+
+
+class FactSource(Protocol):
+    """Knows more of objects than their alerts say: catalogues, hosts, terms of its own."""
+
+    def __call__(self, questions: Sequence[Question], curves: LightCurves) -> Sequence[Facts]:
+        """Return for each question what is known of its objects, all of them at once: `Question.objects` of the light curves."""
+        ...
+
+
+def knows_nothing(questions: Sequence[Question], curves: LightCurves) -> list[Facts]:
+    """Return for each question that nothing is known."""
+    return [NO_FACTS] * len(questions)
+
 
 UNFIT = "withdrawn: it does not fit under the present rules"
 """First reason of a candidate that former rules made."""
@@ -44,7 +60,9 @@ def judge(
     matching: Matching,
     pairs: Sequence[tuple[Event, Collection[ObjectKey]]],
     past: Mapping[str, LightCurves],
+    *,
     coverage: Coverage,
+    facts: FactSource = knows_nothing,
 ) -> list[Judged]:
     """Return what some objects are to some events, by their alerts of each survey; all pairs are judged at once."""
     asked = [matching.question(session, event) for event, _ in pairs]
@@ -57,6 +75,7 @@ def judge(
             if one is not None and objects:
                 numbers.append(number)
                 questions.append(replace(one, objects=np.array(objects, dtype=np.int64)))
+        questions = [replace(one, facts=known) for one, known in zip(questions, facts(questions, curves), strict=True)]
         for number, made in zip(numbers, evaluate_many(questions, curves, coverage), strict=True):
             found[number] += made
     return [

@@ -9,6 +9,15 @@ from hub.model.coverage import ASPECTS
 from hub.science.rules import Hypothesis
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Term:
+    """One statistic's contribution: a natural logarithm of a likelihood ratio, and the sentence for a person."""
+
+    value: float
+    reason: str
+    inputs: Mapping[str, Any] = field(default_factory=dict)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Context:
     """One object under one hypothesis about one event."""
@@ -38,11 +47,5 @@ class Context:
     tells_past: bool = True
     """Whether the alerts say when the object was first detected."""
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Term:
-    """One statistic's contribution: a natural logarithm of a likelihood ratio, and the sentence for a person."""
-
-    value: float
-    reason: str
-    inputs: Mapping[str, Any] = field(default_factory=dict)
+    extra_terms: Mapping[str, Term] = field(default_factory=dict)
+    """What was computed outside, by name: counts as the statistics here do."""

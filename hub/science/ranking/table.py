@@ -52,6 +52,7 @@ def rank(context: Context) -> tuple[float, tuple[Score, ...], tuple[str, ...]]:
             terms[name] = term
         else:
             silent.append(Score(statistic=name, version=VERSION, value=None, unit="1", inputs={"reason": why}))
+    terms.update(context.extra_terms)
     total = round(sum([term.value for term in terms.values()]), DIGITS)
     scores = [
         Score(statistic=name, version=VERSION, value=round(term.value, DIGITS), unit="1", inputs=term.inputs)

@@ -5,15 +5,18 @@ import numpy as np
 import pytest
 
 from hub.model.alert import NO_TIME
-from hub.model.coincidence import PairState
+from hub.model.coincidence import PairState, Score
 from hub.model.event import assemble
 from hub.model.notice import Stage
 from hub.resources import read_text
-from hub.science.candidates import evaluate, evaluate_all
+from hub.science.candidates import Question, evaluate, evaluate_all, evaluate_many
 from hub.science.crossmatch import targets_of
+from hub.science.facts import Facts, ObjectFacts
 from hub.science.levels import Levels2D
 from hub.science.light_curves import LightCurves
+from hub.science.ranking import Term
 from hub.science.rules import PriorActivity, load_rules
+from hub.science.target_columns import TargetNumbers
 from tests.support import candidate_reference
 from tests.support.words import DAY_S, T0, alerts, gaussian_map, localization, notice, stored
 
@@ -175,3 +178,19 @@ def test_objects_in_columns_are_judged_as_one_after_the_other(notices, seed: int
         assert evaluate_all(target, curves, SUMMARIES) == one_by_one
         n_made += sum(one is not None for one in one_by_one)
     assert n_made > 3
+
+
+def test_what_is_known_beside_the_alerts_is_recorded_and_counts() -> None:
+    event = assemble("S260301a", [UPDATE])
+    targets = targets_of(event, RULES.hypotheses, {name: LEVELS[name] for name in event.localization_ids})[:1]
+    curves = LightCurves.of(fading())
+    shown = Score(statistic="level_3d", version=1, value=0.25, unit="1")
+    known = ObjectFacts(flags=("in galaxy catalogue",), extra_terms={"host": Term(value=1.5, reason="r")}, extra_scores=(shown,))
+    asked = Question(
+        targets=targets, numbers=[TargetNumbers.of(one) for one in targets], summaries=SUMMARIES, objects=np.arange(len(curves))
+    )
+    ((plain,), (told,)) = evaluate_many([asked, replace(asked, facts=Facts(objects={curves.names[0]: known}))], curves)
+    assert told.score == pytest.approx(plain.score + 1.5)
+    assert (*plain.flags, "in galaxy catalogue") == told.flags
+    assert [one.value for one in told.scores if one.statistic == "level_3d"] == [0.25]
+    assert [one.value for one in told.scores if one.statistic == "host"] == [1.5]
