@@ -12,11 +12,11 @@ from hub.model.event import Event, EventState
 from hub.model.instant import Instant
 from hub.model.notice import EventClass, Messenger
 from hub.model.significance import Significance
-from hub.storage import counters
+from hub.storage import counters, sources
 from hub.storage.jsonable import dump, load
 from hub.storage.paging import Order, after, contains, ordering
 from hub.storage.tables import EventAliasRow, EventRow
-from hub.storage.writing import CHUNK, among_those, insert_new, is_postgresql, table, those, upsert
+from hub.storage.writing import CHUNK, among_those, insert_new, is_postgresql, storable, table, those, upsert
 
 Key = tuple[int, str]
 """Place of an event in listings: time (t0, else issue, else reception; `Instant.tai_us`) and event id."""
@@ -38,6 +38,7 @@ def save(session: Session, event: Event) -> None:
     values = {
         "event_id": event.event_id,
         "messenger": event.messenger.value,
+        "mission": storable(event.mission),
         "event_class": event.event_class.value,
         "state": event.state.value,
         "significance": event.significance.value,
@@ -55,6 +56,8 @@ def save(session: Session, event: Event) -> None:
     )
     for alias in event.aliases:
         insert_new(session, EventAliasRow, {"alias": alias, "event_id": event.event_id}, key=["alias", "event_id"])
+    if event.messenger is Messenger.EM:
+        sources.cite(session, event)
 
 
 def get(session: Session, event_id_or_alias: str) -> Event | None:

@@ -185,6 +185,7 @@ class EventRow(Base, table=True):
 
     event_id: str = Field(primary_key=True)
     messenger: str
+    mission: str
     event_class: str
     state: str
     significance: str
@@ -222,6 +223,54 @@ class EventAliasRow(Base, table=True):
 
     alias: str = Field(primary_key=True)
     event_id: str = Field(primary_key=True)
+
+
+class EventCitationRow(Base, table=True):
+    """What an electromagnetic event cites, or was observed because of: the id or a name of another event, or an ivorn."""
+
+    __tablename__ = "event_citations"
+    __table_args__ = (ForeignKeyConstraint(["event_id"], ["events.event_id"], ondelete="CASCADE"), Index(None, "cited"))
+
+    event_id: str = Field(primary_key=True)
+    cited: str = Field(primary_key=True)
+
+
+class SourceMemberRow(Base, table=True):
+    """The source that an event shares with others; an event without a row is one by itself."""
+
+    __tablename__ = "source_members"
+    __table_args__ = (Index(None, "source_id"),)
+
+    event_id: str = Field(primary_key=True)
+    source_id: str
+
+
+class SourceVersionRow(Base, table=True):
+    """What a source of several events was after one change; one that is no more has a latest version with fewer than two."""
+
+    __tablename__ = "source_versions"
+    __table_args__ = (Index(None, "is_latest", "order_tai_us", "source_id"),)
+
+    source_id: str = Field(primary_key=True)
+    version: int = Field(primary_key=True, sa_column_kwargs={"autoincrement": False})
+    is_latest: bool
+    n_members: int
+    order_tai_us: int = Field(sa_type=BigInteger)
+    """Place in listings: its time."""
+
+    document: Any = Field(sa_type=CanonicalJson)
+
+
+class SourceWordRow(Base, table=True):
+    """What a person said about two events, taken back or not."""
+
+    __tablename__ = "source_words"
+    __table_args__ = (Index(None, "first"), Index(None, "second"))
+
+    number: int = Field(primary_key=True, sa_column_kwargs={"autoincrement": False})
+    first: str
+    second: str
+    document: Any = Field(sa_type=CanonicalJson)
 
 
 class LocalizationRow(Base, table=True):
