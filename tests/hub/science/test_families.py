@@ -81,7 +81,7 @@ def test_the_dust_of_the_galaxy_grows_towards_its_plane_and_ends() -> None:
         ('name = "kilonova"\nshape = "linear"', 'name = "kilonova"\nshape = "power"', "family 'kilonova': unknown key"),
         ("spread_mag = 1.5\n", "spread_mag = 0\n", "spread_mag of family 'kilonova' must be larger than 0"),
         ("spread_mag = 1.5\n", "", "family 'kilonova': missing key 'spread_mag'"),
-        ("{ u = -15.0,", "{ q = -15.0,", "peak_abs_mag: 'q' is no band of ugrizy"),
+        ("{ u = -15.2,", "{ q = -15.2,", "peak_abs_mag: 'q' is no band of ugrizy"),
         ('name = "supernova Ia"', 'name = "kilonova"', "two families have one name"),
         ("version = 1", "version = 1\nmore = 2", "unknown key 'more'"),
         ("[dust]", "[dusty]", "unknown key 'dusty'"),
