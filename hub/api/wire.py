@@ -358,6 +358,7 @@ class Coincidence(Wire):
     state: str
     version: int
     is_live: bool
+    held_back: bool = Field(description="Whether it is open and yet not announced; the first reason says why")
     t0: Time | None
     created_at: Time
     joint_far_hz: float | None = Field(description="How often noise alone would do this, in time and place")
@@ -380,6 +381,7 @@ class Coincidence(Wire):
                     "state": "open",
                     "version": 2,
                     "is_live": True,
+                    "held_back": False,
                     "t0": "2017-08-17T12:41:04.400000Z",
                     "created_at": "2017-08-17T13:21:00.000000Z",
                     "joint_far_hz": 2.1e-17,

@@ -83,6 +83,9 @@ class Coincidence:
     created_at: Instant
     """When this version was computed."""
 
+    held_back: bool = False
+    """Whether an open pair stays in the hub: no room in the budget of false announcements, or another pair has its member."""
+
     def score(self, statistic: str) -> float | None:
         """Return the value of a statistic, None where there is none."""
         return next((score.value for score in self.scores if score.statistic == statistic), None)

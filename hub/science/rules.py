@@ -2,13 +2,14 @@
 
 import tomllib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from enum import StrEnum
 from typing import Any
 
 from hub.errors import ConfigError
 from hub.model.notice import EventClass
-from hub.science import searches
+from hub.science import budget, searches
+from hub.science.budget import Budget
 from hub.science.searches import YEAR_S, FarMethod, Search
 
 __all__ = ["YEAR_S", "FarMethod", "Hypothesis", "PairRule", "PriorActivity", "RateOf", "Rules", "load_rules"]
@@ -141,6 +142,8 @@ class Rules:
     searches: tuple[Search, ...]
     pairs: tuple[PairRule, ...]
     hypotheses: tuple[Hypothesis, ...]
+    budget: Budget | None = None
+    """Of false announcements; None where the file has none, and everything leaves."""
 
     def hypotheses_for(self, classes: Sequence[EventClass]) -> tuple[Hypothesis, ...]:
         """Return the hypotheses that any of these event classes allows."""
@@ -164,7 +167,7 @@ def load_rules(text: str) -> Rules:
         data = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise ConfigError(f"the coincidence rules are no valid TOML: {error}") from error
-    unknown = set(data) - {"version", "limits", "profiles", "rates", "search", "pair", "hypothesis"}
+    unknown = set(data) - {"version", "limits", "profiles", "rates", "search", "pair", "hypothesis", "budget"}
     if unknown:
         raise ConfigError(f"coincidence rules: unknown key {min(unknown)!r}")
     try:
@@ -186,7 +189,17 @@ def load_rules(text: str) -> Rules:
     for names in ([p.name for p in rules.pairs], [h.name for h in rules.hypotheses]):
         if len(set(names)) != len(names):
             raise ConfigError("coincidence rules: two rules have one name")
-    return rules
+    if "budget" not in data:
+        return rules
+    try:
+        return replace(rules, budget=budget.parse(data["budget"], _spenders(rules)))
+    except (KeyError, TypeError, ValueError) as error:
+        raise ConfigError(f"coincidence rules: {_sentence(error)}") from error
+
+
+def _spenders(rules: Rules) -> list[budget.Spender]:
+    pairs = [budget.Spender(name=one.name, kind=one.kind, search=one.search, trials=one.trials) for one in rules.pairs]
+    return pairs + [budget.Spender(name=one.name, kind=one.kind, least_score=one.min_announce_score) for one in rules.hypotheses]
 
 
 def _profiles(row: Mapping[str, Any]) -> tuple[tuple[str, ...], str]:

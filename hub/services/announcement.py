@@ -54,12 +54,13 @@ class Announcements:
     ) -> tuple[Outgoing, ...]:
         """Put a coincidence version into the outbox for each destination; return what was put there, which may be nothing.
 
-        An open live pair is announced and supersedes our former message. A pair that is withdrawn, or that turned out to be no
-        live one, retracts our former message, wherever one about the pair was sent to; where there is none, nothing leaves.
+        An open live pair is announced and supersedes our former message. A pair that is withdrawn, that turned out to be no live
+        one, or that is held back, retracts our former message, wherever one about the pair was sent to; where there is none,
+        nothing leaves.
         Announcing a version twice makes no second message.
         """
         former = self._former(session, coincidence)
-        is_retraction = coincidence.state is PairState.WITHDRAWN or not coincidence.is_live
+        is_retraction = not stands(coincidence)
         if not self._settings.enabled:
             return ()
         if is_retraction and (former is None or _retracts(former)):
@@ -129,6 +130,11 @@ class Announcements:
             if found is not None:
                 return found.outgoing
         return None
+
+
+def stands(coincidence: Coincidence) -> bool:
+    """Tell whether a version is one that the world may know of: open, live and not held back."""
+    return coincidence.state is PairState.OPEN and coincidence.is_live and not coincidence.held_back
 
 
 def _retracts(outgoing: Outgoing) -> bool:

@@ -127,6 +127,7 @@ def coincidence_body(coincidence: Coincidence) -> Body:
         "state": coincidence.state.value,
         "version": coincidence.version,
         "is_live": coincidence.is_live,
+        "held_back": coincidence.held_back,
         "t0": utc(coincidence.t0),
         "created_at": utc(coincidence.created_at),
         "joint_far_hz": jsonable(coincidence.score("joint_far")),

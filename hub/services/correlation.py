@@ -108,7 +108,9 @@ class Correlation:
         self._store = store
         self._events = EventMemory()
         self._matching = Matching(history=history, rules=rules, maps=maps)
-        versions = Versions(maps=maps, announcements=announcements, followups=followups, clock=clock, leaves=leaves)
+        versions = Versions(
+            maps=maps, announcements=announcements, followups=followups, clock=clock, leaves=leaves, budget=rules.budget
+        )
         self._pairing = Pairing(rules=rules, maps=maps, versions=versions)
         self._candidacy = Candidacy(
             history=history, rules=rules, matching=self._matching, coverage=coverage, versions=versions, facts=facts

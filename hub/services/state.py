@@ -73,4 +73,5 @@ def _coincidence(coincidence: Coincidence) -> Mapping[str, Any]:
         "scores": {score.statistic: score.value for score in coincidence.scores},
         "reasons": list(coincidence.reasons),
         "is_live": coincidence.is_live,
+        "held_back": coincidence.held_back,
     }

@@ -4,6 +4,9 @@ A pass may let out less than everything (`Leaves`). What it kept back counts as 
 So each version remembers how much left because of it, and what is found is compared twice: with the newest version, to know
 whether to write another, and with the newest that let out as much, to know whether it has to leave. A version that stands there
 already leaves under its number.
+
+An open version that the budget of false announcements has no room for is stored like any other, says so, and is held back:
+nothing leaves because of it, and what had left before is taken back.
 """
 
 from collections.abc import Collection
@@ -16,8 +19,9 @@ from hub.model.event import Event
 from hub.model.instant import Instant
 from hub.model.outgoing import Leaves
 from hub.ports import Clock
+from hub.science.budget import HELD_BACK, Budget
 from hub.science.rules import Hypothesis
-from hub.services.announcement import Announcements
+from hub.services.announcement import Announcements, stands
 from hub.services.followup import FollowupService
 from hub.services.maps import MapCache
 from hub.storage import coincidences
@@ -36,6 +40,9 @@ class Versions:
     clock: Clock
     leaves: Leaves
     """How much leaves the hub because of what is written."""
+
+    budget: Budget | None = None
+    """Of false announcements; None lets everything out."""
 
     def version(
         self,
@@ -80,6 +87,7 @@ class Versions:
 
         Returns how many versions were written, or let out only now.
         """
+        found = self._judged(found)
         is_new = newest is None or _content(newest.version) != _content(found)
         if newest is not None:
             found = replace(found, version=newest.version.version + is_new)
@@ -99,6 +107,12 @@ class Versions:
             version=found.version,
         )
         return 1
+
+    def _judged(self, found: Coincidence) -> Coincidence:
+        """Return a version with what the budget says of it: a function of its numbers and of nothing else."""
+        reasons = tuple(reason for reason in found.reasons if not reason.startswith(HELD_BACK))
+        why = self.budget.verdict(found).held_back if self.budget is not None and found.state is PairState.OPEN else ""
+        return replace(found, held_back=bool(why), reasons=(why, *reasons) if why else reasons)
 
     def _news(self, session: Session, found: Coincidence, newest: coincidences.Newest | None) -> set[Leaves]:
         """Return what of that which this pass lets out has to leave: that of which the last to leave said something else."""
@@ -131,7 +145,7 @@ class Versions:
             self.announcements.announce(session, coincidence, events=events_of_pair, localizations=places, candidate=candidate)
         if self.followups is None or Leaves.ALL not in news:
             return
-        if coincidence.state is PairState.WITHDRAWN or not coincidence.is_live:
+        if not stands(coincidence):
             self.followups.withdraw(session, coincidence)
         elif candidate is not None and hypothesis is not None and hypothesis.followup:
             self.followups.plan(session, coincidence, events_of_pair[0], candidate, hypothesis)
