@@ -371,6 +371,60 @@ class CoincidenceMemberRow(Base, table=True):
     member_id: str = Field(primary_key=True)
 
 
+class AnnouncedRow(Base, table=True):
+    """What was spent of the budget of false announcements: a coincidence of which a message left, once."""
+
+    __tablename__ = "announced"
+    __table_args__ = (Index(None, "first_tai_us"),)
+
+    coincidence_id: str = Field(primary_key=True)
+    rule: str
+    kind: str
+    version: int
+    """The first version that left."""
+
+    spends_per_month: float | None
+    first_tai_us: int = Field(sa_type=BigInteger)
+    withdrawn_tai_us: int | None = Field(sa_type=BigInteger)
+    """When it was taken back; NULL while it stands."""
+
+
+class PromotedRow(Base, table=True):
+    """An event of low significance that an announced pair lifts: it is searched for counterparts like a significant one."""
+
+    __tablename__ = "promoted"
+
+    event_id: str = Field(primary_key=True)
+
+
+class GroupRow(Base, table=True):
+    """One version of a group of events that hang together."""
+
+    __tablename__ = "event_groups"
+    __table_args__ = (Index(None, "is_latest", "first_created_tai_us", "group_id"),)
+
+    group_id: str = Field(primary_key=True)
+    version: int = Field(primary_key=True, sa_column_kwargs={"autoincrement": False})
+    is_latest: bool
+    state: str
+    is_live: bool
+    t0_tai_us: int | None = Field(sa_type=BigInteger)
+    created_tai_us: int = Field(sa_type=BigInteger)
+    first_created_tai_us: int = Field(sa_type=BigInteger)
+    document: Any = Field(sa_type=CanonicalJson)
+
+
+class GroupMemberRow(Base, table=True):
+    """The group that a member belongs to now: nothing is in two."""
+
+    __tablename__ = "group_members"
+    __table_args__ = (Index(None, "group_id"),)
+
+    kind: str = Field(primary_key=True)
+    member_id: str = Field(primary_key=True)
+    group_id: str
+
+
 class OutboxRow(Base, table=True):
     """A message on its way out to one destination."""
 
