@@ -8,7 +8,8 @@ from typing import Any
 
 from hub.errors import ConfigError
 from hub.model.notice import EventClass
-from hub.science import budget, searches
+from hub.science import association_policy, budget, searches
+from hub.science.association_policy import NO_ASSOCIATION, AssociationPolicy
 from hub.science.budget import Budget
 from hub.science.searches import YEAR_S, FarMethod, Search
 
@@ -142,6 +143,9 @@ class Rules:
     searches: tuple[Search, ...]
     pairs: tuple[PairRule, ...]
     hypotheses: tuple[Hypothesis, ...]
+    association: AssociationPolicy = NO_ASSOCIATION
+    """When events of several missions are one burst."""
+
     budget: Budget | None = None
     """Of false announcements; None where the file has none, and everything leaves."""
 
@@ -167,7 +171,7 @@ def load_rules(text: str) -> Rules:
         data = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise ConfigError(f"the coincidence rules are no valid TOML: {error}") from error
-    unknown = set(data) - {"version", "limits", "profiles", "rates", "search", "pair", "hypothesis", "budget"}
+    unknown = set(data) - {"version", "limits", "association", "profiles", "rates", "search", "pair", "hypothesis", "budget"}
     if unknown:
         raise ConfigError(f"coincidence rules: unknown key {min(unknown)!r}")
     try:
@@ -183,6 +187,7 @@ def load_rules(text: str) -> Rules:
             searches=tuple(by_name.values()),
             pairs=tuple(_pair(row, rates, by_name, profile) for row in data.get("pair", [])),
             hypotheses=tuple(_hypothesis(row) for row in data.get("hypothesis", [])),
+            association=association_policy.parse(data["association"]) if "association" in data else NO_ASSOCIATION,
         )
     except (KeyError, TypeError, ValueError) as error:
         raise ConfigError(f"coincidence rules: {_sentence(error)}") from error
