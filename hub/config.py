@@ -161,6 +161,16 @@ class FetchSection(Section):
     """A map that is not there after so long is given up, hours."""
 
 
+class CatalogsSection(Section):
+    """Catalogues of known sources."""
+
+    folder: str = ""
+    """Where they lie; empty for ``catalogs`` in the data folder."""
+
+    use: tuple[str, ...] = ()
+    """Names of those that are used; empty for all that are there."""
+
+
 class LoggingSection(Section):
     """Log lines, on standard error."""
 
@@ -246,6 +256,7 @@ class Settings(BaseSettings):
     followup: FollowupSection = FollowupSection()
     skymap: SkymapSection = SkymapSection()
     fetch: FetchSection = FetchSection()
+    catalogs: CatalogsSection = CatalogsSection()
     logging: LoggingSection = LoggingSection()
 
     @classmethod
@@ -269,6 +280,11 @@ class Settings(BaseSettings):
     def archive_folder(self) -> Path:
         """Folder of the archive, the default filled in."""
         return Path(self.archive.folder) if self.archive.folder else self.hub.data_dir / "archive"
+
+    @property
+    def catalogs_folder(self) -> Path:
+        """Folder of the catalogues, the default filled in."""
+        return Path(self.catalogs.folder) if self.catalogs.folder else self.hub.data_dir / "catalogs"
 
     @property
     def announce_folder(self) -> Path:

@@ -13,6 +13,7 @@ import typer
 from hub.cli import (
     annotations,
     backfill,
+    catalog,
     circulars,
     coincidences,
     compact,
@@ -106,6 +107,7 @@ for _verbs in (
     followup,
     circulars,
     annotations,
+    catalog,
     deadletter,
     outbox,
     serve,
