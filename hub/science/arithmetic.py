@@ -1,18 +1,20 @@
 """The numbers of a coincidence computed again from their stored inputs, with the arithmetic in words."""
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from hub.model.coincidence import Coincidence, Score
+from hub.model.joint_rates import CHANCE, CHANCE_BY_TIME, NOISE, NOISE_BY_TIME
 from hub.model.sky import Skymap
 from hub.science.healpix import pixels29
+from hub.science.joint import rates_again
 from hub.science.levels import Levels2D
+from hub.science.odds import bayes_factor
 from hub.science.overlap import overlap_integral
 from hub.science.ranking import DIGITS, VALUES
 from hub.science.searches import FarMethod
-from hub.science.significance import JointFar, random_association, targeted, untargeted, with_sky
 
 TOLERANCE = 1e-9
 """Largest relative difference, or absolute one of logarithms, between a stored value and the same computed again."""
@@ -64,10 +66,14 @@ def _or_not(score: Score, coincidence: Coincidence, sky: Sequence[Skymap]) -> Ex
 def _explained(score: Score, coincidence: Coincidence, sky: Sequence[Skymap]) -> Explained:
     if score.value is None:
         return Explained(score=score, arithmetic=str(score.inputs.get("reason", "no value")), again=None)
-    how = _HOW.get(score.statistic)
-    if how is not None:
-        far, words = how(score.inputs)
-        return Explained(score=score, arithmetic=words, again=far.value_hz)
+    if score.statistic in (NOISE, NOISE_BY_TIME, CHANCE, CHANCE_BY_TIME):
+        again, words = _joint(score.statistic, score.inputs)
+        return Explained(score=score, arithmetic=words, again=again)
+    if score.statistic == "bayes_factor":
+        again, words = _odds(score.inputs)
+        return Explained(score=score, arithmetic=words, again=again)
+    if score.statistic.startswith("published_"):
+        return _published(score)
     if score.statistic in VALUES:
         again = round(VALUES[score.statistic](score.inputs), DIGITS)
         return Explained(score=score, arithmetic=f"log of a likelihood ratio, from {_listed(score.inputs)}", again=again)
@@ -84,6 +90,15 @@ def _explained(score: Score, coincidence: Coincidence, sky: Sequence[Skymap]) ->
             return Explained(score=score, arithmetic=_listed(score.inputs), again=None)
 
 
+def _published(score: Score) -> Explained:
+    """Return a number that somebody else published, or what ours is divided by it."""
+    if "ours_hz" not in score.inputs:
+        return Explained(score=score, arithmetic=f"as {score.inputs['source']} published it", again=None)
+    ours, theirs = score.inputs["ours_hz"], score.inputs["published_hz"]
+    words = f"ours {ours:.6g} Hz / {theirs:.6g} Hz of {score.inputs['source']}"
+    return Explained(score=score, arithmetic=words, again=ours / theirs)
+
+
 def _sum(score: Score, coincidence: Coincidence) -> Explained:
     parts = [
         (name, value)
@@ -94,46 +109,75 @@ def _sum(score: Score, coincidence: Coincidence) -> Explained:
     return Explained(score=score, arithmetic=words or "the sum of nothing", again=math.fsum(value for _, value in parts))
 
 
-def _time_only(inputs: Mapping[str, Any]) -> tuple[JointFar, str]:
+def _joint(name: str, inputs: Mapping[str, Any]) -> tuple[float | None, str]:
+    """Return one of the rates of a pair of events from its inputs, with the arithmetic in words."""
+    rates = rates_again(inputs)
+    far = {
+        NOISE: rates.spacetime,
+        NOISE_BY_TIME: rates.time_only,
+        CHANCE: rates.random_association,
+        CHANCE_BY_TIME: rates.random_association_time_only,
+    }[name]
+    words = _by_time(inputs, is_noise=name in (NOISE, NOISE_BY_TIME))
+    overlap = inputs.get("overlap") if name in (NOISE, CHANCE) else None
+    if overlap is None or inputs["method"] == FarMethod.ANSWERING.value:
+        return far.value_hz, words
+    return far.value_hz, f"({words}) / overlap {overlap:.6g}"
+
+
+def _by_time(inputs: Mapping[str, Any], *, is_noise: bool) -> str:
     low, high = inputs["window_s"]
+    width = f"{high - low:g} s"
     first, second = inputs["first_far_hz"], inputs["second_far_hz"]
-    if inputs["method"] == FarMethod.TARGETED.value:
-        limits = inputs["max_first_far_hz"], inputs["max_second_far_hz"]
-        far = targeted(
-            window_width_s=high - low,
-            first_far_hz=first,
-            second_far_hz=second,
-            max_first_far_hz=limits[0],
-            max_second_far_hz=limits[1],
-        )
-        z = f"z = {high - low:g} s x {first:.4g} Hz x {second:.4g} Hz"
-        return far, f"z (1 - ln(z / z_max)), {z}, z_max = {high - low:g} s x {limits[0]:.4g} Hz x {limits[1]:.4g} Hz"
-    own = first if inputs["rate_of"] == "second" else second
-    far = untargeted(window_width_s=high - low, rate_hz=inputs["rate_hz"], far_hz=own)
-    return far, f"{high - low:g} s x {inputs['rate_hz']:.4g} Hz x FAR {own:.4g} Hz"
+    match FarMethod(inputs["method"]):
+        case FarMethod.ANSWERING:
+            return f"{inputs['p_property']} {inputs['p_value']:g} x {inputs['other_rate_hz']:.4g} Hz of searched events"
+        case FarMethod.FEEDS:
+            real = "" if is_noise else f", each with {inputs['real_hz']:.4g} Hz of real events"
+            r, n = inputs["at_least"], len(inputs["feeds_hz"])
+            return f"{r} x ({0.5 * (high - low):g} s)^{r - 1} x sum over {r} of {n} detectors of the product of their rates{real}"
+        case FarMethod.TARGETED if is_noise:
+            limits = inputs["max_first_far_hz"], inputs["max_second_far_hz"]
+            z = f"z = {width} x {first:.4g} Hz x {second:.4g} Hz"
+            return f"z (1 - ln(z / z_max)), {z}, z_max = {width} x {limits[0]:.4g} Hz x {limits[1]:.4g} Hz"
+        case FarMethod.TARGETED:
+            return f"{width} x {second:.4g} Hz x {inputs['other_rate_hz']:.4g} Hz"
+        case FarMethod.UNTARGETED if is_noise:
+            own = first if inputs["rate_of"] == "second" else second
+            return f"{width} x {inputs['rate_hz']:.4g} Hz{_basis(inputs, 'rate')} x FAR {own:.4g} Hz"
+        case FarMethod.UNTARGETED:
+            return (
+                f"{width} x {inputs['rate_hz']:.4g} Hz{_basis(inputs, 'rate')} x "
+                f"{inputs['other_rate_hz']:.4g} Hz{_basis(inputs, 'other_rate')}"
+            )
 
 
-def _joint(inputs: Mapping[str, Any]) -> tuple[JointFar, str]:
-    far, words = _time_only(inputs)
-    return with_sky(far, inputs["overlap"]), f"({words}) / overlap {inputs['overlap']:.6g}"
+def _basis(inputs: Mapping[str, Any], name: str) -> str:
+    basis = inputs.get(f"{name}_basis")
+    return "" if basis is None else f" ({basis}; configured {inputs[f'configured_{name}_hz']:.4g} Hz)"
 
 
-def _random(inputs: Mapping[str, Any]) -> tuple[JointFar, str]:
+def _odds(inputs: Mapping[str, Any]) -> tuple[float | None, str]:
     low, high = inputs["window_s"]
-    is_targeted = inputs["method"] == FarMethod.TARGETED.value
-    rate = inputs["second_far_hz"] if is_targeted else inputs["rate_hz"]
-    far = random_association(
-        window_width_s=high - low, rate_hz=rate, gw_rate_hz=inputs["other_rate_hz"], overlap=inputs["overlap"]
+    value = bayes_factor(
+        window_width_s=high - low,
+        co_observing_s=inputs["co_observing_s"],
+        overlap=inputs["overlap"],
+        in_window=inputs["in_window"],
     )
-    words = f"{high - low:g} s x {rate:.4g} Hz x {inputs['other_rate_hz']:.4g} Hz"
-    return far, words if inputs["overlap"] is None else f"({words}) / overlap {inputs['overlap']:.6g}"
-
-
-_HOW: Mapping[str, Callable[[Mapping[str, Any]], tuple[JointFar, str]]] = {
-    "joint_far_time_only": _time_only,
-    "joint_far": _joint,
-    "random_association": _random,
-}
+    place = 1.0 if inputs["overlap"] is None else inputs["overlap"]
+    words = f"overlap {place:.6g} x {inputs['co_observing_s']:g} s / {high - low:g} s"
+    prior = inputs.get("prior_odds")
+    beside = (
+        ""
+        if prior is None
+        else (
+            f"; prior odds {prior:.4g} = {inputs['joint_rate_hz']:.4g} Hz / "
+            f"({inputs['first_hz']:.4g} Hz x {inputs['second_hz']:.4g} Hz"
+            f" x {inputs['co_observing_s']:g} s)"
+        )
+    )
+    return value, (words if inputs["in_window"] else "0: the times do not agree") + beside
 
 
 def _listed(inputs: Mapping[str, Any]) -> str:

@@ -5,14 +5,16 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from hub.model.coincidence import PairState, Score
-from hub.model.event import Event, EventState, believed
-from hub.model.instant import Instant
-from hub.model.notice import Notice, Stage
+from hub.model.event import Event, EventState
+from hub.model.notice import Stage
 from hub.model.sky import Localization
-from hub.science.rules import FarMethod, PairRule, RateOf, Rules
-from hub.science.significance import JointFar, random_association, targeted, untargeted, with_sky
+from hub.science.joint import answers_another, detectors, numbers
+from hub.science.published import published
+from hub.science.rules import FarMethod, PairRule, Rules
+from hub.science.trigger_columns import Triggers
+from hub.science.windows import central_time, current_time, ever_inside, window_now
 
-_DEPENDENT = "one of the two was observed because of the other, so chance windows do not apply"
+__all__ = ["Overlap", "PairResult", "Sky", "central_time", "evaluate", "partners"]
 
 Overlap = Callable[[Localization, Localization], float]
 """Exact overlap integral of two maps; handed in so that it can be remembered by content."""
@@ -49,26 +51,43 @@ class PairResult:
     localization_ids: tuple[str, ...]
 
 
-def evaluate(a: Event, b: Event, rules: Rules, sky: Sky) -> tuple[PairResult, ...]:
+def evaluate(a: Event, b: Event, rules: Rules, sky: Sky, triggers: Triggers | None = None) -> tuple[PairResult, ...]:
     """Return the pairs that two events make, one of each kind, whichever comes first; none where no versions ever fitted.
 
     Of a kind's rules, the first in the file's order that the current versions satisfy describes the pair, else the first that any
     versions do. There is more than one kind where an event was first called a burst and then an X-ray transient, say.
+
+    Parameters
+    ----------
+    a, b
+        The events.
+    rules
+        All of them.
+    sky
+        Their maps.
+    triggers
+        All events in the interval of ``[rate_policy]`` before them, from which rates are measured; None for the configured ones.
     """
     by_kind: dict[str, list[tuple[PairRule, Event, Event]]] = {}
     for rule in rules.pairs:
-        for first, second in ((a, b), (b, a)):
-            if _ever(rule, first, second, sky):
+        for first, second in _orders(rule, a, b):
+            if _ever(rule, first, second, rules, sky):
                 by_kind.setdefault(rule.kind, []).append((rule, first, second))
-    return tuple(_of_kind(fitting, sky) for fitting in by_kind.values())
+    return tuple(_of_kind(fitting, rules, sky, triggers) for fitting in by_kind.values())
 
 
-def _of_kind(fitting: Sequence[tuple[PairRule, Event, Event]], sky: Sky) -> PairResult:
+def _orders(rule: PairRule, a: Event, b: Event) -> Sequence[tuple[Event, Event]]:
+    """Return who may be first; where a rule does not tell both apart, the one whose id is."""
+    both = sorted((a, b), key=lambda event: event.event_id)
+    return [(both[0], both[1])] if rule.first == rule.second else [(a, b), (b, a)]
+
+
+def _of_kind(fitting: Sequence[tuple[PairRule, Event, Event]], rules: Rules, sky: Sky, triggers: Triggers | None) -> PairResult:
     for rule, first, second in fitting:
-        if _now(rule, first, second, sky):
-            return _result(rule, first, second, PairState.OPEN, sky)
+        if _now(rule, first, second, rules, sky):
+            return _result(rule, first, second, PairState.OPEN, rules, sky, triggers)
     rule, first, second = fitting[0]
-    return _result(rule, first, second, PairState.WITHDRAWN, sky)
+    return _result(rule, first, second, PairState.WITHDRAWN, rules, sky, triggers)
 
 
 def partners(rules: Rules, event: Event) -> list[tuple[PairRule, bool]]:
@@ -87,14 +106,17 @@ def _mission_fits(rule: PairRule, second: Event) -> bool:
     return not rule.second_missions or second.mission in rule.second_missions
 
 
-def _ever(rule: PairRule, first: Event, second: Event, sky: Sky) -> bool:
+def _ever(rule: PairRule, first: Event, second: Event, rules: Rules, sky: Sky) -> bool:
     """Tell whether any version of one fits any version of the other; more versions can only make this true."""
     if first.event_id == second.event_id or not _mission_fits(rule, second):
         return False
     if first.classes.isdisjoint(rule.first) or second.classes.isdisjoint(rule.second):
         return False
-    times = itertools.product({central_time(n) for n in first.content}, {central_time(n) for n in second.content})
-    if not any(_in_window(rule, t_first, t_second) for t_first, t_second in times):
+    if rule.method is FarMethod.FEEDS and detectors(first) & detectors(second):
+        return False  # one detector twice is one detector
+    if answers_another(first, second, rules) or answers_another(second, first, rules):
+        return False
+    if not ever_inside(rule, first, second, rules.clocks):
         return False
     if _without_map(first) or _without_map(second):
         return True
@@ -102,12 +124,12 @@ def _ever(rule: PairRule, first: Event, second: Event, sky: Sky) -> bool:
     return any(sky.overlap(sky.maps[x], sky.maps[y]) >= sky.min_overlap for x, y in pairs)
 
 
-def _now(rule: PairRule, first: Event, second: Event, sky: Sky) -> bool:
+def _now(rule: PairRule, first: Event, second: Event, rules: Rules, sky: Sky) -> bool:
     if EventState.RETRACTED in (first.state, second.state) or first.vetoes or second.vetoes:
         return False
     if first.event_class not in rule.first or second.event_class not in rule.second:
         return False
-    if not _in_window(rule, _current_time(first), _current_time(second)):
+    if not window_now(rule, first, second, rules.clocks).is_inside:
         return False
     shared = sky.shared(first, second)
     return shared is None or shared >= sky.min_overlap
@@ -119,56 +141,30 @@ def _without_map(event: Event) -> bool:
     return any(one.localization_id is None or not one.notice.localizes for one in stored)
 
 
-def central_time(notice: Notice) -> Instant | None:
-    """Return the time that windows are about: the middle of a targeted search's interval, else the time of the event."""
-    offset = notice.properties.get("central_offset_s")
-    if notice.t0 is None or not isinstance(offset, int | float):
-        return notice.t0
-    return notice.t0.plus_s(offset)
-
-
-def _current_time(event: Event) -> Instant | None:
-    said = (stored.notice for stored in believed([version.stored for version in event.versions]))
-    timed = [notice for notice in said if notice.t0 is not None and notice.stage is not Stage.RETRACTION]
-    return central_time(timed[-1]) if timed else event.t0
-
-
-def _in_window(rule: PairRule, first: Instant | None, second: Instant | None) -> bool:
-    if first is None or second is None:
-        return False
-    low, high = rule.window_s
-    return low <= second.minus(first) <= high
-
-
-def _result(rule: PairRule, first: Event, second: Event, state: PairState, sky: Sky) -> PairResult:
+def _result(  # noqa: PLR0917 - what a pair follows from
+    rule: PairRule, first: Event, second: Event, state: PairState, rules: Rules, sky: Sky, triggers: Triggers | None
+) -> PairResult:
     shared = sky.shared(first, second)
-    time_only = _time_only(rule, first, second)
-    joint = with_sky(time_only, shared)
-    chance = _random(rule, first, second, shared)
-    times = (_current_time(first), _current_time(second))
+    window = window_now(rule, first, second, rules.clocks)
+    found = numbers(rule, first, second, shared, window, rules, triggers)
+    joint, chance = found.rates.spacetime, found.rates.random_association
+    told = published(first, second, found.rates)
+    times = (current_time(first), current_time(second))
     delay = times[1].minus(times[0]) if times[0] and times[1] else None
-    window = {"window_s": list(rule.window_s), "rule": rule.name}
-    rates = {
-        "rate_hz": rule.rate_hz,
-        "rate_of": rule.rate_of.value,
-        "first_far_hz": first.far_hz,
-        "second_far_hz": second.far_hz,
-        "method": rule.method.value,
-        **(
-            {"max_first_far_hz": rule.max_first_far_hz, "max_second_far_hz": rule.max_second_far_hz}
-            if rule.method is FarMethod.TARGETED
-            else {}
-        ),
-    }
     scores = (
-        Score(statistic="delay", version=1, value=delay, unit="s", inputs=window),
+        Score(
+            statistic="delay",
+            version=1,
+            value=delay,
+            unit="s",
+            inputs={"window_s": list(window.interval_s), "rule": rule.name},
+        ),
         Score(statistic="overlap", version=1, value=shared, unit="1", inputs={}),
-        _far_score("joint_far_time_only", time_only, {**window, **rates}),
-        _far_score("joint_far", joint, {**window, **rates, "overlap": shared}),
-        _far_score("random_association", chance, {**window, **rates, "other_rate_hz": rule.other_rate_hz, "overlap": shared}),
+        *found.scores,
+        *told.scores,
     )
     fit = (
-        f"{second.event_id} came {delay:+.3f} s after {first.event_id}, window {rule.window_s} s ({rule.name})"
+        f"{second.event_id} came {delay:+.3f} s after {first.event_id}, window {window.interval_s} s ({rule.name})"
         if delay is not None
         else "",
         "no localization on one side: a coincidence in time only"
@@ -178,6 +174,8 @@ def _result(rule: PairRule, first: Event, second: Event, state: PairState, sky: 
         if joint.value_hz is not None
         else joint.reason,
         f"unrelated real events: {chance.value_hz:.3g} Hz ({chance.reason})" if chance.value_hz is not None else chance.reason,
+        *found.words,
+        *told.words,
     )
     withdrawn = (_why_withdrawn(first, second),) if state is PairState.WITHDRAWN else ()
     return PairResult(
@@ -189,42 +187,6 @@ def _result(rule: PairRule, first: Event, second: Event, state: PairState, sky: 
         reasons=(*withdrawn, *dict.fromkeys(filter(None, fit))),
         localization_ids=tuple(i for i in (first.localization_id, second.localization_id) if i is not None),
     )
-
-
-def _far_score(name: str, far: JointFar, inputs: Mapping[str, object]) -> Score:
-    return Score(statistic=name, version=1, value=far.value_hz, unit="Hz", inputs={**inputs, "reason": far.reason})
-
-
-def _time_only(rule: PairRule, first: Event, second: Event) -> JointFar:
-    if _depends(first, second) or _depends(second, first):
-        return JointFar(value_hz=None, reason=_DEPENDENT)
-    if rule.method is FarMethod.TARGETED:
-        assert rule.max_first_far_hz is not None
-        assert rule.max_second_far_hz is not None
-        return targeted(
-            window_width_s=rule.width_s,
-            first_far_hz=first.far_hz,
-            second_far_hz=second.far_hz,
-            max_first_far_hz=rule.max_first_far_hz,
-            max_second_far_hz=rule.max_second_far_hz,
-        )
-    assert rule.rate_hz is not None
-    with_far = first if rule.rate_of is RateOf.SECOND else second
-    return untargeted(window_width_s=rule.width_s, rate_hz=rule.rate_hz, far_hz=with_far.far_hz)
-
-
-def _random(rule: PairRule, first: Event, second: Event, overlap: float | None) -> JointFar:
-    """Return how often unrelated real events would agree as well; of a targeted search the finds are as frequent as they say."""
-    if _depends(first, second) or _depends(second, first):
-        return JointFar(value_hz=None, reason=_DEPENDENT)
-    rate_hz = second.far_hz if rule.method is FarMethod.TARGETED else rule.rate_hz
-    if rule.other_rate_hz is None or rate_hz is None:
-        return JointFar(value_hz=None, reason="no rate of unrelated real events is known")
-    return random_association(window_width_s=rule.width_s, rate_hz=rate_hz, gw_rate_hz=rule.other_rate_hz, overlap=overlap)
-
-
-def _depends(one: Event, other: Event) -> bool:
-    return bool({other.event_id, *other.aliases} & set(one.depends_on))
 
 
 def _why_withdrawn(first: Event, second: Event) -> str:

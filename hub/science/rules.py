@@ -8,10 +8,13 @@ from typing import Any
 
 from hub.errors import ConfigError
 from hub.model.notice import EventClass
-from hub.science import association_policy, budget, searches
+from hub.science import association_policy, budget, odds, pair_tables, searches, trigger_rates
 from hub.science.association_policy import NO_ASSOCIATION, AssociationPolicy
 from hub.science.budget import Budget
+from hub.science.odds import OddsPolicy
+from hub.science.pair_tables import Answering, Clocks, Feeds
 from hub.science.searches import YEAR_S, FarMethod, Search
+from hub.science.trigger_rates import RatePolicy
 
 __all__ = ["YEAR_S", "FarMethod", "Hypothesis", "PairRule", "PriorActivity", "RateOf", "Rules", "load_rules"]
 
@@ -21,6 +24,9 @@ DAY_S = 86_400.0
 
 FLAGS = ("prior activity", "known variable", "saturated", "negative detections", "solar-system association")
 """Facts that are recorded with a candidate; a hypothesis may use them, nothing else does."""
+
+
+_TABLES = ("association", "rate_policy", "clock_errors_s", "answering", "odds", "feeds")
 
 
 class RateOf(StrEnum):
@@ -46,8 +52,8 @@ class PairRule:
     kind: str
     first: tuple[EventClass, ...]
     second: tuple[EventClass, ...]
-    window_s: tuple[float, float]
-    """Second minus first, inclusive, seconds."""
+    windows_s: tuple[tuple[float, float], ...]
+    """Second minus first, inclusive, seconds; the narrowest first, of which the first that fits counts."""
 
     rate_hz: float | None
     """Mean rate of the member named by `rate_of`; None where the method does not need it."""
@@ -70,10 +76,26 @@ class PairRule:
     max_second_far_hz: float | None = None
     """The same for the second member."""
 
+    duration_of: tuple[str, ...] = ()
+    """Whose durations, where they are stated, widen the windows: of ``first``, ``second``."""
+
+    max_duration_s: float = 0.0
+    """Longest duration that does."""
+
+    @property
+    def window_s(self) -> tuple[float, float]:
+        """The interval that holds all windows, seconds."""
+        return min(low for low, _ in self.windows_s), max(high for _, high in self.windows_s)
+
     @property
     def width_s(self) -> float:
-        """Width of the window, seconds."""
-        return self.window_s[1] - self.window_s[0]
+        """Width of the narrowest window, seconds."""
+        return self.windows_s[0][1] - self.windows_s[0][0]
+
+    @property
+    def all_trials(self) -> int:
+        """Factor for the trials of a pair of this rule: its own, for each of its windows."""
+        return self.trials * len(self.windows_s)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -146,6 +168,20 @@ class Rules:
     association: AssociationPolicy = NO_ASSOCIATION
     """When events of several missions are one burst."""
 
+    class_rates_hz: Mapping[EventClass, float]
+    """Rates of alerts by class, where ``[rates]`` has one."""
+
+    rate_policy: RatePolicy
+    """How rates are measured."""
+
+    clocks: Clocks
+    answering: tuple[Answering, ...]
+    """Searches that answer an event, and say themselves how probable their find is by chance."""
+
+    odds: OddsPolicy
+    feeds: Feeds | None = None
+    """Detectors whose alarms are counted together; None where the file has none."""
+
     budget: Budget | None = None
     """Of false announcements; None where the file has none, and everything leaves."""
 
@@ -171,7 +207,7 @@ def load_rules(text: str) -> Rules:
         data = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise ConfigError(f"the coincidence rules are no valid TOML: {error}") from error
-    unknown = set(data) - {"version", "limits", "association", "profiles", "rates", "search", "pair", "hypothesis", "budget"}
+    unknown = set(data) - {"version", "limits", "profiles", "rates", "search", "pair", "hypothesis", *_TABLES, "budget"}
     if unknown:
         raise ConfigError(f"coincidence rules: unknown key {min(unknown)!r}")
     try:
@@ -188,6 +224,12 @@ def load_rules(text: str) -> Rules:
             pairs=tuple(_pair(row, rates, by_name, profile) for row in data.get("pair", [])),
             hypotheses=tuple(_hypothesis(row) for row in data.get("hypothesis", [])),
             association=association_policy.parse(data["association"]) if "association" in data else NO_ASSOCIATION,
+            class_rates_hz={one: rates[f"{one.value}_per_yr"] for one in EventClass if f"{one.value}_per_yr" in rates},
+            rate_policy=trigger_rates.parse_policy(data["rate_policy"]),
+            clocks=pair_tables.parse_clocks(data.get("clock_errors_s", {})),
+            answering=pair_tables.parse_answering(data.get("answering", [])),
+            odds=odds.parse(data["odds"], YEAR_S),
+            feeds=pair_tables.parse_feeds(data["feeds"], YEAR_S) if "feeds" in data else None,
         )
     except (KeyError, TypeError, ValueError) as error:
         raise ConfigError(f"coincidence rules: {_sentence(error)}") from error
@@ -223,7 +265,7 @@ def _searches(rows: Sequence[Mapping[str, Any]], profiles: Sequence[str], rates:
 
 
 def _pair(row: Mapping[str, Any], rates: Mapping[str, float], by_name: Mapping[str, Search], profile: str) -> PairRule:
-    _check_keys(row, {*_names(PairRule), "rate", "other_rate"} - {"rate_hz", "other_rate_hz"})
+    _check_keys(row, {*_names(PairRule), "window_s", "rate", "other_rate"} - {"windows_s", "rate_hz", "other_rate_hz"})
     return _of_search(row, by_name[row["search"]], profile) if "search" in row else _by_itself(row, rates)
 
 
@@ -234,7 +276,7 @@ def _of_search(row: Mapping[str, Any], search: Search, profile: str) -> PairRule
     return PairRule(
         **_who(row),
         search=search.name,
-        window_s=search.window_s,
+        windows_s=(search.window_s,),
         rate_hz=search.rate_hz.get(profile),
         other_rate_hz=search.gw_rate_hz,
         rate_of=RateOf.SECOND,
@@ -248,7 +290,7 @@ def _by_itself(row: Mapping[str, Any], rates: Mapping[str, float]) -> PairRule:
     method = FarMethod(row["method"])
     rule = PairRule(
         **_who(row),
-        window_s=_interval(row, "window_s"),
+        windows_s=_windows(row),
         rate_hz=rates[row["rate"]] if "rate" in row else None,
         other_rate_hz=rates[row["other_rate"]] if "other_rate" in row else None,
         rate_of=RateOf(row.get("rate_of", "second")),
@@ -258,6 +300,10 @@ def _by_itself(row: Mapping[str, Any], rates: Mapping[str, float]) -> PairRule:
     )
     if method is FarMethod.UNTARGETED and rule.rate_hz is None:
         raise ValueError(f"pair {rule.name!r} is untargeted and needs a rate")
+    if method is FarMethod.UNTARGETED and rule.other_rate_hz is None:
+        raise ValueError(
+            f"pair {rule.name!r} needs other_rate: the rate at which unrelated real events agree goes with every pair"
+        )
     if method is FarMethod.TARGETED and (rule.max_first_far_hz is None or rule.max_second_far_hz is None):
         raise ValueError(f"pair {rule.name!r} is targeted and needs both maxima of the false-alarm rate")
     return rule
@@ -271,7 +317,27 @@ def _who(row: Mapping[str, Any]) -> dict[str, Any]:
         "second": tuple(EventClass(name) for name in row["second"]),
         "trials": int(row["trials"]),
         "second_missions": tuple(row.get("second_missions", ())),
+        "duration_of": _duration_of(row),
+        "max_duration_s": float(row.get("max_duration_s", 0.0)),
     }
+
+
+def _windows(row: Mapping[str, Any]) -> tuple[tuple[float, float], ...]:
+    """Return the windows of a rule, ``[low, high]`` or a list of them, the narrowest first."""
+    stated = row["window_s"]
+    several = stated if stated and isinstance(stated[0], list) else [stated]
+    found = [_interval({**row, "window_s": one}, "window_s") for one in several]
+    return tuple(sorted(found, key=lambda window: (window[1] - window[0], window)))
+
+
+def _duration_of(row: Mapping[str, Any]) -> tuple[str, ...]:
+    named = tuple(row.get("duration_of", ()))
+    for name in named:
+        if name not in ("first", "second"):
+            raise ValueError(f"duration_of of rule {row.get('name')!r}: {name!r} is neither 'first' nor 'second'")
+    if named and "max_duration_s" not in row:
+        raise ValueError(f"rule {row.get('name')!r} needs max_duration_s, the longest duration that widens its windows")
+    return named
 
 
 def _hypothesis(row: Mapping[str, Any]) -> Hypothesis:

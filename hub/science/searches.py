@@ -11,7 +11,10 @@ from enum import StrEnum
 from typing import Any
 
 from hub.errors import InvalidRequest
-from hub.science.significance import JointFar, random_association, targeted, untargeted, with_sky
+from hub.model.joint_rates import JointRates
+from hub.science.significance import random_association, targeted, untargeted, with_sky
+
+__all__ = ["YEAR_S", "FarMethod", "JointRates", "Search", "joint_rates", "parse"]
 
 YEAR_S = 365 * 86_400.0
 """Seconds in the year of the configured rates, 365 days as gwcelery and ligo-raven count."""
@@ -22,6 +25,12 @@ class FarMethod(StrEnum):
 
     UNTARGETED = "untargeted"
     TARGETED = "targeted"
+    FEEDS = "feeds"
+    """Detectors of one kind, of which several must fire within the window."""
+
+    ANSWERING = "answering"
+    """A search that was made because of the other member, by the probability that it states for its find. Pairs come to it by
+    themselves; no rule names it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,17 +60,6 @@ class Search:
     def width_s(self) -> float:
         """Width of the window, seconds."""
         return self.window_s[1] - self.window_s[0]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class JointRates:
-    """What a search makes of two triggers: how often noise alone would do it, beside how often unrelated real events would."""
-
-    time_only: JointFar
-    spacetime: JointFar
-    random_association: JointFar
-    rate_hz: float
-    """Of external triggers, as used."""
 
 
 def joint_rates(
@@ -125,15 +123,17 @@ def joint_rates(
     else:
         rate = search.rate_hz[profile] if rate_hz is None else rate_hz
         time_only = untargeted(window_width_s=search.width_s, rate_hz=rate, far_hz=far_gw_hz)
-    return JointRates(
+    chance = random_association(
+        window_width_s=search.width_s,
+        rate_hz=rate,
+        gw_rate_hz=search.gw_rate_hz if gw_rate_hz is None else gw_rate_hz,
+        overlap=None,
+    )
+    return JointRates.together(
         time_only=time_only,
         spacetime=with_sky(time_only, overlap),
-        random_association=random_association(
-            window_width_s=search.width_s,
-            rate_hz=rate,
-            gw_rate_hz=search.gw_rate_hz if gw_rate_hz is None else gw_rate_hz,
-            overlap=overlap,
-        ),
+        random_association=chance if overlap is None else with_sky(chance, overlap),
+        random_association_time_only=chance,
         rate_hz=rate,
     )
 

@@ -7,16 +7,10 @@ Piotrzkowski et al. (arXiv:2111.12814), with the overlap integral computed exact
 import itertools
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 
+from hub.model.joint_rates import JointFar
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class JointFar:
-    """A false-alarm rate or the reason for which there is none."""
-
-    value_hz: float | None
-    reason: str
-    """Why there is no number, or how it was computed."""
+__all__ = ["JointFar", "answering", "of_feeds", "random_association", "several", "targeted", "untargeted", "with_sky"]
 
 
 def untargeted(*, window_width_s: float, rate_hz: float, far_hz: float | None) -> JointFar:
@@ -71,6 +65,17 @@ def with_sky(time_only: JointFar, overlap: float | None) -> JointFar:
     if overlap <= 0.0 or not math.isfinite(time_only.value_hz / overlap):
         return JointFar(value_hz=None, reason="the localizations do not overlap")
     return JointFar(value_hz=time_only.value_hz / overlap, reason=f"{time_only.reason}, divided by the overlap integral")
+
+
+def answering(*, p_value: float, searched_hz: float) -> JointFar:
+    """Return how often a search around events finds something as improbable by chance: ``p R``, R the rate of searched events."""
+    return JointFar(value_hz=p_value * searched_hz, reason="probability that the search states x rate of searched events")
+
+
+def of_feeds(rates_hz: Sequence[float], *, at_least: int, window_width_s: float) -> JointFar:
+    """Return how often r of n detectors fire within a window that is symmetric around the first, of which one half counts."""
+    value = several(rates_hz, at_least=at_least, window_width_s=0.5 * window_width_s)
+    return JointFar(value_hz=value, reason=f"{at_least} of {len(rates_hz)} detectors within half the window")
 
 
 def several(rates_hz: Sequence[float], *, at_least: int, window_width_s: float) -> float:

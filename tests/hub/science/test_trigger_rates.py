@@ -10,7 +10,7 @@ from hub.model.instant import Instant
 from hub.science.trigger_rates import RatePolicy, estimate, poisson_tail
 
 DAY_US = 86_400_000_000
-POLICY = RatePolicy(span_d=90.0, sigmas=2.0, storm_chance=1e-6)
+POLICY = RatePolicy(span_d=90.0, sigmas=2.0, storm_chance=1e-6, few=3, confidence=0.9, min_heard_d=30.0, step=1.1)
 PER_YEAR = 1.0 / (365 * 86_400.0)
 NOW = Instant(10_000 * DAY_US)
 

@@ -82,7 +82,7 @@ OTHER_RULES = {
     "strict": replace(
         RULES,
         hypotheses=tuple(replace(one, min_announce_score=99.0) for one in RULES.hypotheses),
-        pairs=tuple(replace(one, window_s=(-0.5, 0.5)) for one in RULES.pairs),
+        pairs=tuple(replace(one, windows_s=((-0.5, 0.5),)) for one in RULES.pairs),
     ),
     "narrow": replace(RULES, hypotheses=tuple(replace(one, window_d=(2.2, 9.0)) for one in RULES.hypotheses)),
     "none": replace(RULES, hypotheses=(), pairs=()),

@@ -132,7 +132,7 @@ def test_a_narrower_window_of_pairs_withdraws_a_pair_of_events(store: Store) -> 
     desk.tell(notice(), HERE)
     desk.tell(grb(), NEAR)
     (pair,) = desk.pairs()
-    narrow = with_pair("gw-grb", window_s=(-1.0, 1.0))
+    narrow = with_pair("gw-grb", windows_s=((-1.0, 1.0),))
     report, desk = again(store, narrow)
     assert report.versions == 1
     (withdrawn,) = desk.pairs()

@@ -1,0 +1,299 @@
+"""The joint numbers of two events: false-alarm rate and random association, by whichever method the pair asks for."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from hub.model.coincidence import Score
+from hub.model.event import Event
+from hub.model.joint_rates import CHANCE, CHANCE_BY_TIME, NOISE, NOISE_BY_TIME, JointFar, JointRates
+from hub.model.notice import EventClass
+from hub.science.odds import bayes_factor, prior_odds
+from hub.science.pair_tables import p_value
+from hub.science.rules import FarMethod, PairRule, RateOf, Rules
+from hub.science.significance import answering, of_feeds, random_association, targeted, untargeted, with_sky
+from hub.science.trigger_columns import Triggers
+from hub.science.trigger_rates import RateBasis, UsedRate, at_least_as_significant, of_triggers
+from hub.science.windows import Window, current_time
+
+DEPENDENT = "no independent significance: one of the two was observed because of the other, so chance windows do not apply"
+"""Why a pair has no rate."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PairNumbers:
+    """What two events make of each other, in numbers."""
+
+    rates: JointRates
+    scores: tuple[Score, ...]
+    words: tuple[str, ...]
+    """Sentences for a person about rates that were measured, odds and published numbers."""
+
+
+def numbers(  # noqa: PLR0917 - what the numbers follow from
+    rule: PairRule, first: Event, second: Event, shared: float | None, window: Window, rules: Rules, triggers: Triggers | None
+) -> PairNumbers:
+    """Return the numbers of a pair, each with all that it was computed from.
+
+    Parameters
+    ----------
+    rule
+        Of the pair.
+    first, second
+        Its members.
+    shared
+        Overlap integral of their maps; None where one has none.
+    window
+        In which they lie.
+    rules
+        Tables of rates, clocks, odds.
+    triggers
+        All events of the time before, from which rates are measured; None for the configured ones.
+    """
+    inputs: dict[str, Any] = {
+        "window_s": list(window.interval_s),
+        "rule": rule.name,
+        **({"widened_s": list(window.widened_s)} if any(window.widened_s) else {}),
+        "first_far_hz": first.far_hz,
+        "second_far_hz": second.far_hz,
+    }
+    method, p = _method(rule, first, second, rules)
+    if method is None:
+        inputs["method"] = "dependent"
+        refused = JointFar(value_hz=None, reason=DEPENDENT)
+        rates = JointRates(time_only=refused, spacetime=refused, random_association=refused, random_association_time_only=refused)
+    else:
+        inputs |= {"method": method.value} | _inputs_of(method, rule, first, second, rules, triggers, p)
+        rates = rates_again({**inputs, "overlap": shared})
+    scores = [
+        _score(NOISE_BY_TIME, rates.time_only, inputs),
+        _score(NOISE, rates.spacetime, {**inputs, "overlap": shared}),
+        _score(CHANCE_BY_TIME, rates.random_association_time_only, inputs),
+        _score(CHANCE, rates.random_association, {**inputs, "overlap": shared}),
+        _odds_score(rule, shared, window, inputs, rules),
+    ]
+    return PairNumbers(rates=rates, scores=tuple(scores), words=_words(inputs, scores[-1]))
+
+
+def rates_again(inputs: Mapping[str, Any]) -> JointRates:
+    """Return the rates of a pair from what is stored with them: the arithmetic and nothing else.
+
+    Raises
+    ------
+    KeyError
+        An input of the method is missing.
+    """
+    method, overlap = FarMethod(inputs["method"]), inputs.get("overlap")
+    low, high = inputs["window_s"]
+    width = high - low
+    if method is FarMethod.ANSWERING:
+        found = answering(p_value=inputs["p_value"], searched_hz=inputs["other_rate_hz"])
+        by_time = JointFar(value_hz=None, reason="the probability that the search states has place and time in it")
+        return JointRates(time_only=by_time, spacetime=found, random_association=found, random_association_time_only=by_time)
+    if method is FarMethod.FEEDS:
+        feeds = inputs["feeds_hz"]
+        noise = of_feeds(list(feeds.values()), at_least=inputs["at_least"], window_width_s=width)
+        real = [rate + inputs["real_hz"] for rate in feeds.values()]
+        chance = of_feeds(real, at_least=inputs["at_least"], window_width_s=width)
+    elif method is FarMethod.TARGETED:
+        noise = targeted(
+            window_width_s=width,
+            first_far_hz=inputs["first_far_hz"],
+            second_far_hz=inputs["second_far_hz"],
+            max_first_far_hz=inputs["max_first_far_hz"],
+            max_second_far_hz=inputs["max_second_far_hz"],
+        )
+        chance = _chance(width, inputs["second_far_hz"], inputs.get("other_rate_hz"))
+    else:
+        own = inputs["first_far_hz"] if inputs["rate_of"] == RateOf.SECOND.value else inputs["second_far_hz"]
+        noise = untargeted(window_width_s=width, rate_hz=inputs["rate_hz"], far_hz=own)
+        chance = _chance(width, inputs["rate_hz"], inputs.get("other_rate_hz"))
+    return JointRates.together(
+        time_only=noise,
+        spacetime=with_sky(noise, overlap),
+        random_association=chance if overlap is None else with_sky(chance, overlap),
+        random_association_time_only=chance,
+        rate_hz=inputs.get("rate_hz"),
+    )
+
+
+def depends(first: Event, second: Event) -> bool:
+    """Tell whether one of two events was observed because of the other."""
+    return _cites(first, second) or _cites(second, first) or _commanded_after(first, second) or _commanded_after(second, first)
+
+
+def answers_another(event: Event, other: Event, rules: Rules) -> bool:
+    """Tell whether an event is a search that answers an event, and not this one: it has no time of its own to be compared."""
+    if p_value(event, rules.answering) is None or not event.depends_on or _cites(event, other):
+        return False
+    return all(notice.depends_on for notice in event.content)
+
+
+def detectors(event: Event) -> frozenset[str]:
+    """Return the detectors that saw an event."""
+    named = (name.strip() for notice in event.content for name in (notice.instrument or notice.mission).split(","))
+    return frozenset(filter(None, named))
+
+
+def _cites(one: Event, other: Event) -> bool:
+    return bool({other.event_id, *other.aliases} & set(one.depends_on))
+
+
+def _commanded_after(one: Event, other: Event) -> bool:
+    """Tell whether an observation was commanded, nobody says because of what, and the other came first."""
+    if one.properties.get("tense") != "commanded" or one.depends_on:
+        return False
+    times = current_time(one), current_time(other)
+    return times[0] is None or times[1] is None or times[1] <= times[0]
+
+
+def _method(rule: PairRule, first: Event, second: Event, rules: Rules) -> tuple[FarMethod | None, tuple[str, float] | None]:
+    """Return how a pair is computed; None where one depends on the other and nothing independent is known."""
+    if not depends(first, second):
+        return rule.method, None
+    if rule.method is FarMethod.TARGETED:
+        return rule.method, None  # the search looked around the other, at the rate that it states
+    stated = [p for event in (first, second) if (p := p_value(event, rules.answering)) is not None]
+    return (FarMethod.ANSWERING, stated[0]) if len(stated) == 1 else (None, None)
+
+
+def _inputs_of(  # noqa: PLR0917 - what the methods ask for
+    method: FarMethod,
+    rule: PairRule,
+    first: Event,
+    second: Event,
+    rules: Rules,
+    triggers: Triggers | None,
+    p: tuple[str, float] | None,
+) -> dict[str, Any]:
+    if method is FarMethod.FEEDS:
+        assert rules.feeds is not None
+        feeds = dict.fromkeys(rules.feeds.names, rules.feeds.false_alarms_hz)
+        for event in (first, second):
+            for name in detectors(event):
+                feeds[name] = rules.feeds.false_alarms_hz if event.far_hz is None else event.far_hz
+        return {"feeds_hz": dict(sorted(feeds.items())), "at_least": rules.feeds.at_least, "real_hz": rules.feeds.real_hz}
+    if method is FarMethod.ANSWERING:
+        assert p is not None
+        searched = second if p_value(first, rules.answering) is not None else first
+        return {"p_value": p[1], "p_property": p[0], **_other(searched, rule, first, rules, triggers, _earlier(first, second))}
+    found: dict[str, Any] = {"rate_of": rule.rate_of.value}
+    at = _earlier(first, second)
+    if method is FarMethod.TARGETED:
+        found |= {"max_first_far_hz": rule.max_first_far_hz, "max_second_far_hz": rule.max_second_far_hz}
+    else:
+        assert rule.rate_hz is not None
+        of_second = rule.rate_of is RateOf.SECOND
+        used = _configured(rule.rate_hz)
+        if triggers is not None and at is not None:
+            classes = rule.second if of_second else rule.first
+            measured = of_triggers(
+                triggers,
+                [one.value for one in classes],
+                rule.second_missions if of_second else (),
+                at,
+                configured_hz=rule.rate_hz,
+                policy=rules.rate_policy,
+            )
+            used = measured.rounded(rules.rate_policy)
+        found |= _stored("rate", used)
+    other = first if method is FarMethod.TARGETED or rule.rate_of is RateOf.SECOND else second
+    return found | _other(other, rule, first, rules, triggers, at)
+
+
+def _other(  # noqa: PLR0917 - what a rate is measured from
+    event: Event, rule: PairRule, first: Event, rules: Rules, triggers: Triggers | None, at: Any
+) -> dict[str, Any]:
+    """Return the rate of alerts at least as significant as one, real ones included."""
+    allowed = rule.first if event is first else rule.second
+    event_class = event.event_class if event.event_class in allowed else _first_of(allowed)
+    configured = rules.class_rates_hz.get(event_class, rule.other_rate_hz)
+    if configured is None:
+        return {"other_rate_hz": None}
+    used = _configured(configured)
+    if triggers is not None and at is not None:
+        measured = at_least_as_significant(
+            triggers, [event_class.value], event.far_hz, at, configured_hz=configured, policy=rules.rate_policy
+        )
+        used = measured.rounded(rules.rate_policy)
+    return _stored("other_rate", used)
+
+
+def _first_of(classes: Sequence[EventClass]) -> EventClass:
+    return classes[0]
+
+
+def _earlier(first: Event, second: Event) -> Any:
+    times = [time for time in (current_time(first), current_time(second)) if time is not None]
+    return min(times, default=None)
+
+
+def _configured(hz: float) -> UsedRate:
+    return UsedRate(hz=hz, basis=RateBasis.CONFIGURED, configured_hz=hz, reason="configured")
+
+
+def _stored(name: str, used: UsedRate) -> dict[str, Any]:
+    found: dict[str, Any] = {f"{name}_hz": used.hz}
+    if used.basis is not RateBasis.CONFIGURED:
+        found |= {f"{name}_basis": used.basis.value, f"configured_{name}_hz": used.configured_hz}
+    return found
+
+
+def _chance(width_s: float, rate_hz: float | None, other_hz: float | None) -> JointFar:
+    if rate_hz is None or other_hz is None:
+        return JointFar(value_hz=None, reason="no rate of unrelated real events is known")
+    return random_association(window_width_s=width_s, rate_hz=rate_hz, gw_rate_hz=other_hz, overlap=None)
+
+
+def _score(name: str, far: JointFar, inputs: Mapping[str, object]) -> Score:
+    return Score(statistic=name, version=2, value=far.value_hz, unit="Hz", inputs={**inputs, "reason": far.reason})
+
+
+def _odds_score(rule: PairRule, shared: float | None, window: Window, inputs: Mapping[str, Any], rules: Rules) -> Score:
+    """Return the Bayes factor of a common source with the prior odds beside it, never merged with a rate."""
+    if inputs["method"] in ("dependent", FarMethod.ANSWERING.value):
+        reason = "one of the two was observed because of the other: time and place are no evidence"
+        return Score(statistic="bayes_factor", version=1, value=None, unit="1", inputs={"reason": reason})
+    stored: dict[str, Any] = {
+        "window_s": list(window.interval_s),
+        "in_window": window.is_inside,
+        "co_observing_s": rules.odds.co_observing_s,
+        "overlap": shared,
+    }
+    joint, rates = rules.odds.joint_hz.get(rule.kind), _both_rates(inputs)
+    if joint is not None and rates is not None:
+        stored |= {"joint_rate_hz": joint, "first_hz": rates[0], "second_hz": rates[1]}
+        stored["prior_odds"] = prior_odds(
+            joint_hz=joint, first_hz=rates[0], second_hz=rates[1], co_observing_s=rules.odds.co_observing_s
+        )
+    value = bayes_factor(
+        window_width_s=window.width_s,
+        co_observing_s=rules.odds.co_observing_s,
+        overlap=shared,
+        in_window=window.is_inside,
+    )
+    return Score(statistic="bayes_factor", version=1, value=value, unit="1", inputs=stored)
+
+
+def _both_rates(inputs: Mapping[str, Any]) -> tuple[float, float] | None:
+    if "feeds_hz" in inputs:
+        return None
+    one = inputs["second_far_hz"] if inputs["method"] == FarMethod.TARGETED.value else inputs["rate_hz"]
+    other = inputs["other_rate_hz"]
+    return None if one is None or other is None else (one, other)
+
+
+def _words(inputs: Mapping[str, Any], odds: Score) -> tuple[str, ...]:
+    said = []
+    for name, what in (("rate", "unrelated triggers"), ("other_rate", "alerts at least as significant")):
+        basis = inputs.get(f"{name}_basis")
+        if basis is not None:
+            source = "in a storm of them" if basis == RateBasis.STORM.value else "measured"
+            said.append(
+                f"rate of {what} {inputs[f'{name}_hz']:.3g} Hz, {source} (configured {inputs[f'configured_{name}_hz']:.3g} Hz)"
+            )
+    if odds.value is not None:
+        prior = odds.inputs.get("prior_odds")
+        beside = f", prior odds {prior:.3g}" if prior is not None else ""
+        said.append(f"Bayes factor of a common source {odds.value:.3g}{beside}")
+    return tuple(said)
