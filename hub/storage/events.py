@@ -47,6 +47,8 @@ def save(session: Session, event: Event) -> None:
         "first_t0_tai_us": min(times, default=None),
         "last_t0_tai_us": max(times, default=None),
         "order_tai_us": key(event)[0],
+        "far_hz": event.far_hz,
+        "is_vetoed": bool(event.vetoes),
         "changed": changed,
         "document": dump(event),
     }

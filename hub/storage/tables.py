@@ -200,6 +200,10 @@ class EventRow(Base, table=True):
     order_tai_us: int = Field(sa_type=BigInteger)
     """Place in listings: t0, else issue time, else reception."""
 
+    far_hz: float | None
+    is_vetoed: bool
+    """Whether its observatory has a reason for which it is none."""
+
     changed: int = Field(sa_type=BigInteger)
     """Value of the counter ``events`` when it last changed."""
 
@@ -338,7 +342,7 @@ class CoincidenceRow(Base, table=True):
     """One version of one pair."""
 
     __tablename__ = "coincidences"
-    __table_args__ = (Index(None, "is_latest", "first_created_tai_us", "coincidence_id"),)
+    __table_args__ = (Index(None, "is_latest", "first_created_tai_us", "coincidence_id"), Index(None, "kind", "t0_tai_us"))
 
     coincidence_id: str = Field(primary_key=True)
     version: int = Field(primary_key=True, sa_column_kwargs={"autoincrement": False})
@@ -724,3 +728,29 @@ class MapFetchRow(Base, table=True):
     localization_id: str | None
     remarks: Any = Field(sa_type=CanonicalJson)
     error: str
+
+
+class BackgroundRow(Base, table=True):
+    """What was measured of the background of an event; versions are added."""
+
+    __tablename__ = "backgrounds"
+
+    event_id: str = Field(primary_key=True)
+    hypothesis: str = Field(primary_key=True)
+    survey: str = Field(primary_key=True)
+    version: int = Field(primary_key=True)
+    computed_tai_us: int = Field(sa_type=BigInteger)
+    content: Any = Field(sa_type=CanonicalJson)
+
+
+class PointingRow(Base, table=True):
+    """A field that somebody reports to have observed because of an event."""
+
+    __tablename__ = "pointings"
+    __table_args__ = (Index(None, "event_id", "at_tai_us"),)
+
+    event_id: str = Field(primary_key=True)
+    pointing_id: str = Field(primary_key=True)
+    at_tai_us: int = Field(sa_type=BigInteger)
+    received_tai_us: int = Field(sa_type=BigInteger)
+    document: Any = Field(sa_type=CanonicalJson)

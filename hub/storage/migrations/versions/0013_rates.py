@@ -1,0 +1,36 @@
+"""What rates are counted from without a look into documents: the false-alarm rate of each event, and whether it was vetoed."""
+
+import json
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0013"
+down_revision = "0012"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    with op.batch_alter_table("events") as batch:
+        batch.add_column(sa.Column("far_hz", sa.Float(), nullable=True))
+        batch.add_column(sa.Column("is_vetoed", sa.Boolean(), nullable=False, server_default=sa.false()))
+    events = sa.table(
+        "events", sa.column("event_id"), sa.column("far_hz"), sa.column("is_vetoed"), sa.column("document", sa.Text)
+    )
+    connection = op.get_bind()
+    for event_id in connection.scalars(sa.select(events.c.event_id)).all():
+        place = events.c.event_id == event_id
+        document = json.loads(connection.execute(sa.select(events.c.document).where(place)).scalar_one())
+        values = {"far_hz": document["far_hz"], "is_vetoed": bool(document["vetoes"])}
+        connection.execute(events.update().where(place).values(values))
+    with op.batch_alter_table("events") as batch:
+        batch.alter_column("is_vetoed", server_default=None)
+    op.create_index(op.f("ix_coincidences_kind_t0_tai_us"), "coincidences", ["kind", "t0_tai_us"], unique=False)
+
+
+def downgrade() -> None:
+    op.drop_index(op.f("ix_coincidences_kind_t0_tai_us"), table_name="coincidences")
+    with op.batch_alter_table("events") as batch:
+        batch.drop_column("is_vetoed")
+        batch.drop_column("far_hz")
