@@ -1,0 +1,88 @@
+"""Backgrounds of events: versions are added and never edited; one that says the same as the newest is none."""
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+from sqlmodel import col
+
+from hub.model.background import BackgroundVersion
+from hub.model.instant import Instant
+from hub.storage.jsonable import dump
+from hub.storage.tables import BackgroundRow
+from hub.storage.writing import hold, insert_new
+
+
+def save(session: Session, found: BackgroundVersion) -> BackgroundVersion | None:
+    """Store what was found as the next version, whatever its number; return it, or None where nothing is new.
+
+    Content that is the same as that of the newest version makes none.
+    """
+    hold(session, f"background {found.event_id}")
+    newest = latest(session, found.event_id, found.hypothesis, found.survey)
+    content = dump(found.content)
+    if newest is not None and dump(newest.content) == content:
+        return None
+    number = 1 if newest is None else newest.version + 1
+    values = {
+        "event_id": found.event_id,
+        "hypothesis": found.hypothesis,
+        "survey": found.survey,
+        "version": number,
+        "computed_tai_us": found.computed_at.tai_us,
+        "content": content,
+    }
+    insert_new(session, BackgroundRow, values, key=["event_id", "hypothesis", "survey", "version"])
+    return BackgroundVersion(
+        event_id=found.event_id,
+        hypothesis=found.hypothesis,
+        survey=found.survey,
+        version=number,
+        computed_at=found.computed_at,
+        content=content,
+    )
+
+
+def latest(session: Session, event_id: str, hypothesis: str, survey: str) -> BackgroundVersion | None:
+    """Return the newest version, None where nothing was measured."""
+    found = _versions(session, event_id, hypothesis, survey)
+    return found[-1] if found else None
+
+
+def versions(session: Session, event_id: str, hypothesis: str, survey: str) -> list[BackgroundVersion]:
+    """Return all versions, the first one first."""
+    return _versions(session, event_id, hypothesis, survey)
+
+
+def of_event(session: Session, event_id: str) -> dict[tuple[str, str], BackgroundVersion]:
+    """Return the newest versions of an event by hypothesis and survey."""
+    statement = (
+        select(BackgroundRow)
+        .where(col(BackgroundRow.event_id) == event_id)
+        .order_by(col(BackgroundRow.hypothesis), col(BackgroundRow.survey), col(BackgroundRow.version))
+        .execution_options(populate_existing=True)
+    )
+    return {(row.hypothesis, row.survey): _version(row) for row in session.scalars(statement)}
+
+
+def _versions(session: Session, event_id: str, hypothesis: str, survey: str) -> list[BackgroundVersion]:
+    statement = (
+        select(BackgroundRow)
+        .where(
+            col(BackgroundRow.event_id) == event_id,
+            col(BackgroundRow.hypothesis) == hypothesis,
+            col(BackgroundRow.survey) == survey,
+        )
+        .order_by(col(BackgroundRow.version))
+        .execution_options(populate_existing=True)
+    )
+    return [_version(row) for row in session.scalars(statement)]
+
+
+def _version(row: BackgroundRow) -> BackgroundVersion:
+    return BackgroundVersion(
+        event_id=row.event_id,
+        hypothesis=row.hypothesis,
+        survey=row.survey,
+        version=row.version,
+        computed_at=Instant(row.computed_tai_us),
+        content=row.content,
+    )
