@@ -71,6 +71,10 @@ class Triggers:
         """Return those of one mission."""
         return self.rows(self.mission == mission)
 
+    def without(self, source_ids: Collection[str]) -> "Triggers":
+        """Return those that are not of some bursts."""
+        return self.rows(~np.isin(self.source_id, list(source_ids)))
+
     def standing(self) -> "Triggers":
         """Return those that their observatories stand by."""
         return self.rows(self.is_standing)
