@@ -26,6 +26,7 @@ from hub.model.outgoing import Leaves
 from hub.ports import AlertHistory, Clock
 from hub.science.rules import Rules
 from hub.services.announcement import Announcements
+from hub.services.association import Association
 from hub.services.candidacy import Candidacy, Done
 from hub.services.event_memory import EventMemory
 from hub.services.followup import FollowupService
@@ -34,7 +35,7 @@ from hub.services.maps import MapCache
 from hub.services.matching import Matching, ObjectKey
 from hub.services.pairing import Pairing
 from hub.services.versions import Versions
-from hub.storage import candidates, coincidences, events, jobs, packets
+from hub.storage import candidates, coincidences, events, jobs, packets, sources
 from hub.storage.engine import Store
 from hub.storage.writing import hold
 from hub.telemetry import get_logger
@@ -111,6 +112,7 @@ class Correlation:
         versions = Versions(
             maps=maps, announcements=announcements, followups=followups, clock=clock, leaves=leaves, budget=rules.budget
         )
+        self._association = Association(policy=rules.association, maps=maps, clock=clock)
         self._pairing = Pairing(rules=rules, maps=maps, versions=versions)
         self._candidacy = Candidacy(
             history=history, rules=rules, matching=self._matching, coverage=coverage, versions=versions, facts=facts
@@ -165,10 +167,11 @@ class Correlation:
         rules_changed
             Whether to withdraw pairs of events that only former rules made; notices alone never unmake one.
         """
+        self._associate(event_id)
         with self._store.reading() as session:
             event = events.get(session, event_id)
             keys = self._matching.backward(session, event) if event is not None else set()
-            partners = {one.event_id for one in self._pairing.partners(session, event)} if event is not None else set()
+            partners = self._pairing.reach(session, event)
             former = _partners_of(event_id, coincidences.of_events(session, event_id)) if rules_changed else set()
             unwatched = {(event_id, key.object_id, key.survey) for key in keys} - candidates.watched_of(session, event_id)
         self._watch(unwatched)
@@ -188,6 +191,17 @@ class Correlation:
             if job is not None:
                 jobs.done(session, job)
         return report
+
+    def _associate(self, event_id: str) -> None:
+        """Bring the sources around an event up to date; other sources that changes have a job of their own."""
+        with self._store.reading() as session:
+            is_due = self._association.is_due(session, events.get(session, event_id))
+        if is_due:
+            with self._store.transaction() as session:
+                changed = self._association.update(session, [event_id])
+                own = sources.source_ids(session, [event_id]).get(event_id, event_id)
+                for other in sorted(changed - {own}):
+                    jobs.put(session, EVENT_JOB, other)
 
     def on_alerts(self, batch: AlertBatch, payloads: Sequence[bytes] | None = None) -> CorrelationReport:
         """Match a batch of alerts, already in the history, with all events.

@@ -1,18 +1,27 @@
-"""Pairs of events: which others an event can be one with, and what they make of each other, written as versions."""
+"""Pairs of events: which others an event can be one with, and what they make of each other, written as versions.
 
-from collections.abc import Collection, Iterable
+A burst that several missions saw is one source, and makes one pair with another event: windows are tried with each member's own
+time. Of the members that fit now, the earliest of those that the first rule in the file's order takes stands for all, with the
+source's localization. The pairs of the others are withdrawn, with that reason.
+"""
+
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from sqlalchemy.orm import Session
 
-from hub.model.coincidence import Member, MemberKind, PairState, coincidence_id
+from hub.model.coincidence import Member, MemberKind, PairState, Score, coincidence_id
 from hub.model.event import Event
+from hub.model.notice import Messenger
+from hub.model.source import Source
 from hub.science import pairs as pair_science
+from hub.science.pairs import PairResult
 from hub.science.rules import Rules
+from hub.science.windows import reach_s
 from hub.services.judging import UNFIT
 from hub.services.maps import MapCache
 from hub.services.versions import Versions
-from hub.storage import coincidences, events
+from hub.storage import coincidences, events, sources
 
 CENTRAL_MARGIN_S = 60.0
 """Partners are looked up this much beyond the window, because targeted searches count from the middle of their interval."""
@@ -20,11 +29,20 @@ CENTRAL_MARGIN_S = 60.0
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Pairing:
-    """Keeps pairs of events equal to the pure function of both."""
+    """Keeps pairs of events equal to the pure function of both, and of the sources that they belong to."""
 
     rules: Rules
     maps: MapCache
     versions: Versions
+
+    def reach(self, session: Session, event: Event | None) -> set[str]:
+        """Return the ids of all events that a pair of an event, or of its source, is evaluated with."""
+        if event is None:
+            return set()
+        ours = self._source_of(session, event)
+        partners = {one.event_id for member in ours.members for one in self.partners(session, member)}
+        theirs = sources.members(session, sources.source_ids(session, partners).values())
+        return {*(one.event_id for one in ours.members), *partners, *(name for names in theirs.values() for name in names)}
 
     def of_event(self, session: Session, event: Event | None, locked: Collection[str]) -> int:
         """Evaluate an event with its partners; one that came after the locks were taken has a job of its own, which does it.
@@ -35,12 +53,63 @@ class Pairing:
             return 0
         return sum(self._write_pair(session, result) for result in self._fitting_pairs(session, event, locked))
 
-    def _fitting_pairs(self, session: Session, event: Event, locked: Collection[str]) -> Iterable[pair_science.PairResult]:
-        partners = {other.event_id: other for other in self.partners(session, event) if other.event_id in locked}
-        for other in sorted(partners.values(), key=lambda partner: partner.event_id):
-            maps = self.maps.localizations(session, (*event.localization_ids, *other.localization_ids))
-            sky = pair_science.Sky(maps=maps, overlap=self.maps.overlap, min_overlap=self.rules.min_overlap)
-            yield from pair_science.evaluate(event, other, self.rules, sky)
+    def _fitting_pairs(self, session: Session, event: Event, locked: Collection[str]) -> Iterable[PairResult]:
+        held = {*locked, event.event_id}
+        ours = self._source_of(session, event)
+        if not held.issuperset(one.event_id for one in ours.members):
+            return
+        partners = {other.event_id: other for member in ours.members for other in self.partners(session, member)}
+        for theirs in self._sources_of(session, partners.values()):
+            if held.issuperset(one.event_id for one in theirs.members) and not ours.shares(theirs):
+                yield from self._between(session, ours, theirs)
+
+    def _between(self, session: Session, ours: "_Burst", theirs: "_Burst") -> Iterable[PairResult]:
+        """Return the pairs that the members of two sources make; where one has several members, only one of the pairs is open."""
+        found: list[PairResult] = []
+        for a in ours.members:
+            for b in theirs.members:
+                one, other = ours.seen_as(a), theirs.seen_as(b)
+                ids = {*a.localization_ids, *b.localization_ids, one.localization_id, other.localization_id} - {None}
+                maps = self.maps.localizations(session, sorted(name for name in ids if name is not None))
+                sky = pair_science.Sky(maps=maps, overlap=self.maps.overlap, min_overlap=self.rules.min_overlap)
+                found += pair_science.evaluate(one, other, self.rules, sky)
+        if ours.source is None and theirs.source is None:
+            return found
+        return self._one_for_all(found, [one.source for one in (ours, theirs) if one.source is not None])
+
+    def _one_for_all(self, found: Sequence[PairResult], of: Sequence[Source]) -> list[PairResult]:
+        """Leave one of the open pairs open, and have it tell whom it stands for."""
+        places = {rule.name: place for place, rule in enumerate(self.rules.pairs)}
+        fitting = [one for one in found if one.state is PairState.OPEN]
+        chosen = min(fitting, key=lambda one: (places[one.rule.name], _time(one)), default=None)
+        if chosen is None:
+            return list(found)
+        others = [
+            one if one.state is PairState.WITHDRAWN else _counted_elsewhere(one, chosen) for one in found if one is not chosen
+        ]
+        return [_standing_for(chosen, of), *others]
+
+    def _source_of(self, session: Session, event: Event) -> "_Burst":
+        return next(self._sources_of(session, [event]))
+
+    def _sources_of(self, session: Session, found: Iterable[Event]) -> "Iterator[_Burst]":
+        """Yield the sources of some events with all their members, by the smallest id among these events."""
+        known = {event.event_id: event for event in found}
+        seen_by_light = [name for name, event in known.items() if event.messenger is Messenger.EM]
+        homes = sources.source_ids(session, seen_by_light) if seen_by_light else {}
+        stored = sources.latest_of(session, set(homes.values())) if homes else {}
+        missing = [name for one in stored.values() for name in one.source.event_ids if name not in known]
+        known |= {event.event_id: event for event in events.of_ids(session, missing)}
+        done: set[str] = set()
+        for name in sorted(known):
+            home = homes.get(name)
+            if home is None or home not in stored:
+                if name not in missing:
+                    yield _Burst(source=None, members=(known[name],))
+            elif home not in done:
+                done.add(home)
+                source = stored[home].source
+                yield _Burst(source=source, members=tuple(known[one] for one in source.event_ids if one in known))
 
     def withdraw_unfit(self, session: Session, event: Event | None, locked: Collection[str]) -> int:
         """Withdraw the open pairs of an event with others that the present rules do not make."""
@@ -62,7 +131,7 @@ class Pairing:
             written += self.versions.write(session, withdrawn, newest, events_of_pair=of_pair, candidate=None, hypothesis=None)
         return written
 
-    def _write_pair(self, session: Session, result: pair_science.PairResult) -> int:
+    def _write_pair(self, session: Session, result: PairResult) -> int:
         events_of_pair = (result.first, result.second)
         version = self.versions.version(
             kind=result.rule.kind,
@@ -80,7 +149,8 @@ class Pairing:
     def partners(self, session: Session, event: Event) -> Iterable[Event]:
         """Yield the events whose times lie in a window of any rule around any time of an event; some more than once."""
         for rule, is_first in pair_science.partners(self.rules, event):
-            low, high = rule.window_s if is_first else (-rule.window_s[1], -rule.window_s[0])
+            low, high = reach_s(rule, self.rules.clocks)
+            low, high = (low, high) if is_first else (-high, -low)
             classes = rule.second if is_first else rule.first
             for t0 in event.t0s:
                 start, end = t0.plus_s(low - CENTRAL_MARGIN_S), t0.plus_s(high + CENTRAL_MARGIN_S)
@@ -89,5 +159,74 @@ class Pairing:
                         yield other
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Burst:
+    """A source with its events; of one event alone there is no more to know."""
+
+    source: Source | None
+    members: tuple[Event, ...]
+
+    @property
+    def name(self) -> str:
+        """Its id: that of the source, or of the one event that it is."""
+        return self.members[0].event_id if self.source is None else self.source.source_id
+
+    def shares(self, other: "_Burst") -> bool:
+        """Return whether both are one source."""
+        return bool({one.event_id for one in self.members} & {one.event_id for one in other.members})
+
+    def seen_as(self, member: Event) -> Event:
+        """Return a member with the place of the whole source, by whichever mission that is."""
+        if self.source is None or self.source.localization_id in (None, member.localization_id):
+            return member
+        owner = next(one for one in self.members if one.localization_id == self.source.localization_id)
+        return replace(member, localization_id=owner.localization_id, position=owner.position)
+
+
 def _members(events_of_pair: Iterable[Event]) -> tuple[Member, ...]:
     return tuple(Member(kind=MemberKind.EVENT, id=one.event_id) for one in events_of_pair)
+
+
+def _time(result: PairResult) -> tuple[tuple[int, str], ...]:
+    """Return the sort key of a pair by the triggers in it: the earliest decides, of two at once the one whose id is first."""
+    light = [one for one in (result.first, result.second) if one.messenger is Messenger.EM]
+    return tuple(sorted((one.t0.tai_us if one.t0 is not None else 1 << 62, one.event_id) for one in light))
+
+
+def _standing_for(result: PairResult, of: Sequence[Source]) -> PairResult:
+    """Return a pair that tells of all members of the sources in it."""
+    scores = tuple(
+        Score(
+            statistic="source_members",
+            version=1,
+            value=float(len(source.members)),
+            unit="1",
+            inputs={
+                "source_id": source.source_id,
+                "members": list(source.event_ids),
+                "links": [one.reason for one in source.links],
+                "localization_id": source.localization_id,
+            },
+        )
+        for source in of
+    )
+    reasons = tuple(_whom(source) for source in of)
+    return replace(result, scores=(*result.scores, *scores), reasons=(*result.reasons, *reasons))
+
+
+def _whom(source: Source) -> str:
+    why = "; ".join(one.reason for one in source.links)
+    return f"one burst seen by {', '.join(source.missions)}: {', '.join(source.event_ids)} ({why})"
+
+
+def _counted_elsewhere(result: PairResult, chosen: PairResult) -> PairResult:
+    """Return a pair that another one stands for."""
+    ours, theirs = ({one.first.event_id, one.second.event_id} for one in (result, chosen))
+    name = coincidence_id(chosen.rule.kind, _members((chosen.first, chosen.second)))
+    same = (
+        f"{', '.join(sorted(ours - theirs))} is the same burst as {', '.join(sorted(theirs - ours))}, and"
+        if ours != theirs
+        else ""
+    )
+    reason = " ".join(["withdrawn:", *same.split(), f"coincidence {name} counts it once"])
+    return replace(result, state=PairState.WITHDRAWN, reasons=(reason, *result.reasons))

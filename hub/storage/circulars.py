@@ -1,10 +1,10 @@
 """Circulars: every version is kept, the newest is shown. Keys of names link them to events, whichever comes first."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import ColumnElement, exists, func, or_, select, union, update
+from sqlalchemy import ColumnElement, and_, exists, func, or_, select, union, update
 from sqlalchemy.orm import Mapped, Session
 from sqlmodel import col
 
@@ -12,7 +12,7 @@ from hub.model.circular import Circular, StoredCircular
 from hub.model.instant import Instant
 from hub.storage.paging import contains
 from hub.storage.tables import CircularNameRow, CircularRow, EventAliasRow, EventRow
-from hub.storage.writing import CHUNK, hold, insert_new, storable
+from hub.storage.writing import CHUNK, among, hold, insert_new, storable
 
 _KEY = ("circular_id", "version", "content")
 
@@ -148,6 +148,23 @@ def events_named(session: Session, keys: Sequence[str]) -> dict[str, list[str]]:
         for key, event_id in session.execute(statement):
             found.setdefault(key, set()).add(event_id)
     return {key: sorted(ids) for key, ids in sorted(found.items())}
+
+
+def names_beside(session: Session, keys: Collection[str]) -> list[frozenset[str]]:
+    """Return the keys of all names in each trusted circular, in its newest version, that bears one of some names."""
+    name = CircularNameRow
+    bearing = select(col(name.circular_id)).where(among(session, col(name.name_key), keys))
+    same = [getattr(name, part) == getattr(CircularRow, part) for part in _KEY]
+    statement = (
+        select(col(name.circular_id), col(name.name_key))
+        .join(CircularRow, and_(*same))
+        .where(col(name.circular_id).in_(bearing), col(CircularRow.is_latest).is_(True), col(CircularRow.is_trusted).is_(True))
+    )
+    found: dict[int, set[str]] = {}
+    for circular_id, key in session.execute(statement):
+        found.setdefault(circular_id, set()).add(key)
+    wanted = set(keys)
+    return [frozenset(names) for _, names in sorted(found.items()) if names & wanted]
 
 
 def _key_of(column: Mapped[str]) -> ColumnElement[str]:

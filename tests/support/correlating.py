@@ -14,6 +14,7 @@ from hub.ports import Announcement
 from hub.resources import read_text
 from hub.science.rules import Rules, load_rules
 from hub.services.announcement import Announcements, AnnouncementSettings
+from hub.services.association import Association
 from hub.services.correlation import EVENT_JOB, Correlation, CorrelationReport
 from hub.services.followup import FollowupService
 from hub.services.maps import MapCache
@@ -67,6 +68,8 @@ class Desk:
             followups=followups,
             clock=self.clock,
         )
+
+        self.association = Association(policy=rules.association, maps=MapCache(), clock=self.clock)
 
     def clock(self):
         self.now = self.now.plus_s(1.0)

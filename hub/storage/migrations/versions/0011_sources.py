@@ -80,8 +80,8 @@ def _fill() -> None:
     for event_id in connection.scalars(sa.select(events.c.event_id)).all():
         place = events.c.event_id == event_id
         document = json.loads(connection.execute(sa.select(events.c.document).where(place)).scalar_one())
-        connection.execute(events.update().where(place).values(mission=document["mission"]))
-        for cited in sorted(_cited(document)) if document["messenger"] == "em" else ():
+        connection.execute(events.update().where(place).values(mission=document.get("mission", "")))
+        for cited in sorted(_cited(document)) if document.get("messenger") == "em" else ():
             connection.execute(citations.insert().values(event_id=event_id, cited=cited))
 
 
