@@ -22,6 +22,7 @@ from hub.api import (
     operations,
     outgoing,
     problems,
+    rates,
     schemas,
     wire,
 )
@@ -43,7 +44,7 @@ _DESCRIPTION = (
 )
 
 
-SUBJECTS = (operations, events, localizations, coincidences, outgoing, schemas, notices, circulars, annotations, coverage)
+SUBJECTS = (operations, events, localizations, coincidences, rates, outgoing, schemas, notices, circulars, annotations, coverage)
 """Modules whose routers make the API."""
 
 
