@@ -28,6 +28,7 @@ from adapters.schema_registry import SchemaRegistry
 from adapters.transports.kafka.listening import Heard
 from hub.archive.history import ArchiveHistory, ArchiveSettings
 from hub.archive.space import MB
+from hub.catalogs.searching import Catalogs
 from hub.config import DestinationSection, HubSection, Settings, SourceSection
 from hub.errors import ConfigError, Permanent, StorageError, Transient
 from hub.model.coverage import AlertStream
@@ -47,19 +48,23 @@ from hub.ports import (
 )
 from hub.resources import read_text
 from hub.science import sky_index
+from hub.science.host_rules import load_host_rules
 from hub.science.rules import load_rules
 from hub.science.sites import load_sites
 from hub.science.skymap_fits import SkymapWorker
 from hub.services import coverage
 from hub.services.announcement import Announcements, AnnouncementSettings
 from hub.services.cache_limits import CACHES
+from hub.services.catalogued import Catalogued
 from hub.services.correlation import Correlation
 from hub.services.dispatch import Dispatch
 from hub.services.flow import Flow
 from hub.services.followup import FollowupService
 from hub.services.followup_policy import FollowupSettings, RequestPolicy
 from hub.services.held import HeldAlerts
+from hub.services.hosting import Hosting
 from hub.services.intake import Intake, IntakeSettings
+from hub.services.judging import FactSource
 from hub.services.map_fetch import MapFetching, MapFetchSettings, MapWishes
 from hub.services.maps import MapCache
 from hub.services.relay import Relay
@@ -347,6 +352,7 @@ def open_hub(
             clock=tells,
             coverage=listening.coverage,
             leaves=leaves,
+            facts=_facts(settings, maps),
         )
         dispatch = Dispatch(store=store, sinks=sinks, clock=tells)
         stack.callback(dispatch.release_all)
@@ -361,6 +367,13 @@ def open_hub(
             held=HeldAlerts(store=store, flow=flow, schemas=schemas),
             map_fetching=_map_fetching(settings, store, reader, tells) if settings.fetch.enabled else None,
         )
+
+
+def _facts(settings: Settings, maps: MapCache) -> FactSource:
+    """Return what knows more of objects than their alerts say."""
+    catalogs = Catalogs(settings.catalogs_folder, settings.catalogs.use)
+    rules = load_host_rules(read_text("conf/hosts.toml"))
+    return Hosting(Catalogued(catalogs, rules), rules, maps)
 
 
 def _map_fetching(settings: Settings, store: Store, skymaps: SkymapReader, clock: Clock) -> MapFetching:

@@ -5,12 +5,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from hub.model.coincidence import Coincidence, Score
 from hub.model.joint_rates import CHANCE, CHANCE_BY_TIME, NOISE, NOISE_BY_TIME
 from hub.model.sky import Skymap
 from hub.science.healpix import pixels29
 from hub.science.joint import rates_again
-from hub.science.levels import Levels2D
+from hub.science.levels import Levels2D, Levels3D
 from hub.science.odds import bayes_factor
 from hub.science.overlap import overlap_integral
 from hub.science.ranking import DIGITS, VALUES
@@ -86,6 +88,11 @@ def _explained(score: Score, coincidence: Coincidence, sky: Sequence[Skymap]) ->
             pixel = pixels29([score.inputs["ra_deg"]], [score.inputs["dec_deg"]])
             level = float(Levels2D.of(sky[0]).lookup(pixel).searched_prob[0])
             return Explained(score=score, arithmetic=f"probability searched before {_listed(score.inputs)}", again=level)
+        case "level_3d" if sky and sky[0].has_distance:
+            place = np.array([score.inputs["hpx29"]], dtype=np.int64)
+            volume = Levels3D.of(sky[0]).lookup(place, [score.inputs["distance_mpc"]])
+            words = f"probability of the voxels searched before {score.inputs['distance_mpc']:.6g} Mpc there"
+            return Explained(score=score, arithmetic=words, again=float(volume.searched_prob_vol[0]))
         case _:
             return Explained(score=score, arithmetic=_listed(score.inputs), again=None)
 

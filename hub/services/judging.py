@@ -23,12 +23,12 @@ from hub.storage.tables import JsonText
 class FactSource(Protocol):
     """Knows more of objects than their alerts say: catalogues, hosts, terms of its own."""
 
-    def __call__(self, questions: Sequence[Question], curves: LightCurves) -> Sequence[Facts]:
+    def __call__(self, session: Session, questions: Sequence[Question], curves: LightCurves) -> Sequence[Facts]:
         """Return for each question what is known of its objects, all of them at once: `Question.objects` of the light curves."""
         ...
 
 
-def knows_nothing(questions: Sequence[Question], curves: LightCurves) -> list[Facts]:
+def knows_nothing(session: Session, questions: Sequence[Question], curves: LightCurves) -> list[Facts]:
     """Return for each question that nothing is known."""
     return [NO_FACTS] * len(questions)
 
@@ -75,7 +75,7 @@ def judge(
             if one is not None and objects:
                 numbers.append(number)
                 questions.append(replace(one, objects=np.array(objects, dtype=np.int64)))
-        questions = [replace(one, facts=known) for one, known in zip(questions, facts(questions, curves), strict=True)]
+        questions = [replace(one, facts=known) for one, known in zip(questions, facts(session, questions, curves), strict=True)]
         for number, made in zip(numbers, evaluate_many(questions, curves, coverage), strict=True):
             found[number] += made
     return [

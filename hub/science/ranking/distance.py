@@ -1,0 +1,82 @@
+"""What the distances of plausible hosts say of an object whose event has a distance."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from hub.science.host_rules import HostRules
+from hub.science.hosts import Host, LineOfSight, ratios_of, weights_of
+from hub.science.ranking.context import Term
+
+NAME = "distance_3d"
+"""Of the term: with ``sky`` it is the log of L_3D over the density of unrelated objects."""
+
+
+def of_hosts(hosts: Sequence[Host], line: LineOfSight, completeness: float | None, rules: HostRules) -> Term:
+    """Return the log of the integral over a mixture of hosts (`hub.science.hosts`).
+
+    Parameters
+    ----------
+    hosts
+        Plausible ones, the least likely by chance first; may be none.
+    line
+        Of the current map at the object.
+    completeness
+        Probability that the host of something at the event's distance is in a catalogue; None where there is no
+        host, for which it does not matter.
+    rules
+        Priors.
+    """
+    inputs: dict[str, Any] = {
+        "distmu_mpc": line.distmu,
+        "distsigma_mpc": line.distsigma,
+        "distnorm": line.distnorm,
+        "hosts": [
+            {
+                "name": one.name,
+                "catalogue": one.catalogue,
+                "separation_arcsec": one.separation_arcsec,
+                "mag_r": one.mag_r,
+                "chance": one.chance,
+                "redshift": one.redshift,
+                "redshift_err": one.redshift_err,
+                "distance_mpc": one.distance_mpc,
+                "distance_kind": one.distance_kind,
+            }
+            for one in hosts
+        ],
+        "completeness": completeness,
+        "least_unseen": rules.least_unseen,
+        "least_seen": rules.least_seen,
+        "prior_z_max": rules.prior_z_max,
+        "h0_km_s_mpc": rules.cosmology.h0_km_s_mpc,
+        "omega_m": rules.cosmology.omega_m,
+        "range": list(rules.range),
+    }
+    return Term(value=value_of(inputs), reason=_reason(hosts, inputs), inputs=inputs)
+
+
+def value_of(inputs: Mapping[str, Any]) -> float:
+    """Return the value that a term's inputs give; 0 where no host is plausible."""
+    ratios = ratios_of(inputs)
+    if not len(ratios):
+        return 0.0
+    weights = weights_of(inputs)
+    low, high = inputs["range"]
+    return float(np.clip(np.log(weights[-1] + np.sum(weights[:-1] * ratios)), low, high))
+
+
+def _reason(hosts: Sequence[Host], inputs: Mapping[str, Any]) -> str:
+    if not hosts:
+        return "no plausible host in the catalogues, which says nothing"
+    weights = weights_of(inputs)
+    after = np.append(weights[:-1] * ratios_of(inputs), weights[-1])
+    after /= after.sum()
+    best = int(np.argmax(after[:-1]))
+    one = hosts[best]
+    where = "of unknown distance" if one.distance_mpc is None else f"at {one.distance_mpc:.0f} Mpc ({one.distance_kind})"
+    return (
+        f"host {one.name} {where}, {one.separation_arcsec:.1f} arcsec away, by chance {one.chance:.1g}; "
+        f"{100 * after[best]:.0f} % that one, {100 * after[-1]:.0f} % in no catalogue"
+    )
