@@ -70,6 +70,9 @@ class ChancePolicy:
     gap_edges_d: tuple[float, ...]
     depth_edges_ab: tuple[float, ...]
     level_edges: tuple[float, ...]
+    min_hull_alerts: int
+    """Detectors whose footprint is the hull of fewer alerts do not count."""
+
     look_back_d: float
     """A look longer ago than this does not count as one."""
 

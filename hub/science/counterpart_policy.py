@@ -67,6 +67,7 @@ def _chance(row: Mapping[str, Any]) -> ChancePolicy:
         gap_edges_d=_edges(row, "gap_edges_d"),
         depth_edges_ab=_edges(row, "depth_edges_ab"),
         level_edges=_edges(row, "level_edges"),
+        min_hull_alerts=_whole(row, "min_hull_alerts", 0),
         look_back_d=_between(row, "look_back_d", 0.0, 1e4),
         pooling=pooling,
         min_exposure_ratio=_between(row, "min_exposure_ratio", 0.0, 1e6),
@@ -86,6 +87,7 @@ def _posterior(row: Mapping[str, Any]) -> PosteriorPolicy:
         raise ValueError(f"[posterior.hypothesis.{OTHER}] is missing")
     return PosteriorPolicy(
         selected_by=tuple(row["selected_by"]),
+        in_measured_density=tuple(row["in_measured_density"]),
         veto_loss=_between(row, "veto_loss", 0.0, 1.0),
         single_background_per_deg2=_between(row, "single_background_per_deg2", 1e-9, 1e6),
         use_configured_background=bool(row["use_configured_background"]),

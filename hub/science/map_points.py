@@ -44,6 +44,11 @@ class MapPoints:
     def __len__(self) -> int:
         return len(self.row)
 
+    @property
+    def galactic_latitude_deg(self) -> Floats:
+        """Of each, degrees."""
+        return _latitude_deg(self, GALACTIC_POLE_DEG)
+
 
 def by_area(skymap: Skymap, levels: Levels2D, max_level: float, n: int) -> MapPoints:
     """Return ``n`` points, each for the same area of the smallest region that reaches a level; none where the map is empty."""
@@ -74,13 +79,14 @@ def latitudes_deg(points: MapPoints) -> tuple[float, float]:
 
     Both are unsigned: unrelated objects depend on them, not on the side.
     """
-    vectors = unit_vectors(points.ra_deg, points.dec_deg)
     weights = points.prob if points.prob.sum() > 0 else None
-    found = []
-    for pole in (GALACTIC_POLE_DEG, ECLIPTIC_POLE_DEG):
-        sine = vectors @ unit_vectors(*pole)
-        found.append(float(np.average(np.degrees(np.abs(np.arcsin(np.clip(sine, -1.0, 1.0)))), weights=weights)))
-    return found[0], found[1]
+    galactic, ecliptic = (np.abs(_latitude_deg(points, pole)) for pole in (GALACTIC_POLE_DEG, ECLIPTIC_POLE_DEG))
+    return float(np.average(galactic, weights=weights)), float(np.average(ecliptic, weights=weights))
+
+
+def _latitude_deg(points: MapPoints, pole_deg: tuple[float, float]) -> Floats:
+    sine = unit_vectors(points.ra_deg, points.dec_deg) @ unit_vectors(*pole_deg)
+    return np.asarray(np.degrees(np.arcsin(np.clip(sine, -1.0, 1.0))))
 
 
 def _points(skymap: Skymap, levels: Levels2D, rows: NDArray[np.intp], mass: Floats, n: int) -> MapPoints:

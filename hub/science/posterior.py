@@ -22,6 +22,10 @@ PARTS = ("not_searched", "too_faint", "hidden_by_veto", "does_not_exist")
 """Why none of the candidates is the counterpart; the names of `Posterior.none`."""
 
 
+MEASURED, CONFIGURED = "measured", "configured"
+"""What a density of unrelated objects rests on."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Existence:
     """Prior of one hypothesis: table ``[posterior.hypothesis.NAME]`` of conf/counterparts.toml."""
@@ -48,6 +52,10 @@ class PosteriorPolicy:
 
     selected_by: tuple[str, ...]
     """Terms of the rank that repeat a cut and are left out."""
+
+    in_measured_density: tuple[str, ...]
+    """Terms that compare with unrelated objects over a whole window, left out where their density was measured over the very
+    looks since the event."""
 
     veto_loss: float
     """Probability that a counterpart is among what cuts and vetoes take out."""
@@ -96,7 +104,7 @@ class Densities:
     confirmed: float | None
     single: float | None
     basis: str
-    """``measured``, ``configured``, or why there is none."""
+    """`MEASURED`, `CONFIGURED`, or why there is none."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -134,7 +142,9 @@ class Posterior:
 
     prior: PriorOf
     searched: Searched
-    densities: Densities
+    densities: Mapping[str, Densities]
+    """By survey."""
+
     remarks: tuple[str, ...] = ()
 
     @property
@@ -143,7 +153,9 @@ class Posterior:
         return None if self.none is None else math.fsum(self.none.values())
 
 
-def prior_of(existence: Existence, p_astro: float | None, stated: Mapping[str, Any]) -> PriorOf:
+def prior_of(
+    existence: Existence, p_astro: float | None, classification: Mapping[str, Any], properties: Mapping[str, Any]
+) -> PriorOf:
     """Return the prior probability of a counterpart.
 
     Parameters
@@ -152,19 +164,23 @@ def prior_of(existence: Existence, p_astro: float | None, stated: Mapping[str, A
         Of the hypothesis.
     p_astro
         As the notice states it.
-    stated
-        Classification and properties of the notice. Class probabilities hold the chance that the event is real already; the
-        properties in `Existence.conditional` do not.
+    classification
+        Probabilities of classes, which hold the chance that the event is real already. Of a class that is not among them nothing
+        is left but what they do not sum up to.
+    properties
+        Other numbers of the notice; those in `Existence.conditional` are probabilities once the event is real.
     """
     real = existence.p_astro_unstated if p_astro is None else p_astro
     inputs: dict[str, Any] = {"prior": existence.prior, "p_astro": real, "p_astro_is_stated": p_astro is not None}
     for name in existence.conditional:
-        if (value := _number(stated.get(name))) is not None:
+        if (value := _number({**properties, **classification}.get(name))) is not None:
             return PriorOf(value=_unit(existence.prior * real * value), inputs={**inputs, name: value})
-    known = {name: value for name in existence.classes if (value := _number(stated.get(name))) is not None}
-    if known:
-        total = math.fsum(known.values())
-        return PriorOf(value=_unit(existence.prior * total), inputs={**inputs, **known})
+    stated = {name: value for name in sorted(classification) if (value := _number(classification[name])) is not None}
+    if stated and existence.classes:
+        own = {name: stated[name] for name in existence.classes if name in stated}
+        left = 0.0 if own else max(0.0, 1.0 - math.fsum(stated.values()))
+        total = math.fsum(own.values()) + left
+        return PriorOf(value=_unit(existence.prior * total), inputs={**inputs, **(own or {"in_no_stated_class": left})})
     return PriorOf(value=_unit(existence.prior * real), inputs=inputs)
 
 
@@ -173,7 +189,7 @@ def posterior(  # noqa: PLR0917 - what the probabilities follow from
     candidates: Sequence[Candidate],
     prior: PriorOf,
     searched: Searched,
-    densities: Densities,
+    densities: Mapping[str, Densities],
     policy: PosteriorPolicy,
     remarks: Sequence[str] = (),
 ) -> Posterior:
@@ -185,13 +201,16 @@ def posterior(  # noqa: PLR0917 - what the probabilities follow from
         Under which.
     candidates
         Those that are open, of one event under this hypothesis, each object once.
-    prior, searched, densities, policy
+    prior, searched, policy
         As they are.
+    densities
+        Of every survey that has candidates.
     remarks
         What the answer must be read with.
     """
     weighed = sorted(
-        (_weighed(one, densities, policy) for one in candidates), key=lambda one: (-one[0], one[1].survey, one[1].object_id)
+        (_weighed(one, densities[one.survey], policy) for one in candidates),
+        key=lambda one: (-one[0], one[1].survey, one[1].object_id),
     )
     top = max((log for log, _, _ in weighed), default=0.0)
     relative = [math.exp(log - top) for log, _, _ in weighed]
@@ -230,9 +249,8 @@ _Weighed = tuple[float, Candidate, Mapping[str, float]]
 
 def _weighed(candidate: Candidate, densities: Densities, policy: PosteriorPolicy) -> _Weighed:
     """Return the logarithm of a candidate's likelihood ratio over the density of unrelated objects, and what did not enter."""
-    left_out = {
-        one.statistic: one.value for one in candidate.scores if one.statistic in policy.selected_by and one.value is not None
-    }
+    without = {*policy.selected_by, *(policy.in_measured_density if densities.basis == MEASURED else ())}
+    left_out = {one.statistic: one.value for one in candidate.scores if one.statistic in without and one.value is not None}
     log = candidate.score - math.fsum(left_out.values())
     assumed = next((one.inputs.get("background_per_sr") for one in candidate.scores if one.statistic == "sky"), None)
     density = densities.confirmed if candidate.confirmed else densities.single
@@ -265,11 +283,14 @@ def _tells_brightness(candidate: Candidate) -> bool:
     return any(one.statistic in _OF_BRIGHTNESS and one.value is not None for one in candidate.scores)
 
 
-def _why_not(searched: Searched, densities: Densities, candidates: Sequence[Candidate]) -> str | None:
+def _why_not(searched: Searched, densities: Mapping[str, Densities], candidates: Sequence[Candidate]) -> str | None:
     if searched.share is None:
         return f"coverage unknown: {searched.reason}"
-    needed = {densities.confirmed if one.confirmed else densities.single for one in candidates}
-    return densities.basis if None in needed else None
+    for one in sorted(candidates, key=lambda one: one.survey):
+        of_survey = densities[one.survey]
+        if (of_survey.confirmed if one.confirmed else of_survey.single) is None:
+            return of_survey.basis
+    return None
 
 
 def _number(value: Any) -> float | None:

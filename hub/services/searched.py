@@ -29,6 +29,7 @@ from hub.science.footprint import Halves, areas_deg2, holding, unit_vectors
 from hub.science.footprint_camera import Camera, load_cameras
 from hub.science.footprint_missing import Completeness, completeness, silent_detector
 from hub.science.footprint_share import share_of
+from hub.science.map_points import MapPoints
 from hub.services import coverage
 from hub.services.bodies import Body, jsonable, text, utc
 from hub.services.hearing import Hearing, Window, hearing
@@ -264,6 +265,31 @@ def of_event(
         "programmes": _programmes(visits),
         "visits": visits[:limit],
     }
+
+
+def visits_around(  # noqa: PLR0917 - what is asked, of whom, when and where
+    session: Session, archive: Path, hears: Coverage, survey: str, window: Window, points: MapPoints
+) -> tuple[DetectorVisits | None, str]:
+    """Return the visits of a survey in a window that looked at or near some points; None and the reason where nothing is known.
+
+    A visit is near that lies no farther from a point than the points lie from one another.
+    """
+    said = standings(session, archive, hears, window, survey)
+    if not any(one.is_known for one in said):
+        return None, "; ".join(one.reason for one in said if one.reason)
+    from scipy.spatial import cKDTree  # noqa: PLC0415 - takes a third of a second, and few need it
+
+    if not len(points):
+        return DetectorVisits.empty(), ""
+    tree = cKDTree(unit_vectors(points.ra_deg, points.dec_deg))
+    apart = float(np.radians(2.0 * np.sqrt(points.area_deg2.max())))
+    parts = []
+    for night in _nights(archive, *window):
+        found = _chosen(visits_file.read(archive, night), said, *window, None)
+        middles = unit_vectors(found.ra_deg, found.dec_deg)
+        parts.append(found.take(tree.query(middles, distance_upper_bound=np.radians(_AROUND_DEG) + apart)[0] < np.inf))
+    whole = joined(parts)
+    return whole.take(np.lexsort((whole.detector, whole.visit, whole.mid_tai_us))), ""
 
 
 def visit_page(

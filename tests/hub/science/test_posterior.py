@@ -17,7 +17,7 @@ POLICY = load_counterpart_policy(read_text("conf/counterparts.toml"))
 RULES = POLICY.posterior
 PRIOR = PriorOf(value=0.8, inputs={})
 ALL = Searched(share=0.9, bright_enough=0.7)
-DENSITIES = Densities(confirmed=0.15, single=75.0, basis="configured")
+DENSITIES = {"LSST": Densities(confirmed=0.15, single=75.0, basis="configured")}
 SR = (180.0 / math.pi) ** 2
 
 
@@ -118,9 +118,17 @@ def test_a_stated_brightness_is_not_paid_for_twice():
 
 
 def test_the_measured_density_takes_the_place_of_the_configured_one():
-    crowded = ask([candidate("o", 2.0)], densities=Densities(confirmed=1.5, single=75.0, basis="measured"))
+    crowded = ask([candidate("o", 2.0)], densities={"LSST": Densities(confirmed=1.5, single=75.0, basis="measured")})
     usual = ask([candidate("o", 2.0)])
     assert crowded.shares[0].log_weight == pytest.approx(usual.shares[0].log_weight - math.log(10.0))
+
+
+def test_when_an_object_was_found_is_in_a_measured_density_already():
+    one = candidate("o", 2.0)
+    timed = replace(one, score=one.score + 1.5, scores=(*one.scores, Score(statistic="timing", version=1, value=1.5, unit="1")))
+    measured = {"LSST": Densities(confirmed=0.15, single=75.0, basis="measured")}
+    assert ask([timed]).shares[0].log_weight == pytest.approx(3.5)
+    assert ask([timed], densities=measured).shares[0].log_weight == pytest.approx(2.0)
 
 
 def test_one_detection_is_worth_less_by_the_density_of_such_objects():
@@ -131,7 +139,7 @@ def test_one_detection_is_worth_less_by_the_density_of_such_objects():
 def test_without_coverage_or_background_no_probability_is_made_up():
     several = [candidate("a", 3.0), candidate("b", 1.0)]
     unknown = ask(several, searched=Searched(share=None, reason="LSST is heard only through filters"))
-    nothing = ask(several, densities=Densities(confirmed=None, single=None, basis="insufficient background"))
+    nothing = ask(several, densities={"LSST": Densities(confirmed=None, single=None, basis="insufficient background")})
     assert unknown.reason == "coverage unknown: LSST is heard only through filters"
     assert nothing.reason == "insufficient background"
     for found in (unknown, nothing):
@@ -142,8 +150,9 @@ def test_without_coverage_or_background_no_probability_is_made_up():
 
 def test_the_prior_follows_from_what_the_notice_says():
     kilonova = POLICY.existence("kilonova")
-    assert prior_of(kilonova, 0.9, {"HasRemnant": 0.5, "BNS": 0.9}).value == pytest.approx(0.9 * 0.9 * 0.5)
-    assert prior_of(kilonova, 0.9, {"BNS": 0.4, "NSBH": 0.3, "BBH": 0.2}).value == pytest.approx(0.9 * 0.7)
-    assert prior_of(kilonova, None, {}).value == pytest.approx(0.9 * kilonova.p_astro_unstated)
-    assert prior_of(kilonova, None, {"HasRemnant": True}).value == pytest.approx(0.9 * kilonova.p_astro_unstated)
+    assert prior_of(kilonova, 0.9, {"BNS": 0.9}, {"HasRemnant": 0.5}).value == pytest.approx(0.9 * 0.9 * 0.5)
+    assert prior_of(kilonova, 0.9, {"BNS": 0.4, "NSBH": 0.3, "BBH": 0.2}, {}).value == pytest.approx(0.9 * 0.7)
+    assert prior_of(kilonova, None, {}, {}).value == pytest.approx(0.9 * kilonova.p_astro_unstated)
+    assert prior_of(kilonova, None, {}, {"HasRemnant": True}).value == pytest.approx(0.9 * kilonova.p_astro_unstated)
+    assert prior_of(kilonova, 0.9, {"BBH": 0.95, "Terrestrial": 0.05}, {}).value == pytest.approx(0.0, abs=1e-12)
     assert POLICY.existence("nothing of this name") is RULES.hypotheses["other"]

@@ -1,0 +1,367 @@
+"""The candidates of an event with what they are worth: rank, probability, chance expectation; and why it may be none of them.
+
+Computed from what is stored, whenever it is asked for: candidates, the newest background, the ledger of visits, the map.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy.orm import Session
+
+from hub import resources
+from hub.errors import InvalidRequest
+from hub.model.background import BackgroundVersion
+from hub.model.coincidence import Candidate, PairState
+from hub.model.coverage import Coverage
+from hub.model.event import Event, EventState
+from hub.model.instant import Instant
+from hub.model.sky import Skymap
+from hub.model.visit import joined
+from hub.science.chance import Background, density_per_deg2, expected
+from hub.science.counterpart_policy import CounterpartPolicy, load_counterpart_policy
+from hub.science.crossmatch import admitted
+from hub.science.detectable import DepthCurve, depth_curve, moduli_of
+from hub.science.levels import Levels2D
+from hub.science.map_points import by_prob
+from hub.science.point_visits import looks
+from hub.science.posterior import CONFIGURED, MEASURED, Densities, Posterior, Searched, posterior, prior_of
+from hub.science.rules import DAY_S, Hypothesis, Rules, load_rules
+from hub.services import coverage, light_curve_models, searched
+from hub.services.background import comparable_score
+from hub.services.bodies import Body, jsonable, text, utc
+from hub.services.queries import find_event, find_localization
+from hub.storage import backgrounds, candidates, events
+from hub.storage.jsonable import load
+
+NOT_MEASURED = "the background of this event has not been measured yet"
+"""Why there is no expectation before the first job."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Book:
+    """The rules and priors that answers follow from."""
+
+    rules: Rules
+    policy: CounterpartPolicy
+
+
+@cache
+def shipped() -> Book:
+    """Return the rules and priors that the hub ships."""
+    return Book(
+        rules=load_rules(resources.read_text("conf/coincidence.toml")),
+        policy=load_counterpart_policy(resources.read_text("conf/counterparts.toml")),
+    )
+
+
+def of_event(
+    session: Session,
+    archive: Path,
+    name: str,
+    *,
+    now: Instant,
+    hypothesis: str | None = None,
+    limit: int = 20,
+    book: Book | None = None,
+) -> Body:
+    """Return what is known of an event's counterpart, under each hypothesis that it admits.
+
+    Parameters
+    ----------
+    session, archive
+        What is asked.
+    name
+        Of the event, any.
+    now
+        The present.
+    hypothesis
+        Only this one.
+    limit
+        Candidates that are listed under each; all count.
+    book
+        Rules and priors; those that the hub ships where not given.
+
+    Raises
+    ------
+    NotFound
+        There is no such event.
+    InvalidRequest
+        It has no time or no map, or does not admit the hypothesis.
+    StorageError
+        A ledger cannot be read.
+    """
+    book = book or shipped()
+    event = find_event(session, name)
+    if event.localization_id is None or event.t0 is None:
+        lacks = "no localization" if event.localization_id is None else "no time"
+        raise InvalidRequest(f"the event {event.event_id} has {lacks}: nothing can be said of its counterpart")
+    found = candidates.of_event(session, event.event_id, state=PairState.OPEN)
+    names = {one.hypothesis for one in found}
+    chosen = [one for one in book.rules.hypotheses if one.name in names or one in admitted(event, book.rules.hypotheses)]
+    if hypothesis is not None:
+        chosen = [one for one in chosen if one.name == hypothesis]
+        if not chosen:
+            raise InvalidRequest(
+                f"the event {event.event_id} admits no counterpart of the kind {hypothesis!r}", field="hypothesis"
+            )
+    skymap = find_localization(session, event.localization_id).skymap
+    levels = Levels2D.of(skymap)
+    hears = coverage.heard(session)
+    measured = backgrounds.of_event(session, event.event_id)
+    tried = _Tried.of(session, book.rules, found)
+    answers = []
+    for one in chosen:
+        own = [candidate for candidate in found if candidate.hypothesis == one.name]
+        of_surveys = {survey: version for (of, survey), version in measured.items() if of == one.name}
+        seen = _searched(session, archive, event, skymap, levels, one, hears, book.policy, now)
+        answer = _posterior(event, one, own, of_surveys, seen, book.policy)
+        answers.append(_body(session, one, own, of_surveys, answer, tried, limit))
+    return {
+        "event_id": text(event.event_id),
+        "state": event.state.value,
+        "localization_id": event.localization_id,
+        "t0": utc(event.t0),
+        "asked_at": utc(now),
+        "hypotheses": answers,
+    }
+
+
+def background_of(version: BackgroundVersion | None) -> Background:
+    """Return the background that a version holds, one without numbers where there is none."""
+    return Background(reason=NOT_MEASURED) if version is None else load(Background, version.content["background"])
+
+
+def curve_of(  # noqa: PLR0917 - what the searched depth follows from
+    session: Session,
+    archive: Path,
+    event: Event,
+    skymap: Skymap,
+    levels: Levels2D,
+    hypothesis: Hypothesis,
+    hears: Coverage,
+    policy: CounterpartPolicy,
+    now: Instant,
+) -> tuple[DepthCurve | None, str, bool]:
+    """Return how much of a map surveys searched by when for a hypothesis; None and the reason where the coverage is unknown.
+
+    The third is whether a light curve at the map's distances could be stated.
+    """
+    assert event.t0 is not None
+    points = by_prob(skymap, levels, hypothesis.max_level, policy.posterior.n_points)
+    begin = event.t0.plus_s(hypothesis.window_d[0] * DAY_S)
+    end = max(begin, min(now, event.t0.plus_s(min(hypothesis.window_d[1], policy.chance.max_window_d) * DAY_S)))
+    parts, reasons = [], []
+    for survey in sorted({one.survey for one in hears.streams}):
+        visits, reason = searched.visits_around(session, archive, hears, survey, (begin, end), points)
+        if visits is None:
+            reasons.append(reason)
+        else:
+            parts.append(visits)
+    if not parts:
+        return None, "; ".join(reasons) or "no source of this hub listens to the alerts of a survey", False
+    whole = joined(parts)
+    moduli, model = moduli_of(skymap, points), light_curve_models.model_of(hypothesis)
+    curve = depth_curve(
+        points,
+        looks(points.ra_deg, points.dec_deg, whole),
+        whole,
+        event.t0.tai_us,
+        moduli=moduli,
+        magnitude=None if model is None else model.magnitude,
+        spread_mag=0.0 if model is None else model.spread_mag,
+        extinction=None if model is None else model.extinction_at(points),
+    )
+    return curve, "", moduli is not None and model is not None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Tried:
+    """The live maps that objects were tried against: each is a chance for an unrelated object to lie in one."""
+
+    spans: Sequence[tuple[int, int]]
+    """From when to when alerts count for each live event, `Instant.tai_us`."""
+
+    @classmethod
+    def of(cls, session: Session, rules: Rules, found: Sequence[Candidate]) -> "_Tried":
+        if not found:
+            return cls(spans=())
+        longest = max((max(abs(day) for day in one.window_d) for one in rules.hypotheses), default=0.0) * DAY_S
+        first = min(one.first_detection for one in found).plus_s(-longest)
+        last = max(one.last_detection for one in found).plus_s(longest)
+        spans = []
+        for event in events.in_span(session, first, last):
+            if event.state is EventState.ACTIVE and event.is_live and event.t0 is not None and event.localization_id is not None:
+                windows = [one.window_d for one in rules.hypotheses_for((event.event_class,))]
+                if windows:
+                    low, high = min(low for low, _ in windows), max(high for _, high in windows)
+                    spans.append((event.t0.plus_s(low * DAY_S).tai_us, event.t0.plus_s(high * DAY_S).tai_us))
+        return cls(spans=tuple(spans))
+
+    def n_of(self, one: Candidate) -> int:
+        """Return against how many maps an object was tried, that of the event included."""
+        first, last = one.first_detection.tai_us, one.last_detection.tai_us
+        return sum(begin <= last and first <= end for begin, end in self.spans)
+
+
+def _searched(  # noqa: PLR0917 - as `curve_of`
+    session: Session,
+    archive: Path,
+    event: Event,
+    skymap: Skymap,
+    levels: Levels2D,
+    hypothesis: Hypothesis,
+    hears: Coverage,
+    policy: CounterpartPolicy,
+    now: Instant,
+) -> Searched:
+    curve, reason, is_stated = curve_of(session, archive, event, skymap, levels, hypothesis, hears, policy, now)
+    if curve is None:
+        return Searched(share=None, reason=reason)
+    looked = curve.total_looked
+    if not is_stated:
+        prior = policy.existence(hypothesis.name).detectable
+        return Searched(
+            share=looked, bright_enough=prior, basis="prior: the map has no distances, or the hypothesis no light curve"
+        )
+    bright = curve.total_detectable / looked if looked > 0.0 else 0.0
+    return Searched(share=looked, bright_enough=bright, basis="light curve of the hypothesis at the distances of the map")
+
+
+def _posterior(  # noqa: PLR0917 - what it follows from
+    event: Event,
+    hypothesis: Hypothesis,
+    own: Sequence[Candidate],
+    measured: dict[str, BackgroundVersion],
+    seen: Searched,
+    policy: CounterpartPolicy,
+) -> Posterior:
+    remarks = []
+    densities = {}
+    for survey in sorted({one.survey for one in own} | set(measured)):
+        found = background_of(measured.get(survey))
+        if found.is_sufficient and found.on_area_deg2 > 0.0:
+            densities[survey] = Densities(
+                confirmed=density_per_deg2(found, confirmed=True),
+                single=density_per_deg2(found, confirmed=False),
+                basis=MEASURED,
+            )
+        elif policy.posterior.use_configured_background:
+            remarks.append(f"{survey}: {found.reason}; the density of unrelated objects is the configured one")
+            densities[survey] = Densities(
+                confirmed=hypothesis.background_per_deg2,
+                single=policy.posterior.single_background_per_deg2,
+                basis=CONFIGURED,
+            )
+        else:
+            densities[survey] = Densities(confirmed=None, single=None, basis=found.reason or "insufficient background")
+    prior = prior_of(policy.existence(hypothesis.name), event.p_astro, event.classification, event.properties)
+    return posterior(hypothesis.name, own, prior, seen, densities, policy.posterior, remarks)
+
+
+def _body(  # noqa: PLR0917 - what is shown of a hypothesis
+    session: Session,
+    hypothesis: Hypothesis,
+    own: Sequence[Candidate],
+    measured: dict[str, BackgroundVersion],
+    answer: Posterior,
+    tried: _Tried,
+    limit: int,
+) -> Body:
+    shares = {(one.survey, one.object_id): one for one in answer.shares}
+    found = {survey: background_of(version) for survey, version in measured.items()}
+    rows = []
+    for rank, one in enumerate(own[:limit], start=1):
+        share = shares[one.survey, one.object_id]
+        rows.append(
+            {
+                "rank": rank,
+                "survey": text(one.survey),
+                "object_id": text(one.object_id),
+                "probability": jsonable(share.probability),
+                "among_candidates": jsonable(share.among_candidates),
+                **_chance(one, found.get(one.survey, Background(reason=NOT_MEASURED))),
+                "n_live_maps": tried.n_of(one),
+                "n_maps_inside": len({other.event_id for other in _elsewhere(session, one)}),
+                "confirmed": one.confirmed,
+                "n_detections": one.n_detections,
+                "level": jsonable(one.level),
+                "score": jsonable(one.score),
+                "ra_deg": jsonable(one.ra_deg),
+                "dec_deg": jsonable(one.dec_deg),
+                "first_detection": utc(one.first_detection),
+                "reasons": jsonable(one.reasons),
+                "flags": jsonable(one.flags),
+            }
+        )
+    return {
+        "hypothesis": text(hypothesis.name),
+        "n_candidates": len(own),
+        "n_confirmed": sum(one.confirmed for one in own),
+        "reason": answer.reason,
+        "p_none": jsonable(answer.p_none),
+        "none": jsonable(answer.none),
+        "prior": jsonable(asdict(answer.prior)),
+        "searched": jsonable(asdict(answer.searched)),
+        "densities": {text(survey): jsonable(asdict(one)) for survey, one in answer.densities.items()},
+        "backgrounds": [_background_body(survey, measured[survey], found[survey]) for survey in sorted(measured)],
+        "remarks": jsonable(answer.remarks),
+        "candidates": rows,
+    }
+
+
+def _elsewhere(session: Session, one: Candidate) -> list[Candidate]:
+    return candidates.search(session, survey=one.survey, object_id=one.object_id, state=PairState.OPEN)
+
+
+def _chance(one: Candidate, found: Background) -> Body:
+    told = None
+    if one.level is not None:
+        told = expected(found, level=one.level, score=comparable_score(one), confirmed=one.confirmed)
+    reason = None if told else found.reason or "the current map does not cover its place"
+    return {
+        "mu": jsonable(told.mu) if told else None,
+        "mu_low": jsonable(told.low) if told else None,
+        "mu_high": jsonable(told.high) if told else None,
+        "chance": jsonable(told.chance) if told else None,
+        "chance_dispersed": jsonable(told.chance_dispersed) if told else None,
+        "mu_reason": reason,
+    }
+
+
+def _background_body(survey: str, version: BackgroundVersion, found: Background) -> Body:
+    content = version.content
+    until = content.get("until")
+    return {
+        "survey": text(survey),
+        "version": version.version,
+        "computed_at": utc(version.computed_at),
+        "reason": found.reason,
+        "until": utc(Instant(until)) if until is not None else None,
+        "localization_id": content["localization_id"],
+        "seed": content["seed"],
+        "n_off_maps": found.n_off_maps,
+        "n_off_objects": len(found.weights),
+        "on_exposure": jsonable(found.on_exposure),
+        "off_exposure": jsonable(found.off_exposure),
+        "on_area_deg2": jsonable(found.on_area_deg2),
+        "dispersion": jsonable(found.dispersion),
+        "expected_in_all": jsonable(math.fsum(found.weights)) if found.is_sufficient else None,
+        "off_maps": jsonable(content["off_maps"]),
+        "cells": [jsonable(asdict(cell)) for cell in found.cells],
+        "remarks": jsonable(found.remarks),
+    }
+
+
+def facts_of(body: Body) -> dict[str, Any]:
+    """Return what a line about an answer says: the best candidate, and the probability that it is none of them."""
+    best = body["candidates"][0] if body["candidates"] else None
+    return {
+        "hypothesis": body["hypothesis"],
+        "best": None if best is None else f"{best['survey']}:{best['object_id']}",
+        "probability": None if best is None else best["probability"],
+        "p_none": body["p_none"],
+    }
