@@ -12,6 +12,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from hub.api import (
     annotations,
+    bursts,
     circulars,
     coincidences,
     coverage,
@@ -44,7 +45,20 @@ _DESCRIPTION = (
 )
 
 
-SUBJECTS = (operations, events, localizations, coincidences, rates, outgoing, schemas, notices, circulars, annotations, coverage)
+SUBJECTS = (
+    operations,
+    events,
+    localizations,
+    coincidences,
+    bursts,
+    rates,
+    outgoing,
+    schemas,
+    notices,
+    circulars,
+    annotations,
+    coverage,
+)
 """Modules whose routers make the API."""
 
 

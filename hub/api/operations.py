@@ -21,6 +21,7 @@ def get_root() -> Response:
         "events",
         "coincidences",
         "candidates",
+        "bursts",
         "rates",
         "followup",
         "voevents",

@@ -190,6 +190,14 @@ class CircularWithText(Circular):
     body: str
 
 
+class BurstOfEvent(Wire):
+    """The burst that an event is part of, see /bursts."""
+
+    source_id: str
+    others: list[str] = Field(description="The other events of it, the earliest first")
+    missions: list[str]
+
+
 class Event(Position):
     """One event as one observatory sees it now."""
 
@@ -214,6 +222,9 @@ class Event(Position):
     localization_id: str | None
     skymap: SkymapNumbers | None
     annotations: list[Annotation] = Field(description="Stated or accepted; proposals are at /annotations")
+    burst: BurstOfEvent | None = Field(
+        description="The burst that other missions saw too; null where no other event is part of it"
+    )
 
     model_config = ConfigDict(
         json_schema_extra={
@@ -245,6 +256,7 @@ class Event(Position):
                     "localization_id": "00000000000000000000000000000000",
                     "skymap": None,
                     "annotations": [],
+                    "burst": None,
                 }
             ]
         }

@@ -50,7 +50,9 @@ def show(
         versions = queries.event_versions(session, event)
         pairs = collect(lambda n, last: queries.coincidence_page(session, event_name=event, limit=n, before=last), N_CANDIDATES)
         candidates = queries.ranked_candidates(session, event, limit=N_CANDIDATES)
-    facts(body, leave_out=("annotations",))
+    facts(body, leave_out=("annotations", "burst"))
+    if body["burst"]:
+        say(f"one burst with {', '.join(body['burst']['others'])}: see mmhub source show {body['event_id']}")
     if body["annotations"]:
         _section("annotations", body["annotations"], ("kind", "value", "source", "source_ref", "stated_at", "decided_by"))
     _section("versions", versions, ("version", "stage", "issued_at", "stream", "far_hz", "localization_id"))

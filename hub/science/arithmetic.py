@@ -60,7 +60,7 @@ def explained(coincidence: Coincidence, maps: Mapping[str, Skymap]) -> list[Expl
 
 def _or_not(score: Score, coincidence: Coincidence, sky: Sequence[Skymap]) -> Explained:
     try:
-        return _explained(score, coincidence, sky)
+        return _members(score) if score.statistic == "source_members" else _explained(score, coincidence, sky)
     except (KeyError, TypeError):  # written by a version of the hub that stored fewer of them
         return Explained(score=score, arithmetic="its inputs are not stored with it", again=None)
 
@@ -95,6 +95,11 @@ def _explained(score: Score, coincidence: Coincidence, sky: Sequence[Skymap]) ->
             return Explained(score=score, arithmetic=words, again=float(volume.searched_prob_vol[0]))
         case _:
             return Explained(score=score, arithmetic=_listed(score.inputs), again=None)
+
+
+def _members(score: Score) -> Explained:
+    members = score.inputs["members"]
+    return Explained(score=score, arithmetic=f"one burst: {', '.join(members)}", again=float(len(members)))
 
 
 def _published(score: Score) -> Explained:

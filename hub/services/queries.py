@@ -15,7 +15,7 @@ from hub.model.notice import EventClass, Messenger
 from hub.model.significance import Significance
 from hub.model.sky import Localization
 from hub.science.arithmetic import Explained, explained
-from hub.services import annotation_bodies, coverage
+from hub.services import annotation_bodies, coverage, source_bodies
 from hub.services.bodies import (
     Body,
     candidate_body,
@@ -383,7 +383,11 @@ def sources(session: Session) -> list[Body]:
 
 def _event(session: Session, one: Event) -> Body:
     skymap = localizations.summary(session, one.localization_id) if one.localization_id else None
-    return {**event_body(one, skymap), "annotations": annotation_bodies.of_event(session, one)}
+    return {
+        **event_body(one, skymap),
+        "annotations": annotation_bodies.of_event(session, one),
+        "burst": source_bodies.of_event(session, one),
+    }
 
 
 def _candidate(session: Session, one: Candidate, rank: int | None = None) -> Body:

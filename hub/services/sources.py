@@ -1,4 +1,4 @@
-"""What persons say about sources, and bodies of sources for the command line and the HTTP API."""
+"""Sources as the command line and the HTTP API read them, and what persons say about them."""
 
 from dataclasses import replace
 
@@ -8,10 +8,11 @@ from hub.errors import InvalidRequest, NotFound
 from hub.model.event import Event
 from hub.model.instant import Instant
 from hub.model.notice import Messenger, Role
-from hub.model.source import Source, SourceVersion, Word, WordKind
+from hub.model.source import Word, WordKind
 from hub.services.association import Association
-from hub.services.bodies import Body, jsonable, text, utc
+from hub.services.bodies import Body
 from hub.services.queries import Page, find_event
+from hub.services.source_bodies import alone_body, source_body, version_body, word_body
 from hub.storage import jobs, sources
 from hub.storage.sources import Key
 
@@ -123,9 +124,6 @@ def _answer(session: Session, word: Word) -> Body:
     }
 
 
-# -------------------------------------------------------------------------------------------------------------------- bodies
-
-
 def page(session: Session, *, limit: int, before: Key | None = None) -> Page:
     """Return the sources of several events, the latest first."""
     found = sources.search(session, limit=limit + 1, before=before)
@@ -140,7 +138,7 @@ def source_of(session: Session, name: str) -> Body:
         raise NotFound(f"{event.event_id} is no electromagnetic event: only those are parts of a burst")
     home = sources.source_ids(session, [event.event_id]).get(event.event_id)
     version = sources.latest(session, home) if home is not None else None
-    shown = source_body(version.source) if version is not None else _alone(event)
+    shown = source_body(version.source) if version is not None else alone_body(event)
     said = sources.words_about(session, [member["event_id"] for member in shown["members"]])
     return {**shown, "version": version.version if version is not None else 0, "words": [word_body(word) for word in said]}
 
@@ -150,97 +148,3 @@ def history(session: Session, name: str) -> list[Body]:
     event = find_event(session, name)
     home = sources.source_ids(session, [event.event_id]).get(event.event_id, event.event_id)
     return [version_body(one) for one in sources.history(session, home)]
-
-
-def source_body(source: Source) -> Body:
-    """Return a source."""
-    return {
-        "source_id": text(source.source_id),
-        "missions": [text(name) for name in source.missions],
-        "t0": utc(source.t0),
-        "duration_s": jsonable(source.duration_s),
-        "aliases": [text(alias) for alias in source.aliases],
-        "localization_id": source.localization_id,
-        "is_live": source.is_live,
-        "members": [
-            {
-                "event_id": text(one.event_id),
-                "mission": text(one.mission),
-                "event_class": one.event_class.value,
-                "t0": utc(one.t0),
-                "duration_s": jsonable(one.duration_s),
-                "localization_id": one.localization_id,
-            }
-            for one in source.members
-        ],
-        "links": [
-            {
-                "first": text(one.first),
-                "second": text(one.second),
-                "kind": one.kind.value,
-                "reason": text(one.reason),
-                "word": one.word,
-            }
-            for one in source.links
-        ],
-    }
-
-
-def version_body(version: SourceVersion) -> Body:
-    """Return what a source was after one change."""
-    return {
-        "version": version.version,
-        "created_at": utc(version.created_at),
-        "change": text(version.change),
-        **source_body(version.source),
-    }
-
-
-def word_body(word: Word) -> Body:
-    """Return what a person said."""
-    return {
-        "word": word.number,
-        "kind": word.kind.value,
-        "events": [text(word.first), text(word.second)],
-        "by": text(word.said_by),
-        "at": utc(word.said_at),
-        "because": text(word.reason),
-        "holds": word.holds,
-        "undone_by": jsonable(word.undone_by),
-        "undone_at": utc(word.undone_at),
-        "undone_because": jsonable(word.undone_because or None),
-    }
-
-
-def _alone(event: Event) -> Body:
-    """Return the source that an event is by itself."""
-    return {
-        "source_id": text(event.event_id),
-        "missions": [text(event.mission)],
-        "t0": utc(event.t0),
-        "duration_s": None,
-        "aliases": [text(alias) for alias in event.aliases],
-        "localization_id": event.localization_id,
-        "is_live": _is_real(event),
-        "members": [
-            {
-                "event_id": text(event.event_id),
-                "mission": text(event.mission),
-                "event_class": event.event_class.value,
-                "t0": utc(event.t0),
-                "duration_s": None,
-                "localization_id": event.localization_id,
-            }
-        ],
-        "links": [],
-    }
-
-
-def of_event(session: Session, event: Event) -> Body | None:
-    """Return for the page of an event which burst it is part of; None where no other mission's is."""
-    home = sources.source_ids(session, [event.event_id]).get(event.event_id)
-    version = sources.latest(session, home) if home is not None else None
-    if version is None:
-        return None
-    others = [text(name) for name in version.source.event_ids if name != event.event_id]
-    return {"source_id": text(version.source.source_id), "others": others, "missions": [text(x) for x in version.source.missions]}
