@@ -25,6 +25,7 @@ from hub.model.coverage import Coverage
 from hub.model.outgoing import Leaves
 from hub.ports import AlertHistory, Clock
 from hub.science.rules import Rules
+from hub.services import rates
 from hub.services.announcement import Announcements
 from hub.services.association import Association
 from hub.services.candidacy import Candidacy, Done
@@ -107,6 +108,7 @@ class Correlation:
         facts: FactSource = knows_nothing,
     ) -> None:
         self._store = store
+        self._rules = rules
         self._events = EventMemory()
         self._matching = Matching(history=history, rules=rules, maps=maps)
         versions = Versions(
@@ -147,7 +149,7 @@ class Correlation:
                 return report
             for job in waiting:
                 try:
-                    report += self.on_event(job.key, job)
+                    report += self._on_pairs(job) if job.kind == rates.PAIRS_JOB else self.on_event(job.key, job)
                 except StorageError:
                     raise
                 except Exception:  # one bad event must not stop the others
@@ -183,14 +185,28 @@ class Correlation:
                 report += _reported(self._candidacy.of_event(session, events.get(session, event_id), part))
         with self._store.transaction() as session:
             _lock(session, [event_id, *partners, *former])
+            rates.hold_rates(session)
             event = events.get(session, event_id)
             written = self._pairing.of_event(session, event, partners | former)
             if rules_changed:
                 written += self._pairing.withdraw_unfit(session, event, former)
             report += _reported(self._candidacy.of_event(session, event, last)) + CorrelationReport(versions=written)
             if job is not None:
+                if event is not None:
+                    rates.leave_jobs(session, self._rules, event)
                 jobs.done(session, job)
         return report
+
+    def _on_pairs(self, job: jobs.Job) -> CorrelationReport:
+        """Evaluate the pairs of an event again, and nothing else: something came late that their rates count."""
+        with self._store.reading() as session:
+            partners = self._pairing.reach(session, events.get(session, job.key))
+        with self._store.transaction() as session:
+            _lock(session, [job.key, *partners])
+            rates.hold_rates(session)
+            written = self._pairing.of_event(session, events.get(session, job.key), partners)
+            jobs.done(session, job)
+        return CorrelationReport(versions=written)
 
     def _associate(self, event_id: str) -> None:
         """Bring the sources around an event up to date; other sources that changes have a job of their own."""

@@ -17,7 +17,9 @@ from hub.model.source import Source
 from hub.science import pairs as pair_science
 from hub.science.pairs import PairResult
 from hub.science.rules import Rules
+from hub.science.trigger_columns import Triggers
 from hub.science.windows import reach_s
+from hub.services import rates
 from hub.services.judging import UNFIT
 from hub.services.maps import MapCache
 from hub.services.versions import Versions
@@ -59,20 +61,28 @@ class Pairing:
         if not held.issuperset(one.event_id for one in ours.members):
             return
         partners = {other.event_id: other for member in ours.members for other in self.partners(session, member)}
-        for theirs in self._sources_of(session, partners.values()):
-            if held.issuperset(one.event_id for one in theirs.members) and not ours.shares(theirs):
-                yield from self._between(session, ours, theirs)
+        fitting = [
+            theirs
+            for theirs in self._sources_of(session, partners.values())
+            if held.issuperset(one.event_id for one in theirs.members) and not ours.shares(theirs)
+        ]
+        if fitting:
+            members = [one for burst in (ours, *fitting) for one in burst.members]
+            counted = rates.before(session, self.rules, members)
+            for theirs in fitting:
+                yield from self._between(session, ours, theirs, counted)
 
-    def _between(self, session: Session, ours: "_Burst", theirs: "_Burst") -> Iterable[PairResult]:
+    def _between(self, session: Session, ours: "_Burst", theirs: "_Burst", counted: Triggers | None) -> Iterable[PairResult]:
         """Return the pairs that the members of two sources make; where one has several members, only one of the pairs is open."""
         found: list[PairResult] = []
+        others = counted.without({ours.name, theirs.name}) if counted is not None else None  # no pair counts itself
         for a in ours.members:
             for b in theirs.members:
                 one, other = ours.seen_as(a), theirs.seen_as(b)
                 ids = {*a.localization_ids, *b.localization_ids, one.localization_id, other.localization_id} - {None}
                 maps = self.maps.localizations(session, sorted(name for name in ids if name is not None))
                 sky = pair_science.Sky(maps=maps, overlap=self.maps.overlap, min_overlap=self.rules.min_overlap)
-                found += pair_science.evaluate(one, other, self.rules, sky)
+                found += pair_science.evaluate(one, other, self.rules, sky, others)
         if ours.source is None and theirs.source is None:
             return found
         return self._one_for_all(found, [one.source for one in (ours, theirs) if one.source is not None])
