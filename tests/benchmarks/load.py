@@ -564,7 +564,29 @@ def measure(asked: argparse.Namespace) -> list[Figure]:
                 _, taken, seconds = fill(kafka, asked.packets, partitions=asked.partitions, with_cutouts=with_cutouts)
                 note = f"{taken.n_packets} packets, {taken.n_bytes / 1e9:.2f} GB, broker {kafka.kind}"
                 out.append(Figure(what=f"packets made and sent, {what}", value=taken.n_packets / seconds, unit="/s", note=note))
+                if with_cutouts:
+                    size = taken.n_bytes / taken.n_packets
+                    out.append(
+                        Figure(
+                            what="packets that the disk takes, with cutouts",
+                            value=disk_bytes_per_s() / size,
+                            unit="/s",
+                            note=f"zeros written to one file until they are durable, over {size:.0f} B: no broker keeps more for long",
+                        )
+                    )
     return out
+
+
+def disk_bytes_per_s(n_bytes: int = 2 << 30) -> float:
+    """Return how fast the disk of the temporary folder takes a file, durable at the end, bytes per second."""
+    block = bytes(1 << 20)
+    with tempfile.TemporaryFile() as file:
+        begun = time.perf_counter()
+        for _ in range(n_bytes // len(block)):
+            file.write(block)
+        file.flush()
+        os.fsync(file.fileno())
+        return n_bytes / (time.perf_counter() - begun)
 
 
 def parser(text: str | None, packets: int) -> argparse.ArgumentParser:

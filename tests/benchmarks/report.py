@@ -61,6 +61,7 @@ _SMALL = "--packets 2000"
 _SHORT = "--over-s 8 --bursts 1"
 
 SECTIONS: Mapping[str, Section] = {
+    "load": Section(title="A simulated night", module="load", quick="--packets 1000"),
     "whole_path": Section(
         title="The whole path of an alert", module="whole_path", quick=f"{_SMALL} --maps 20 --rounds 1 --peer-alerts 50"
     ),
