@@ -233,6 +233,7 @@ def load_rules(text: str) -> Rules:
         )
     except (KeyError, TypeError, ValueError) as error:
         raise ConfigError(f"coincidence rules: {_sentence(error)}") from error
+    _check_methods(rules)
     for names in ([p.name for p in rules.pairs], [h.name for h in rules.hypotheses]):
         if len(set(names)) != len(names):
             raise ConfigError("coincidence rules: two rules have one name")
@@ -247,6 +248,14 @@ def load_rules(text: str) -> Rules:
 def _spenders(rules: Rules) -> list[budget.Spender]:
     pairs = [budget.Spender(name=one.name, kind=one.kind, search=one.search, trials=one.trials) for one in rules.pairs]
     return pairs + [budget.Spender(name=one.name, kind=one.kind, least_score=one.min_announce_score) for one in rules.hypotheses]
+
+
+def _check_methods(rules: Rules) -> None:
+    for pair in rules.pairs:
+        if pair.method is FarMethod.ANSWERING:
+            raise ConfigError("coincidence rules: no rule can have the method 'answering': pairs come to it by themselves")
+        if pair.method is FarMethod.FEEDS and rules.feeds is None:
+            raise ConfigError(f"coincidence rules: pair {pair.name} needs the table [feeds]")
 
 
 def _profiles(row: Mapping[str, Any]) -> tuple[tuple[str, ...], str]:
