@@ -15,6 +15,7 @@ from hub.api import (
     bursts,
     circulars,
     coincidences,
+    counterparts,
     coverage,
     events,
     localizations,
@@ -58,6 +59,7 @@ SUBJECTS = (
     circulars,
     annotations,
     coverage,
+    counterparts,
 )
 """Modules whose routers make the API."""
 

@@ -8,7 +8,6 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any
 
 from sqlalchemy.orm import Session
 
@@ -21,6 +20,7 @@ from hub.model.event import Event, EventState
 from hub.model.instant import Instant
 from hub.model.sky import Skymap
 from hub.model.visit import joined
+from hub.ports import AlertHistory, Clock
 from hub.science.chance import Background, density_per_deg2, expected
 from hub.science.counterpart_policy import CounterpartPolicy, load_counterpart_policy
 from hub.science.crossmatch import admitted
@@ -31,10 +31,11 @@ from hub.science.point_visits import looks
 from hub.science.posterior import CONFIGURED, MEASURED, Densities, Posterior, Searched, posterior, prior_of
 from hub.science.rules import DAY_S, Hypothesis, Rules, load_rules
 from hub.services import coverage, light_curve_models, searched
-from hub.services.background import comparable_score
+from hub.services.background import Backgrounds, comparable_score
 from hub.services.bodies import Body, jsonable, text, utc
 from hub.services.queries import find_event, find_localization
 from hub.storage import backgrounds, candidates, events
+from hub.storage.engine import Store
 from hub.storage.jsonable import load
 
 NOT_MEASURED = "the background of this event has not been measured yet"
@@ -56,6 +57,12 @@ def shipped() -> Book:
         rules=load_rules(resources.read_text("conf/coincidence.toml")),
         policy=load_counterpart_policy(resources.read_text("conf/counterparts.toml")),
     )
+
+
+def measuring(store: Store, history: AlertHistory, archive: Path, clock: Clock) -> Backgrounds:
+    """Return what measures backgrounds by the rules and priors that the hub ships."""
+    book = shipped()
+    return Backgrounds(store=store, history=history, archive=archive, rules=book.rules, policy=book.policy, clock=clock)
 
 
 def of_event(
@@ -307,7 +314,7 @@ def _body(  # noqa: PLR0917 - what is shown of a hypothesis
         "prior": jsonable(asdict(answer.prior)),
         "searched": jsonable(asdict(answer.searched)),
         "densities": {text(survey): jsonable(asdict(one)) for survey, one in answer.densities.items()},
-        "backgrounds": [_background_body(survey, measured[survey], found[survey]) for survey in sorted(measured)],
+        "backgrounds": [background_body(survey, measured[survey], found[survey]) for survey in sorted(measured)],
         "remarks": jsonable(answer.remarks),
         "candidates": rows,
     }
@@ -332,7 +339,8 @@ def _chance(one: Candidate, found: Background) -> Body:
     }
 
 
-def _background_body(survey: str, version: BackgroundVersion, found: Background) -> Body:
+def background_body(survey: str, version: BackgroundVersion, found: Background) -> Body:
+    """Return a version of a background as JSON values."""
     content = version.content
     until = content.get("until")
     return {
@@ -353,15 +361,4 @@ def _background_body(survey: str, version: BackgroundVersion, found: Background)
         "off_maps": jsonable(content["off_maps"]),
         "cells": [jsonable(asdict(cell)) for cell in found.cells],
         "remarks": jsonable(found.remarks),
-    }
-
-
-def facts_of(body: Body) -> dict[str, Any]:
-    """Return what a line about an answer says: the best candidate, and the probability that it is none of them."""
-    best = body["candidates"][0] if body["candidates"] else None
-    return {
-        "hypothesis": body["hypothesis"],
-        "best": None if best is None else f"{best['survey']}:{best['object_id']}",
-        "probability": None if best is None else best["probability"],
-        "p_none": body["p_none"],
     }
