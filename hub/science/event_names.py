@@ -33,6 +33,9 @@ _TRIGGER = re.compile(
 _GBM_TRIGGER = re.compile(r"\(trigger (\d{9})(?:\.\d{1,9})? ?/ ?(\d{9})\)")
 """As each automatic circular of Fermi GBM has it: seconds of Fermi's clock, and the burst's number."""
 
+_SWIFT_TRIGGER = re.compile(r"\(trigger ?[=#]? ?(\d{6,9})\)")
+"""As each first circular of Swift has it."""
+
 
 def name_key(name: str) -> str:
     """Return the key under which all spellings of a name meet: small letters, no blanks or punctuation, no network before it.
@@ -72,3 +75,13 @@ def gbm_triggers_in(body: str) -> tuple[str, ...]:
     """
     match = _GBM_TRIGGER.search(body[:MAX_TEXT])
     return () if match is None else (f"Fermi-{match[1]}", f"bn{match[2]}")
+
+
+def swift_triggers_in(body: str) -> tuple[str, ...]:
+    """Return the name of the trigger that a circular of Swift states in its first lines; none where it names several.
+
+    >>> swift_triggers_in("the Swift Burst Alert Telescope (BAT) triggered and located GRB 210905A (trigger=1071993).")
+    ('Swift-1071993',)
+    """
+    named = set(_SWIFT_TRIGGER.findall(body[:MAX_TEXT]))
+    return (f"Swift-{named.pop()}",) if len(named) == 1 else ()

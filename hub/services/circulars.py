@@ -8,11 +8,12 @@ from hub.errors import NotFound
 from hub.model.annotation import Annotation, AnnotationKind, AnnotationState, TargetKind, annotation_id
 from hub.model.circular import Circular, StoredCircular
 from hub.model.instant import Instant
+from hub.model.notice import Messenger
 from hub.science.circular_text import Proposal, propose
-from hub.science.event_names import gbm_triggers_in, keys_of, names_in
+from hub.science.event_names import gbm_triggers_in, keys_of, names_in, swift_triggers_in
 from hub.services.bodies import Body, jsonable, text, utc
 from hub.services.queries import Page, find_event
-from hub.storage import annotations, circulars
+from hub.storage import annotations, circulars, events, jobs
 from hub.storage.circulars import Addition
 
 SOURCE = "gcn-circular"
@@ -25,7 +26,8 @@ POINT_ARCSEC = 3.0
 def take(session: Session, circular: Circular, *, digest: str, received_at: Instant, is_trusted: bool) -> Addition:
     """Store a circular and what its text seems to state, as proposals; the same in any order of arrival.
 
-    Text from an untrusted source is kept and shown as such, but nothing is proposed out of it.
+    Text from an untrusted source is kept and shown as such, but nothing is proposed out of it. Events to which a text gives
+    several names have a job, for they may be one burst.
     """
     stored = StoredCircular(
         circular=circular, digest=digest, received_at=received_at, is_trusted=is_trusted, names=event_keys(circular)
@@ -34,7 +36,20 @@ def take(session: Session, circular: Circular, *, digest: str, received_at: Inst
     if is_trusted:
         annotations.add(session, [_annotation(stored, proposal) for proposal in propose(circular.body)])
     _keep_current(session, circular.circular_id)
+    if is_trusted or addition is not Addition.DUPLICATE:
+        _associate(session, circular.circular_id)
     return addition
+
+
+def _associate(session: Session, circular_id: int) -> None:
+    """Have the events that any version of a circular names looked at again: a text with two names can make them one burst."""
+    names = {name for version in circulars.versions(session, circular_id) if len(version.names) > 1 for name in version.names}
+    named = (
+        {name for names_of in circulars.events_named(session, sorted(names)).values() for name in names_of} if names else set()
+    )
+    for event in events.of_ids(session, sorted(named)):
+        if event.messenger is Messenger.EM:
+            jobs.put(session, jobs.EVENT_JOB, event.event_id)
 
 
 def trust(session: Session, digest: str) -> None:
@@ -47,13 +62,15 @@ def trust(session: Session, digest: str) -> None:
 def event_keys(circular: Circular) -> tuple[str, ...]:
     """Return the keys of the events that a circular is about.
 
-    The archive's own name comes first, then the names in the subject, then the trigger in the fixed form of Fermi GBM's circulars
-    (notices of GBM do not know the burst's name).
+    The archive's own name comes first, then the names in the subject, then the trigger in the fixed forms of the circulars of
+    Fermi GBM and Swift (their notices do not know the burst's name).
     """
     named = [circular.event_name] if circular.event_name else []
     named += names_in(circular.subject)
     if "fermi gbm" in circular.subject.casefold():
         named += gbm_triggers_in(circular.body)
+    if "swift" in circular.subject.casefold():
+        named += swift_triggers_in(circular.body)
     return keys_of(named)
 
 

@@ -41,7 +41,7 @@ from hub.storage.engine import Store
 from hub.storage.writing import hold
 from hub.telemetry import get_logger
 
-EVENT_JOB = "event"
+EVENT_JOB = jobs.EVENT_JOB
 """Kind of the job that intake leaves for each event whose notices changed."""
 
 OBJECTS_AT_ONCE = 500

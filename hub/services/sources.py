@@ -113,7 +113,7 @@ def _follow(session: Session, association: Association, word: Word, because: str
     """Write the sources as they are with a word, and ask for everything that follows."""
     changed = association.update(session, [word.first, word.second], because)
     for event_id in sorted({word.first, word.second} | changed):
-        jobs.put(session, EVENT_JOB, event_id)
+        jobs.put(session, jobs.EVENT_JOB, event_id)
 
 
 def _answer(session: Session, word: Word) -> Body:

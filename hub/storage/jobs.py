@@ -10,6 +10,9 @@ from sqlmodel import col
 from hub.storage.tables import JobRow
 from hub.storage.writing import insert, table
 
+EVENT_JOB = "event"
+"""Kind of the job that evaluates everything about an event again."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Job:

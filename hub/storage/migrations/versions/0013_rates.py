@@ -22,11 +22,31 @@ def upgrade() -> None:
     for event_id in connection.scalars(sa.select(events.c.event_id)).all():
         place = events.c.event_id == event_id
         document = json.loads(connection.execute(sa.select(events.c.document).where(place)).scalar_one())
-        values = {"far_hz": document["far_hz"], "is_vetoed": bool(document["vetoes"])}
+        values = {"far_hz": document.get("far_hz"), "is_vetoed": bool(document.get("vetoes"))}
         connection.execute(events.update().where(place).values(values))
     with op.batch_alter_table("events") as batch:
         batch.alter_column("is_vetoed", server_default=None)
+    _limit_by_the_larger()
     op.create_index(op.f("ix_coincidences_kind_t0_tai_us"), "coincidences", ["kind", "t0_tai_us"], unique=False)
+
+
+def _limit_by_the_larger() -> None:
+    """Write into ``joint_far_hz`` the larger of the false-alarm rate and the rate of unrelated real events; NULL without either."""
+    rows = sa.table(
+        "coincidences",
+        sa.column("coincidence_id"),
+        sa.column("version"),
+        sa.column("joint_far_hz"),
+        sa.column("document", sa.Text),
+    )
+    connection = op.get_bind()
+    for name, version in connection.execute(sa.select(rows.c.coincidence_id, rows.c.version)).all():
+        place = sa.and_(rows.c.coincidence_id == name, rows.c.version == version)
+        document = json.loads(connection.execute(sa.select(rows.c.document).where(place)).scalar_one())
+        known = {score["statistic"]: score["value"] for score in document.get("scores", ()) if isinstance(score["value"], float)}
+        noise, chance = known.get("joint_far", known.get("joint_far_time_only")), known.get("random_association")
+        larger = None if noise is None or chance is None else max(noise, chance)
+        connection.execute(rows.update().where(place).values(joint_far_hz=larger))
 
 
 def downgrade() -> None:
