@@ -58,7 +58,7 @@ def content(announcement: Announcement) -> dict[str, Any]:
         "importance": importance_of(pair),
         "position": _position(announcement),
         "members": [_member(facts) for facts in announcement.member_facts],
-        "scores": [_score(score) for score in pair.scores],
+        "scores": [_score(score) for score in pair.shown_scores],
         "reasons": [clean(reason) for reason in pair.reasons],
         "cites": [{"ivorn": clean(cite.ivorn), "kind": cite.kind.value} for cite in announcement.cites],
         "localization_ids": [clean(name) for name in pair.localization_ids],

@@ -118,6 +118,8 @@ def _body(search: "Search", rates: "JointRates") -> dict[str, Any]:
         "rate_hz": rates.rate_hz,
         "method": search.method.value,
     }
+    if rates.random_association.value_hz is None and rates.time_only.value_hz is not None:
+        body["random_association_time_hz"] = rates.random_association_time_only.value_hz  # never the one without the other
     return body if rates.spacetime.value_hz is not None else {**body, "reason": rates.spacetime.reason}
 
 
@@ -127,6 +129,7 @@ def _tell(search: "Search", rates: "JointRates") -> None:
     for name, rate in (
         ("noise, by time", rates.time_only),
         ("noise, by time and place", rates.spacetime),
+        ("real events, by time", rates.random_association_time_only),
         ("unrelated real events", rates.random_association),
     ):
         if rate.value_hz is None:

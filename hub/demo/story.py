@@ -95,14 +95,15 @@ def _report(store: Store, night: Night) -> dict[str, Any]:
         messages = [entry.outgoing for entry in reversed(outbox.search(session, limit=100_000))]
         requests = followup.search(session, limit=100_000)
         books = envelopes.counts(session)
+    rates = pair.joint_rates if pair else None
     told = [_candidate(rank, one, truth.counterpart_object_id) for rank, one in enumerate(ranked, start=1)]
     return {
         "seed": night.seed,
         "n_alerts": truth.n_alerts,
         "n_notices": truth.n_notices,
-        "joint_far_hz": pair.score("joint_far") if pair else None,
-        "joint_far_time_only_hz": pair.score("joint_far_time_only") if pair else None,
-        "random_association_hz": pair.score("random_association") if pair else None,
+        "joint_far_hz": rates.spacetime.value_hz if rates else None,
+        "joint_far_time_only_hz": rates.time_only.value_hz if rates else None,
+        "random_association_hz": rates.random_association.value_hz if rates else None,
         "candidates": told,
         "counterpart_rank": next((one["rank"] for one in told if one["is_true_counterpart"]), None),
         "voevents": [

@@ -7,6 +7,7 @@ from enum import StrEnum
 from typing import Any
 
 from hub.model.instant import Instant
+from hub.model.joint_rates import JointRates, rates_of, shown
 
 
 class PairState(StrEnum):
@@ -86,8 +87,18 @@ class Coincidence:
     held_back: bool = False
     """Whether an open pair stays in the hub: no room in the budget of false announcements, or another pair has its member."""
 
+    @property
+    def joint_rates(self) -> JointRates | None:
+        """How often noise alone would do this, beside how often unrelated real events would; None for a survey's object."""
+        return rates_of(self.scores)
+
+    @property
+    def shown_scores(self) -> tuple[Score, ...]:
+        """The scores as they are shown: a false-alarm rate only beside the rate of unrelated real events."""
+        return shown(self.scores)
+
     def score(self, statistic: str) -> float | None:
-        """Return the value of a statistic, None where there is none."""
+        """Return the value of a statistic, None where there is none; of joint rates, ask `joint_rates`."""
         return next((score.value for score in self.scores if score.statistic == statistic), None)
 
 

@@ -55,7 +55,7 @@ def explained(coincidence: Coincidence, maps: Mapping[str, Skymap]) -> list[Expl
         Those of `Coincidence.localization_ids` that are still stored, by id.
     """
     sky = [maps[name] for name in coincidence.localization_ids if name in maps]
-    return [_or_not(score, coincidence, sky) for score in coincidence.scores]
+    return [_or_not(score, coincidence, sky) for score in coincidence.shown_scores]
 
 
 def _or_not(score: Score, coincidence: Coincidence, sky: Sequence[Skymap]) -> Explained:

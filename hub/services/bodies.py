@@ -119,6 +119,7 @@ def skymap_body(summary: SkymapSummary) -> Body:
 
 def coincidence_body(coincidence: Coincidence) -> Body:
     """Return one version of a coincidence."""
+    rates = coincidence.joint_rates
     return {
         "coincidence_id": coincidence.coincidence_id,
         "kind": text(coincidence.kind),
@@ -130,12 +131,12 @@ def coincidence_body(coincidence: Coincidence) -> Body:
         "held_back": coincidence.held_back,
         "t0": utc(coincidence.t0),
         "created_at": utc(coincidence.created_at),
-        "joint_far_hz": jsonable(coincidence.score("joint_far")),
-        "joint_far_time_only_hz": jsonable(coincidence.score("joint_far_time_only")),
-        "random_association_hz": jsonable(coincidence.score("random_association")),
+        "joint_far_hz": jsonable(rates and rates.spacetime.value_hz),
+        "joint_far_time_only_hz": jsonable(rates and rates.time_only.value_hz),
+        "random_association_hz": jsonable(rates and rates.random_association.value_hz),
         "level": jsonable(coincidence.score("level_2d")),
         "score": jsonable(coincidence.score("rank")),
-        "scores": [score_body(score) for score in coincidence.scores],
+        "scores": [score_body(score) for score in coincidence.shown_scores],
         "reasons": jsonable(coincidence.reasons),
         "localization_ids": list(coincidence.localization_ids),
     }

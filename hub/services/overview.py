@@ -55,13 +55,18 @@ def pair_rows(session: Session) -> list[Row]:
             one.version,
             one.score("delay"),
             one.score("overlap"),
-            one.score("joint_far_time_only"),
-            one.score("joint_far"),
-            one.score("random_association"),
+            *_rates(one),
             one.is_live,
         )
         for one in ordered
     ]
+
+
+def _rates(pair: Coincidence) -> Row:
+    rates = pair.joint_rates
+    if rates is None:
+        return None, None, None
+    return rates.time_only.value_hz, rates.spacetime.value_hz, rates.random_association.value_hz
 
 
 def candidate_rows(session: Session, per_event: int = 3) -> list[Row]:

@@ -2,7 +2,7 @@
 
 import math
 import operator
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -26,9 +26,6 @@ LEVEL_STATISTIC = "level_2d"
 RANK_STATISTIC = "rank"
 """Statistic that can be searched as score."""
 
-FAR_STATISTICS: Sequence[str] = ("joint_far", "joint_far_time_only")
-"""Statistics that can be searched as joint false-alarm rate: the first that has a value."""
-
 Key = tuple[int, str]
 """Place of a coincidence in listings: when its first version was written (`Instant.tai_us`), and its id."""
 
@@ -50,6 +47,12 @@ def key(session: Session, coincidence_id: str) -> Key | None:
     statement = select(col(CoincidenceRow.first_created_tai_us)).where(col(CoincidenceRow.coincidence_id) == coincidence_id)
     first = session.scalars(statement.limit(1)).first()
     return None if first is None else (first, coincidence_id)
+
+
+def far_hz(coincidence: Coincidence) -> float | None:
+    """Return what listings are limited by: the larger of joint false-alarm rate and rate of unrelated real events."""
+    rates = coincidence.joint_rates
+    return None if rates is None else _finite(rates.larger_hz)
 
 
 def add(session: Session, coincidence: Coincidence, *, let_out: Leaves = Leaves.NOTHING) -> None:
@@ -80,7 +83,7 @@ def add(session: Session, coincidence: Coincidence, *, let_out: Leaves = Leaves.
         "t0_tai_us": coincidence.t0.tai_us if coincidence.t0 else None,
         "level": _finite(coincidence.score(LEVEL_STATISTIC)),
         "score": _finite(coincidence.score(RANK_STATISTIC)),
-        "joint_far_hz": next((far for name in FAR_STATISTICS if (far := _finite(coincidence.score(name))) is not None), None),
+        "joint_far_hz": far_hz(coincidence),
         "created_tai_us": coincidence.created_at.tai_us,
         "first_created_tai_us": newest[1] if newest else coincidence.created_at.tai_us,
         "let_out": let_out.value,

@@ -69,6 +69,7 @@ def coincidence(**changes: Any) -> Coincidence:
         "scores": (
             Score(statistic="delay", version=1, value=1.7, unit="s", inputs={"window_s": [-1.0, 5.0]}),
             Score(statistic="joint_far", version=1, value=1.25e-14, unit="Hz", inputs={"far_hz": 1e-9, "n_trials": 2**60 + 1}),
+            Score(statistic="random_association", version=1, value=2.5e-12, unit="Hz", inputs={"other_rate_hz": 2.5e-5}),
             Score(statistic="level_3d", version=1, value=None, unit="1", inputs={"reason": "no distance is stated"}),
         ),
         "reasons": ("the burst came 1.7 s after the merger", "the maps overlap 32.3 times more than by chance"),

@@ -114,7 +114,10 @@ def pair(version=1):
         members=members,
         state=PairState.OPEN,
         version=version,
-        scores=(Score(statistic="joint_far", version=1, value=2e-17, unit="Hz"),),
+        scores=(
+            Score(statistic="joint_far", version=1, value=2e-17, unit="Hz"),
+            Score(statistic="random_association", version=1, value=5e-17, unit="Hz"),
+        ),
         reasons=(),
         localization_ids=(),
         is_live=True,

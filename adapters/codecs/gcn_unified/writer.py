@@ -71,7 +71,7 @@ def _notice(announcement: Announcement) -> dict[str, Any]:
         "record_number": pair.version,
         "trigger_time": pair.t0.to_utc_iso() if pair.t0 else None,
         **_place(announcement),
-        "far": _joint_far(pair),
+        **_rates(pair),
         "ref_type": _MESSENGERS.get(str(first.get("messenger"))),
         "ref_instrument": clean(str(first["mission"])) if first.get("mission") else None,
         "ref_ID": clean(announcement.key),
@@ -96,8 +96,13 @@ def _place(announcement: Announcement) -> dict[str, Any]:
     return {"ra": ra, "dec": dec, "ra_dec_error": radius, "containment_probability": _CONTAINMENT}
 
 
-def _joint_far(pair: Coincidence) -> float | None:
-    """Return the joint false-alarm rate in Hz, with the sky where that is known."""
-    rates = (pair.score(name) for name in ("joint_far", "joint_far_time_only"))
-    rate = next((rate for rate in rates if rate is not None), None)
-    return rate if rate is not None and math.isfinite(rate) and rate >= 0 else None
+def _rates(pair: Coincidence) -> dict[str, Any]:
+    """Return the joint false-alarm rate in Hz, with the sky where that is known, beside that of unrelated real events."""
+    rates = pair.joint_rates
+    if rates is None or not (_is_rate(rates.noise_hz) and _is_rate(rates.chance_hz)):
+        return {}
+    return {"far": rates.noise_hz, "random_association_far": rates.chance_hz}
+
+
+def _is_rate(value: float | None) -> bool:
+    return value is not None and math.isfinite(value) and value >= 0

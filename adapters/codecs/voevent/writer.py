@@ -67,7 +67,7 @@ def _add_what(packet: Any, announcement: Announcement) -> None:
     for index, facts in enumerate(announcement.member_facts, start=1):
         packet.What.append(voeventparse.Group(_fact_params(facts), name=f"member_{index}"))
     if pair.scores:
-        packet.What.append(voeventparse.Group(_score_params(pair.scores), name="scores"))
+        packet.What.append(voeventparse.Group(_score_params(pair.shown_scores), name="scores"))
 
 
 def _fact_params(facts: Mapping[str, Any]) -> list[Any]:

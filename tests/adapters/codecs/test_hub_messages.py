@@ -76,7 +76,7 @@ def test_subject_and_former_message_are_told():
 def test_big_integers_are_text_and_missing_numbers_are_null():
     said = hub_json.read(HubJsonRenderer().render(announcement()))
     assert said["scores"][1]["inputs"]["n_trials"] == str(2**60 + 1)
-    assert said["scores"][2]["value"] is None
+    assert said["scores"][3]["value"] is None
     pair = coincidence(scores=(Score(statistic="s", version=1, value=math.nan, unit="1", inputs={"x": math.inf}),))
     odd = announcement(pair, radius_deg=math.nan)
     said = hub_json.read(HubJsonRenderer().render(odd))

@@ -55,8 +55,8 @@ def test_listings_give_the_bodies_of_the_api(hub, session) -> None:
 
 
 def test_the_arithmetic_of_a_coincidence_is_shown_number_by_number(hub, session) -> None:
-    (pair,) = [body for body in queries.coincidence_page(session, limit=99).bodies if len(body["scores"]) == 1]
-    (told,) = lines(hub("coinc", "explain", pair["coincidence_id"], "--json"))
+    (pair,) = [body for body in queries.coincidence_page(session, limit=99).bodies if len(body["scores"]) == 2]
+    told, _ = lines(hub("coinc", "explain", pair["coincidence_id"], "--json"))
     assert (told["statistic"], told["value"], told["agrees"]) == ("joint_far", 2e-17, None)
     assert told["arithmetic"] == "its inputs are not stored with it"
     assert "joint_far" in hub("coinc", "explain", pair["coincidence_id"], "--version", "1")
@@ -145,3 +145,13 @@ def test_password_of_the_database_is_never_said(
         out, err = capsys.readouterr()
         assert "geheim" not in out + err
         assert "mmhub: " in err
+
+
+def test_rates_are_shown_for_people_and_for_machines(hub) -> None:
+    rows = lines(hub("rates", "--at", "2026-03-01T00:00:00", "--json"))
+    assert {(row["what"], *row["classes"]) for row in rows} >= {("triggers", "grb"), ("triggers", "hen"), ("alerts", "cbc")}
+    assert all(row["used_per_yr"] >= row["configured_per_yr"] for row in rows if row["what"] == "triggers")
+    said = hub("rates")
+    assert "configured" in said
+    assert "325" in said
+    assert "--at is a UTC time" in hub("rates", "--at", "soon", code=1)

@@ -50,8 +50,19 @@ def test_searches_by_every_property(store: Store) -> None:
         return dataclasses.replace(make_coincidence(f"S{number}", str(number)), created_at=NOW.plus_s(number), **changes)
 
     a = pair(1, scores=(score("rank", 5.0), score("level_2d", 0.3)))
-    b = pair(2, kind="gw-grb", scores=(score("joint_far", None), score("joint_far_time_only", 1e-9)), t0=None)
-    c = pair(3, state=PairState.WITHDRAWN, is_live=False, t0=NOW, scores=(score("rank", float("nan")), score("joint_far", 1e-7)))
+    b = pair(
+        2,
+        kind="gw-grb",
+        scores=(score("joint_far", None), score("joint_far_time_only", 1e-11), score("random_association", 1e-9)),
+        t0=None,
+    )
+    c = pair(
+        3,
+        state=PairState.WITHDRAWN,
+        is_live=False,
+        t0=NOW,
+        scores=(score("rank", float("nan")), score("joint_far", 1e-7), score("random_association", 1e-8)),
+    )
     add(store, a, b, c)
 
     def search(**wanted: object) -> list[Coincidence]:

@@ -31,7 +31,7 @@ def upgrade() -> None:
 
 
 def _limit_by_the_larger() -> None:
-    """Write into ``joint_far_hz`` the larger of the false-alarm rate and the rate of unrelated real events; NULL without either."""
+    """Write into ``joint_far_hz`` the larger of false-alarm rate and rate of unrelated real events; NULL without either."""
     rows = sa.table(
         "coincidences",
         sa.column("coincidence_id"),

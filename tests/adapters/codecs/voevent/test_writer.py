@@ -34,6 +34,7 @@ def pair(**changes):
         "version": 2,
         "scores": (
             Score(statistic="joint_far", version=1, value=1.25e-14, unit="Hz"),
+            Score(statistic="random_association", version=1, value=2.5e-12, unit="Hz"),
             Score(statistic="overlap", version=1, value=32.286, unit="1"),
             Score(statistic="level_2d", version=1, value=None, unit="1"),
         ),
@@ -175,8 +176,10 @@ def test_scores_of_one_name_stay_apart():
 
 
 def test_importance_follows_the_expected_chance_coincidences():
-    once_a_year = Score(statistic="joint_far", version=1, value=1 / PER_YEAR_S, unit="Hz")
-    assert importance_of(pair(scores=(once_a_year,))) == 0.5
+    noise = Score(statistic="joint_far", version=1, value=1e-20, unit="Hz")
+    once_a_year = Score(statistic="random_association", version=1, value=1 / PER_YEAR_S, unit="Hz")
+    assert importance_of(pair(scores=(noise, once_a_year))) == 0.5
+    assert importance_of(pair(scores=(noise,))) is None
     assert importance_of(pair(scores=())) is None
     assert importance_of(pair(state=PairState.WITHDRAWN)) == 0.0
 
