@@ -29,7 +29,7 @@ def list_coincidences(
     until: Annotated[Time, Query()] = None,
     max_level: Annotated[Number, Query(description="Largest probability level of the object")] = None,
     min_score: Annotated[Number, Query(description="Smallest rank statistic")] = None,
-    max_far_hz: Annotated[Number, Query(description="Largest rate, 1/s: neither noise alone nor unrelated real events would do it more often")] = None,
+    max_far_hz: Annotated[Number, Query(description="Neither noise nor unrelated real events make it more often, 1/s")] = None,
     limit: Annotated[Limit, Query()] = DEFAULT_LIMIT,
     cursor: Annotated[Cursor, Query()] = None,
 ) -> Response:
