@@ -52,6 +52,7 @@ def run_archive(context: typer.Context, parent: int | None, is_stopped: Callable
     from hub.runtime.supervisor import Loop, Patience, Supervisor
     from hub.runtime.workers import die_with
     from hub.services.archive_care import ArchiveCare
+    from hub.services.counterparts import measuring
 
     os.nice(NICENESS)
     spare()
@@ -59,10 +60,16 @@ def run_archive(context: typer.Context, parent: int | None, is_stopped: Callable
         die_with(parent)
     (make_data_dir(settings) / DEMO_MARK).unlink(missing_ok=True)
     with create_database(settings) as store:
-        care = ArchiveCare(store, open_history(settings), now)
-        chore = Chore("archive", care.step, pause_s=PAUSE_S, on_stop=care.stop)
-        board = Board(store, now, {"archive": care.health})
-        loops = [Loop(name="archive", body=chore.body), Loop(name="board", body=board.body, is_background=True)]
+        history = open_history(settings)
+        care = ArchiveCare(store, history, now)
+        background = measuring(store, history, settings.archive_folder, now)
+        chores = {
+            "archive": Chore("archive", care.step, pause_s=PAUSE_S, on_stop=care.stop),
+            "background": Chore("background", background.step, pause_s=PAUSE_S, on_stop=background.stop),
+        }
+        board = Board(store, now, {"archive": care.health, "background": background.health})
+        loops = [Loop(name=name, body=chore.body) for name, chore in chores.items()]
+        loops.append(Loop(name="board", body=board.body, is_background=True))
         supervisor = Supervisor(loops, Patience(grace_s=GRACE_S), on_change=board.changed)
         board.watch(supervisor.status)
         settle()

@@ -127,6 +127,10 @@ class Backgrounds:
             log.warning("background not measured", error=str(error))
             self._fault = str(error)
             return 0
+        except Exception as error:  # one bad event must not stop the others: its turn comes again later
+            log.exception("background not measured")
+            self._fault = f"internal error ({type(error).__name__}), see the log"
+            return 0
         self._fault = ""
         return 1
 

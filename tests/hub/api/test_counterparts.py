@@ -1,0 +1,113 @@
+"""Counterparts, the curve of what was searched, and reported pointings, over HTTP."""
+
+import json
+
+import pytest
+
+from hub.api import wire_counterparts
+from hub.model.coverage import SelectionKind
+from hub.services import pointings
+from tests.support.api_night import T0, api
+from tests.support.searched import DEC, FIRST, RA, hears, night
+
+OF = "/api/v1/events/GW170817"
+CLOCK = FIRST.plus_s(3600)
+REPORT = {
+    "graceid": "GW170817",
+    "pointings": [
+        {
+            "instrument": "Swope",
+            "status": "completed",
+            "time": T0.plus_s(39_000).to_utc_iso(),
+            "band": "i",
+            "depth": 20.5,
+            "ra": RA,
+            "dec": DEC,
+            "radius_deg": 2.0,
+        },
+        {
+            "instrument": "Swope",
+            "status": "planned",
+            "time": T0.plus_s(40_000).to_utc_iso(),
+            "ra": RA,
+            "dec": DEC,
+            "radius_deg": 1,
+        },
+    ],
+}
+
+
+@pytest.fixture(scope="module")
+def archive(tmp_path_factory):
+    return night(tmp_path_factory.mktemp("archive")).folder
+
+
+@pytest.fixture
+def door(tmp_path, archive):
+    with api(tmp_path, archive=archive, clock=lambda: CLOCK) as (client, store):
+        yield client, store
+
+
+def get(client, url, status=200):
+    answer = client.get(url)
+    assert answer.status_code == status, answer.text
+    return answer.json()
+
+
+def test_the_curve_grows_with_the_visits_and_with_what_others_report(door):
+    client, store = door
+    hears(store)
+    alone = get(client, f"{OF}/coverage/curve")["data"]
+    wire_counterparts.CoverageCurve.model_validate(alone)
+    (heard,) = alone["series"]
+    shares = [step["searched_prob"] for step in heard["steps"]]
+    assert heard["by"] == "LSST"
+    assert shares == sorted(shares)
+    assert shares[-1] == heard["searched_prob"] == pytest.approx(get(client, f"{OF}/coverage")["data"]["searched_prob"], abs=0.02)
+    with store.transaction() as session:
+        pointings.add(session, json.dumps(REPORT), reported_by="us", now=CLOCK)
+    both = get(client, f"{OF}/coverage/curve")["data"]
+    series = {one["by"]: one for one in both["series"]}
+    assert set(series) == {"LSST", "Swope (reported)", "all"}
+    assert series["all"]["searched_prob"] > max(series["LSST"]["searched_prob"], series["Swope (reported)"]["searched_prob"])
+    assert both["n_planned"] == 1
+    deep = get(client, f"{OF}/coverage/curve?depth=22")["data"]["series"]
+    assert next(one for one in deep if one["by"] == "Swope (reported)")["searched_prob"] == 0.0
+    listed = get(client, f"{OF}/pointings")
+    for row in listed["data"]:
+        wire_counterparts.ReportedPointing.model_validate(row)
+    assert [row["status"] for row in listed["data"]] == ["completed", "planned"]
+
+
+def test_counterparts_have_the_declared_shape(door):
+    client, store = door
+    hears(store)
+    answer = get(client, f"{OF}/counterparts")
+    wire_counterparts.Counterparts.model_validate(answer["data"])
+    for one in answer["data"]["hypotheses"]:
+        told = [row["probability"] for row in one["candidates"]]
+        assert one["n_candidates"] == len(told)
+        if one["reason"] is None:
+            assert sum(told) + one["p_none"] == pytest.approx(1.0)
+    assert get(client, answer["links"]["coverage"])["data"]["event_id"] == answer["data"]["event_id"]
+
+
+def test_of_a_filtered_stream_everything_is_unknown_and_says_so(door):
+    client, store = door
+    hears(store, SelectionKind.FILTERED)
+    curve = get(client, f"{OF}/coverage/curve")["data"]
+    assert (curve["coverage"], curve["series"]) == ("unknown", [])
+    assert "only through filters" in curve["unknown"][0]["reason"]
+    for one in get(client, f"{OF}/counterparts")["data"]["hypotheses"]:
+        assert one["p_none"] is None
+        assert one["reason"].startswith("coverage unknown: LSST is heard only through filters")
+
+
+def test_what_cannot_be_asked_is_refused(door):
+    client, _ = door
+    get(client, "/api/v1/events/nothing/counterparts", 404)
+    get(client, "/api/v1/events/nothing/pointings", 404)
+    assert "there is no hypothesis 'unicorn'" in get(client, f"{OF}/coverage/curve?hypothesis=unicorn", 422)["detail"]
+    assert "admits no counterpart" in get(client, f"{OF}/counterparts?hypothesis=unicorn", 422)["detail"]
+    assert "has no localization" in get(client, "/api/v1/events/Fermi-524666471/counterparts", 422)["detail"]
+    assert client.post("/api/v1/pointings", json=REPORT).status_code in (401, 403)
