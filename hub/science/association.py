@@ -114,10 +114,12 @@ def link(a: Sighting, b: Sighting, policy: AssociationPolicy, overlap: Overlap) 
     first, second = sorted((a, b), key=lambda one: one.event_id)
     if first.event_id == second.event_id or first.is_void or second.is_void or first.is_real != second.is_real:
         return None
-    return _by_name(first, second) or _by_time(first, second, policy, overlap)
+    return _by_name(first, second, policy) or _by_time(first, second, policy, overlap)
 
 
-def _by_name(first: Sighting, second: Sighting) -> Link | None:
+def _by_name(first: Sighting, second: Sighting, policy: AssociationPolicy) -> Link | None:
+    if first.t0 is not None and second.t0 is not None and abs(second.t0.minus(first.t0)) > policy.named_within_s:
+        return None
     shared = sorted(first.designations & second.designations)
     if shared:
         kind, reason = LinkKind.NAME, f"{first.event_id} and {second.event_id} are both called {', '.join(shared)}"

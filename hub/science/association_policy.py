@@ -38,6 +38,9 @@ class AssociationPolicy:
     max_area_deg2: float
     """A map whose 90 % area is larger is no place."""
 
+    named_within_s: float
+    """Longest time between two triggers that a name or a citation joins. Seconds."""
+
     time_only_s: float
     """Beyond clock errors, where one side has no place. Seconds."""
 
@@ -87,6 +90,7 @@ NO_ASSOCIATION = AssociationPolicy(
     triggers=(),
     min_overlap=1.0,
     max_area_deg2=0.0,
+    named_within_s=172_800.0,
     time_only_s=0.0,
     max_reach_s=0.0,
     max_clock_s=0.0,
@@ -110,6 +114,7 @@ def parse(row: Mapping[str, Any]) -> AssociationPolicy:
         "triggers",
         "min_overlap",
         "max_area_deg2",
+        "named_within_s",
         "time_only_s",
         "max_reach_s",
         "max_clock_s",
@@ -123,6 +128,7 @@ def parse(row: Mapping[str, Any]) -> AssociationPolicy:
         triggers=_patterns(row, "triggers"),
         min_overlap=_number(row, "min_overlap", 1e-9, 1e6),
         max_area_deg2=_number(row, "max_area_deg2", 1.0, 41_253.0),
+        named_within_s=_number(row, "named_within_s", 0.0, 1e7),
         time_only_s=_number(row, "time_only_s", 0.0, 60.0),
         max_reach_s=_number(row, "max_reach_s", 0.0, 3_600.0),
         max_clock_s=_number(row, "max_clock_s", 0.0, 600.0),

@@ -20,6 +20,7 @@ families = [["grb", "sub_grb", "xray_transient"], ["frb"]]
 designations = ['grb\d{6}[a-z]', 'bn\d{9}']
 triggers = ['fermi\d{9}', 'swift\d{6,9}']
 min_overlap = 0.1
+named_within_s = 172800.0
 max_area_deg2 = 20000.0
 time_only_s = 5.0
 max_reach_s = 600.0
@@ -142,6 +143,11 @@ def test_a_name_joins_triggers_an_hour_apart_at_whatever_place() -> None:
     assert together([first, seen("Fermi-2", 3600.0, designations=named)]) == {("Fermi-1", "Fermi-2")}
 
 
+def test_a_citation_across_years_is_a_slip() -> None:
+    citing = seen("Swift-1", 1e8, cites=frozenset({"Swift-2"}))
+    assert len(together([seen("Swift-2"), citing])) == 2
+
+
 def test_what_cites_another_belongs_to_it() -> None:
     citing = seen("SVOM-1", 4000.0, cites=frozenset({"Swift-2"}))
     (source,) = associate([seen("Swift-2"), citing], (), POLICY, overlap)
@@ -247,6 +253,7 @@ def test_a_policy_that_cannot_be_is_refused_with_a_sentence(changes, sentence: s
         "designations": [],
         "triggers": [],
         "min_overlap": 1.0,
+        "named_within_s": 1.0,
         "max_area_deg2": 10.0,
         "time_only_s": 1.0,
         "max_reach_s": 1.0,
