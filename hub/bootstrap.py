@@ -48,6 +48,7 @@ from hub.ports import (
 )
 from hub.resources import read_text
 from hub.science import sky_index
+from hub.science.class_rules import load_class_rules
 from hub.science.host_rules import load_host_rules
 from hub.science.rules import load_rules
 from hub.science.sites import load_sites
@@ -65,6 +66,7 @@ from hub.services.held import HeldAlerts
 from hub.services.hosting import Hosting
 from hub.services.intake import Intake, IntakeSettings
 from hub.services.judging import FactSource
+from hub.services.known_facts import KnownFacts
 from hub.services.map_fetch import MapFetching, MapFetchSettings, MapWishes
 from hub.services.maps import MapCache
 from hub.services.relay import Relay
@@ -373,7 +375,10 @@ def _facts(settings: Settings, maps: MapCache) -> FactSource:
     """Return what knows more of objects than their alerts say."""
     catalogs = Catalogs(settings.catalogs_folder, settings.catalogs.use)
     rules = load_host_rules(read_text("conf/hosts.toml"))
-    return Hosting(Catalogued(catalogs, rules), rules, maps)
+    return KnownFacts(
+        hosting=Hosting(Catalogued(catalogs, rules), rules, maps),
+        classes=load_class_rules(read_text("conf/classes.toml")),
+    )
 
 
 def _map_fetching(settings: Settings, store: Store, skymaps: SkymapReader, clock: Clock) -> MapFetching:

@@ -306,7 +306,7 @@ def _made(pairs: _Pairs, fits: NDArray[np.int64], curves: LightCurves, coverage:
                 level=level,
                 dist_mean_mpc=on_maps.distance_mpc[0],
                 dist_std_mpc=on_maps.distance_mpc[1],
-                extra_terms=known.extra_terms,
+                extra_terms={**known.extra_terms, **known.terms_of.get(hypothesis.name, {})},
             )
         )
         is_open = ready and before is not None and before < hypothesis.max_level

@@ -23,6 +23,9 @@ class ObjectFacts:
     extra_terms: Mapping[str, Term] = field(default_factory=dict)
     """Further logs of likelihood ratios that count in the rank, by name; each needs its entry in `hub.science.ranking.VALUES`."""
 
+    terms_of: Mapping[str, Mapping[str, Term]] = field(default_factory=dict)
+    """The same by hypothesis, for what says one thing of one hypothesis and another of the next."""
+
     extra_scores: tuple[Score, ...] = ()
     """Numbers that are shown and do not count: ``level_3d`` takes the place of the one that says that no distance is known."""
 

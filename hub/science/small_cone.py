@@ -49,6 +49,34 @@ def cells_around(ra_deg: float, dec_deg: float, radius_arcsec: float) -> list[in
     return sorted({int(cell) for cell in pixels29(ra, dec) >> _SHIFT})
 
 
+def cells_around_all(
+    ra_deg: NDArray[np.float64], dec_deg: NDArray[np.float64], radius_arcsec: float
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return the cells that the cones around many places touch, as `cells_around` does for one.
+
+    Returns
+    -------
+    place, cell
+        Index into the places, ascending, and cell; each pair once.
+    """
+    if radius_arcsec > LARGEST_ARCSEC:
+        raise ValueError(f"a cone of {radius_arcsec:g} arcsec is too wide for this index")
+    ra, dec = np.radians(ra_deg), np.radians(dec_deg)
+    centre = np.stack([np.cos(dec) * np.cos(ra), np.cos(dec) * np.sin(ra), np.sin(dec)], axis=-1)
+    east = np.stack([-np.sin(ra), np.cos(ra), np.zeros_like(ra)], axis=-1)
+    north = np.cross(centre, east)
+    angles = np.linspace(0.0, 2 * np.pi, _DIRECTIONS, endpoint=False)
+    radius = np.radians(_MARGIN * radius_arcsec / 3600)
+    along, up = np.append(radius * np.cos(angles), 0.0), np.append(radius * np.sin(angles), 0.0)
+    points = centre[:, None] + along[None, :, None] * east[:, None] + up[None, :, None] * north[:, None]
+    to_ra = np.degrees(np.arctan2(points[..., 1], points[..., 0])) % 360.0
+    to_dec = np.degrees(np.arctan2(points[..., 2], np.hypot(points[..., 0], points[..., 1])))
+    cells = (pixels29(to_ra, to_dec) >> _SHIFT).ravel()
+    places = np.repeat(np.arange(len(ra)), _DIRECTIONS + 1)
+    found = np.unique(np.stack([places, cells], axis=1), axis=0)
+    return found[:, 0], found[:, 1]
+
+
 def separation_arcsec(ra1_deg: float, dec1_deg: float, ra2_deg: float, dec2_deg: float) -> float:
     """Return the angle between two places, arcseconds; exact for small angles."""
     chord = float(np.linalg.norm(_unit(ra1_deg, dec1_deg) - _unit(ra2_deg, dec2_deg)))

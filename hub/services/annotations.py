@@ -15,6 +15,7 @@ from hub.model.annotation import (
     annotation_id,
 )
 from hub.model.instant import Instant
+from hub.services import rescoring
 from hub.services.annotation_bodies import annotation_body
 from hub.services.bodies import Body, jsonable, utc
 from hub.services.queries import Page, find_event
@@ -32,6 +33,8 @@ def record(session: Session, statements: Sequence[Annotation]) -> int:
     Told twice is told once; the order in which versions come does not matter.
     """
     n_new = annotations.add(session, statements)
+    if n_new:
+        rescoring.ask(session, statements)
     by_source: dict[str, set[str]] = {}
     for one in statements:
         by_source.setdefault(one.source, set()).add(one.source_ref)
@@ -208,6 +211,7 @@ def decide(session: Session, annotation_id: str, state: AnnotationState, *, by: 
     decision = Decision(state=state, decided_by=by.strip(), decided_at=at, note=note.strip())
     decided = annotations.decide(session, annotation_id, decision)
     assert decided is not None
+    rescoring.ask(session, [decided])
     return with_decisions(session, decided)
 
 

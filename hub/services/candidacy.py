@@ -5,7 +5,7 @@ Pairs whose candidates a quieter pass changed are as good as changed to the next
 """
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from sqlalchemy.orm import Session
@@ -17,8 +17,10 @@ from hub.model.outgoing import Leaves
 from hub.ports import AlertHistory
 from hub.science.light_curves import LightCurves
 from hub.science.rules import Hypothesis, Rules
+from hub.services import twins
 from hub.services.judging import UNFIT, FactSource, Judged, judge, knows_nothing, with_unfit
 from hub.services.matching import Matching, ObjectKey
+from hub.services.twins import Twins
 from hub.services.versions import Versions
 from hub.storage import candidates, coincidences, unsaid
 
@@ -90,9 +92,11 @@ class Candidacy:
         judged = [with_unfit(of_event, past, stored) for of_event in judged]
         found = [one for of_event in judged for one in of_event.candidates]
         changed = candidates.save_all(session, found, stored)
+        twins.place_all(session, found, past)
         due = {(one.event_id, one.survey, one.object_id) for one in (changed if only_changed else found)}
         due |= self._unsaid(session, found, changed)
-        return Done(candidates=len(changed), versions=self._announce(session, judged, due))
+        judged, due, same = _with_twins(session, judged, due)
+        return Done(candidates=len(changed), versions=self._announce(session, judged, due, same))
 
     def _unsaid(self, session: Session, found: Iterable[Candidate], changed: Iterable[Candidate]) -> set[unsaid.Pair]:
         """Return the pairs that quieter passes changed, of those that were evaluated; remember what this one does not let out."""
@@ -106,7 +110,9 @@ class Candidacy:
             unsaid.forget(session, known)
         return known
 
-    def _announce(self, session: Session, judged: Iterable[Judged], due: Collection[tuple[str, str, str]]) -> int:
+    def _announce(
+        self, session: Session, judged: Iterable[Judged], due: Collection[tuple[str, str, str]], same: Mapping[str, Twins]
+    ) -> int:
         """Write the coincidences of objects with events; return how many versions were written.
 
         Parameters
@@ -117,6 +123,8 @@ class Candidacy:
             The candidates of each event.
         due
             Event id, survey and object id of those to look at.
+        same
+            By event which of its candidates are one: of those that are worth announcing only the first one is.
         """
         rules = {one.name: one for one in self.rules.hypotheses}
         pairs: dict[str, tuple[Event, tuple[Member, Member], str, list[Candidate]]] = {}
@@ -132,8 +140,24 @@ class Candidacy:
                 for kind in (rules[one.hypothesis].kind,) if one.hypothesis in rules else self._former_kinds(session, one):
                     pairs.setdefault(coincidence_id(kind, members), (event, members, kind, []))[3].append(one)
         known = coincidences.newest_of(session, pairs)
+        worthy: dict[tuple[str, str], set[str]] = {}
+        for event, members, kind, of_kind in pairs.values():
+            if _worthy(of_kind, rules):
+                worthy.setdefault((event.event_id, kind), set()).add(members[1].id)
         return sum(
-            self._announce_best(session, event, rules, members, kind, of_kind, known.get(name))
+            self._announce_best(
+                session,
+                event,
+                rules,
+                members,
+                kind,
+                of_kind,
+                known.get(name),
+                others=same.get(event.event_id, twins.NO_TWINS).others(members[1].id),
+                instead=same.get(event.event_id, twins.NO_TWINS).stands_behind(
+                    members[1].id, worthy.get((event.event_id, kind), ())
+                ),
+            )
             for name, (event, members, kind, of_kind) in pairs.items()
         )
 
@@ -152,13 +176,15 @@ class Candidacy:
         kind: str,
         of_kind: Sequence[Candidate],
         newest: coincidences.Newest | None,
+        *,
+        others: Sequence[str],
+        instead: str | None,
     ) -> int:
-        """Write the coincidence of an object with an event: under the best hypothesis worth announcing, or its withdrawal."""
-        worthy = [
-            one
-            for one in of_kind
-            if one.state is PairState.OPEN and one.confirmed and one.score >= rules[one.hypothesis].min_announce_score
-        ]
+        """Write the coincidence of an object with an event: under the best hypothesis worth announcing, or its withdrawal.
+
+        Where another object of the same transient stands for it, it is withdrawn, or not made.
+        """
+        worthy = _worthy(of_kind, rules) if instead is None else []
         if not worthy and newest is None:
             return 0
         best = max(worthy or of_kind, key=lambda one: (one.score, one.hypothesis))
@@ -168,12 +194,61 @@ class Candidacy:
             members=members,
             state=PairState.OPEN if worthy else PairState.WITHDRAWN,
             scores=(_rank_score(best), _level_score(best), *best.scores),
-            reasons=best.reasons if worthy else (_why_withdrawn(event, best), *(one for one in best.reasons if one != UNFIT)),
+            reasons=(*best.reasons, *_same_as(others))
+            if worthy
+            else (_why_withdrawn(event, best, instead), *(one for one in best.reasons if one != UNFIT)),
             localization_ids=(event.localization_id,) if event.localization_id else (),
             events_of_pair=(event,),
         )
         hypothesis = rules.get(best.hypothesis)
         return self.versions.write(session, version, newest, events_of_pair=(event,), candidate=best, hypothesis=hypothesis)
+
+
+def _worthy(of_kind: Sequence[Candidate], rules: Mapping[str, Hypothesis]) -> list[Candidate]:
+    return [
+        one
+        for one in of_kind
+        if one.state is PairState.OPEN
+        and one.confirmed
+        and one.hypothesis in rules
+        and one.score >= rules[one.hypothesis].min_announce_score
+    ]
+
+
+def _with_twins(
+    session: Session, judged: Sequence[Judged], due: set[tuple[str, str, str]]
+) -> tuple[list[Judged], set[tuple[str, str, str]], dict[str, Twins]]:
+    """Return the same with the other objects of the transients that are due, as they are stored, and which are one by event.
+
+    Which of them stands for a transient may change with any of them. Only candidates of the same event count.
+    """
+    places = twins.near(session, {f"{survey}:{object_id}" for _, survey, object_id in due}) if due else {}
+    if not places:
+        return list(judged), due, {}
+    event_ids = {event_id for event_id, _, _ in due}
+    here = {name for of_event in judged for name in of_event.names}
+    missing = {(event_id, one.survey, one.object_id) for event_id in event_ids for one in places.values()} - here
+    stored: dict[str, list[Candidate]] = {}
+    for one in map(candidates.read, candidates.stored(session, missing).values()) if missing else ():
+        stored.setdefault(one.event_id, []).append(one)
+    added: list[Judged] = []
+    same: dict[str, Twins] = {}
+    for of_event in judged:
+        event_id = of_event.event.event_id
+        whole = replace(of_event, candidates=[*of_event.candidates, *stored.get(event_id, ())])
+        added.append(whole)
+        present = {f"{each.survey}:{each.object_id}" for each in whole.candidates}
+        same[event_id] = twins.twins_of([places[name] for name in sorted(present & set(places))])
+    wanted = {
+        (event_id, *other.partition(":")[::2])
+        for event_id, survey, object_id in due
+        for other in (same[event_id].others(f"{survey}:{object_id}") if event_id in same else ())
+    }
+    return added, due | wanted, same
+
+
+def _same_as(others: Sequence[str]) -> tuple[str, ...]:
+    return (f"the same transient as {', '.join(others)}",) if others else ()
 
 
 def _rank_score(candidate: Candidate) -> Score:
@@ -196,13 +271,15 @@ def _level_score(candidate: Candidate) -> Score:
     )
 
 
-def _why_withdrawn(event: Event, candidate: Candidate) -> str:
+def _why_withdrawn(event: Event, candidate: Candidate, instead: str | None) -> str:
     if event.state.value == "retracted":
         return f"withdrawn: {event.event_id} was retracted"
     if event.vetoes:
         return f"withdrawn: {event.event_id}: {'; '.join(event.vetoes)}"
     if UNFIT in candidate.reasons:
         return UNFIT
+    if instead is not None:
+        return f"withdrawn: it is the same transient as {instead}, which stands for both"
     if candidate.state is PairState.WITHDRAWN:
         return "withdrawn: it no longer fits the current version of the event"
     return "withdrawn: its score fell below the threshold for announcements"

@@ -24,8 +24,9 @@ from hub.model.coincidence import Coincidence
 from hub.model.coverage import Coverage
 from hub.model.outgoing import Leaves
 from hub.ports import AlertHistory, Clock
+from hub.science.healpix import pixels29
 from hub.science.rules import Rules
-from hub.services import rates
+from hub.services import rates, rescoring
 from hub.services.announcement import Announcements
 from hub.services.association import Association
 from hub.services.candidacy import Candidacy, Done
@@ -149,12 +150,37 @@ class Correlation:
                 return report
             for job in waiting:
                 try:
-                    report += self._on_pairs(job) if job.kind == rates.PAIRS_JOB else self.on_event(job.key, job)
+                    report += self._done(job)
                 except StorageError:
                     raise
                 except Exception:  # one bad event must not stop the others
                     log.exception("event broke the correlation", event_id=job.key)
                     broken.add(job.token)
+        return report
+
+    def _done(self, job: jobs.Job) -> CorrelationReport:
+        """Do one job."""
+        match job.kind:
+            case rates.PAIRS_JOB:
+                return self._on_pairs(job)
+            case rescoring.OBJECT_JOB:
+                return self._on_object(job)
+            case _:
+                return self.on_event(job.key, job)
+
+    def _on_object(self, job: jobs.Job) -> CorrelationReport:
+        """Evaluate an object again as the candidate that it is or was of any event: somebody said something of it."""
+        survey, _, object_id = job.key.partition(":")
+        with self._store.reading() as session:
+            known = candidates.search(session, survey=survey, object_id=object_id, limit=None)
+        pixels = pixels29([one.ra_deg for one in known], [one.dec_deg for one in known]).tolist()
+        touched = {
+            one.event_id: {ObjectKey(survey=survey, object_id=object_id, hpx29=pixel)}
+            for one, pixel in zip(known, pixels, strict=True)
+        }
+        with self._store.transaction() as session:
+            report = self._touched(session, touched) if touched else CorrelationReport()
+            jobs.done(session, job)
         return report
 
     def on_event(self, event_id: str, job: jobs.Job | None = None, *, rules_changed: bool = False) -> CorrelationReport:
@@ -185,7 +211,8 @@ class Correlation:
                 report += _reported(self._candidacy.of_event(session, events.get(session, event_id), part))
         with self._store.transaction() as session:
             _lock(session, [event_id, *partners, *former])
-            rates.hold_rates(session)
+            if partners or former:
+                rates.hold_rates(session)
             event = events.get(session, event_id)
             written = self._pairing.of_event(session, event, partners | former)
             if rules_changed:

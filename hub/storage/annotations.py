@@ -200,6 +200,28 @@ def near(session: Session, ra_deg: float, dec_deg: float, radius_arcsec: float, 
     return [one for _, one in sorted(found, key=lambda pair: (pair[0], pair[1].annotation_id))][:limit]
 
 
+def has_any(session: Session, kind: AnnotationKind) -> bool:
+    """Tell whether anything of a kind has ever been stated: where not, nobody needs to look for it."""
+    return session.scalar(select(exists().where(col(AnnotationRow.kind) == kind.value))) is True
+
+
+def of_many(session: Session, kind: AnnotationKind, *, names: Iterable[str], cells: Iterable[int]) -> list[Annotation]:
+    """Return what is stated or accepted now of targets with any of some names or in any of some cells, by id."""
+    row, state = AnnotationRow, [AnnotationState.STATED.value, AnnotationState.ACCEPTED.value]
+    is_now = or_(col(row.is_current).is_(True), col(row.state) == AnnotationState.ACCEPTED.value)
+    statement = select(row).where(col(row.kind) == kind.value, is_now, col(row.state).in_(state))
+    found: dict[str, AnnotationRow] = {}
+    keys, wanted = sorted(keys_of(names)), sorted(set(cells))
+    for start in range(0, len(keys), CHUNK):
+        named = col(AnnotationNameRow.name_key).in_(keys[start : start + CHUNK])
+        chosen = statement.where(exists().where(col(AnnotationNameRow.annotation_id) == col(row.annotation_id), named))
+        found |= {one.annotation_id: one for one in session.scalars(chosen)}
+    for start in range(0, len(wanted), CHUNK):
+        chosen = statement.where(col(row.cell).in_(wanted[start : start + CHUNK]))
+        found |= {one.annotation_id: one for one in session.scalars(chosen)}
+    return _loaded(session, [found[name] for name in sorted(found)])
+
+
 def _row(one: Annotation) -> dict[str, Any]:
     has_place = one.ra_deg is not None and one.dec_deg is not None
     return {

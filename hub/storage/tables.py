@@ -754,3 +754,20 @@ class PointingRow(Base, table=True):
     at_tai_us: int = Field(sa_type=BigInteger)
     received_tai_us: int = Field(sa_type=BigInteger)
     document: Any = Field(sa_type=CanonicalJson)
+
+
+class ObjectPlaceRow(Base, table=True):
+    """Where an object lies that is or was a candidate: the place of its first alert."""
+
+    __tablename__ = "object_places"
+    __table_args__ = (Index(None, "cell"), Index(None, "object_id"))
+
+    survey: str = Field(primary_key=True)
+    object_id: str = Field(primary_key=True)
+    cell: int = Field(sa_type=BigInteger)
+    """HEALPix pixel of `hub.science.small_cone.CELL_ORDER`."""
+
+    ra_deg: float
+    dec_deg: float
+    first_tai_us: int = Field(sa_type=BigInteger)
+    """When it was first detected, as far as its alerts tell."""

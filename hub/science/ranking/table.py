@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from hub.model.coincidence import Score
-from hub.science.ranking import distance, fading, luminosity, reality, sky, timing
+from hub.science.ranking import classification, distance, fading, luminosity, reality, sky, timing
 from hub.science.ranking.context import Context, Term
 
 STATISTICS: dict[str, Callable[[Context], Term | None]] = {
@@ -23,6 +23,7 @@ VALUES: dict[str, Callable[[Mapping[str, Any]], float]] = {
     "luminosity": luminosity.value_of,
     "reality": reality.value_of,
     distance.NAME: distance.value_of,
+    classification.NAME: classification.value_of,
 }
 """Name to the function that computes the value again from what is stored."""
 
