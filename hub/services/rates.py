@@ -43,6 +43,7 @@ def leave_jobs(session: Session, rules: Rules, event: Event) -> int:
     if not event.t0s:
         return 0
     start, end = min(event.t0s), max(event.t0s).plus_s(rules.rate_policy.span_d * DAY_S)
+    hold_rates(session)
     kinds = {rule.kind for rule in rules.pairs}
     names = coincidences.members_of_pairs_between(session, kinds, start, end, without=event.event_id)
     for name in names:

@@ -49,6 +49,7 @@ def save(session: Session, event: Event) -> None:
         "order_tai_us": key(event)[0],
         "far_hz": event.far_hz,
         "is_vetoed": bool(event.vetoes),
+        "is_answer": bool(event.depends_on) and event.messenger is not Messenger.EM,
         "changed": changed,
         "document": dump(event),
     }

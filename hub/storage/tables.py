@@ -204,6 +204,9 @@ class EventRow(Base, table=True):
     is_vetoed: bool
     """Whether its observatory has a reason for which it is none."""
 
+    is_answer: bool
+    """Whether it is a search of something else than light that was made because of another event: no trigger of its own."""
+
     changed: int = Field(sa_type=BigInteger)
     """Value of the counter ``events`` when it last changed."""
 
@@ -354,6 +357,8 @@ class CoincidenceRow(Base, table=True):
     level: float | None
     score: float | None
     joint_far_hz: float | None
+    """The larger of joint false-alarm rate and rate of unrelated real events: what listings are limited by."""
+
     created_tai_us: int = Field(sa_type=BigInteger)
     first_created_tai_us: int = Field(sa_type=BigInteger)
     """When its first version was written: its place in listings."""

@@ -11,7 +11,10 @@ from hub.storage.tables import EventRow, SourceMemberRow
 
 
 def in_span(session: Session, start: Instant, end: Instant) -> Triggers:
-    """Return all events with a time in ``[start, end]``, tests and withdrawn ones included, each with the burst that it is of."""
+    """Return all events with a time in ``[start, end]``, tests and withdrawn ones included, each with the burst that it is of.
+
+    Searches that answer an event are none: IceCube's around each gravitational wave would be hundreds of neutrinos a year.
+    """
     event, member = EventRow, SourceMemberRow
     statement = (
         select(
@@ -31,6 +34,7 @@ def in_span(session: Session, start: Instant, end: Instant) -> Triggers:
             # The index is over the first and the last time that any notice gives.
             col(event.first_t0_tai_us) <= end.tai_us,
             col(event.last_t0_tai_us) >= start.tai_us,
+            col(event.is_answer).is_(False),
         )
     )
     return triggers_of([tuple(row) for row in session.execute(statement)])  # type: ignore[misc]  # eight columns
