@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 from hub.archive.region import Region
 from hub.model.alert import COLUMN_DTYPES, AlertBatch, concatenate
 
-RECENT_BYTES = 32 * 2**20
-"""Memory for the rows of fresh files: a quarter of a million of them, more than a night has in fresh files before it is split."""
+RECENT_BYTES = 16 * 2**20
+"""Memory for the rows of fresh files: an eighth of a million of them, about as many as a night has in fresh files before it is split."""
 
 ROW_BYTES = sum(np.dtype(kind).itemsize for kind in COLUMN_DTYPES.values()) + np.dtype(np.int32).itemsize
 """Memory that a row takes."""

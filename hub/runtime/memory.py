@@ -17,7 +17,7 @@ LARGE_BYTES = 1 << 20
 UNUSED_BYTES = 4 << 20
 """So much that is free at the end of a heap goes back to the system."""
 
-GIVE_BACK_S = 5.0
+GIVE_BACK_S = 1.0
 """Time between two looks for free memory in the middle of the heaps, seconds."""
 
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD, _M_ARENA_MAX = -1, -3, -8

@@ -17,7 +17,7 @@ class CacheLimits:
     source_ids: int = 32 * MIB
     """8 bytes each: four million, in the cells that were written lately. Those of others are read from the files again."""
 
-    recent_rows: int = 32 * MIB
+    recent_rows: int = 16 * MIB
     """Of files that are not merged yet."""
 
     candidate_maps: int = 64 * MIB
