@@ -17,10 +17,13 @@ class Clocks:
     """Mission or detector, as notices name it, and seconds."""
 
     def error_s(self, notice: Notice) -> float:
-        """Return by how much the time of a notice may be wrong, seconds: what it states, or the table where that is more."""
+        """Return by how much the time of a notice may be wrong, seconds: what it states, or the table where that is more.
+
+        Beyond the largest of the table nothing is believed, so that no notice reaches over days.
+        """
         names = {notice.mission, *(name.strip() for name in (notice.instrument or "").split(","))}
         known = [error for name, error in self.by_name if name in names] or [self.default_s]
-        return max(*known, stated_s(notice.properties.get("t0_error_s")))
+        return max(*known, min(stated_s(notice.properties.get("t0_error_s")), self.largest_s))
 
     @property
     def largest_s(self) -> float:

@@ -81,7 +81,7 @@ def ever_inside(rule: PairRule, first: Event, second: Event, clocks: Clocks) -> 
 def reach_s(rule: PairRule, clocks: Clocks) -> tuple[float, float]:
     """Return the interval in which partners of a rule can lie, whatever its windows are widened by, seconds."""
     low, high = rule.window_s
-    down, up = _widening(rule, 2.0 * max(clocks.largest_s, rule.max_duration_s), rule.max_duration_s, rule.max_duration_s)
+    down, up = _widening(rule, 2.0 * clocks.largest_s, rule.max_duration_s, rule.max_duration_s)
     return low - down, high + up
 
 

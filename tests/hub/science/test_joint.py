@@ -22,6 +22,7 @@ from hub.science.published import external_coincidence
 from hub.science.rules import YEAR_S, load_rules
 from hub.science.searches import joint_rates
 from hub.science.significance import several
+from hub.science.windows import reach_s
 from tests.support.words import T0, gaussian_map, grb, localization, notice, stored
 
 TEXT = read_text("conf/coincidence.toml")
@@ -239,6 +240,8 @@ def test_clock_errors_of_both_widen_windows_whether_from_the_table_or_stated() -
     assert value(result, "joint_far_time_only") == pytest.approx(10 * 325 / YEAR_S * 1e-7)
     check(result)
     assert pair(gw(), event(grb(t0=T0.plus_s(6.5)), NEAR)) is None
+    endless = event(grb(t0=T0.plus_s(64.9), properties={"t0_error_s": 1e6}), NEAR)
+    assert score(pair(gw(), endless), "joint_far").inputs["window_s"] == [-61.0, 65.0]  # the largest of the table
     maxi = pair(gw(), event(grb(mission="MAXI", instrument="GSC", t0=T0.plus_s(40.0)), NEAR))
     assert score(maxi, "joint_far").inputs["window_s"] == [-61.0, 65.0]
 
@@ -248,6 +251,12 @@ def test_a_window_of_a_later_notice_that_fits_no_more_withdraws_the_pair() -> No
     later = grb(t0=T0.plus_s(6.5), properties={"t0_error_s": 0.0}, stage=Stage.UPDATE, issued_at=T0.plus_s(900.0))
     both = assemble("Fermi-1", [first, stored(later, NEAR.localization_id)])
     assert pair(gw(), both).state is PairState.WITHDRAWN
+
+
+def test_partners_are_looked_for_as_far_as_windows_can_be_widened() -> None:
+    rules = {rule.name: rule for rule in RULES.pairs}
+    assert reach_s(rules["gw-grb"], RULES.clocks) == (-121.0, 125.0)
+    assert reach_s(rules["grb-neutrino"], RULES.clocks) == (-620.0, 2620.0)
 
 
 def test_an_early_warning_is_paired_though_its_time_is_still_to_come() -> None:
