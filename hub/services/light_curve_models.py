@@ -1,11 +1,15 @@
 """What a hypothesis expects a counterpart to look like, and how much the Milky Way dims it: one place that answers ask."""
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 
+from hub import resources
 from hub.science.detectable import AbsoluteMagnitude
+from hub.science.families import Families, load_families
 from hub.science.healpix import Floats
 from hub.science.map_points import MapPoints
 from hub.science.rules import Hypothesis
@@ -13,29 +17,49 @@ from hub.science.rules import Hypothesis
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LightCurveModel:
-    """Absolute magnitudes by time and band."""
+    """Absolute magnitudes by time and band, and the dust in front."""
 
     name: str
     magnitude: AbsoluteMagnitude
     spread_mag: float
     """Standard deviation among sources."""
 
-    extinction_mag: Callable[[str, float], float] | None = None
-    """Of a band at a galactic latitude in degrees; None where it is left out."""
+    families: Families
+    """Knows the dust."""
 
-    def extinction_at(self, points: MapPoints) -> Callable[[str], Floats] | None:
-        """Return the extinction of each point by band; None where it is left out."""
-        told = self.extinction_mag
-        if told is None:
-            return None
-        latitudes = points.galactic_latitude_deg
-        return lambda band: np.array([told(band, one) for one in latitudes.tolist()])
+    def extinction_at(self, points: MapPoints) -> Callable[[str], Floats]:
+        """Return the extinction of each point by band, magnitudes: of the Galaxy's dust as a plane slab."""
+        ebv = [self.families.galactic_ebv(one) for one in points.galactic_latitude_deg.tolist()]
+        return lambda band: np.array([self.families.extinction_mag(band, one) for one in ebv])
 
 
 def model_of(hypothesis: Hypothesis) -> LightCurveModel | None:
-    """Return what a hypothesis expects; None where it says nothing of brightness."""
+    """Return what a hypothesis expects: its family of light curves, else its absolute magnitude; None where it has neither.
+
+    What is seen is taken to begin with the event.
+    """
+    families = _families()
+    named = getattr(hypothesis, "family", None)
+    if named is not None:
+        family = families.of(named)
+
+        def of_family(age_d: float, band: str) -> float | None:
+            told = family.abs_mag(age_d, band)
+            return told if math.isfinite(told) else None
+
+        return LightCurveModel(name=family.name, magnitude=of_family, spread_mag=family.spread_mag, families=families)
     if hypothesis.abs_mag is None:
         return None
     mean, spread = hypothesis.abs_mag
     low, high = hypothesis.onset_d[0], hypothesis.window_d[1]
-    return LightCurveModel(name="abs_mag", magnitude=lambda age_d, _: mean if low <= age_d <= high else None, spread_mag=spread)
+    return LightCurveModel(
+        name="abs_mag",
+        magnitude=lambda age_d, _: mean if low <= age_d <= high else None,
+        spread_mag=spread,
+        families=families,
+    )
+
+
+@cache
+def _families() -> Families:
+    return load_families(resources.read_text("conf/families.toml"))
