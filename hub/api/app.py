@@ -13,6 +13,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from hub.api import (
     annotations,
     bursts,
+    catalogs,
     circulars,
     coincidences,
     counterparts,
@@ -60,6 +61,7 @@ SUBJECTS = (
     annotations,
     coverage,
     counterparts,
+    catalogs,
 )
 """Modules whose routers make the API."""
 
@@ -74,6 +76,7 @@ def create_app(
     clock: Clock | None = None,
     alarms: Callable[[], Sequence[str]] = tuple,
     archive: Path | None = None,
+    catalogs_folder: Path | None = None,
 ) -> FastAPI:
     """Return the application on an open state database.
 
@@ -95,6 +98,8 @@ def create_app(
         Tells what is wrong that could not be written into the database.
     archive
         Folder of the alert archive, in which the ledgers of visits lie.
+    catalogs_folder
+        Folder of the catalogues of known sources.
     """
     demand_declarations(subject.router for subject in (*SUBJECTS, metrics))
     tells = clock or _now
@@ -120,6 +125,7 @@ def create_app(
     app.state.clock = tells
     app.state.alarms = alarms
     app.state.archive = archive
+    app.state.catalogs = catalogs_folder
     app.state.anonymous_read = anonymous_read
     app.state.takes_in = submit is not None
     app.state.notices = notices.NoticeDoor(submit=submit, clock=tells, per_minute=Quota(notices_per_minute, 60.0))

@@ -410,6 +410,20 @@ class Coincidence(Wire):
     )
 
 
+class Host(Wire):
+    """A galaxy that may be the host of a candidate."""
+
+    name: str
+    catalogue: str
+    separation_arcsec: float
+    mag_r: float = Field(description="Stated, or from another band")
+    chance: float = Field(description="Probability that such a galaxy lies so near by chance")
+    redshift: float | None = Field(description="That its distance is taken from")
+    redshift_err: float | None = Field(description="With the motion of galaxies")
+    distance_mpc: float | None
+    distance_kind: str
+
+
 class Candidate(Wire):
     """A survey's object inside an event's localization and window."""
 
@@ -431,6 +445,8 @@ class Candidate(Wire):
     scores: list[Score]
     reasons: list[str]
     flags: list[str]
+    hosts: list[Host] = Field(description="Plausible ones in the catalogues, the least likely by chance first")
+    aliases: list[str] = Field(description="The same transient in other surveys, SURVEY:ID")
     annotations: list[Annotation] = Field(description="Stated or accepted, by the object's name or within 3 arcseconds")
 
     model_config = ConfigDict(
@@ -455,6 +471,8 @@ class Candidate(Wire):
                     "scores": [],
                     "reasons": ["it fades by 0.9 mag/d"],
                     "flags": [],
+                    "hosts": [],
+                    "aliases": [],
                     "annotations": [],
                 }
             ]

@@ -209,6 +209,18 @@ def installed(folder: Path) -> list[str]:
     return sorted(path.name.removesuffix(SUFFIX) for path in folder.glob(f"*{SUFFIX}") if not path.name.startswith("."))
 
 
+def infos_in(folder: Path) -> list[CatalogInfo]:
+    """Return what the catalogues in a folder say of themselves, by name; raises `ConfigError` where one cannot be read."""
+    found = []
+    for name in installed(folder):
+        path = folder / (name + SUFFIX)
+        try:
+            found.append(info_of(pq.read_schema(path).metadata or {}, path))
+        except (OSError, pa.ArrowInvalid) as error:
+            raise ConfigError(f"the catalogue {path} cannot be read: {error}") from error
+    return found
+
+
 def remove(folder: Path, name: str) -> None:
     """Take a catalogue away; raises `NotFound`."""
     if name not in installed(folder):
@@ -243,4 +255,4 @@ def _units(ra_deg: Floats, dec_deg: Floats) -> Floats:
     return np.stack([np.cos(dec) * np.cos(ra), np.cos(dec) * np.sin(ra), np.sin(dec)], axis=1)
 
 
-__all__: Sequence[str] = ("Catalog", "Catalogs", "Hits", "installed", "remove", "separations_arcsec")
+__all__: Sequence[str] = ("Catalog", "Catalogs", "Hits", "infos_in", "installed", "remove", "separations_arcsec")

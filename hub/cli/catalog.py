@@ -84,12 +84,13 @@ def info(context: typer.Context, name: Name, as_json: AsJson = False) -> None:
 
 
 @group.command()
-def remove(context: typer.Context, name: Name) -> None:
+def remove(context: typer.Context, name: Name, as_json: AsJson = False) -> None:
     """Take a catalogue away; what was computed with it stays readable."""
     settings = start(context)
     from hub.catalogs.searching import remove as take_away
 
     take_away(settings.catalogs_folder, name)
+    emit({"name": name, "state": "removed"}) if as_json else say(f"catalogue {name} is removed")
 
 
 @group.command()

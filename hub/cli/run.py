@@ -372,5 +372,6 @@ def _add_api(crew: _Crew, settings: "Settings", hub: "Hub", stack: ExitStack, bo
         submit=submission(hub.store, take),
         alarms=board.alarms,
         archive=settings.archive_folder,
+        catalogs_folder=settings.catalogs_folder,
     )
     crew.add("api", body)

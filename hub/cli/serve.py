@@ -45,7 +45,16 @@ def serve(
     from hub.runtime.supervisor import Loop, Supervisor
 
     with open_database(settings) as store, listening(settings.api, as_json=as_json) as door:
-        supervisor = Supervisor([Loop(name="api", body=api_loop(store, door, settings.api, archive=settings.archive_folder))])
+        supervisor = Supervisor(
+            [
+                Loop(
+                    name="api",
+                    body=api_loop(
+                        store, door, settings.api, archive=settings.archive_folder, catalogs_folder=settings.catalogs_folder
+                    ),
+                )
+            ]
+        )
         asyncio.run(supervisor.run())
     if supervisor.has_failed:
         raise typer.Exit(EXIT_FAILED)
@@ -101,6 +110,7 @@ def api_loop(
     submit: "Submit | None" = None,
     alarms: Callable[[], Sequence[str]] = tuple,
     archive: Path | None = None,
+    catalogs_folder: Path | None = None,
 ) -> Callable[[asyncio.Event], Awaitable[None]]:
     """Return the body of a loop that serves the API on a listening socket until it is told to stop.
 
@@ -118,6 +128,8 @@ def api_loop(
         Tells what is wrong that could not be written into the database.
     archive
         Folder of the alert archive.
+    catalogs_folder
+        Folder of the catalogues of known sources.
     """
     import uvicorn
 
@@ -140,6 +152,7 @@ def api_loop(
                     notices_per_minute=api.notices_per_minute,
                     alarms=alarms,
                     archive=archive,
+                    catalogs_folder=catalogs_folder,
                 ),
                 lifespan="on",
                 log_config=None,

@@ -163,7 +163,14 @@ def candidate_body(candidate: Candidate, rank: int | None = None) -> Body:
         "scores": [score_body(score) for score in candidate.scores],
         "reasons": jsonable(candidate.reasons),
         "flags": jsonable(candidate.flags),
+        "hosts": _hosts(candidate),
     }
+
+
+def _hosts(candidate: Candidate) -> Any:
+    """Return the plausible hosts, the least likely by chance first, as the catalogues gave them when it was judged."""
+    inputs = next((one.inputs for one in candidate.scores if one.statistic == "distance_3d"), {})
+    return jsonable(inputs.get("hosts", []))
 
 
 def score_body(score: Score) -> Body:

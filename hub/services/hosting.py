@@ -82,7 +82,7 @@ class Hosting:
         known = ObjectFacts(flags=place.flags, has_host=place.has_host)
         current = question.targets[0].event.localization_id
         if line is None or current is None:
-            return known
+            return replace(known, extra_scores=(_silent(place),)) if place.hosts else known
         key = current, pixel
         if key not in self._facts_of:
             completeness = None
@@ -127,6 +127,17 @@ class Hosting:
                 self._levels.popitem(last=False)
         self._levels.move_to_end(localization_id)
         return self._levels[localization_id]
+
+
+def _silent(place: Place) -> Score:
+    """Return the hosts of an object whose event has no distance there."""
+    return Score(
+        statistic=distance.NAME,
+        version=1,
+        value=None,
+        unit="1",
+        inputs={"reason": "the event's map gives no distance there", "hosts": distance.listed(place.hosts)},
+    )
 
 
 def lines_at(skymap: Skymap, pixels: Int64s) -> list[LineOfSight | None]:

@@ -15,7 +15,7 @@ from hub.model.notice import EventClass, Messenger
 from hub.model.significance import Significance
 from hub.model.sky import Localization
 from hub.science.arithmetic import Explained, explained
-from hub.services import annotation_bodies, coverage, source_bodies
+from hub.services import annotation_bodies, coverage, source_bodies, twins
 from hub.services.bodies import (
     Body,
     candidate_body,
@@ -392,7 +392,9 @@ def _event(session: Session, one: Event) -> Body:
 
 def _candidate(session: Session, one: Candidate, rank: int | None = None) -> Body:
     said = annotation_bodies.of_object(session, one.survey, one.object_id, one.ra_deg, one.dec_deg)
-    return {**candidate_body(one, rank), "annotations": said}
+    name = f"{one.survey}:{one.object_id}"
+    aliases = twins.twins_of(twins.near(session, [name]).values()).others(name)
+    return {**candidate_body(one, rank), "aliases": list(aliases), "annotations": said}
 
 
 def _canonical(session: Session, name: str | None) -> str | None:

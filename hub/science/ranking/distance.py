@@ -32,20 +32,7 @@ def of_hosts(hosts: Sequence[Host], line: LineOfSight, completeness: float | Non
         "distmu_mpc": line.distmu,
         "distsigma_mpc": line.distsigma,
         "distnorm": line.distnorm,
-        "hosts": [
-            {
-                "name": one.name,
-                "catalogue": one.catalogue,
-                "separation_arcsec": one.separation_arcsec,
-                "mag_r": one.mag_r,
-                "chance": one.chance,
-                "redshift": one.redshift,
-                "redshift_err": one.redshift_err,
-                "distance_mpc": one.distance_mpc,
-                "distance_kind": one.distance_kind,
-            }
-            for one in hosts
-        ],
+        "hosts": listed(hosts),
         "completeness": completeness,
         "least_unseen": rules.least_unseen,
         "least_seen": rules.least_seen,
@@ -55,6 +42,24 @@ def of_hosts(hosts: Sequence[Host], line: LineOfSight, completeness: float | Non
         "range": list(rules.range),
     }
     return Term(value=value_of(inputs), reason=_reason(hosts, inputs), inputs=inputs)
+
+
+def listed(hosts: Sequence[Host]) -> list[dict[str, Any]]:
+    """Return hosts as inputs have them."""
+    return [
+        {
+            "name": one.name,
+            "catalogue": one.catalogue,
+            "separation_arcsec": one.separation_arcsec,
+            "mag_r": one.mag_r,
+            "chance": one.chance,
+            "redshift": one.redshift,
+            "redshift_err": one.redshift_err,
+            "distance_mpc": one.distance_mpc,
+            "distance_kind": one.distance_kind,
+        }
+        for one in hosts
+    ]
 
 
 def value_of(inputs: Mapping[str, Any]) -> float:

@@ -152,7 +152,20 @@ def test_a_map_without_distances_says_nothing_of_them(desk: Desk) -> None:
     desk.show(alerts(*night(b"gfo")))
     one = found(desk)["gfo"]
     assert one.flags == ("host found",)
-    assert "distance_3d" not in {each.statistic for each in one.scores}
+    (silent,) = (each for each in one.scores if each.statistic == "distance_3d")
+    assert silent.value is None
+    assert silent.inputs["reason"] == "the event's map gives no distance there"
+    assert [host["name"] for host in silent.inputs["hosts"]] == ["NGC 4993"]
+    assert not any(reason.startswith("distance_3d") for reason in one.reasons)
+
+
+def test_hosts_and_flags_are_in_the_body(desk: Desk) -> None:
+    desk.tell(notice(far_hz=3e-9), HERE)
+    desk.show(alerts(*night(b"gfo", b"lone")))
+    with desk.store.reading() as session:
+        page = queries.candidate_page(session, event_name="S260301a", hypothesis="kilonova", limit=10)
+    hosts = {body["object_id"]: [host["name"] for host in body["hosts"]] for body in page.bodies}
+    assert hosts == {"gfo": ["NGC 4993"], "lone": []}
 
 
 @pytest.mark.parametrize("arrive", [lambda rows: rows[::-1], lambda rows: rows[3:] + rows[:3]])
