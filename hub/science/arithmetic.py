@@ -13,7 +13,7 @@ from hub.model.sky import Skymap
 from hub.science.healpix import pixels29
 from hub.science.joint import rates_again
 from hub.science.levels import Levels2D, Levels3D
-from hub.science.odds import bayes_factor
+from hub.science.odds import bayes_factor, prior_odds
 from hub.science.overlap import overlap_integral
 from hub.science.ranking import DIGITS, VALUES
 from hub.science.searches import FarMethod
@@ -179,7 +179,16 @@ def _odds(inputs: Mapping[str, Any]) -> tuple[float | None, str]:
     )
     place = 1.0 if inputs["overlap"] is None else inputs["overlap"]
     words = f"overlap {place:.6g} x {inputs['co_observing_s']:g} s / {high - low:g} s"
-    prior = inputs.get("prior_odds")
+    prior = (
+        prior_odds(
+            joint_hz=inputs["joint_rate_hz"],
+            first_hz=inputs["first_hz"],
+            second_hz=inputs["second_hz"],
+            co_observing_s=inputs["co_observing_s"],
+        )
+        if "joint_rate_hz" in inputs
+        else None
+    )
     beside = (
         ""
         if prior is None

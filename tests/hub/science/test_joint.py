@@ -310,6 +310,8 @@ def test_the_bayes_factor_stands_beside_the_rate_with_its_prior_odds() -> None:
     # T cancels: the odds are how often one source would do this over how often two would.
     assert found.value * found.inputs["prior_odds"] == pytest.approx(joint / value(result, "random_association"))
     assert any(reason.startswith("Bayes factor of a common source") for reason in result.reasons)
+    (line,) = [one for one in explained(result) if one.score.statistic == "bayes_factor"]
+    assert f"prior odds {found.inputs['prior_odds']:.4g} = " in line.arithmetic
     check(result)
 
 
