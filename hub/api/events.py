@@ -74,6 +74,8 @@ def get_event(store: StoreDep, event_id: str) -> Response:
     }
     if body["localization_id"]:
         links["localization"] = path("localizations", body["localization_id"])
+        if body["t0"]:
+            links |= {"counterparts": f"{own}/counterparts", "coverage": f"{own}/coverage/curve"}
     return one_response(body, links, location=own)
 
 

@@ -59,6 +59,7 @@ class Counterpart(Wire):
     rank: int
     survey: str
     object_id: str
+    aliases: list[str] = Field(description="Objects of other surveys that are the same transient, counted once")
     probability: float | None = Field(description="That it is the counterpart; null where the hypothesis has a reason")
     among_candidates: float | None = Field(description="Its weight among all candidates, whatever else there may be")
     mu: float | None = Field(description="Unrelated objects expected whose level and score are at least as good")

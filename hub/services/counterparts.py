@@ -4,7 +4,7 @@ Computed from what is stored, whenever it is asked for: candidates, the newest b
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import cache
 from pathlib import Path
@@ -30,7 +30,7 @@ from hub.science.map_points import by_prob
 from hub.science.point_visits import looks
 from hub.science.posterior import CONFIGURED, MEASURED, Densities, Posterior, Searched, posterior, prior_of
 from hub.science.rules import DAY_S, Hypothesis, Rules, load_rules
-from hub.services import coverage, light_curve_models, searched
+from hub.services import coverage, light_curve_models, searched, twins
 from hub.services.background import Backgrounds, comparable_score
 from hub.services.bodies import Body, jsonable, text, utc
 from hub.services.queries import find_event, find_localization
@@ -122,11 +122,11 @@ def of_event(
     tried = _Tried.of(session, book.rules, found)
     answers = []
     for one in chosen:
-        own = [candidate for candidate in found if candidate.hypothesis == one.name]
+        own, aliases = _transients(session, [candidate for candidate in found if candidate.hypothesis == one.name])
         of_surveys = {survey: version for (of, survey), version in measured.items() if of == one.name}
         seen = _searched(session, archive, event, skymap, levels, one, hears, book.policy, now)
         answer = _posterior(event, one, own, of_surveys, seen, book.policy)
-        answers.append(_body(session, one, own, of_surveys, answer, tried, limit))
+        answers.append(_body(session, one, own, of_surveys, answer, tried, limit, aliases=aliases))
     return {
         "event_id": text(event.event_id),
         "state": event.state.value,
@@ -277,6 +277,8 @@ def _body(  # noqa: PLR0917 - what is shown of a hypothesis
     answer: Posterior,
     tried: _Tried,
     limit: int,
+    *,
+    aliases: Mapping[str, tuple[str, ...]],
 ) -> Body:
     shares = {(one.survey, one.object_id): one for one in answer.shares}
     found = {survey: background_of(version) for survey, version in measured.items()}
@@ -288,6 +290,7 @@ def _body(  # noqa: PLR0917 - what is shown of a hypothesis
                 "rank": rank,
                 "survey": text(one.survey),
                 "object_id": text(one.object_id),
+                "aliases": [text(name) for name in aliases.get(f"{one.survey}:{one.object_id}", ())],
                 "probability": jsonable(share.probability),
                 "among_candidates": jsonable(share.among_candidates),
                 **_chance(one, found.get(one.survey, Background(reason=NOT_MEASURED))),
@@ -318,6 +321,23 @@ def _body(  # noqa: PLR0917 - what is shown of a hypothesis
         "remarks": jsonable(answer.remarks),
         "candidates": rows,
     }
+
+
+def _transients(session: Session, own: Sequence[Candidate]) -> tuple[list[Candidate], dict[str, tuple[str, ...]]]:
+    """Return the best candidate of each transient in the order given, and by its name the other objects of the same transient."""
+    if len({one.survey for one in own}) < 2:
+        return list(own), {}
+    same = twins.twins_of(twins.near(session, [f"{one.survey}:{one.object_id}" for one in own]).values())
+    kept: list[Candidate] = []
+    aliases: dict[str, tuple[str, ...]] = {}
+    behind: set[str] = set()
+    for one in own:
+        name = f"{one.survey}:{one.object_id}"
+        if name not in behind:
+            kept.append(one)
+            aliases[name] = same.others(name)
+            behind.update(aliases[name])
+    return kept, aliases
 
 
 def _elsewhere(session: Session, one: Candidate) -> list[Candidate]:

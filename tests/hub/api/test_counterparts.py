@@ -1,12 +1,17 @@
 """Counterparts, the curve of what was searched, and reported pointings, over HTTP."""
 
 import json
+from dataclasses import replace
 
 import pytest
 
 from hub.api import wire_counterparts
+from hub.model.coincidence import PairState
 from hub.model.coverage import SelectionKind
+from hub.science.small_cone import cell_of
 from hub.services import pointings
+from hub.storage import candidates, object_places
+from hub.storage.object_places import ObjectPlace
 from tests.support.api_night import T0, api
 from tests.support.searched import DEC, FIRST, RA, hears, night
 
@@ -111,3 +116,36 @@ def test_what_cannot_be_asked_is_refused(door):
     assert "admits no counterpart" in get(client, f"{OF}/counterparts?hypothesis=unicorn", 422)["detail"]
     assert "has no localization" in get(client, "/api/v1/events/Fermi-524666471/counterparts", 422)["detail"]
     assert client.post("/api/v1/pointings", json=REPORT).status_code in (401, 403)
+
+
+def test_an_event_leads_to_its_counterparts_and_to_what_was_searched(door):
+    client, _ = door
+    links = get(client, OF)["links"]
+    assert get(client, links["counterparts"])["data"]["hypotheses"]
+    assert get(client, links["coverage"])["data"]["nothing_found"] in (True, False)
+
+
+def test_objects_of_two_surveys_at_one_place_are_one_transient(door):
+    client, store = door
+    hears(store)
+    with store.reading() as session:
+        (first, *_) = candidates.search(session, event_id="S170817a", hypothesis="kilonova", state=PairState.OPEN)
+    other = replace(first, survey="ZTF", object_id="ZTF17abcdefg", score=first.score - 1.0, confirmed=first.confirmed)
+    with store.transaction() as session:
+        candidates.save_all(session, [other], {})
+        object_places.save(session, [place_of(first), place_of(other)])
+    one = get(client, f"{OF}/counterparts?hypothesis=kilonova")["data"]["hypotheses"][0]
+    shown = {row["object_id"]: row["aliases"] for row in one["candidates"]}
+    assert shown[first.object_id] == ["ZTF:ZTF17abcdefg"]
+    assert "ZTF17abcdefg" not in shown
+
+
+def place_of(one):
+    return ObjectPlace(
+        survey=one.survey,
+        object_id=one.object_id,
+        cell=cell_of(one.ra_deg, one.dec_deg),
+        ra_deg=one.ra_deg,
+        dec_deg=one.dec_deg,
+        first_tai_us=one.first_detection.tai_us,
+    )
