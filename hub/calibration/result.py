@@ -45,8 +45,8 @@ class Size:
 FULL = Size(pairs=1_000_000, exact=400, sources=2_000, maps=100, mergers_per_map=20, years=300, slides=2_000, defects=0.15)
 """What the committed page is made with."""
 
-QUICK = Size(pairs=100_000, exact=60, sources=200, maps=8, mergers_per_map=60, years=40, slides=200, defects=0.6)
-"""A minute or two."""
+QUICK = Size(pairs=100_000, exact=60, sources=200, maps=8, mergers_per_map=60, years=20, slides=200, defects=0.6)
+"""A few minutes."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,9 +8,12 @@ from pathlib import Path
 import numpy as np
 
 from hub.calibration.null_law import NullLaw
+from hub.calibration.planted import Planted
 from hub.calibration.result import Part, Result, Size, Tell
+from hub.calibration.slides import Slides
 from hub.calibration.subject import as_shipped
 from hub.calibration.truth_side import TruthSide
+from hub.calibration.year import Year
 
 
 def all_parts(triggers: Path | None) -> tuple[Part, ...]:
@@ -25,6 +28,9 @@ def all_parts(triggers: Path | None) -> tuple[Part, ...]:
     return (
         NullLaw(subject=subject, nature=subject.rules),
         TruthSide(subject=subject),
+        Year(subject=subject, nature=subject.rules),
+        Planted(subject=subject, nature=subject.rules),
+        Slides(subject=subject, nature=subject.rules, triggers=triggers),
     )
 
 

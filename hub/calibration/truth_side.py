@@ -112,7 +112,7 @@ def _figure(name: str, caption: str, samples: dict[str, Floats]) -> Figure:
     )
 
 
-_NOTE = """\\
+_NOTE = """\
 A source's offset from the stated position is drawn from what the notice states, by code that shares nothing with the code that
 draws maps (`hub/calibration/error_models.py`): Fermi's core and tail of systematic error in quadrature with the statistical
 radius, circles, ellipses and errors that differ by direction of 90 %. The level of the true place in the hub's map of that

@@ -26,7 +26,7 @@ def register(app: typer.Typer) -> None:
 def calibrate(
     context: typer.Context,
     *,
-    quick: Annotated[bool, typer.Option("--quick", help="A minute or two instead of half an hour; wider errors.")] = False,
+    quick: Annotated[bool, typer.Option("--quick", help="A few minutes instead of half an hour; wider errors.")] = False,
     seed: Annotated[int, typer.Option(min=0, help="Below 1000 for tuning, from 1000 on for reports.")] = SEED,
     part: Annotated[list[str] | None, typer.Option("--part", metavar="NAME", help="Only this one; may be given again.")] = None,
     report: Annotated[Path, typer.Option(metavar="FILE", help="The page; plots go into the folder of its name.")] = PAGE,
@@ -55,6 +55,7 @@ def calibrate(
     results: dict[str, Result] = {}
     cpu_s: dict[str, float] = {}
     for number, one in enumerate(picked, start=1):
+        complain(f"{number} of {len(picked)}: {one.title}")
         tell = partial(_tell, f"{number} of {len(picked)}, {one.name}")
         results[one.name], cpu_s[one.name] = run(one, seed, QUICK if quick else FULL, tell)
         say(page.sentence(one, results[one.name]))
@@ -71,5 +72,3 @@ def _tell(where: str, words: str) -> None:
     if sys.stderr.isatty():
         sys.stderr.write(f"\r\x1b[K{where}: {words}\r")
         sys.stderr.flush()
-    else:
-        complain(f"{where}: {words}")
