@@ -121,7 +121,7 @@ class Association:
     def _candidates(self, session: Session, reached: Mapping[str, Sighting]) -> set[str]:
         """Return the ids of all events that may be linked with some events."""
         spans = [
-            (one.t0.plus_s(-self.policy.widest_s), one.t0.plus_s(self.policy.widest_s))
+            (one.t0.plus_s(-self.policy.widest_s), one.t0.plus_s(self.policy.widest_s), one.mission)
             for one in reached.values()
             if one.t0 is not None and not one.is_void
         ]
@@ -141,6 +141,7 @@ class Association:
         if not found:
             return {}
         cited = sources.cited_by(session, [one.event_id for one in found])
+        areas = localizations.areas(session, {one.localization_id for one in found if one.localization_id is not None})
         keys = {one.event_id: set(keys_of([one.event_id, *one.aliases])) for one in found}
         texts = circulars.names_beside(session, {key for own in keys.values() for key in own})
         texts = [text for text in texts if self.policy.is_of_one_burst(text)]
@@ -148,7 +149,7 @@ class Association:
             one.event_id: sighting(
                 one,
                 self.policy,
-                area90_deg2=self._area(session, one),
+                area90_deg2=areas.get(one.localization_id or ""),
                 stated_names={key for text in texts if text & keys[one.event_id] for key in text},
                 cites=cited.get(one.event_id, ()),
             )

@@ -2,7 +2,7 @@
 
 import io
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 import numpy as np
 from sqlalchemy import select
@@ -12,7 +12,7 @@ from sqlmodel import col
 from hub.model.sky import Localization, LocalizationSource, Skymap, SkymapSummary
 from hub.storage.jsonable import dump, load
 from hub.storage.tables import LocalizationRow
-from hub.storage.writing import insert_new
+from hub.storage.writing import among, insert_new
 
 _COLUMNS = ("lo", "hi", "probdensity", "distmu", "distsigma", "distnorm")
 
@@ -56,6 +56,13 @@ def summary(session: Session, localization_id: str) -> SkymapSummary | None:
         select(col(LocalizationRow.summary)).where(col(LocalizationRow.localization_id) == localization_id)
     ).first()
     return None if document is None else load(SkymapSummary, document)
+
+
+def areas(session: Session, localization_ids: Collection[str]) -> dict[str, float]:
+    """Return the 90 % areas of some localizations, square degrees, by id; ids that do not exist are left out."""
+    name = col(LocalizationRow.localization_id)
+    rows = session.execute(select(name, col(LocalizationRow.summary)).where(among(session, name, localization_ids)))
+    return {found: load(SkymapSummary, document).area90_deg2 for found, document in rows}
 
 
 def _pack(skymap: Skymap) -> bytes:

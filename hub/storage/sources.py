@@ -85,13 +85,17 @@ def cite(session: Session, event: Event) -> None:
     insert_all_new(session, row, rows, key=["event_id", "cited"])
 
 
-def near(session: Session, spans: Sequence[tuple[Instant, Instant]]) -> set[str]:
-    """Return the ids of the electromagnetic events that have a time in one of some spans, by any of their notices."""
+def near(session: Session, spans: Sequence[tuple[Instant, Instant, str]]) -> set[str]:
+    """Return the ids of the electromagnetic events of other missions that have a time in a span, by any of their notices.
+
+    Each span is start, end and the mission whose own events are left out: a storm of one mission would fill it.
+    """
     row = EventRow
     found: set[str] = set()
-    for start, end in spans:
+    for start, end, mission in spans:
         inside = col(row.last_t0_tai_us) >= start.tai_us, col(row.first_t0_tai_us) <= end.tai_us
-        found.update(session.scalars(select(col(row.event_id)).where(*inside, col(row.messenger) == Messenger.EM.value)))
+        others = col(row.messenger) == Messenger.EM.value, col(row.mission) != storable(mission)
+        found.update(session.scalars(select(col(row.event_id)).where(*inside, *others)))
     return found
 
 

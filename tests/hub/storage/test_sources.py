@@ -139,11 +139,10 @@ def test_events_near_a_time_are_found_by_any_of_their_times(store: Store) -> Non
     saved(store, grb("Fermi-2", t0=T0.plus_s(4000)))
     saved(store, notice())
     with store.reading() as session:
-        assert sources.near(session, [(T0.plus_s(-5), T0.plus_s(5))]) == {"Fermi-1"}
-        assert sources.near(session, [(T0.plus_s(200), T0.plus_s(300)), (T0.plus_s(3999), T0.plus_s(4001))]) == {
-            "Fermi-1",
-            "Fermi-2",
-        }
+        assert sources.near(session, [(T0.plus_s(-5), T0.plus_s(5), "Swift")]) == {"Fermi-1"}
+        assert sources.near(session, [(T0.plus_s(-5), T0.plus_s(5), "Fermi")]) == set()
+        later = [(T0.plus_s(200), T0.plus_s(300), "Swift"), (T0.plus_s(3999), T0.plus_s(4001), "Swift")]
+        assert sources.near(session, later) == {"Fermi-1", "Fermi-2"}
 
 
 def test_words_keep_their_order_and_stay_when_they_are_taken_back(store: Store) -> None:
