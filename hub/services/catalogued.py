@@ -58,7 +58,7 @@ class Catalogued:
         self._catalogs = catalogs
         self._rules = rules
         self._known: OrderedDict[int, Place] = OrderedDict()
-        self.kinds = frozenset(kind.value for info in catalogs.infos for kind in info.kinds)
+        self.kinds = frozenset(also for info in catalogs.infos for kind in info.kinds for also in _also(kind.value))
 
     def __bool__(self) -> bool:
         return bool(self._catalogs)
@@ -112,7 +112,8 @@ class Catalogued:
             return
         entries, apart, owner = hits.entries, hits.separation_arcsec, hits.place.tolist()
         is_host = np.isin(entries.kind, _HOST_KINDS)
-        belongs = apart <= np.maximum(rules.match_arcsec, np.where(is_host, 0.0, entries.reach_arcsec))
+        is_galaxy = entries.kind == CatalogKind.GALAXY.value
+        belongs = ~is_galaxy & (apart <= np.maximum(rules.match_arcsec, entries.reach_arcsec))
         is_centre = (apart <= rules.nuclear_arcsec) & np.isin(entries.kind, _NUCLEAR_KINDS)
         chance = chance_of(ra_deg[hits.place], dec_deg[hits.place], apart, entries, rules)
         z, z_err = redshifts(entries, rules)
@@ -120,8 +121,8 @@ class Catalogued:
         mags = r_mags(entries, rules)
         plausible = is_host & (chance <= rules.max_chance)
         for row in np.flatnonzero(belongs | is_centre | plausible).tolist():
-            if belongs[row] and not is_host[row]:
-                flags[owner[row]].add(IN_CATALOGUE.format(entries.kind[row]))
+            if belongs[row]:
+                flags[owner[row]].update(IN_CATALOGUE.format(kind) for kind in _also(str(entries.kind[row])))
             if is_centre[row]:
                 flags[owner[row]].add(NUCLEAR)
             if plausible[row]:
@@ -145,6 +146,11 @@ class Catalogued:
         kept = tuple(hosts[: self._rules.max_hosts])
         has_host = bool(kept) and kept[0].chance <= self._rules.known_host_chance
         return Place(flags=tuple(sorted(flags | ({HOST_FOUND} if has_host else set()))), hosts=kept, has_host=has_host)
+
+
+def _also(kind: str) -> tuple[str, ...]:
+    """Return all kinds that an entry of a kind is of: a blazar is an AGN."""
+    return (kind, CatalogKind.AGN.value) if kind == CatalogKind.BLAZAR.value else (kind,)
 
 
 def _distinct(near: Sequence[tuple[float, float, Host]], same_arcsec: float) -> list[Host]:

@@ -75,6 +75,8 @@ def place_all(session: Session, found: Iterable[Candidate], past: Mapping[str, L
 
 def near(session: Session, names: Collection[str]) -> dict[str, ObjectPlace]:
     """Return those of some objects, ``SURVEY:ID``, that may be one with objects of other surveys, and these; by name."""
+    if not object_places.are_of_several_surveys(session):
+        return {}
     wanted = set(names)
     latest = [one for one in object_places.of_ids(session, {name.partition(":")[2] for name in wanted}) if one.name in wanted]
     known = {one.name: one for one in latest}

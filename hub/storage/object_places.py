@@ -3,7 +3,7 @@
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 from sqlmodel import col
 
@@ -33,6 +33,12 @@ def save(session: Session, places: Sequence[ObjectPlace]) -> None:
     """Write where objects lie over what was known."""
     rows = [{name: getattr(one, name) for name in _COLUMNS} for one in sorted(places)]
     upsert_all(session, ObjectPlaceRow, rows, key=("survey", "object_id"))
+
+
+def are_of_several_surveys(session: Session) -> bool:
+    """Tell whether objects of more than one survey are known; two looks at the key."""
+    first, last = session.execute(select(func.min(col(ObjectPlaceRow.survey)), func.max(col(ObjectPlaceRow.survey)))).one()
+    return bool(first != last)
 
 
 def in_cells(session: Session, cells: Collection[int]) -> list[ObjectPlace]:

@@ -43,6 +43,7 @@ NGC 4993,galaxy,197.44875,-23.38389,0.0098,13.3
 far one,galaxy,198.5,-22.5,0.08,16.0
 V* star,variable,197.0,-22.8,,
 QSO,agn,198.2,-23.6,1.2,
+BL Lac,blazar,197.6,-22.6,0.3,
 """
 PLACES = {
     b"gfo": AT2017GFO,
@@ -50,6 +51,7 @@ PLACES = {
     b"star": (197.0, -22.8),
     b"lone": (197.2, -23.6),
     b"qso": (198.2, -23.6),
+    b"bll": (197.6, -22.6),
 }
 
 
@@ -105,6 +107,7 @@ def test_the_host_of_gw170817_lifts_its_counterpart(desk: Desk) -> None:
     assert said["gfo"].flags == ("host found",)
     assert said["star"].flags == ("in variable catalogue",)
     assert said["qso"].flags == ("in agn catalogue", "nuclear")
+    assert said["bll"].flags == ("in agn catalogue", "in blazar catalogue", "nuclear")
     assert said["wrong"].flags == ("host found",)
     assert said["lone"].flags == ()
     assert any("host NGC 4993 at 44 Mpc" in reason for reason in said["gfo"].reasons)
