@@ -108,7 +108,7 @@ def test_nobody_else_asks_for_a_false_alarm_rate_by_its_name() -> None:
         root = Path(package.__path__[0])
         for file in root.rglob("*.py"):
             place = f"{root.name}/{file.relative_to(root)}"
-            if place in KNOWS:
+            if place in KNOWS or "/migrations/" in place:  # which speak of rows as they once were
                 continue
             for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
                 is_name = isinstance(node, ast.Constant) and node.value in {"joint_far", "joint_far_time_only"}
