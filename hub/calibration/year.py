@@ -25,7 +25,7 @@ BEGIN = Instant.from_utc_iso("2026-01-01T00:00:00Z")
 """Of the first year; all others are laid over it."""
 
 MAPS = 40
-"""Maps of each kind."""
+"""Maps of each kind: all of one kind are overlapped with all of another."""
 
 LEAST_CHANCE = 1e-5
 """A number is called wrong where chance makes one as far off so rarely: about fifty are looked at."""
@@ -50,13 +50,16 @@ class Year:
     nature: Rules
     """The windows and rates of the world that is simulated."""
 
+    maps_of_a_kind: int = MAPS
+    """Of which notices take any."""
+
     name: str = "year"
     title: str = "Years of unrelated notices"
 
     def run(self, rng: Generator, size: Size, tell: Tell) -> Result:
         """Draw years of notices, evaluate what meets in time, and count pairs and announcements."""
         tell("maps")
-        streams, maps = unrelated(self.nature), pools(self.subject, rng, MAPS)
+        streams, maps = unrelated(self.nature), pools(self.subject, rng, self.maps_of_a_kind)
         overlaps: dict[tuple[str, str], float] = {}
 
         def overlap(a: Localization, b: Localization) -> float:
@@ -75,7 +78,7 @@ class Year:
         per_year = []
         for year in range(size.years):
             tell(f"year {year + 1} of {size.years}")
-            columns = [_draw(stream, rng, MAPS) for stream in streams]
+            columns = [_draw(stream, rng, self.maps_of_a_kind) for stream in streams]
             left = 0
             for one, other in self._meetings(columns, maps):
                 for result in evaluate(one, other, self.subject.rules, sky):
