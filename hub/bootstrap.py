@@ -28,6 +28,7 @@ from adapters.schema_registry import SchemaRegistry
 from adapters.transports.kafka.listening import Heard
 from hub.archive.history import ArchiveHistory, ArchiveSettings
 from hub.archive.space import MB
+from hub.archive.visits_lookup import VisitLookup
 from hub.catalogs.searching import Catalogs
 from hub.config import DestinationSection, HubSection, Settings, SourceSection
 from hub.errors import ConfigError, Permanent, StorageError, Transient
@@ -320,7 +321,7 @@ def open_hub(
     tells = clock or now
     history = open_history(settings)
     maps = MapCache(budget_bytes=CACHES.whole_maps, place_budget_bytes=CACHES.candidate_maps)
-    rules = load_rules(read_text("conf/coincidence.toml"))
+    rules = load_rules(read_text("conf/coincidence.toml"), read_text("conf/families.toml"))
     followups = _followups(settings, store, tells, seed)
     routes = routes_of(settings)
     schemas = _schemas(settings)
@@ -355,6 +356,7 @@ def open_hub(
             coverage=listening.coverage,
             leaves=leaves,
             facts=_facts(settings, maps),
+            visits=VisitLookup(history.folder).before,
         )
         dispatch = Dispatch(store=store, sinks=sinks, clock=tells)
         stack.callback(dispatch.release_all)

@@ -108,7 +108,7 @@ def _say(request: Request, store: StoreDep, caller: Token, kind: WordKind, event
 
 
 def _association(request: Request) -> Association:
-    policy = load_rules(resources.read_text("conf/coincidence.toml")).association
+    policy = load_rules(resources.read_text("conf/coincidence.toml"), resources.read_text("conf/families.toml")).association
     return Association(policy=policy, maps=MapCache(), clock=request.app.state.clock)
 
 

@@ -22,7 +22,7 @@ def list_rates(
     request: Request, store: StoreDep, at: Annotated[Time, Query(description="Of a pair; now where not given")] = None
 ) -> Response:
     """List the rates that a pair at a time is computed with: configured, measured with its error, and storms."""
-    rules = load_rules(resources.read_text("conf/coincidence.toml"))
+    rules = load_rules(resources.read_text("conf/coincidence.toml"), resources.read_text("conf/families.toml"))
     with store.reading() as session:
         rows = rates.table(session, rules, moment(at) or request.app.state.clock())
     return one_response(rows, {"self": path("rates")})

@@ -170,6 +170,82 @@ def read_near(archive: Path, night: int, ra_deg: float, dec_deg: float, within_d
     return _read(archive, night, (ra_deg, dec_deg, within_deg))
 
 
+State = tuple[int, int, int]
+"""Inode, size and time of a file: another one whenever the ledger of a night was written again."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Groups:
+    """What the row groups of a file have."""
+
+    number: NDArray[np.int64]
+    """Of each row group that has rows."""
+
+    least: NDArray[np.int64]
+    """Least pixel of the footprints' middles."""
+
+    greatest: NDArray[np.int64]
+    max_radius_deg: float
+    surveys: frozenset[str]
+    """Those of which a full stream was heard in that night."""
+
+    def near(self, lo: NDArray[np.int64], hi: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Return the numbers of the groups that have a pixel in ascending disjoint ranges, perhaps."""
+        inside = np.searchsorted(lo, self.greatest, side="right") > np.searchsorted(hi, self.least, side="right")
+        return self.number[inside]
+
+
+def states(archive: Path) -> dict[int, State]:
+    """Return the state of each night's ledger."""
+    found = {}
+    for night in nights(archive):
+        try:
+            told = path_of(archive, night).stat()
+        except FileNotFoundError:  # deleted in this very moment
+            continue
+        found[night] = (told.st_ino, told.st_size, told.st_mtime_ns)
+    return found
+
+
+def groups_of(archive: Path, night: int) -> Groups:
+    """Return what the row groups of a night's ledger have; none where there is no ledger of this version."""
+    try:
+        with translated(path_of(archive, night)):
+            metadata = pq.read_metadata(path_of(archive, night))
+    except FileNotFoundError:
+        return _NO_GROUPS
+    note = _note(metadata)
+    if not note.is_current:
+        return _NO_GROUPS
+    column = metadata.schema.names.index(PIXEL)
+    told = [(group, metadata.row_group(group).column(column).statistics) for group in range(metadata.num_row_groups)]
+    rows = [(group, bounds.min, bounds.max) for group, bounds in told if bounds is not None]
+    number, least, greatest = np.array(rows, dtype=np.int64).reshape(-1, 3).T
+    return Groups(
+        number=number,
+        least=least,
+        greatest=greatest,
+        max_radius_deg=note.max_radius_deg,
+        surveys=frozenset(one.survey for one in note.spans),
+    )
+
+
+_NOTHING: NDArray[np.int64] = np.zeros(0, dtype=np.int64)
+_NO_GROUPS = Groups(number=_NOTHING, least=_NOTHING, greatest=_NOTHING, max_radius_deg=0.0, surveys=frozenset())
+
+
+def read_group(archive: Path, night: int, group: int) -> DetectorVisits:
+    """Return the rows of one row group of a night's ledger; none where it has become another file with fewer of them."""
+    path = path_of(archive, night)
+    try:
+        with translated(path), pq.ParquetFile(path, read_dictionary=list(TEXT_COLUMNS)) as file:
+            if group >= file.metadata.num_row_groups:
+                return DetectorVisits.empty()
+            return _visits(file.read_row_groups([group], use_threads=False))
+    except FileNotFoundError:
+        return DetectorVisits.empty()
+
+
 def read_nights(archive: Path, some: Sequence[int]) -> DetectorVisits:
     """Return the ledgers of some nights."""
     return joined([read(archive, night) for night in some])

@@ -82,6 +82,12 @@ class VisitLedger:
         """For each night the visits that wait: how many alerts they had, and since when."""
 
         self._looked: dict[int, Instant] = {}
+        self._settled: set[int] = set()
+
+    def settled(self) -> list[int]:
+        """Return the nights whose ledgers became complete since the last call, or became so anew after late rows, ascending."""
+        nights, self._settled = sorted(self._settled), set()
+        return nights
 
     def update(self, full: FullTopics, now: Instant, keep: Callable[[], None] = lambda: None) -> int:
         """Compute what is due, and return how many visits that were.
@@ -136,6 +142,8 @@ class VisitLedger:
             computed = [self._compute(night, some, counted, sky, keep) for some in self._groups(due, counted)]
             spans = self._spans(note, counted, self._seen[night].keys() - had.keys(), full, night=night, now=now)
             visits = _latest([stays, *computed])
+            if settled:
+                self._settled.add(night)
             visits_file.write(
                 self._archive.folder,
                 night,

@@ -50,4 +50,4 @@ class Subject:
 
 def as_shipped() -> Subject:
     """Return the hub's own functions and rules."""
-    return Subject(rules=load_rules(resources.read_text("conf/coincidence.toml")))
+    return Subject(rules=load_rules(resources.read_text("conf/coincidence.toml"), resources.read_text("conf/families.toml")))

@@ -68,7 +68,7 @@ def joint_far(
     from hub.science.rules import load_rules
     from hub.science.searches import YEAR_S, joint_rates
 
-    rules = load_rules(resources.read_text("conf/coincidence.toml"))
+    rules = load_rules(resources.read_text("conf/coincidence.toml"), resources.read_text("conf/families.toml"))
     search = _search(pair, rules)
     if profile not in rules.profiles:
         raise InvalidRequest(f"there is no profile {profile!r}: there are {', '.join(rules.profiles)}")

@@ -32,7 +32,11 @@ def rates(
         from hub.science.rules import load_rules
         from hub.services import rates as services
 
-        rows = services.table(session, load_rules(resources.read_text("conf/coincidence.toml")), moment or now())
+        rows = services.table(
+            session,
+            load_rules(resources.read_text("conf/coincidence.toml"), resources.read_text("conf/families.toml")),
+            moment or now(),
+        )
     if as_json:
         for row in rows:
             emit(row)

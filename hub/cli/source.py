@@ -124,7 +124,11 @@ def _say(
     from hub.services.association import Association
 
     with open_database(settings) as store, open_hub(settings, store, sinks={}) as hub:
-        association = Association(policy=load_rules(read_text("conf/coincidence.toml")).association, maps=hub.maps, clock=now)
+        association = Association(
+            policy=load_rules(read_text("conf/coincidence.toml"), read_text("conf/families.toml")).association,
+            maps=hub.maps,
+            clock=now,
+        )
         with store.transaction() as session:
             body = say_it(session, (association, now()))
         hub.flow.work()

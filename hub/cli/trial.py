@@ -127,7 +127,7 @@ def _rules() -> Found:
     from hub import resources
     from hub.science.rules import load_rules
 
-    rules = load_rules(resources.read_text("conf/coincidence.toml"))
+    rules = load_rules(resources.read_text("conf/coincidence.toml"), resources.read_text("conf/families.toml"))
     return Found(fine=f"{len(rules.pairs)} pairs of events, {len(rules.hypotheses)} counterpart hypotheses")
 
 

@@ -1,6 +1,6 @@
 """Plays a synthetic night through the real hub and tells what came out."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from hub.bootstrap import open_hub
@@ -91,7 +91,7 @@ def _report(store: Store, night: Night) -> dict[str, Any]:
             ),
             None,
         )
-        ranked = candidates.of_event(session, truth.superevent_id, state=PairState.OPEN)
+        ranked = _each_once(candidates.of_event(session, truth.superevent_id, state=PairState.OPEN))
         messages = [entry.outgoing for entry in reversed(outbox.search(session, limit=100_000))]
         requests = followup.search(session, limit=100_000)
         books = envelopes.counts(session)
@@ -150,6 +150,14 @@ def _report(store: Store, night: Night) -> dict[str, Any]:
             "n_unrelated_alerts": truth.n_unrelated_alerts,
         },
     }
+
+
+def _each_once(ranked: Sequence[Candidate]) -> list[Candidate]:
+    """Return each object under the hypothesis by which it ranks first."""
+    found: dict[tuple[str, str], Candidate] = {}
+    for one in ranked:
+        found.setdefault((one.survey, one.object_id), one)
+    return list(found.values())
 
 
 def _candidate(rank: int, candidate: Candidate, counterpart_object_id: str) -> dict[str, Any]:

@@ -112,8 +112,9 @@ def _published(score: Score) -> Explained:
 
 
 def _sum(score: Score, coincidence: Coincidence) -> Explained:
+    weights = score.inputs.get("weights", {})
     parts = [
-        (name, value)
+        (f"{weights[name]:g} x {name}" if name in weights else name, weights.get(name, 1.0) * value)
         for name in score.inputs.get("sum_of", ())
         if name in VALUES and (value := coincidence.score(name)) is not None
     ]

@@ -2,30 +2,39 @@
 
 import itertools
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from functools import partial
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
-from hub.model.alert import AlertBatch
+from hub.model.alert import NO_TIME, AlertBatch
 from hub.model.coincidence import Candidate, PairState, Score
 from hub.model.coverage import Coverage
 from hub.model.instant import Instant
 from hub.model.sky import SkymapSummary
 from hub.science.crossmatch import Target, first_detection_us
-from hub.science.facts import NO_FACTS, Facts, ObjectFacts
+from hub.science.facts import IN_CATALOGUE, NO_FACTS, Facts, ObjectFacts
 from hub.science.healpix import area_sr, find
+from hub.science.hypotheses import FLAGS, Activity, Confirmation, Hypothesis
+from hub.science.latitudes import ecliptic_latitude_deg, galactic_latitude_deg
 from hub.science.light_curves import LightCurves, part, rows_of
-from hub.science.ranking import Context, rank
-from hub.science.rules import DAY_S, FLAGS
+from hub.science.onset import LOOK_BACK_D, NEVER, Onset, Onsets
+from hub.science.ranking import DEFAULT, Context, Ranking, rank
+from hub.science.rules import DAY_S
 from hub.science.target_columns import VARIABLE_AGE_D, VARIABLE_DETECTIONS, TargetColumns, TargetNumbers
 
-__all__ = ["VARIABLE_AGE_D", "VARIABLE_DETECTIONS", "Question", "evaluate", "evaluate_all", "evaluate_many"]
+__all__ = ["VARIABLE_AGE_D", "VARIABLE_DETECTIONS", "Judgement", "Question", "evaluate", "evaluate_all", "evaluate_many"]
 
 NO_OBJECTS = np.empty(0, dtype=np.int64)
 
-_FACTS = ("prior activity", "negative detections", "solar-system association", "saturated", "known variable")
+_FACTS = (
+    "prior activity",
+    "negative detections",
+    "solar-system association",
+    "saturated",
+    "known variable",
+    "low ecliptic latitude",
+)
 """The recorded facts in the order in which candidates have them."""
 
 _LEVEL_3D = Score(
@@ -54,15 +63,29 @@ class Question:
     """What is known of the objects beside their alerts."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Judgement:
+    """By what candidates are judged beside their alerts and events."""
+
+    coverage: Coverage = field(default_factory=Coverage)
+    """What is heard of the survey: statistics that suppose the full stream are left out where there is only a part of it."""
+
+    onsets: Onsets | None = None
+    """When the objects of the light curves began; None where no ledger of visits was asked."""
+
+    ranking: Ranking = DEFAULT
+    confirmation: Confirmation = field(default_factory=Confirmation)
+
+
 def evaluate(
-    target: Target, alerts: AlertBatch, summaries: Mapping[str, SkymapSummary], coverage: Coverage = Coverage()
+    target: Target, alerts: AlertBatch, summaries: Mapping[str, SkymapSummary], judgement: Judgement = Judgement()
 ) -> Candidate | None:
     """Return the candidate that the alerts of one object, at least one, make for a target; as `evaluate_all` otherwise."""
-    return evaluate_all(target, LightCurves.of(alerts), summaries, coverage)[0]
+    return evaluate_all(target, LightCurves.of(alerts), summaries, judgement)[0]
 
 
 def evaluate_all(
-    target: Target, curves: LightCurves, summaries: Mapping[str, SkymapSummary], coverage: Coverage = Coverage()
+    target: Target, curves: LightCurves, summaries: Mapping[str, SkymapSummary], judgement: Judgement = Judgement()
 ) -> list[Candidate | None]:
     """Return for each object the candidate that its alerts make for a target; None where none of them fits."""
     asked = Question(
@@ -71,11 +94,13 @@ def evaluate_all(
         summaries=summaries,
         objects=np.arange(len(curves), dtype=np.int64),
     )
-    made = {one.object_id: one for one in evaluate_many([asked], curves, coverage)[0]}
+    made = {one.object_id: one for one in evaluate_many([asked], curves, judgement)[0]}
     return [made.get(name) for name in curves.names]
 
 
-def evaluate_many(questions: Sequence[Question], curves: LightCurves, coverage: Coverage = Coverage()) -> list[list[Candidate]]:
+def evaluate_many(
+    questions: Sequence[Question], curves: LightCurves, judgement: Judgement = Judgement()
+) -> list[list[Candidate]]:
     """Return for each question the candidates that the objects' alerts make for its targets, by object and then by target.
 
     Alerts after the end of a target's window do not matter: what is said of an object is settled then, however long it is seen
@@ -92,9 +117,8 @@ def evaluate_many(questions: Sequence[Question], curves: LightCurves, coverage: 
         Events, hypotheses and objects.
     curves
         All alerts of these objects, and perhaps of others.
-    coverage
-        What is heard of the survey: statistics that suppose the full stream are left out where there is only a part of it, and
-        the reasons say so.
+    judgement
+        By what: coverage, onsets, ranking, confirmation.
     """
     found: list[list[Candidate]] = [[] for _ in questions]
     if not any(len(one.objects) for one in questions):
@@ -103,7 +127,7 @@ def evaluate_many(questions: Sequence[Question], curves: LightCurves, coverage: 
     fits = np.flatnonzero(_fitting(pairs, curves))
     if not len(fits):
         return found
-    for question, one in _made(pairs, fits, curves, coverage):
+    for question, one in _made(pairs, fits, curves, judgement):
         found[question].append(one)
     return found
 
@@ -126,6 +150,9 @@ class _Pairs:
 
     questions: Sequence[Question]
     targets: Sequence[Target]
+    first_target: Sequence[int]
+    """Index into `targets` of the first one of each question."""
+
     columns: TargetColumns
     question: NDArray[np.int64]
     target: NDArray[np.int64]
@@ -185,6 +212,7 @@ class _Pairs:
         return cls(
             questions=questions,
             targets=[one for asked in questions for one in asked.targets],
+            first_target=first_target[:-1],
             columns=columns,
             question=np.repeat(np.arange(len(questions)), of_question),
             target=target,
@@ -221,16 +249,24 @@ def _fitting(pairs: _Pairs, curves: LightCurves) -> NDArray[np.bool_]:
     """Tell of each pair whether any alert fits, as `crossmatch.match` does, and whether the past that is required is known."""
     max_level = pairs.columns.levels[pairs.target[pairs.owner[pairs.usable]], 0]
     inside = np.zeros(len(pairs.usable), dtype=bool)
-    for number, (asked, hits) in enumerate(zip(pairs.questions, pairs.hits, strict=True)):
+    for number, hits in enumerate(pairs.hits):
         rows = slice(int(pairs.starts[number]), int(pairs.starts[number + 1]))
         for name, of_map in hits.items():
-            if name not in asked.targets[0].too_large:
-                inside[rows] |= of_map.covered & (of_map.before < max_level[rows])
+            inside[rows] |= _allowed(pairs, number, name, rows) & of_map.covered & (of_map.before < max_level[rows])
     fits = pairs.any_of(pairs.usable[inside])
     required = pairs.columns.asks[pairs.target, 2]
     if required.any():
         fits &= ~required | (_first(pairs) < pairs.columns.times[pairs.target, 1])
     return fits
+
+
+def _allowed(pairs: _Pairs, number: int, name: str, rows: slice) -> NDArray[np.bool_] | bool:
+    """Tell for which usable alerts of a question a map may make candidates: each hypothesis may have a limit of its own."""
+    too_large = [name in one.too_large for one in pairs.questions[number].targets]
+    if not any(too_large):
+        return True
+    asking = pairs.target[pairs.owner[pairs.usable[rows]]] - pairs.first_target[number]
+    return np.asarray(~np.array(too_large)[asking], dtype=np.bool_)
 
 
 def _first(pairs: _Pairs) -> NDArray[np.int64]:
@@ -257,59 +293,110 @@ def _best(pairs: _Pairs, owner: NDArray[np.int64], alerts: AlertBatch) -> NDArra
     return order[np.searchsorted(owner, np.arange(len(pairs)))]
 
 
-def _made(pairs: _Pairs, fits: NDArray[np.int64], curves: LightCurves, coverage: Coverage) -> Iterator[tuple[int, Candidate]]:
+def _made(pairs: _Pairs, fits: NDArray[np.int64], curves: LightCurves, judgement: Judgement) -> Iterator[tuple[int, Candidate]]:
     """Yield the candidates of the pairs that fit, each with the number of its question."""
-    alerts, survey = curves.alerts, curves.alerts.survey
+    alerts, survey, coverage = curves.alerts, curves.alerts.survey, judgement.coverage
     owner = pairs.owner[pairs.usable]
     edges = np.searchsorted(owner, np.arange(len(pairs) + 1))
-    best = _best(pairs, owner, alerts)
+    best = _best(pairs, owner, alerts)[fits]
     first, last = _first(pairs), _last(pairs)
-    facts = _facts(pairs, alerts, first)
     detections = rows_of(alerts, pairs.row[pairs.usable])
-    context = partial(
-        Context,
-        is_filtered=coverage.is_filtered(survey),
-        known_aspects=coverage.known_aspects(survey),
-        tells_past=_tells_past(coverage, survey),
-    )
+    ra, dec = detections.ra_deg[best], detections.dec_deg[best]
+    beta = np.abs(ecliptic_latitude_deg(ra, dec))
+    facts = _facts(pairs, alerts, first)
+    facts[_FACTS.index("low ecliptic latitude"), fits] = beta <= judgement.confirmation.ecliptic_deg
+    onsets = judgement.onsets if judgement.onsets is not None else Onsets.unknown(curves, LOOK_BACK_D)
+    is_ready = _ready(pairs, facts, first, onsets)[fits]
+    is_filtered, known_aspects = coverage.is_filtered(survey), coverage.known_aspects(survey)
+    tells_past = _tells_past(coverage, survey)
     remarks = tuple(f"coverage: {remark}" for remark in coverage.remarks(survey))
-    is_ready = _ready(pairs, facts, first)
-    at = best - pairs.starts[pairs.question]
     said = [_said(asked, hits) for asked, hits in zip(pairs.questions, pairs.hits, strict=True)]
+    of_pair = np.searchsorted(pairs.owner, np.stack([fits, fits + 1]))
+    span_us = np.where(
+        edges[fits + 1] > edges[fits], detections.mid_tai_us[edges[fits + 1] - 1] - detections.mid_tai_us[edges[fits]], 0
+    )
     columns = (
         pairs.question[fits],
         pairs.target[fits],
         pairs.object[fits],
-        at[fits],
-        edges[:-1][fits],
-        edges[1:][fits],
+        best - pairs.starts[pairs.question[fits]],
+        edges[fits],
+        edges[fits + 1],
         first[fits],
         last[fits],
-        is_ready[fits],
-        detections.ra_deg[best[fits]],
-        detections.dec_deg[best[fits]],
+        is_ready,
+        ra,
+        dec,
+        beta,
+        galactic_latitude_deg(ra, dec),
+        span_us / 1e6,
+        pairs.row[of_pair[0]],
+        of_pair[1] - of_pair[0],
+        onsets.before_us[pairs.object[fits]],
+        onsets.after_us[pairs.object[fits]],
     )
     flags = _names_of(facts[:, fits])
     rows = zip(*(column.tolist() for column in columns), flags, strict=True)
-    for question, number, of_object, place, begin, end, begins, ends, ready, ra_deg, dec_deg, flagged in rows:
+    for (
+        question,
+        number,
+        of_object,
+        place,
+        begin,
+        end,
+        begins,
+        ends,
+        ready,
+        ra_deg,
+        dec_deg,
+        beta_deg,
+        b_deg,
+        span_s,
+        row,
+        n_rows,
+        before_us,
+        after_us,
+        flagged,
+    ) in rows:
         target, on_maps = pairs.targets[number], said[question]
         event, hypothesis = target.event, target.hypothesis
+        known = pairs.questions[question].facts
+        own = known.of(curves.names[of_object])
+        lacks = _lacks(hypothesis, known)
+        kind = hypothesis.require_catalogue
+        if lacks is None and kind is not None and IN_CATALOGUE.format(kind) not in own.flags:
+            continue
         density, level, before = on_maps.now[place] if on_maps.now is not None else _NOWHERE
-        began = Instant(begins)
-        known = pairs.questions[question].facts.of(curves.names[of_object])
+        began, t0 = Instant(begins), event.t0 or max(target.t0s)
+        onset = None
+        if before_us != NEVER:
+            onset = Onset(
+                after_d=None if after_us == NO_TIME else (after_us - t0.tai_us) / _DAY_US,
+                before_d=(before_us - t0.tai_us) / _DAY_US,
+                why_unknown=onsets.words(of_object),
+            )
         score, scores, reasons = rank(
-            context(
+            Context(
                 hypothesis=hypothesis,
                 detections=part(detections, begin, end),
-                delay_d=began.minus(event.t0 or max(target.t0s)) / DAY_S,
+                delay_d=began.minus(t0) / DAY_S,
+                t0_us=t0.tai_us,
                 probdensity_per_sr=density,
                 level=level,
                 dist_mean_mpc=on_maps.distance_mpc[0],
                 dist_std_mpc=on_maps.distance_mpc[1],
-                extra_terms={**known.extra_terms, **known.terms_of.get(hypothesis.name, {})},
-            )
+                onset=onset,
+                curve=part(alerts, row, row + n_rows) if hypothesis.activity is not Activity.NEW else None,
+                galactic_b_deg=b_deg,
+                is_filtered=is_filtered,
+                known_aspects=known_aspects,
+                tells_past=tells_past,
+                extra_terms={**own.extra_terms, **own.terms_of.get(hypothesis.name, {})},
+            ),
+            judgement.ranking,
         )
-        is_open = ready and before is not None and before < hypothesis.max_level
+        is_open = ready and before is not None and before < hypothesis.max_level and not _vetoed(hypothesis, own)
+        apart = lacks or _unconfirmed(judgement.confirmation, end - begin, span_s, beta_deg, has_host=own.has_host)
         yield (
             question,
             Candidate(
@@ -318,7 +405,7 @@ def _made(pairs: _Pairs, fits: NDArray[np.int64], curves: LightCurves, coverage:
                 object_id=curves.names[of_object],
                 hypothesis=hypothesis.name,
                 state=PairState.OPEN if is_open else PairState.WITHDRAWN,
-                confirmed=end - begin >= 2,
+                confirmed=apart is None,
                 n_detections=end - begin,
                 ra_deg=ra_deg,
                 dec_deg=dec_deg,
@@ -327,11 +414,34 @@ def _made(pairs: _Pairs, fits: NDArray[np.int64], curves: LightCurves, coverage:
                 levels={name: levels[place] for name, levels in on_maps.levels.items()},
                 level=level,
                 score=score,
-                scores=(*scores, *_shown(known)),
-                reasons=(*reasons, *remarks),
-                flags=(*flagged, *known.flags),
+                scores=(*scores, *_shown(own)),
+                reasons=(*reasons, *(() if apart is None else (f"ranked apart: {apart}",)), *remarks),
+                flags=(*flagged, *own.flags),
             ),
         )
+
+
+_DAY_US = 86_400e6
+
+
+def _lacks(hypothesis: Hypothesis, known: Facts) -> str | None:
+    """Return which catalogue a hypothesis requires and nobody installed, as a sentence."""
+    kind = hypothesis.require_catalogue
+    return (
+        None if kind is None or kind in known.catalogues else f"no {kind} catalogue installed, which {hypothesis.name} requires"
+    )
+
+
+def _vetoed(hypothesis: Hypothesis, own: ObjectFacts) -> bool:
+    return bool(own.flags) and any(flag in hypothesis.exclude_flags for flag in own.flags)
+
+
+def _unconfirmed(asks: Confirmation, n: int, span_s: float, beta_deg: float, *, has_host: bool) -> str | None:
+    """Return why a candidate is not confirmed, a sentence; None where it is."""
+    if (n >= 2 and span_s >= asks.gap_s) or (has_host and beta_deg > asks.ecliptic_deg):
+        return None
+    why = "a single detection" if n < 2 else f"its {n} detections are within {span_s / 60.0:.0f} min of one another"
+    return f"{why}, and the ecliptic is near" if has_host else f"{why}, and no host is known"
 
 
 _NOWHERE = (None, None, None)
@@ -385,10 +495,13 @@ def _said(asked: Question, hits: Mapping[str, _Hits]) -> _Said:
     )
 
 
-def _ready(pairs: _Pairs, facts: NDArray[np.bool_], first: NDArray[np.int64]) -> NDArray[np.bool_]:
+def _ready(pairs: _Pairs, facts: NDArray[np.bool_], first: NDArray[np.int64], onsets: Onsets) -> NDArray[np.bool_]:
     """Tell of each pair whether it fits what is said of the event now, the place aside."""
     times = pairs.columns.times[pairs.target]
     fits = (first >= times[:, 5]) & (first <= times[:, 6])
+    fits &= (
+        onsets.after_us[pairs.object] < times[:, 7]
+    )  # what began before the last visit without it began too late, or is unknown
     excludes = pairs.columns.asks[pairs.target, 3:]
     if excludes.any():
         order = [_FACTS.index(flag) for flag in FLAGS]
@@ -398,7 +511,7 @@ def _ready(pairs: _Pairs, facts: NDArray[np.bool_], first: NDArray[np.int64]) ->
 
 
 def _facts(pairs: _Pairs, alerts: AlertBatch, first: NDArray[np.int64]) -> NDArray[np.bool_]:
-    """Return which of `_FACTS` are so of each pair, shape ``(5, p)``."""
+    """Return which of `_FACTS` are so of each pair, shape ``(6, p)``; the ecliptic latitude is told later."""
     times = pairs.columns.times[pairs.target]
     is_often = pairs.any_of(alerts.n_history[pairs.row] >= VARIABLE_DETECTIONS)
     return np.stack(
@@ -408,6 +521,7 @@ def _facts(pairs: _Pairs, alerts: AlertBatch, first: NDArray[np.int64]) -> NDArr
             pairs.any_of(alerts.is_solar_system[pairs.row]),
             pairs.any_of(alerts.is_saturated[pairs.row]),
             (first < times[:, 4]) & is_often,
+            np.zeros(len(pairs), dtype=bool),
         )
     )
 

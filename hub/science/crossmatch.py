@@ -16,9 +16,10 @@ from hub.model.event import Event
 from hub.model.instant import Instant
 from hub.model.notice import Notice
 from hub.science.healpix import area_sr, find
+from hub.science.hypotheses import Hypothesis, PriorActivity
 from hub.science.levels import Levels2D
 from hub.science.place_levels import PlaceLevels
-from hub.science.rules import DAY_S, Hypothesis, PriorActivity
+from hub.science.rules import DAY_S
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -115,17 +116,23 @@ def usable(batch: AlertBatch, hypothesis: Hypothesis, t0s: Sequence[Instant]) ->
         fits &= ~batch.is_solar_system
     if hypothesis.exclude_negative:
         fits &= ~batch.is_negative
+    if hypothesis.min_flux_njy is not None:
+        fits &= ~(batch.flux_njy < hypothesis.min_flux_njy)
     fits &= batch.object_id != b""
     timely = np.zeros(len(batch), dtype=bool)
     onset = first_detection_us(batch)
     for t0 in t0s:
         in_window = _between(batch.mid_tai_us, t0, hypothesis.window_d)
-        low, high = (t0.plus_s(days * DAY_S).tai_us for days in hypothesis.onset_d)
+        low, high = (t0.plus_s(days * DAY_S).tai_us for days in hypothesis.first_d)
         begins = onset <= high
         if hypothesis.prior_activity is PriorActivity.EXCLUDE:
             begins &= onset >= low
         timely |= in_window & begins
     return fits & timely
+
+
+def _least_flux(hypothesis: Hypothesis) -> float:
+    return -np.inf if hypothesis.min_flux_njy is None else hypothesis.min_flux_njy
 
 
 def first_detection_us(batch: AlertBatch) -> NDArray[np.int64]:
@@ -164,6 +171,9 @@ class LinkColumns:
     is_too_large: NDArray[np.bool_]
     max_level: NDArray[np.float64]
     min_reliability: NDArray[np.float64]
+    min_flux_njy: NDArray[np.float64]
+    """Minus infinity where there is no limit."""
+
     exclude_solar_system: NDArray[np.bool_]
     exclude_negative: NDArray[np.bool_]
     window_us: NDArray[np.int64]
@@ -188,6 +198,7 @@ class LinkColumns:
             is_too_large=np.array([link.is_too_large for link in ordered], dtype=bool),
             max_level=np.array([link.hypothesis.max_level for link in ordered], dtype=np.float64),
             min_reliability=np.array([link.hypothesis.min_reliability for link in ordered], dtype=np.float64),
+            min_flux_njy=np.array([_least_flux(link.hypothesis) for link in ordered], dtype=np.float64),
             exclude_solar_system=np.array([link.hypothesis.exclude_solar_system for link in ordered], dtype=bool),
             exclude_negative=np.array([link.hypothesis.exclude_negative for link in ordered], dtype=bool),
             window_us=np.array([_span(link.t0, link.hypothesis.window_d) for link in ordered], np.int64).reshape(-1, 2),
@@ -233,6 +244,7 @@ def fitting(
     hit, link = hit[keep], link[keep]
     rows = point[hit]
     keep = ~(batch.reliability[rows] < links.min_reliability[link])
+    keep &= ~(batch.flux_njy[rows] < links.min_flux_njy[link])
     keep &= ~(batch.is_solar_system[rows] & links.exclude_solar_system[link])
     keep &= ~(batch.is_negative[rows] & links.exclude_negative[link])
     keep &= batch.object_id[rows] != b""
@@ -245,5 +257,5 @@ def _span(t0: Instant, interval_d: tuple[float, float]) -> tuple[int, int]:
 
 
 def _onset(t0: Instant, hypothesis: Hypothesis) -> tuple[int, int]:
-    low, high = _span(t0, hypothesis.onset_d)
+    low, high = _span(t0, hypothesis.first_d)
     return (low if hypothesis.prior_activity is PriorActivity.EXCLUDE else int(np.iinfo(np.int64).min)), high

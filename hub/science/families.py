@@ -42,6 +42,25 @@ class Expected:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Dust:
+    """The Galaxy's dust."""
+
+    extinction: Mapping[str, float]
+    """A_band / E(B-V)."""
+
+    ebv_at_pole: float
+    largest_ebv: float
+
+    def ebv(self, b_deg: float) -> float:
+        """Return E(B-V) of a plane slab of dust, by galactic latitude: where no dust map is at hand."""
+        return min(self.ebv_at_pole / max(abs(math.sin(math.radians(b_deg))), 1e-6), self.largest_ebv)
+
+    def mag(self, band: str, ebv: float) -> float:
+        """Return how much dust dims a band, magnitudes."""
+        return of_band(self.extinction, band) * ebv
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Family:
     """One family; bands to numbers. Times are in days after the onset."""
 
@@ -71,6 +90,9 @@ class Family:
     spread_rate_mag_per_d: float
     """Standard deviation of the rate of change."""
 
+    dust: Dust
+    """Dims it on its way."""
+
     def abs_mag(self, t_d: float, band: str) -> float:
         """Return the mean absolute AB magnitude; infinite before the onset."""
         if t_d < 0:
@@ -98,11 +120,7 @@ class Families:
 
     version: int
     by_name: Mapping[str, Family]
-    extinction: Mapping[str, float]
-    """A_band / E(B-V)."""
-
-    ebv_at_pole: float
-    largest_ebv: float
+    dust: Dust
 
     def of(self, name: str) -> Family:
         """Return a family.
@@ -115,14 +133,6 @@ class Families:
         if name not in self.by_name:
             raise ConfigError(f"there is no light-curve family {name!r}: there are {', '.join(sorted(self.by_name))}")
         return self.by_name[name]
-
-    def extinction_mag(self, band: str, ebv: float) -> float:
-        """Return how much dust dims a band, magnitudes."""
-        return of_band(self.extinction, band) * ebv
-
-    def galactic_ebv(self, b_deg: float) -> float:
-        """Return E(B-V) of the Galaxy's dust as a plane slab, by galactic latitude: where no dust map is at hand."""
-        return min(self.ebv_at_pole / max(abs(math.sin(math.radians(b_deg))), 1e-6), self.largest_ebv)
 
     def expected_magnitude(
         self, family: str | Family, t_d: float, distance_mpc: float, band: str, *, ebv: float = 0.0
@@ -153,7 +163,7 @@ class Families:
         if not distance_mpc > 0:
             raise ValueError(f"a distance is larger than 0 Mpc, and not {distance_mpc:g}")
         modulus = 5.0 * math.log10(distance_mpc) + 25.0
-        mean = one.abs_mag(t_d, band) + modulus + self.extinction_mag(band, ebv)
+        mean = one.abs_mag(t_d, band) + modulus + self.dust.mag(band, ebv)
         return Expected(mean=mean, std=one.spread_mag)
 
 
@@ -186,17 +196,16 @@ def _families(data: Mapping[str, Any]) -> Families:
     unknown = set(data) - {"version", "extinction", "dust", "family"}
     if unknown:
         raise ValueError(f"unknown key {min(unknown)!r}")
-    found = [_family(row) for row in data["family"]]
-    by_name = {one.name: one for one in found}
-    if len(by_name) != len(found):
-        raise ValueError("two families have one name")
-    return Families(
-        version=int(data["version"]),
-        by_name=by_name,
+    dust = Dust(
         extinction=_bands(data, "extinction"),
         ebv_at_pole=float(data["dust"]["ebv_at_pole"]),
         largest_ebv=float(data["dust"]["largest_ebv"]),
     )
+    found = [_family(row, dust) for row in data["family"]]
+    by_name = {one.name: one for one in found}
+    if len(by_name) != len(found):
+        raise ValueError("two families have one name")
+    return Families(version=int(data["version"]), by_name=by_name, dust=dust)
 
 
 _BOTH = {"name", "shape", "peak_abs_mag", "spread_mag", "rise_d", "spread_rate_mag_per_d"}
@@ -206,7 +215,7 @@ _OF_SHAPE = {
 }
 
 
-def _family(row: Mapping[str, Any]) -> Family:
+def _family(row: Mapping[str, Any], dust: Dust) -> Family:
     name, shape = str(row["name"]), Shape(row["shape"])
     keys = _BOTH | _OF_SHAPE[shape]
     if set(row) != keys:
@@ -226,6 +235,7 @@ def _family(row: Mapping[str, Any]) -> Family:
         tail_after_d=float(row["tail_after_d"]) if is_linear else 0.0,
         tail_mag_per_d=_bands(row, "tail_mag_per_d") if is_linear else {},
         spread_rate_mag_per_d=_positive(row, "spread_rate_mag_per_d"),
+        dust=dust,
     )
 
 

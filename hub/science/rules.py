@@ -2,28 +2,26 @@
 
 import tomllib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, fields, replace
 from enum import StrEnum
 from typing import Any
 
 from hub.errors import ConfigError
 from hub.model.notice import EventClass
-from hub.science import association_policy, budget, odds, pair_tables, searches, trigger_rates
+from hub.science import association_policy, budget, hypotheses, odds, pair_tables, searches, trigger_rates
 from hub.science.association_policy import NO_ASSOCIATION, AssociationPolicy
 from hub.science.budget import Budget
+from hub.science.families import Families, load_families
+from hub.science.hypotheses import FLAGS, Activity, Confirmation, Hypothesis, PriorActivity
 from hub.science.odds import OddsPolicy
 from hub.science.pair_tables import Answering, Clocks, Feeds
 from hub.science.searches import YEAR_S, FarMethod, Search
 from hub.science.trigger_rates import RatePolicy
 
-__all__ = ["YEAR_S", "FarMethod", "Hypothesis", "PairRule", "PriorActivity", "RateOf", "Rules", "load_rules"]
+__all__ = ["FLAGS", "YEAR_S", "Activity", "FarMethod", "Hypothesis", "PairRule", "PriorActivity", "RateOf", "Rules", "load_rules"]
 
 DAY_S = 86_400.0
 """Seconds in a day."""
-
-
-FLAGS = ("prior activity", "known variable", "saturated", "negative detections", "solar-system association")
-"""Facts that are recorded with a candidate; a hypothesis may use them, nothing else does."""
 
 
 _TABLES = ("association", "rate_policy", "clock_errors_s", "answering", "odds", "feeds")
@@ -34,14 +32,6 @@ class RateOf(StrEnum):
 
     FIRST = "first"
     SECOND = "second"
-
-
-class PriorActivity(StrEnum):
-    """What a hypothesis does with an object that was active before its onset window."""
-
-    EXCLUDE = "exclude"
-    NOTE = "note"
-    REQUIRE = "require"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,53 +89,6 @@ class PairRule:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Hypothesis:
-    """A kind of counterpart that a survey's object may be."""
-
-    name: str
-    kind: str
-    classes: tuple[EventClass, ...]
-    onset_d: tuple[float, float]
-    """When the object may first have been detected, days after t0."""
-
-    window_d: tuple[float, float]
-    """Alerts of which times are looked at, days after t0."""
-
-    max_level: float
-    """Largest 2D level inside the localization."""
-
-    min_reliability: float
-    """Smallest real-bogus score; an alert without one passes."""
-
-    exclude_solar_system: bool
-    exclude_negative: bool
-    prior_activity: PriorActivity
-    typical_delay_d: float
-    """Scale of the delay of the first detection after t0, days."""
-
-    background_per_deg2: float
-    """Unrelated objects per square degree that pass the same cuts."""
-
-    min_announce_score: float
-    """Score from which on a confirmed candidate becomes a coincidence that leaves the hub."""
-
-    followup: bool
-    """Whether an announced coincidence asks for observations."""
-
-    exclude_flags: tuple[str, ...] = ()
-    """Recorded flags with which an object does not count: of `FLAGS`."""
-
-    require_any_class: Mapping[str, float] = field(default_factory=dict)
-    """Class or property name to least probability; one of them must be reached, where any is stated."""
-
-    fade_rate_mag_per_d: tuple[float, float] | None = None
-    """Range of decline rates, magnitudes per day, positive is fading."""
-
-    abs_mag: tuple[float, float] | None = None
-    """Mean and spread of the absolute magnitude."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Rules:
     """All of conf/coincidence.toml."""
 
@@ -155,6 +98,15 @@ class Rules:
 
     max_area_deg2: float
     """Maps with a larger 90 % area make no candidates."""
+
+    confirmation: Confirmation
+    """When a candidate is confirmed."""
+
+    look_back_d: float
+    """How long before its first detection a visit bounds the onset of an object, days."""
+
+    families: Families | None
+    """Light curves; None where none were given."""
 
     profile: str
     """Whose rates and thresholds the pairs use, of `profiles`."""
@@ -189,14 +141,19 @@ class Rules:
         """Return the hypotheses that any of these event classes allows."""
         return tuple(h for h in self.hypotheses if set(h.classes) & set(classes))
 
+    def max_area_of(self, hypothesis: Hypothesis) -> float:
+        """Return the largest 90 % area of a map that makes candidates of a hypothesis, square degrees."""
+        own = hypothesis.max_area_deg2
+        return self.max_area_deg2 if own is None else own
+
     @property
     def widest_pair_s(self) -> float:
         """Largest time difference that any pair rule allows, seconds."""
         return max((max(map(abs, rule.window_s)) for rule in self.pairs), default=0.0)
 
 
-def load_rules(text: str) -> Rules:
-    """Return the rules in a TOML text.
+def load_rules(text: str, families_text: str | None = None) -> Rules:
+    """Return the rules in a TOML text, with the light curves in the text of conf/families.toml where it is given.
 
     Raises
     ------
@@ -210,6 +167,7 @@ def load_rules(text: str) -> Rules:
     unknown = set(data) - {"version", "limits", "profiles", "rates", "search", "pair", "hypothesis", *_TABLES, "budget"}
     if unknown:
         raise ConfigError(f"coincidence rules: unknown key {min(unknown)!r}")
+    families = load_families(families_text) if families_text is not None else None
     try:
         rates = {name: float(value) / YEAR_S for name, value in data["rates"].items()}
         profiles, profile = _profiles(data["profiles"])
@@ -218,11 +176,14 @@ def load_rules(text: str) -> Rules:
             version=int(data["version"]),
             min_overlap=float(data["limits"]["min_overlap"]),
             max_area_deg2=_between(data["limits"], "max_area_deg2", 0.0, 1e5),
+            confirmation=hypotheses.parse_confirmation(data["limits"]),
+            look_back_d=_between(data["limits"], "look_back_d", 0.0, 400.0),
+            families=families,
             profile=profile,
             profiles=profiles,
             searches=tuple(by_name.values()),
             pairs=tuple(_pair(row, rates, by_name, profile) for row in data.get("pair", [])),
-            hypotheses=tuple(_hypothesis(row) for row in data.get("hypothesis", [])),
+            hypotheses=tuple(hypotheses.parse(row, families) for row in data.get("hypothesis", [])),
             association=association_policy.parse(data["association"]) if "association" in data else NO_ASSOCIATION,
             class_rates_hz={one: rates[f"{one.value}_per_yr"] for one in EventClass if f"{one.value}_per_yr" in rates},
             rate_policy=trigger_rates.parse_policy(data["rate_policy"]),
@@ -346,38 +307,6 @@ def _duration_of(row: Mapping[str, Any]) -> tuple[str, ...]:
             raise ValueError(f"duration_of of rule {row.get('name')!r}: {name!r} is neither 'first' nor 'second'")
     if named and "max_duration_s" not in row:
         raise ValueError(f"rule {row.get('name')!r} needs max_duration_s, the longest duration that widens its windows")
-    return named
-
-
-def _hypothesis(row: Mapping[str, Any]) -> Hypothesis:
-    _check_keys(row, _names(Hypothesis))
-    return Hypothesis(
-        name=row["name"],
-        kind=row["kind"],
-        classes=tuple(EventClass(name) for name in row["classes"]),
-        onset_d=_interval(row, "onset_d"),
-        window_d=_interval(row, "window_d"),
-        max_level=_between(row, "max_level", 0.0, 1.0),
-        min_reliability=_between(row, "min_reliability", 0.0, 1.0),
-        exclude_solar_system=bool(row["exclude_solar_system"]),
-        exclude_negative=bool(row["exclude_negative"]),
-        prior_activity=PriorActivity(row["prior_activity"]),
-        typical_delay_d=_between(row, "typical_delay_d", 1e-6, 1e4),
-        background_per_deg2=_between(row, "background_per_deg2", 1e-9, 1e6),
-        min_announce_score=float(row["min_announce_score"]),
-        followup=bool(row["followup"]),
-        exclude_flags=_flags(row),
-        require_any_class={name: float(value) for name, value in row.get("require_any_class", {}).items()},
-        fade_rate_mag_per_d=_interval(row, "fade_rate_mag_per_d") if "fade_rate_mag_per_d" in row else None,
-        abs_mag=(float(row["abs_mag"][0]), float(row["abs_mag"][1])) if "abs_mag" in row else None,
-    )
-
-
-def _flags(row: Mapping[str, Any]) -> tuple[str, ...]:
-    named = tuple(row.get("exclude_flags", ()))
-    for flag in named:
-        if flag not in FLAGS:
-            raise ValueError(f"exclude_flags of rule {row.get('name')!r}: {flag!r} is none of {', '.join(FLAGS)}")
     return named
 
 

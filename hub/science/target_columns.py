@@ -1,5 +1,6 @@
 """What targets ask of alerts, as numbers: so that pairs of a target and an object are judged in columns, all at once."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Self
@@ -11,7 +12,8 @@ from hub.model.alert import AlertBatch
 from hub.model.event import EventState
 from hub.model.instant import Instant
 from hub.science.crossmatch import Target, probable
-from hub.science.rules import DAY_S, FLAGS, PriorActivity
+from hub.science.hypotheses import FLAGS, Activity, PriorActivity
+from hub.science.rules import DAY_S
 
 VARIABLE_AGE_D = 100.0
 """An object first detected longer before the event, days, ..."""
@@ -30,7 +32,8 @@ class TargetNumbers:
 
     times: tuple[int, ...]
     """End of the window (exclusive); last time of the event; t0 that delays and flags count from; before which a detection is
-    prior activity; before which an object is old; first and last first detection that fit the event now."""
+    prior activity; before which an object is old; first and last first detection that fit the event now; when it must have begun
+    at the latest."""
 
     windows: tuple[tuple[int, int, int, int], ...]
     """For each time of the event: window of exposures, and of first detections."""
@@ -38,8 +41,8 @@ class TargetNumbers:
     now: tuple[int, int, int, int]
     """The same for its current time; nothing fits where the event does not stand."""
 
-    levels: tuple[float, float]
-    """Largest level, least reliability."""
+    levels: tuple[float, float, float]
+    """Largest level, least reliability, least flux (nJy)."""
 
     asks: tuple[bool, ...]
     """Whether solar-system objects are excluded; negative detections; whether a detection before the event is required; then for
@@ -66,10 +69,15 @@ class TargetNumbers:
                 max(onset, t0).tai_us,
                 t0.plus_s(-VARIABLE_AGE_D * DAY_S).tai_us,
                 *first_now,
+                t0.plus_s(hypothesis.appearance_d[1] * DAY_S).tai_us if hypothesis.activity is Activity.NEW else _LATEST,
             ),
             windows=tuple(_window(one, target) for one in target.t0s),
             now=now,
-            levels=(hypothesis.max_level, hypothesis.min_reliability),
+            levels=(
+                hypothesis.max_level,
+                hypothesis.min_reliability,
+                -math.inf if hypothesis.min_flux_njy is None else hypothesis.min_flux_njy,
+            ),
             asks=(
                 hypothesis.exclude_solar_system,
                 hypothesis.exclude_negative,
@@ -108,6 +116,7 @@ class TargetColumns:
         """Tell which rows the targets accept, time and position aside; as `crossmatch.usable` does for one."""
         asks = self.asks[target]
         fits = ~(alerts.reliability[rows] < self.levels[target, 1])
+        fits &= ~(alerts.flux_njy[rows] < self.levels[target, 2])
         fits &= ~(asks[:, 0] & alerts.is_solar_system[rows])
         fits &= ~(asks[:, 1] & alerts.is_negative[rows])
         fits &= alerts.object_id[rows] != b""
@@ -131,5 +140,5 @@ class TargetColumns:
 def _window(t0: Instant, target: Target) -> tuple[int, int, int, int]:
     hypothesis = target.hypothesis
     low, high = (t0.plus_s(days * DAY_S).tai_us for days in hypothesis.window_d)
-    first, last = (t0.plus_s(days * DAY_S).tai_us for days in hypothesis.onset_d)
+    first, last = (t0.plus_s(days * DAY_S).tai_us for days in hypothesis.first_d)
     return low, high, (first if hypothesis.prior_activity is PriorActivity.EXCLUDE else _EARLIEST), last

@@ -4,15 +4,16 @@ import time
 from pathlib import Path
 from threading import Event, Lock
 
-from hub.archive import layout
+from hub.archive import layout, visits_file
 from hub.archive.compaction import compact_due
 from hub.archive.history import ArchiveHistory
 from hub.archive.retention import Retired
 from hub.archive.space import translated
 from hub.archive.visits_ledger import VisitLedger
+from hub.archive.visits_slices import bounds
 from hub.errors import StorageError
 from hub.ports import Clock, Health, Incident
-from hub.services import coverage, searched
+from hub.services import coverage, onsets, searched
 from hub.services.instance import is_gone, this_process
 from hub.storage import incidents, leases
 from hub.storage.engine import Store
@@ -26,6 +27,9 @@ LEASE_S = 300.0
 
 RENEWED_AFTER_S = LEASE_S / 10
 """The lease is held longer when it was not for so long, seconds."""
+
+ASKED_AT_FIRST = 3
+"""A process that begins has the candidates of the last so many nights with a ledger evaluated again."""
 
 log = get_logger("archive")
 
@@ -57,6 +61,7 @@ class ArchiveCare:
         self._clock = clock
         self._holder = f"{this_process()}/archive"
         self._visits = VisitLedger(history, searched.cameras())
+        self._onsets_of: int | None = ASKED_AT_FIRST
         self._renewed = 0.0
         self._is_told_to_stop = Event()
         self._state = "waiting"
@@ -133,8 +138,19 @@ class ArchiveCare:
         done = self._visits.update(surveys, self._clock(), self._keep)
         if done:
             log.debug("visits written", visits=done)
+        self._ask_for_onsets()
         self._add(visits=done)
         return 0
+
+    def _ask_for_onsets(self) -> None:
+        """Have candidates evaluated again whose onset the ledgers of some nights may bound: those that have become complete."""
+        nights = self._visits.settled()
+        if self._onsets_of is not None:  # what was settled before the process began, it may not have asked for
+            nights = sorted({*nights, *visits_file.nights(self._history.folder)[-self._onsets_of :]})
+        if nights:
+            with self._store.transaction() as session:
+                onsets.ask(session, bounds(nights[0])[0])
+        self._onsets_of = None
 
     def _tell(self, one: Retired) -> None:
         (log.warning if one.is_early else log.info)("night deleted", night=one.night, rows=one.rows, n_bytes=one.n_bytes)

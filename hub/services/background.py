@@ -23,7 +23,7 @@ from hub.model.instant import Instant
 from hub.model.sky import Skymap
 from hub.model.visit import DetectorVisits, FootprintKind
 from hub.ports import AlertHistory, Clock, Health
-from hub.science.candidates import Question, evaluate_many
+from hub.science.candidates import Judgement, Question, evaluate_many
 from hub.science.chance import OffMap, OffObject, estimate
 from hub.science.counterpart_policy import CounterpartPolicy
 from hub.science.crossmatch import Target, match
@@ -61,11 +61,14 @@ log = get_logger("background")
 
 
 def comparable_score(candidate: Candidate) -> float:
-    """Return a candidate's rank without terms from outside of its alerts: those of off objects are not looked up."""
+    """Return a candidate's rank without terms from outside of its alerts: those of off objects are not looked up.
+
+    The term of the onset is among them, for no ledger tells of the visits to an off map as they would have been.
+    """
     outside = [
         one.value
         for one in candidate.scores
-        if one.statistic in VALUES and one.statistic not in STATISTICS and one.value is not None
+        if one.statistic in VALUES and one.value is not None and (one.statistic == "timing" or one.statistic not in STATISTICS)
     ]
     return candidate.score - sum(outside)
 
@@ -357,7 +360,7 @@ class Backgrounds:
             numbers=[TargetNumbers.of(target)],
             objects=np.arange(len(curves), dtype=np.int64),
         )
-        made = evaluate_many([question], curves, asked.coverage)[0]
+        made = evaluate_many([question], curves, Judgement(coverage=asked.coverage))[0]
         return [one for one in made if one.state is PairState.OPEN and one.level is not None], share
 
     def _allowed(self, asked: _Asked, alerts: AlertBatch, shift: Shift, until: Instant) -> AlertBatch:

@@ -15,7 +15,10 @@ from hub.model.coverage import Coverage
 from hub.model.event import Event
 from hub.model.outgoing import Leaves
 from hub.ports import AlertHistory
+from hub.science.candidates import Judgement
 from hub.science.light_curves import LightCurves
+from hub.science.onset import VisitsBefore
+from hub.science.ranking import DEFAULT, Ranking
 from hub.science.rules import Hypothesis, Rules
 from hub.services import twins
 from hub.services.judging import UNFIT, FactSource, Judged, judge, knows_nothing, with_unfit
@@ -47,6 +50,12 @@ class Candidacy:
     versions: Versions
     facts: FactSource = knows_nothing
     """What is known of objects beside their alerts."""
+
+    visits: VisitsBefore | None = None
+    """The ledger of visits, which bounds when objects began."""
+
+    ranking: Ranking = DEFAULT
+    """Which statistics count, and how much."""
 
     def of_event(self, session: Session, event: Event | None, keys: Collection[ObjectKey]) -> Done:
         """Evaluate some objects of an event whose notices may have changed."""
@@ -86,8 +95,10 @@ class Candidacy:
         only_changed
             Whether to pass over the coincidences of candidates that did not change: where the event did not.
         """
-        coverage = self.coverage(session)
-        judged = judge(session, self.matching, pairs, past, coverage=coverage, facts=self.facts)
+        by = Judgement(coverage=self.coverage(session), ranking=self.ranking, confirmation=self.rules.confirmation)
+        judged = judge(
+            session, self.matching, pairs, past, by=by, facts=self.facts, visits=self.visits, look_back_d=self.rules.look_back_d
+        )
         stored = candidates.stored(session, {name for of_event in judged for name in of_event.names})
         judged = [with_unfit(of_event, past, stored) for of_event in judged]
         found = [one for of_event in judged for one in of_event.candidates]
@@ -193,7 +204,7 @@ class Candidacy:
             hypothesis=best.hypothesis,
             members=members,
             state=PairState.OPEN if worthy else PairState.WITHDRAWN,
-            scores=(_rank_score(best), _level_score(best), *best.scores),
+            scores=(_rank_score(best, self.ranking), _level_score(best), *best.scores),
             reasons=(*best.reasons, *_same_as(others))
             if worthy
             else (_why_withdrawn(event, best, instead), *(one for one in best.reasons if one != UNFIT)),
@@ -251,13 +262,15 @@ def _same_as(others: Sequence[str]) -> tuple[str, ...]:
     return (f"the same transient as {', '.join(others)}",) if others else ()
 
 
-def _rank_score(candidate: Candidate) -> Score:
+def _rank_score(candidate: Candidate, ranking: Ranking) -> Score:
+    names = [one.statistic for one in candidate.scores]
+    weights = {name: ranking.weight(name) for name in names if ranking.weight(name) != 1.0}
     return Score(
         statistic="rank",
         version=1,
         value=candidate.score,
         unit="1",
-        inputs={"sum_of": [one.statistic for one in candidate.scores]},
+        inputs={"sum_of": names, **({"weights": weights} if weights else {})},
     )
 
 

@@ -25,8 +25,10 @@ from hub.model.coverage import Coverage
 from hub.model.outgoing import Leaves
 from hub.ports import AlertHistory, Clock
 from hub.science.healpix import pixels29
+from hub.science.onset import VisitsBefore
+from hub.science.ranking import DEFAULT, Ranking
 from hub.science.rules import Rules
-from hub.services import rates, rescoring
+from hub.services import onsets, rates, rescoring
 from hub.services.announcement import Announcements
 from hub.services.association import Association
 from hub.services.candidacy import Candidacy, Done
@@ -107,6 +109,8 @@ class Correlation:
         coverage: Callable[[Session], Coverage] = _hears_nothing,
         leaves: Leaves = Leaves.ALL,
         facts: FactSource = knows_nothing,
+        visits: VisitsBefore | None = None,
+        ranking: Ranking = DEFAULT,
     ) -> None:
         self._store = store
         self._rules = rules
@@ -118,7 +122,14 @@ class Correlation:
         self._association = Association(policy=rules.association, maps=maps, clock=clock)
         self._pairing = Pairing(rules=rules, maps=maps, versions=versions)
         self._candidacy = Candidacy(
-            history=history, rules=rules, matching=self._matching, coverage=coverage, versions=versions, facts=facts
+            history=history,
+            rules=rules,
+            matching=self._matching,
+            coverage=coverage,
+            versions=versions,
+            facts=facts,
+            visits=visits,
+            ranking=ranking,
         )
 
     def leaving(self, leaves: Leaves) -> "Correlation":
@@ -165,8 +176,26 @@ class Correlation:
                 return self._on_pairs(job)
             case rescoring.OBJECT_JOB:
                 return self._on_object(job)
+            case onsets.ONSETS_JOB:
+                return self._on_onsets(job)
             case _:
                 return self.on_event(job.key, job)
+
+    def _on_onsets(self, job: jobs.Job) -> CorrelationReport:
+        """Evaluate the candidates of an event again, and nothing else: the ledger tells more of the time before they began."""
+        with self._store.reading() as session:
+            known = self._matching.known(session, job.key)
+        report = CorrelationReport()
+        *parts, last = _parts(sorted(known))
+        for part in parts:
+            with self._store.transaction() as session:
+                _lock(session, [job.key])
+                report += _reported(self._candidacy.of_event(session, events.get(session, job.key), part))
+        with self._store.transaction() as session:
+            _lock(session, [job.key])
+            report += _reported(self._candidacy.of_event(session, events.get(session, job.key), last))
+            jobs.done(session, job)
+        return report
 
     def _on_object(self, job: jobs.Job) -> CorrelationReport:
         """Evaluate an object again as the candidate that it is or was of any event: somebody said something of it."""

@@ -54,7 +54,7 @@ class Book:
 def shipped() -> Book:
     """Return the rules and priors that the hub ships."""
     return Book(
-        rules=load_rules(resources.read_text("conf/coincidence.toml")),
+        rules=load_rules(resources.read_text("conf/coincidence.toml"), resources.read_text("conf/families.toml")),
         policy=load_counterpart_policy(resources.read_text("conf/counterparts.toml")),
     )
 

@@ -8,12 +8,12 @@ import numpy as np
 from sqlalchemy.orm import Session
 
 from hub.model.coincidence import Candidate, PairState
-from hub.model.coverage import Coverage
 from hub.model.event import Event
-from hub.science.candidates import Question, evaluate_many
+from hub.science.candidates import Judgement, Question, evaluate_many
 from hub.science.crossmatch import Target
 from hub.science.facts import NO_FACTS, Facts
 from hub.science.light_curves import LightCurves
+from hub.science.onset import LOOK_BACK_D, Onsets, VisitsBefore, onsets
 from hub.services.matching import Matching, ObjectKey
 from hub.storage import candidates
 from hub.storage.candidates import RowKey
@@ -61,10 +61,30 @@ def judge(
     pairs: Sequence[tuple[Event, Collection[ObjectKey]]],
     past: Mapping[str, LightCurves],
     *,
-    coverage: Coverage,
+    by: Judgement,
     facts: FactSource = knows_nothing,
+    visits: VisitsBefore | None = None,
+    look_back_d: float = LOOK_BACK_D,
 ) -> list[Judged]:
-    """Return what some objects are to some events, by their alerts of each survey; all pairs are judged at once."""
+    """Return what some objects are to some events, by their alerts of each survey; all pairs are judged at once.
+
+    Parameters
+    ----------
+    session, matching
+        Know the maps and hypotheses.
+    pairs
+        Events, and the objects of each.
+    past
+        The alerts of the objects by survey.
+    by
+        Coverage, ranking and confirmation; onsets are worked out here.
+    facts
+        What is known of the objects beside their alerts.
+    visits
+        The ledger of visits; None where none is kept.
+    look_back_d
+        How far it is asked to look back, days.
+    """
     asked = [matching.question(session, event) for event, _ in pairs]
     found: list[list[Candidate]] = [[] for _ in pairs]
     for survey, curves in sorted(past.items()):
@@ -75,13 +95,20 @@ def judge(
             if one is not None and objects:
                 numbers.append(number)
                 questions.append(replace(one, objects=np.array(objects, dtype=np.int64)))
+        judgement = by if visits is None or not questions else replace(by, onsets=_onsets(questions, curves, visits, look_back_d))
         questions = [replace(one, facts=known) for one, known in zip(questions, facts(session, questions, curves), strict=True)]
-        for number, made in zip(numbers, evaluate_many(questions, curves, coverage), strict=True):
+        for number, made in zip(numbers, evaluate_many(questions, curves, judgement), strict=True):
             found[number] += made
     return [
         Judged(event=event, keys=keys, targets=one.targets if one is not None else (), candidates=of_event)
         for (event, keys), one, of_event in zip(pairs, asked, found, strict=True)
     ]
+
+
+def _onsets(questions: Sequence[Question], curves: LightCurves, visits: VisitsBefore, look_back_d: float) -> Onsets:
+    """Return when the objects began; the ledger is asked for those alone that are in any question."""
+    asked = np.unique(np.concatenate([one.objects for one in questions]))
+    return onsets(curves, visits, look_back_d, asked)
 
 
 def with_unfit(judged: Judged, past: Mapping[str, LightCurves], stored: Mapping[RowKey, JsonText]) -> Judged:

@@ -29,35 +29,25 @@ class LightCurveModel:
 
     def extinction_at(self, points: MapPoints) -> Callable[[str], Floats]:
         """Return the extinction of each point by band, magnitudes: of the Galaxy's dust as a plane slab."""
-        ebv = [self.families.galactic_ebv(one) for one in points.galactic_latitude_deg.tolist()]
-        return lambda band: np.array([self.families.extinction_mag(band, one) for one in ebv])
+        ebv = [self.families.dust.ebv(one) for one in points.galactic_latitude_deg.tolist()]
+        return lambda band: np.array([self.families.dust.mag(band, one) for one in ebv])
 
 
 def model_of(hypothesis: Hypothesis) -> LightCurveModel | None:
-    """Return what a hypothesis expects: its family of light curves, else its absolute magnitude; None where it has neither.
+    """Return what a hypothesis expects: its family of light curves; None where it has none.
 
     What is seen is taken to begin with the event.
     """
     families = _families()
-    named = getattr(hypothesis, "family", None)
-    if named is not None:
-        family = families.of(named)
-
-        def of_family(age_d: float, band: str) -> float | None:
-            told = family.abs_mag(age_d, band)
-            return told if math.isfinite(told) else None
-
-        return LightCurveModel(name=family.name, magnitude=of_family, spread_mag=family.spread_mag, families=families)
-    if hypothesis.abs_mag is None:
+    if hypothesis.family is None:
         return None
-    mean, spread = hypothesis.abs_mag
-    low, high = hypothesis.onset_d[0], hypothesis.window_d[1]
-    return LightCurveModel(
-        name="abs_mag",
-        magnitude=lambda age_d, _: mean if low <= age_d <= high else None,
-        spread_mag=spread,
-        families=families,
-    )
+    family = families.of(hypothesis.family)
+
+    def of_family(age_d: float, band: str) -> float | None:
+        told = family.abs_mag(age_d, band)
+        return told if math.isfinite(told) else None
+
+    return LightCurveModel(name=family.name, magnitude=of_family, spread_mag=family.spread_mag, families=families)
 
 
 @cache

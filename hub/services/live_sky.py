@@ -201,7 +201,7 @@ class LiveSky:
                                 localization_id=name,
                                 hypothesis=hypothesis,
                                 t0=t0,
-                                is_too_large=self._map(session, name).area90_deg2 > self._rules.max_area_deg2,
+                                is_too_large=self._map(session, name).area90_deg2 > self._rules.max_area_of(hypothesis),
                             )
                             for name in event.localization_ids
                         ]

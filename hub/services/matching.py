@@ -2,7 +2,7 @@
 
 import itertools
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -73,7 +73,8 @@ class Matching:
         if not hypotheses or not event.localization_ids:
             return []
         summaries, maps = self._maps.places(session, event.localization_ids)
-        return targets_of(event, hypotheses, maps, self._too_large(summaries))
+        targets = targets_of(event, hypotheses, maps)
+        return [replace(one, too_large=self._too_large(summaries, one.hypothesis)) for one in targets]
 
     def question(self, session: Session, event: Event) -> Question | None:
         """Return what to ask about an event, of no objects yet; None where nothing can be matched with it.
@@ -91,16 +92,19 @@ class Matching:
         if not hypotheses:
             return None
         summaries, maps = self._maps.places(session, event.localization_ids)
-        too_large = self._too_large(summaries)
         return Question(
-            targets=[Target(event=event, hypothesis=one, t0s=event.t0s, maps=maps, too_large=too_large) for one in hypotheses],
+            targets=[
+                Target(event=event, hypothesis=one, t0s=event.t0s, maps=maps, too_large=self._too_large(summaries, one))
+                for one in hypotheses
+            ],
             numbers=numbers,
             summaries=summaries,
             objects=NO_OBJECTS,
         )
 
-    def _too_large(self, summaries: Mapping[str, SkymapSummary]) -> frozenset[str]:
-        return frozenset(name for name, one in summaries.items() if one.area90_deg2 > self._rules.max_area_deg2)
+    def _too_large(self, summaries: Mapping[str, SkymapSummary], hypothesis: Hypothesis) -> frozenset[str]:
+        limit = self._rules.max_area_of(hypothesis)
+        return frozenset(name for name, one in summaries.items() if one.area90_deg2 > limit)
 
     def is_ready(self, batch: AlertBatch) -> bool:
         """Tell whether matching a batch takes no longer than its size."""
@@ -132,12 +136,15 @@ class Matching:
             for lo, hi, start, end in _slices(target, self._maps.levels(session, event.localization_ids)):
                 for batch in self._history.in_region(lo, hi, start, end):
                     found |= _keys(batch, match(batch, target))
-        known = candidates.places(session, event.event_id)
+        return found | self.known(session, event.event_id)
+
+    def known(self, session: Session, event_id: str) -> set[ObjectKey]:
+        """Return the objects that are candidates of an event already, in whatever state."""
+        known = candidates.places(session, event_id)
         pixels = pixels29([one.ra_deg for one in known], [one.dec_deg for one in known]).tolist()
-        found |= {
+        return {
             ObjectKey(survey=one.survey, object_id=one.object_id, hpx29=pixel) for one, pixel in zip(known, pixels, strict=True)
         }
-        return found
 
 
 def _slices(target: Target, maps: Mapping[str, Levels2D]) -> Iterator[tuple[Int64s, Int64s, Instant, Instant]]:

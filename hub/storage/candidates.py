@@ -177,6 +177,13 @@ def places(session: Session, event_id: str) -> list[ObjectPlace]:
     return [ObjectPlace(**{name: document[name] for name in names}) for document in session.scalars(statement)]
 
 
+def events_with(session: Session, since: Instant) -> list[str]:
+    """Return the ids of the events that have candidates and a time at or after a moment by any of their notices, ascending."""
+    row, event = table(CandidateRow).c, table(EventRow)
+    statement = select(row.event_id).distinct().join(event, event.c.event_id == row.event_id)
+    return list(session.scalars(statement.where(event.c.last_t0_tai_us >= since.tai_us).order_by(row.event_id)))
+
+
 def of_event(session: Session, event_id: str, *, state: PairState | None = None, limit: int | None = None) -> list[Candidate]:
     """Return the candidates of an event: confirmed ones first, then the larger score, then the object id."""
     return search(session, event_id=event_id, state=state, limit=limit)

@@ -100,7 +100,7 @@ def one_round(
             correlation = Correlation(
                 store=store,
                 history=history,
-                rules=load_rules(read_text("conf/coincidence.toml")),
+                rules=load_rules(read_text("conf/coincidence.toml"), read_text("conf/families.toml")),
                 maps=MapCache(),
                 announcements=Announcements(
                     settings=AnnouncementSettings(authority="example.org/mmhub", enabled=True), routes=[]

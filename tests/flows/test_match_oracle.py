@@ -36,9 +36,9 @@ NEGATIVE, DOUBTFUL, ASTEROID = 12, 13, 14
 """The three alerts of the object that is not a transient."""
 
 RULES = {
-    "kilonova": {"window": (-0.02, 14.0), "onset": (-0.02, 10.0), "level": 0.9995, "negative": False, "prior": False},
-    "afterglow": {"window": (-0.005, 5.0), "onset": (-0.005, 2.0), "level": 0.9995, "negative": False, "prior": False},
-    "neutrino-transient": {"window": (-30.0, 30.0), "onset": (-200.0, 20.0), "level": 0.99, "negative": True, "prior": True},
+    "kilonova": {"window": (0.0, 30.0), "onset": (0.0, 30.0), "level": 0.9995, "negative": False, "prior": False},
+    "afterglow": {"window": (-1.0, 45.0), "onset": (-1.0, 45.0), "level": 0.9995, "negative": False, "prior": False},
+    "neutrino-active": {"window": (-365.0, 365.0), "onset": (-365.0, 365.0), "level": 0.99, "negative": True, "prior": True},
 }
 """The hypotheses of conf/coincidence.toml in the words of this test: days after the event, largest level."""
 
@@ -89,7 +89,7 @@ def levels(where: tuple[float, float]) -> dict[str, tuple[str, float, list[float
         "Fermi-794023394-test": ("afterglow", 1.0 / 86_400, [on_ground]),
         "Fermi-794023392": ("afterglow", 2.0 + 3.0 / 86_400, [other]),
         "IceCube-141234-5678901": (
-            "neutrino-transient",
+            "neutrino-active",
             100.0 / 86_400,
             [circle(place, 0.9, where) for place in world.NEUTRINO_PLACES],
         ),

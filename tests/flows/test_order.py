@@ -82,7 +82,7 @@ def test_the_small_world_shows_what_it_was_made_for(expected: dict[str, Any]) ->
     kilonovae = {key.split("|")[2][-3:]: state for key, state in states.items() if key.startswith("S260301b|")}
     assert kilonovae == {"101": "open", "102": "withdrawn", "103": "open", "108": "open"}
     assert states["S260303c|LSST|313000000000000106|kilonova"] == "withdrawn"
-    assert states["IceCube-141234-5678901|LSST|313000000000000104|neutrino-transient"] == "open"
+    assert states["IceCube-141234-5678901|LSST|313000000000000104|neutrino-active"] == "open"
     pairs = {tuple(one["members"]): (one["state"], one["is_live"]) for one in expected["coincidences"].values()}
     assert pairs["Fermi-794023391", "S260301b"] == ("open", True)
     assert pairs["Fermi-794023391", "MS260301b"] == ("open", False)

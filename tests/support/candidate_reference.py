@@ -1,5 +1,6 @@
 """The plain form of `hub.science.candidates.evaluate_all`: one object after the other, one question after the other."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import replace
 
@@ -14,15 +15,23 @@ from hub.model.instant import Instant
 from hub.model.sky import Localization
 from hub.science.candidates import VARIABLE_AGE_D, VARIABLE_DETECTIONS
 from hub.science.crossmatch import Target, contains, first_detection_us, match, probable, usable
+from hub.science.hypotheses import Activity, Hypothesis, PriorActivity
+from hub.science.latitudes import galactic_latitude_deg
+from hub.science.onset import Onset
 from hub.science.ranking import Context, rank
-from hub.science.rules import DAY_S, Hypothesis, PriorActivity
+from hub.science.rules import DAY_S
 
 
 def evaluate(
-    target: Target, alerts: AlertBatch, localizations: Mapping[str, Localization], coverage: Coverage = Coverage()
+    target: Target,
+    alerts: AlertBatch,
+    localizations: Mapping[str, Localization],
+    coverage: Coverage = Coverage(),
+    last_visit_us: int | None = None,
 ) -> Candidate | None:
     """Return the candidate that the alerts of one object make for a target; None where none of them fits."""
     hypothesis = target.hypothesis
+    began = _began(alerts)
     alerts = _relevant(target, alerts)
     if not match(alerts, target).any() or _lacks_past(target, alerts):
         return None
@@ -33,6 +42,12 @@ def evaluate(
     pixel = fitting.hpx29[best : best + 1]
     current = target.event.localization_id
     context = _context(target, fitting, pixel, first, localizations[current] if current is not None else None)
+    if hypothesis.activity is not Activity.NEW:
+        context = replace(context, curve=alerts)
+    if began is not None:
+        after_d = None if last_visit_us is None else (last_visit_us - context.t0_us) / 86_400e6
+        unknown = "coverage unknown: no ledger of visits tells of the 30 d before" if last_visit_us is None else None
+        context = replace(context, onset=Onset(after_d=after_d, before_d=(began - context.t0_us) / 86_400e6, why_unknown=unknown))
     streams = coverage.of(alerts.survey)
     tells_past = not streams or any(one.tells_past for one in streams)
     score, scores, reasons = rank(
@@ -43,13 +58,14 @@ def evaluate(
             tells_past=tells_past,
         )
     )
+    apart = _apart(hypothesis, fitting)
     return Candidate(
         event_id=target.event.event_id,
         survey=alerts.survey,
         object_id=alerts.object_id[0].decode(),
         hypothesis=hypothesis.name,
-        state=_state(target, pixel, alerts, first),
-        confirmed=len(fitting) >= 2,
+        state=_state(target, pixel, alerts, first, last_visit_us),
+        confirmed=apart is None,
         n_detections=len(fitting),
         ra_deg=float(fitting.ra_deg[best]),
         dec_deg=float(fitting.dec_deg[best]),
@@ -59,9 +75,46 @@ def evaluate(
         level=context.level,
         score=score,
         scores=(*scores, _level_3d()),
-        reasons=(*reasons, *(f"coverage: {remark}" for remark in coverage.remarks(alerts.survey))),
-        flags=_flags(target, alerts, first),
+        reasons=(
+            *reasons,
+            *([f"ranked apart: {apart}"] if apart else []),
+            *(f"coverage: {remark}" for remark in coverage.remarks(alerts.survey)),
+        ),
+        flags=(*_flags(target, alerts, first), *(["low ecliptic latitude"] if _is_low(fitting, best) else [])),
     )
+
+
+def _began(alerts: AlertBatch) -> int | None:
+    """Return the first detection that sets an onset: positive and no asteroid's."""
+    negative = {
+        time for time, row in zip(alerts.mid_tai_us.tolist(), range(len(alerts)), strict=True) if not _counts(alerts, row)
+    }
+    told = first_detection_us(alerts).tolist()
+    mids = alerts.mid_tai_us.tolist()
+    times = [mids[row] if told[row] in negative else told[row] for row in range(len(alerts)) if _counts(alerts, row)]
+    return min(times, default=None)
+
+
+def _counts(alerts: AlertBatch, row: int) -> bool:
+    return not (alerts.is_negative[row] or alerts.is_solar_system[row] or alerts.flux_njy[row] <= 0)
+
+
+def _apart(hypothesis: Hypothesis, fitting: AlertBatch) -> str | None:
+    if hypothesis.require_catalogue:
+        return f"no {hypothesis.require_catalogue} catalogue installed, which {hypothesis.name} requires"
+    if len(fitting) < 2:
+        return "a single detection, and no host is known"
+    minutes = (int(fitting.mid_tai_us.max()) - int(fitting.mid_tai_us.min())) / 60e6
+    if minutes >= 20:
+        return None
+    return f"its {len(fitting)} detections are within {minutes:.0f} min of one another, and no host is known"
+
+
+def _is_low(fitting: AlertBatch, best: int) -> bool:
+    ra, dec = math.radians(fitting.ra_deg[best]), math.radians(fitting.dec_deg[best])
+    tilt = math.radians(23.43928)
+    sine = math.sin(dec) * math.cos(tilt) - math.cos(dec) * math.sin(tilt) * math.sin(ra)
+    return abs(math.degrees(math.asin(sine))) <= 20
 
 
 def _relevant(target: Target, alerts: AlertBatch) -> AlertBatch:
@@ -87,7 +140,7 @@ def _level(target: Target, name: str, pixel: NDArray[np.int64]) -> float | None:
     return float(hit.searched_prob[0]) if hit.covered[0] else None
 
 
-def _state(target: Target, pixel: NDArray[np.int64], alerts: AlertBatch, first: Instant) -> PairState:
+def _state(target: Target, pixel: NDArray[np.int64], alerts: AlertBatch, first: Instant, last_visit_us: int | None) -> PairState:
     event, hypothesis = target.event, target.hypothesis
     stands = event.state is EventState.ACTIVE and not event.vetoes and event.t0 is not None
     levels = target.maps.get(event.localization_id) if event.localization_id is not None else None
@@ -96,10 +149,12 @@ def _state(target: Target, pixel: NDArray[np.int64], alerts: AlertBatch, first: 
     if not (stands and inside and event.event_class in hypothesis.classes and probable(hypothesis, numbers)):
         return PairState.WITHDRAWN
     assert event.t0 is not None
-    low, high = (event.t0.plus_s(days * DAY_S) for days in hypothesis.onset_d)
+    low, high = (event.t0.plus_s(days * DAY_S) for days in hypothesis.first_d)
     begins = first <= high
     if hypothesis.prior_activity is PriorActivity.EXCLUDE:
         begins = begins and first >= low
+    if hypothesis.activity is Activity.NEW and last_visit_us is not None:
+        begins = begins and Instant(last_visit_us) < event.t0.plus_s(hypothesis.appearance_d[1] * DAY_S)
     if hypothesis.prior_activity is PriorActivity.REQUIRE:
         begins = begins and first < event.t0
     if set(hypothesis.exclude_flags) & set(_flags(target, alerts, first)):
@@ -121,6 +176,8 @@ def _context(
         hypothesis=target.hypothesis,
         detections=fitting,
         delay_d=first.minus(t0) / DAY_S,
+        t0_us=t0.tai_us,
+        galactic_b_deg=float(galactic_latitude_deg(fitting.ra_deg[_best(fitting)], fitting.dec_deg[_best(fitting)])),
         probdensity_per_sr=density,
         level=level,
         dist_mean_mpc=place.summary.dist_mean_mpc if place else None,

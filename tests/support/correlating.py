@@ -12,6 +12,7 @@ from hub.model.outgoing import Outgoing
 from hub.model.sky import Localization
 from hub.ports import Announcement
 from hub.resources import read_text
+from hub.science.onset import VisitsBefore
 from hub.science.rules import Rules, load_rules
 from hub.services.announcement import Announcements, AnnouncementSettings
 from hub.services.association import Association
@@ -25,7 +26,7 @@ from tests.support.histories import history_of
 from tests.support.words import T0, stored
 
 AUTHORITY = "example.org/mmhub"
-RULES = load_rules(read_text("conf/coincidence.toml"))
+RULES = load_rules(read_text("conf/coincidence.toml"), read_text("conf/families.toml"))
 
 
 class FailingRenderer(VoeventRenderer):
@@ -51,6 +52,7 @@ class Desk:
         routes: Sequence[Route] | None = None,
         rules: Rules = RULES,
         followups: FollowupService | None = None,
+        visits: VisitsBefore | None = None,
     ) -> None:
         self.store = store
         self.renderer = FailingRenderer()
@@ -67,6 +69,7 @@ class Desk:
             ),
             followups=followups,
             clock=self.clock,
+            visits=visits,
         )
 
         self.association = Association(policy=rules.association, maps=MapCache(), clock=self.clock)

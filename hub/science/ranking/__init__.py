@@ -1,6 +1,19 @@
-"""Ranking of candidates: one statistic per file, and the table of them. The rank score is their sum."""
+"""Ranking of candidates: one statistic per file, and the table of them. The rank score is their weighted sum."""
 
-from hub.science.ranking.context import Context, Term
-from hub.science.ranking.table import DIGITS, STATISTICS, VALUES, rank
+from hub.science.ranking.context import Context, Silence, Term
+from hub.science.ranking.table import DEFAULT, DIGITS, SHIPPED, STATISTICS, VALUES, Ranking, Statistic, rank, ranking_of
 
-__all__ = ["DIGITS", "STATISTICS", "VALUES", "Context", "Term", "rank"]
+__all__ = [
+    "DEFAULT",
+    "DIGITS",
+    "SHIPPED",
+    "STATISTICS",
+    "VALUES",
+    "Context",
+    "Ranking",
+    "Silence",
+    "Statistic",
+    "Term",
+    "rank",
+    "ranking_of",
+]

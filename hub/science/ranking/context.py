@@ -6,7 +6,8 @@ from typing import Any
 
 from hub.model.alert import AlertBatch
 from hub.model.coverage import ASPECTS
-from hub.science.rules import Hypothesis
+from hub.science.hypotheses import Hypothesis
+from hub.science.onset import Onset
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -14,6 +15,14 @@ class Term:
     """One statistic's contribution: a natural logarithm of a likelihood ratio, and the sentence for a person."""
 
     value: float
+    reason: str
+    inputs: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Silence:
+    """A statistic that could speak of such objects and cannot of this one, for a reason that a person must see: it is neutral."""
+
     reason: str
     inputs: Mapping[str, Any] = field(default_factory=dict)
 
@@ -29,6 +38,9 @@ class Context:
     delay_d: float
     """First detection minus t0, days."""
 
+    t0_us: int
+    """Time of the event, `Instant.tai_us`."""
+
     probdensity_per_sr: float | None
     """Density of the current localization at the object; None where it is not covered."""
 
@@ -37,6 +49,15 @@ class Context:
 
     dist_mean_mpc: float | None
     dist_std_mpc: float | None
+
+    onset: Onset | None = None
+    """When it began; None where nothing sets an onset."""
+
+    curve: AlertBatch | None = None
+    """All its alerts until the end of the window, ordered by time, for hypotheses that ask for its past; None for others."""
+
+    galactic_b_deg: float | None = None
+    """Its Galactic latitude, degrees; None where the Galaxy's dust is left out."""
 
     is_filtered: bool = False
     """Whether the survey is heard through filters only: its unrelated objects are then not those of the full stream."""

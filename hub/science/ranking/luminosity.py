@@ -1,9 +1,12 @@
-"""Whether the object is as bright as such a counterpart would be at the event's distance."""
+"""Whether the object is as bright as such a counterpart would be then, at the event's distance."""
 
 import math
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
+
+from hub.science.families import Family, of_band
 from hub.science.ranking.context import Context, Term
 
 NANOJANSKY_AB_ZEROPOINT = 31.4
@@ -17,24 +20,40 @@ CAP = 4.0
 
 
 def evaluate(context: Context) -> Term | None:
-    """Return the log ratio of a normal absolute magnitude to a uniform one; None without a distance or an expectation.
+    """Return the log ratio of a normal magnitude to a uniform one; None without a distance or a family of light curves.
 
-    The absolute magnitude is that of the brightest detection at the mean distance of the localization; the spread adds the
-    distance's error, 5/ln(10) sigma_d/d. Extinction and K corrections are left out.
+    The magnitude is that of the brightest detection, dereddened, at the mean distance of the localization; expected is that of
+    the hypothesis' family in its band, at the time since t0, or at its peak where the onset may lie at other times. The spread
+    adds the distance's error, 5/ln(10) sigma_d/d.
     """
-    expected = context.hypothesis.abs_mag
+    family = context.hypothesis.light_curve
     distance, spread = context.dist_mean_mpc, context.dist_std_mpc
-    if expected is None or distance is None or spread is None or distance <= 0:
+    if family is None or distance is None or spread is None or distance <= 0 or not len(context.detections):
         return None
-    flux = float(max(context.detections.flux_njy.max(initial=0.0), 0.0))
-    if flux <= 0.0:
+    brightest = int(np.argmax(context.detections.flux_njy))
+    flux = float(context.detections.flux_njy[brightest])
+    if not flux > 0.0:
         return None
+    band = context.detections.band[brightest].decode()
+    since = (int(context.detections.mid_tai_us[brightest]) - context.t0_us) / 86_400e6
+    expected, when = _expected(context, family, since, band)
     modulus = 5.0 * math.log10(distance) + 25.0
-    absolute = NANOJANSKY_AB_ZEROPOINT - 2.5 * math.log10(flux) - modulus
-    inputs = {"absolute_mag": absolute, "dist_mean_mpc": distance, "dist_std_mpc": spread, "expected": list(expected)}
+    ebv = family.dust.ebv(context.galactic_b_deg) if context.galactic_b_deg is not None else 0.0
+    absolute = NANOJANSKY_AB_ZEROPOINT - 2.5 * math.log10(flux) - modulus - family.dust.mag(band, ebv)
+    inputs = {
+        "absolute_mag": absolute,
+        "dist_mean_mpc": distance,
+        "dist_std_mpc": spread,
+        "expected": [expected, family.spread_mag],
+        "band": band,
+        "days": since,
+        "ebv": ebv,
+        "family": family.name,
+    }
     return Term(
         value=value_of(inputs),
-        reason=f"absolute magnitude {absolute:.1f} at {distance:.0f} Mpc, expected {expected[0]:.1f} +- {expected[1]:.1f}",
+        reason=f"absolute magnitude {absolute:.1f} in {band or '?'} at {distance:.0f} Mpc,"
+        f" expected {expected:.1f} +- {family.spread_mag:.1f} ({family.name}, {when})",
         inputs=inputs,
     )
 
@@ -45,3 +64,10 @@ def value_of(inputs: Mapping[str, Any]) -> float:
     sigma = math.hypot(spread, 5.0 / math.log(10.0) * inputs["dist_std_mpc"] / inputs["dist_mean_mpc"])
     log_signal = -0.5 * ((inputs["absolute_mag"] - mean) / sigma) ** 2 - math.log(sigma * math.sqrt(2.0 * math.pi))
     return float(max(-CAP, log_signal + math.log(MAGNITUDE_RANGE)))
+
+
+def _expected(context: Context, family: Family, since_d: float, band: str) -> tuple[float, str]:
+    """Return the expected absolute magnitude, and of when it is."""
+    if context.hypothesis.fixes_age and since_d > 0:
+        return family.abs_mag(since_d, band), f"{since_d:.1f} d after its onset"
+    return of_band(family.peak_abs_mag, band), "at its peak"

@@ -1,74 +1,158 @@
-"""The table of statistics by name."""
+"""The table of statistics by name, what each counts, and the rank as their weighted sum."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
+from hub.errors import ConfigError
 from hub.model.coincidence import Score
-from hub.science.ranking import classification, distance, fading, luminosity, reality, sky, timing
-from hub.science.ranking.context import Context, Term
-
-STATISTICS: dict[str, Callable[[Context], Term | None]] = {
-    "sky": sky.evaluate,
-    "timing": timing.evaluate,
-    "fading": fading.evaluate,
-    "luminosity": luminosity.evaluate,
-    "reality": reality.evaluate,
-}
-"""Name to function; each gives the log of a likelihood ratio, or None where it cannot speak."""
-
-VALUES: dict[str, Callable[[Mapping[str, Any]], float]] = {
-    "sky": sky.value_of,
-    "timing": timing.value_of,
-    "fading": fading.value_of,
-    "luminosity": luminosity.value_of,
-    "reality": reality.value_of,
-    distance.NAME: distance.value_of,
-    classification.NAME: classification.value_of,
-}
-"""Name to the function that computes the value again from what is stored."""
+from hub.science.ranking import activity, classification, distance, fading, luminosity, reality, sky, timing
+from hub.science.ranking.context import Context, Silence, Term
 
 DIGITS = 9
 """Digits after the point to which values are rounded, so that the order of sums never matters."""
 
-LOOKS_AT = {"fading": "light curve", "luminosity": "brightness", "reality": "reliability"}
-"""Statistics that compare an object with the unrelated ones of the full stream, and in which of `ASPECTS`."""
-
 NO_PAST = "the alerts do not say when the object was first detected"
 """Why ``timing`` cannot speak of some streams."""
 
-VERSION = 1
-"""Version of the definitions; raised with any change of a formula."""
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Statistic:
+    """One ranking statistic: the log of a likelihood ratio; a plug-in is an instance of this."""
+
+    name: str
+    version: int
+    """Of its definition; raised with any change of the formula."""
+
+    unit: str
+    """``1``: the natural logarithm of a ratio."""
+
+    evaluate: Callable[[Context], Term | Silence | None]
+    """None where it does not speak of such objects at all."""
+
+    value_of: Callable[[Mapping[str, Any]], float]
+    """Computes the value again from the stored inputs of a term."""
+
+    looks_at: str | None = None
+    """Of `hub.model.coverage.ASPECTS` that in which it compares an object with the unrelated ones of the full stream."""
 
 
-def rank(context: Context) -> tuple[float, tuple[Score, ...], tuple[str, ...]]:
-    """Return the rank score (sum of the logs), the single scores, and the reasons, largest contribution first.
+SHIPPED = (
+    Statistic(name="sky", version=1, unit="1", evaluate=sky.evaluate, value_of=sky.value_of),
+    Statistic(name="timing", version=2, unit="1", evaluate=timing.evaluate, value_of=timing.value_of),
+    Statistic(name="activity", version=1, unit="1", evaluate=activity.evaluate, value_of=activity.value_of),
+    Statistic(name="fading", version=2, unit="1", evaluate=fading.evaluate, value_of=fading.value_of, looks_at="light curve"),
+    Statistic(
+        name="luminosity", version=2, unit="1", evaluate=luminosity.evaluate, value_of=luminosity.value_of, looks_at="brightness"
+    ),
+    Statistic(name="reality", version=1, unit="1", evaluate=reality.evaluate, value_of=reality.value_of, looks_at="reliability"),
+)
+"""Those of the hub, in the order in which scores are stored."""
 
-    A statistic that could speak and must not, because of what is heard of the survey, has a score without a value that says why.
+STATISTICS = {one.name: one.evaluate for one in SHIPPED}
+"""Name to function."""
+
+VALUES: dict[str, Callable[[Mapping[str, Any]], float]] = {one.name: one.value_of for one in SHIPPED} | {
+    distance.NAME: distance.value_of,
+    classification.NAME: classification.value_of,
+}
+"""Name to the function that computes the value again from what is stored; terms from outside and plug-ins add theirs."""
+
+EXTRA_VERSION = 1
+"""Version of terms that were computed outside."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ranking:
+    """Which statistics count, and how much."""
+
+    statistics: tuple[Statistic, ...] = SHIPPED
+    weights: Mapping[str, float] = field(default_factory=dict)
+    """Factor of a term in the sum, 1 where there is none; 0 leaves it out of the sum, and it is shown all the same."""
+
+    def weight(self, name: str) -> float:
+        """Return the factor of a term."""
+        return self.weights.get(name, 1.0)
+
+
+DEFAULT = Ranking()
+"""As shipped."""
+
+
+def ranking_of(weights: Mapping[str, float], plugins: Mapping[str, Statistic], use: Mapping[str, str]) -> Ranking:
+    """Return the ranking that somebody wishes.
+
+    Parameters
+    ----------
+    weights
+        By name of the statistic, or of a term that is computed outside.
+    plugins
+        Statistics by the name under which they were found.
+    use
+        Name of a statistic to that of the plug-in that takes its place, or that is added under a new name.
+
+    Raises
+    ------
+    ConfigError
+        A plug-in is not there.
     """
-    terms: dict[str, Term] = {}
+    found = {one.name: one for one in SHIPPED}
+    for name, plugin in use.items():
+        if plugin not in plugins:
+            known = ", ".join(sorted(plugins)) or "none"
+            raise ConfigError(f"[ranking.use] {name}: there is no statistic {plugin!r} among the plug-ins: {known}")
+        one = plugins[plugin]
+        found[name] = Statistic(
+            name=name,
+            version=one.version,
+            unit=one.unit,
+            evaluate=one.evaluate,
+            value_of=one.value_of,
+            looks_at=one.looks_at,
+        )
+        VALUES[name] = one.value_of
+    return Ranking(statistics=tuple(found.values()), weights=dict(weights))
+
+
+def rank(context: Context, ranking: Ranking = DEFAULT) -> tuple[float, tuple[Score, ...], tuple[str, ...]]:
+    """Return the rank score (weighted sum of the logs), the single scores, and the reasons, largest contribution first.
+
+    A statistic that could speak and must not, because of what is heard of the survey or known of the object, has a score without
+    a value that says why, and a reason.
+    """
+    terms: dict[str, tuple[float, str]] = {}
+    spoken: list[Score] = []
     silent: list[Score] = []
-    for name, evaluate in STATISTICS.items():
-        if (term := evaluate(context)) is None:
+    quiet: list[str] = []
+    for one in ranking.statistics:
+        term = one.evaluate(context)
+        if term is None:
             continue
-        if (why := _silenced(name, context)) is None:
-            terms[name] = term
-        else:
-            silent.append(Score(statistic=name, version=VERSION, value=None, unit="1", inputs={"reason": why}))
-    terms.update(context.extra_terms)
-    total = round(sum([term.value for term in terms.values()]), DIGITS)
-    scores = [
-        Score(statistic=name, version=VERSION, value=round(term.value, DIGITS), unit="1", inputs=term.inputs)
-        for name, term in terms.items()
-    ]
-    ordered = sorted([(-abs(term.value), name) for name, term in terms.items()])
-    return total, (*scores, *silent), tuple([f"{name} {terms[name].value:+.2f}: {terms[name].reason}" for _, name in ordered])
+        why = _silenced(one, context)
+        if why is None and isinstance(term, Silence):
+            why = term.reason
+            quiet.append(f"{one.name}: {why}")
+        if why is not None or isinstance(term, Silence):
+            silent.append(Score(statistic=one.name, version=one.version, value=None, unit=one.unit, inputs={"reason": why}))
+            continue
+        terms[one.name] = ranking.weight(one.name) * term.value, term.reason
+        spoken.append(
+            Score(statistic=one.name, version=one.version, value=round(term.value, DIGITS), unit=one.unit, inputs=term.inputs)
+        )
+    for name, term in context.extra_terms.items():
+        terms[name] = ranking.weight(name) * term.value, term.reason
+        spoken.append(Score(statistic=name, version=EXTRA_VERSION, value=round(term.value, DIGITS), unit="1", inputs=term.inputs))
+    total = round(sum([value for value, _ in terms.values()]), DIGITS)
+    ordered = sorted([(-abs(value), name) for name, (value, _) in terms.items()])
+    reasons = [f"{name} {terms[name][0]:+.2f}: {terms[name][1]}" for _, name in ordered]
+    return total, (*spoken, *silent), (*reasons, *quiet)
 
 
-def _silenced(name: str, context: Context) -> str | None:
+def _silenced(one: Statistic, context: Context) -> str | None:
     """Return why a statistic must not be counted, None where it may."""
-    if name == "timing" and not context.tells_past:
+    if one.name == "timing" and not context.tells_past:
         return NO_PAST
-    aspect = LOOKS_AT.get(name)
-    if aspect is None or aspect in context.known_aspects:
+    if one.looks_at is None or one.looks_at in context.known_aspects:
         return None
+    aspect = one.looks_at
     return f"a filter may have chosen by the {aspect}, so the unrelated objects that pass it are not those of the full stream"

@@ -1,29 +1,60 @@
-"""How soon after the event the object was first seen."""
+"""Whether the object began when such a counterpart would have."""
 
 import math
 from collections.abc import Mapping
 from typing import Any
 
-from hub.science.ranking.context import Context, Term
+from hub.science.hypotheses import Activity
+from hub.science.ranking.context import Context, Silence, Term
+
+FLOOR = -10.0
+"""Least value: light curves stray, and clocks of surveys err."""
+
+SHORTEST_D = 1e-4
+"""An interval is at least so long, days: exposures are of tens of seconds."""
 
 
-def evaluate(context: Context) -> Term:
-    """Return the log ratio of an exponential delay with the hypothesis' scale to a first detection anywhere in the onset window.
+def evaluate(context: Context) -> Term | Silence | None:
+    """Return the log of the probability that it began in its interval, over that under a constant background.
 
-    A detection before t0 (a window may reach back) counts with its distance from t0.
+    It began after the last visit that would have seen it and until its first detection. The constant background begins at the
+    same rate at all times; it is normalised to the time in which a counterpart may appear, as the density of unrelated objects
+    is. Where nothing is known of the time before, the term is neutral and says so. None where no beginning is asked for.
     """
+    if context.hypothesis.activity is not Activity.NEW or context.onset is None:
+        return None
+    onset = context.onset
+    if onset.after_d is None:
+        return Silence(reason=onset.why_unknown or "age unknown", inputs={"before_d": onset.before_d})
     inputs = {
-        "delay_d": context.delay_d,
+        "after_d": onset.after_d,
+        "before_d": onset.before_d,
+        "appearance_d": list(context.hypothesis.appearance_d),
         "typical_delay_d": context.hypothesis.typical_delay_d,
-        "onset_d": list(context.hypothesis.onset_d),
     }
-    side = "after" if context.delay_d >= 0 else "before"
-    return Term(value=value_of(inputs), reason=f"first detected {abs(context.delay_d):.2f} d {side} the event", inputs=inputs)
+    reason = f"began between {onset.after_d:+.2f} d and {onset.before_d:+.2f} d of the event"
+    return Term(value=value_of(inputs), reason=reason, inputs=inputs)
 
 
 def value_of(inputs: Mapping[str, Any]) -> float:
     """Return the value that a term's inputs give."""
-    low, high = inputs["onset_d"]
-    scale = inputs["typical_delay_d"]
-    norm = scale * (1.0 - math.exp(-max(abs(low), abs(high)) / scale))
-    return float(max(-10.0, math.log((high - low) / norm) - abs(inputs["delay_d"]) / scale))
+    low, high = inputs["appearance_d"]
+    before = inputs["before_d"]
+    after = min(inputs["after_d"], before - SHORTEST_D)
+    of_hypothesis = _share(max(after, low), min(before, high), low, high, inputs["typical_delay_d"])
+    of_background = (before - after) / (high - low)
+    return max(FLOOR, math.log(of_hypothesis / of_background)) if of_hypothesis > 0.0 else FLOOR
+
+
+def _share(first: float, last: float, low: float, high: float, scale: float | None) -> float:
+    """Return the probability between two times inside a window: even, or falling with the distance from t0 on both sides."""
+    if last <= first:
+        return 0.0
+    if scale is None:
+        return (last - first) / (high - low)
+    return (_grown(last, scale) - _grown(first, scale)) / (_grown(high, scale) - _grown(low, scale))
+
+
+def _grown(time_d: float, scale: float) -> float:
+    """Return the integral of exp(-abs(t) / scale) / scale from 0 to a time."""
+    return math.copysign(-math.expm1(-abs(time_d) / scale), time_d)

@@ -125,7 +125,7 @@ def test_what_cannot_be_a_budget_is_refused_with_a_sentence(rows, changes, says)
 
 
 def test_the_shipped_shares_fit_the_shipped_budget_and_each_says_why() -> None:
-    shipped = load_rules(read_text("conf/coincidence.toml")).budget
+    shipped = load_rules(read_text("conf/coincidence.toml"), read_text("conf/families.toml")).budget
     assert shipped is not None
     assert shipped.faults == ()
     assert shipped.shared_per_month <= shipped.per_month

@@ -9,18 +9,19 @@ from hub.model.coincidence import PairState, Score
 from hub.model.event import assemble
 from hub.model.notice import Stage
 from hub.resources import read_text
-from hub.science.candidates import Question, evaluate, evaluate_all, evaluate_many
+from hub.science.candidates import Judgement, Question, evaluate, evaluate_all, evaluate_many
 from hub.science.crossmatch import targets_of
 from hub.science.facts import Facts, ObjectFacts
 from hub.science.levels import Levels2D
 from hub.science.light_curves import LightCurves
+from hub.science.onset import NEVER, FirstSeen, LastVisits, Onsets
 from hub.science.ranking import Term
 from hub.science.rules import PriorActivity, load_rules
 from hub.science.target_columns import TargetNumbers
 from tests.support import candidate_reference
 from tests.support.words import DAY_S, T0, alerts, gaussian_map, localization, notice, stored
 
-RULES = load_rules(read_text("conf/coincidence.toml"))
+RULES = load_rules(read_text("conf/coincidence.toml"), read_text("conf/families.toml"))
 EVERY_PAST = [replace(one, prior_activity=past) for one in RULES.hypotheses for past in PriorActivity]
 WIDE = localization(gaussian_map(130.0, 20.0, 6.0))
 NARROW = localization(gaussian_map(130.0, 20.0, 1.5))
@@ -59,7 +60,7 @@ def test_a_fading_new_source_is_confirmed_open_and_explained() -> None:
     assert candidate.level is not None
     assert candidate.level < 0.1
     assert any("fades by 0.55" in reason for reason in candidate.reasons)
-    assert any("first detected 0.50 d after" in reason for reason in candidate.reasons)
+    assert any(reason.startswith("timing: coverage unknown") for reason in candidate.reasons)
     assert candidate.score == pytest.approx(sum(one.value for one in candidate.scores if one.value is not None), abs=1e-8)
 
 
@@ -133,9 +134,15 @@ def test_saturation_and_known_variability_are_recorded_and_cut_nothing_by_themse
 
 
 def test_a_hypothesis_may_use_a_recorded_flag() -> None:
-    text = read_text("conf/coincidence.toml").replace("fade_rate_mag", 'exclude_flags = ["saturated"]\nfade_rate_mag', 1)
+    text = read_text("conf/coincidence.toml").replace(
+        'exclude_flags = ["solar-system association"]', 'exclude_flags = ["saturated"]', 1
+    )
     event = assemble("S260301a", [UPDATE])
-    targets = targets_of(event, load_rules(text).hypotheses, {name: LEVELS[name] for name in event.localization_ids})
+    targets = targets_of(
+        event,
+        load_rules(text, read_text("conf/families.toml")).hypotheses,
+        {name: LEVELS[name] for name in event.localization_ids},
+    )
     assert evaluate(targets[0], fading(is_saturated=True), SUMMARIES).state is PairState.WITHDRAWN
     assert evaluate(targets[0], fading(), SUMMARIES).state is PairState.OPEN
 
@@ -163,6 +170,17 @@ def random_alerts(rng, n):
     )
 
 
+def random_visits(rng, curves):
+    """Return last visits before the first detections of some objects, by name, and the onsets of all."""
+    first = FirstSeen.of(curves)
+    ago = rng.choice([0.02, 1.0, 10.0, 30.0], len(curves))
+    times = np.where(rng.random(len(curves)) < 0.5, first.time_us - (ago * DAY_S * 1e6).astype(np.int64), NO_TIME)
+    times[first.time_us == NEVER] = NO_TIME
+    last = LastVisits(time_us=times, is_known=np.zeros(len(curves), dtype=bool))
+    known = {name: int(at) for name, at in zip(curves.names, times, strict=True) if at != NO_TIME}
+    return known, Onsets.of(first, last, 30.0)
+
+
 @pytest.mark.parametrize("seed", range(6))
 @pytest.mark.parametrize("notices", [[PRELIMINARY], [PRELIMINARY, UPDATE], [PRELIMINARY, BLACK_HOLES], [UPDATE, RETRACTION]])
 def test_objects_in_columns_are_judged_as_one_after_the_other(notices, seed: int) -> None:
@@ -171,11 +189,15 @@ def test_objects_in_columns_are_judged_as_one_after_the_other(notices, seed: int
     batch = random_alerts(np.random.default_rng(seed), 120)
     curves = LightCurves.of(batch)
     n_made = 0
+    visits, onsets = random_visits(np.random.default_rng(seed), curves)
     for target in targets_of(event, EVERY_PAST, maps):
         one_by_one = [
-            candidate_reference.evaluate(target, batch.take(batch.object_id == name.encode()), PLACES) for name in curves.names
+            candidate_reference.evaluate(
+                target, batch.take(batch.object_id == name.encode()), PLACES, last_visit_us=visits.get(name)
+            )
+            for name in curves.names
         ]
-        assert evaluate_all(target, curves, SUMMARIES) == one_by_one
+        assert evaluate_all(target, curves, SUMMARIES, Judgement(onsets=onsets)) == one_by_one
         n_made += sum(one is not None for one in one_by_one)
     assert n_made > 3
 

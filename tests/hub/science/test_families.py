@@ -69,10 +69,10 @@ def test_an_unknown_band_stands_where_red_does_and_a_prefix_is_passed_over() -> 
 
 
 def test_the_dust_of_the_galaxy_grows_towards_its_plane_and_ends() -> None:
-    values = [FAMILIES.galactic_ebv(b) for b in (90.0, -30.0, 5.0, 0.0)]
+    values = [FAMILIES.dust.ebv(b) for b in (90.0, -30.0, 5.0, 0.0)]
     assert values == sorted(values)
-    assert values[0] == FAMILIES.ebv_at_pole
-    assert values[-1] == FAMILIES.largest_ebv
+    assert values[0] == FAMILIES.dust.ebv_at_pole
+    assert values[-1] == FAMILIES.dust.largest_ebv
 
 
 @pytest.mark.parametrize(

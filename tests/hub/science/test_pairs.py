@@ -12,7 +12,7 @@ from hub.science.pairs import Sky, partners
 from hub.science.rules import YEAR_S, load_rules
 from tests.support.words import T0, gaussian_map, grb, localization, notice, stored
 
-RULES = load_rules(read_text("conf/coincidence.toml"))
+RULES = load_rules(read_text("conf/coincidence.toml"), read_text("conf/families.toml"))
 GW = localization(gaussian_map(130.0, 20.0, 8.0))
 NEAR = localization(gaussian_map(135.0, 22.0, 5.0))
 FAR = localization(gaussian_map(310.0, -20.0, 2.0))

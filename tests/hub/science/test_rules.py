@@ -18,8 +18,36 @@ def test_the_shipped_rules_are_gwcelerys_windows_and_rates() -> None:
 
 def test_hypotheses_are_found_by_event_class() -> None:
     rules = load_rules(TEXT)
-    assert {h.name for h in rules.hypotheses_for([EventClass.GRB])} == {"afterglow"}
-    assert {h.name for h in rules.hypotheses_for([EventClass.CBC])} == {"kilonova", "agn-flare"}
+    found = {one: {h.name for h in rules.hypotheses_for([one])} for one in EventClass}
+    assert found[EventClass.GRB] == found[EventClass.XRAY_TRANSIENT] == {"afterglow", "burst-supernova"}
+    assert found[EventClass.CBC] == {"kilonova", "late-afterglow", "agn-flare"}
+    assert found[EventClass.HIGH_ENERGY_NEUTRINO] == {"neutrino-transient", "neutrino-active"}
+    assert found[EventClass.SUPERNOVA_NEUTRINO] == {"core-collapse"}
+    assert found[EventClass.FRB] == set()
+
+
+def test_onset_windows_and_live_times_are_those_that_were_agreed() -> None:
+    agreed = {
+        "kilonova": ((0, 3), 30),
+        "afterglow": ((0, 2), 14),
+        "burst-supernova": ((-1, 1), 45),
+        "late-afterglow": ((0, 300), 300),
+        "agn-flare": ((0, 200), 250),
+        "neutrino-transient": ((-30, 1), 60),
+        "neutrino-active": ((-365, 365), 365),
+        "core-collapse": ((0, 3), 30),
+    }
+    rules = load_rules(TEXT, read_text("conf/families.toml"))
+    found = {one.name: (one.onset_d, one.window_d[1]) for one in rules.hypotheses if one.name in agreed}
+    assert found == agreed
+    late = next(one for one in rules.hypotheses if one.name == "late-afterglow")
+    assert (late.max_level, rules.max_area_of(late)) == (0.9, 50.0)
+    assert all(one.light_curve is None or one.light_curve.name == one.family for one in rules.hypotheses)
+
+
+def test_a_family_that_is_not_there_is_named() -> None:
+    with pytest.raises(ConfigError, match="there is no light-curve family 'nova'"):
+        load_rules(TEXT.replace('family = "kilonova"', 'family = "nova"'), read_text("conf/families.toml"))
 
 
 @pytest.mark.parametrize(
@@ -46,6 +74,15 @@ def test_hypotheses_are_found_by_event_class() -> None:
         ("[limits]", "[limits", "no valid TOML"),
         ("max_area_deg2 = 10000", "max_area_deg2 = -1", "max_area_deg2 must lie between 0 and 100000"),
         ("max_area_deg2 = 10000", "", "missing key 'max_area_deg2'"),
+        ("confirm_gap_min = 20.0", "", "missing key 'confirm_gap_min'"),
+        ("confirm_gap_min = 20.0", "confirm_gap_min = -1", "confirm_gap_min must lie between 0 and 100000"),
+        ('activity = "excess at"', 'activity = "odd"', "'odd' is not a valid Activity"),
+        (
+            'exclude_flags = ["solar-system association"]',
+            'exclude_flags = ["odd"]',
+            "exclude_flags of rule 'kilonova': 'odd' is none of",
+        ),
+        ("appears_d = 15.0", "appears_d = -1", "appears_d of rule 'burst-supernova' must lie between 0 and 1000"),
     ],
 )
 def test_a_mistake_is_named(old: str, new: str, says: str) -> None:

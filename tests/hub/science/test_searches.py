@@ -5,7 +5,7 @@ from hub.resources import read_text
 from hub.science.rules import YEAR_S, load_rules
 from hub.science.searches import JointRates, joint_rates
 
-RULES = load_rules(read_text("conf/coincidence.toml"))
+RULES = load_rules(read_text("conf/coincidence.toml"), read_text("conf/families.toml"))
 SEARCHES = {one.name: one for one in RULES.searches}
 FAR = 1e-7
 

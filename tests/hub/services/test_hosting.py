@@ -104,12 +104,13 @@ def test_the_host_of_gw170817_lifts_its_counterpart(desk: Desk) -> None:
     assert values["gfo"] == RULES.range[1]
     assert values["wrong"] < -3.0
     assert values["star"] == values["lone"] == values["qso"] == 0.0
-    assert said["gfo"].flags == ("host found",)
-    assert said["star"].flags == ("in variable catalogue",)
-    assert said["qso"].flags == ("in agn catalogue", "nuclear")
-    assert said["bll"].flags == ("in agn catalogue", "in blazar catalogue", "nuclear")
-    assert said["wrong"].flags == ("host found",)
-    assert said["lone"].flags == ()
+    low = ("low ecliptic latitude",)
+    assert said["gfo"].flags == (*low, "host found")
+    assert said["star"].flags == (*low, "in variable catalogue")
+    assert said["qso"].flags == (*low, "in agn catalogue", "nuclear")
+    assert said["bll"].flags == (*low, "in agn catalogue", "in blazar catalogue", "nuclear")
+    assert said["wrong"].flags == (*low, "host found")
+    assert said["lone"].flags == low
     assert any("host NGC 4993 at 44 Mpc" in reason for reason in said["gfo"].reasons)
 
 
@@ -154,7 +155,7 @@ def test_a_map_without_distances_says_nothing_of_them(desk: Desk) -> None:
     desk.tell(notice(far_hz=3e-9), localization(gaussian_map(197.9, -23.0, SIGMA_DEG), area90_deg2=28.0))
     desk.show(alerts(*night(b"gfo")))
     one = found(desk)["gfo"]
-    assert one.flags == ("host found",)
+    assert one.flags == ("low ecliptic latitude", "host found")
     (silent,) = (each for each in one.scores if each.statistic == "distance_3d")
     assert silent.value is None
     assert silent.inputs["reason"] == "the event's map gives no distance there"

@@ -23,14 +23,14 @@ from hub.storage.engine import Store, open_store, upgrade
 from hub.storage.tables import EventRow, LocalizationRow
 from tests.support.words import DAY_S, T0, alerts, gaussian_map, grb, localization, notice, stored
 
-RULES = load_rules(read_text("conf/coincidence.toml"))
+RULES = load_rules(read_text("conf/coincidence.toml"), read_text("conf/families.toml"))
 AREAS = {0: 50.0, 1: 300.0, 2: 9_999.0, 3: 10_001.0, 4: 25_000.0}
 PLACES = [
     localization(gaussian_map(130.0 + 4 * n, 20.0 - 3 * n, 3.0 + 2 * n, order=4 + n % 2), area90_deg2=area)
     for n, area in AREAS.items()
 ]
 LEVELS = {one.localization_id: Levels2D.of(one.skymap) for one in PLACES}
-TOO_LARGE = frozenset(one.localization_id for one in PLACES if one.summary.area90_deg2 > RULES.max_area_deg2)
+BY_AREA = {one.localization_id: one.summary.area90_deg2 for one in PLACES}
 
 days = st.floats(-70, 70, allow_nan=False)
 versions = st.lists(st.tuples(days, st.integers(0, len(PLACES) - 1)), min_size=1, max_size=3)
@@ -111,14 +111,17 @@ def forget(store: Store) -> None:
         counters.increment(session, counters.EVENTS)
 
 
-def expected(store: Store, rules: Rules, batch: AlertBatch, *, too_large: frozenset[str] = TOO_LARGE) -> set[tuple[int, str]]:
+def expected(store: Store, rules: Rules, batch: AlertBatch, *, any_size: bool = False) -> set[tuple[int, str]]:
     """Return (row, event) by one target after the other."""
     found: set[tuple[int, str]] = set()
     with store.reading() as session:
         for event in events.of_ids(session, events.all_ids(session)):
             maps = {name: LEVELS[name] for name in event.localization_ids}
-            for target in targets_of(event, rules.hypotheses_for(tuple(event.classes)), maps, too_large):
-                found |= {(int(row), event.event_id) for row in np.flatnonzero(match(batch, target))}
+            for target in targets_of(event, rules.hypotheses_for(tuple(event.classes)), maps):
+                limit = rules.max_area_of(target.hypothesis)
+                too_large = frozenset(name for name, area in BY_AREA.items() if area > limit and not any_size)
+                rows = np.flatnonzero(match(batch, replace(target, too_large=too_large)))
+                found |= {(int(row), event.event_id) for row in rows}
     return found
 
 
@@ -143,10 +146,10 @@ def test_alerts_fit_the_events_that_they_fit_one_target_after_the_other(
             tell(world, kind, f"{kind}{number}", of_event)
         pairs, n_in_large = found(world, sky, batch)
         assert pairs == expected(world, rules, batch)
-        assert n_in_large == len(expected(world, rules, batch, too_large=frozenset()) - pairs)
+        assert n_in_large == len(expected(world, rules, batch, any_size=True) - pairs)
 
 
-ROWS = alerts({"days": 1.0}, {"days": 1.0, "ra": 300.0}, {"days": 80.0, "source_id": 3})
+ROWS = alerts({"days": 1.0}, {"days": 1.0, "ra": 300.0}, {"days": 350.0, "source_id": 3})
 
 
 def test_a_new_event_or_map_is_met_at_once_and_the_rest_is_not_made_again(world: Store) -> None:

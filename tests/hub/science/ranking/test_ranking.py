@@ -1,3 +1,5 @@
+import itertools
+import json
 import math
 
 import numpy as np
@@ -5,14 +7,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from hub.errors import ConfigError
 from hub.model.alert import AlertBatch
 from hub.resources import read_text
-from hub.science.ranking import STATISTICS, Context, rank
+from hub.science.onset import Onset
+from hub.science.ranking import SHIPPED, STATISTICS, VALUES, Context, Statistic, Term, rank, ranking_of
 from hub.science.ranking.sky import DEG2_PER_SR
 from hub.science.rules import load_rules
-from tests.support.words import alerts
+from tests.support.words import T0, alerts
 
-KILONOVA = next(h for h in load_rules(read_text("conf/coincidence.toml")).hypotheses if h.name == "kilonova")
+RULES = load_rules(read_text("conf/coincidence.toml"), read_text("conf/families.toml"))
+HYPOTHESES = {one.name: one for one in RULES.hypotheses}
+KILONOVA = HYPOTHESES["kilonova"]
 
 
 def context(detections: AlertBatch | None = None, **changes) -> Context:
@@ -20,6 +26,8 @@ def context(detections: AlertBatch | None = None, **changes) -> Context:
         "hypothesis": KILONOVA,
         "detections": detections if detections is not None else alerts({}),
         "delay_d": 0.5,
+        "t0_us": T0.tai_us,
+        "onset": Onset(after_d=0.1, before_d=0.5),
         "probdensity_per_sr": 0.05 * DEG2_PER_SR,
         "level": 0.4,
         "dist_mean_mpc": 40.0,
@@ -38,16 +46,119 @@ def test_outside_the_map_the_sky_term_is_the_floor() -> None:
     assert STATISTICS["sky"](context(probdensity_per_sr=None, level=None)).value == -20.0
 
 
+def timing(after_d, before_d, **changes):
+    return STATISTICS["timing"](
+        context(onset=Onset(after_d=after_d, before_d=before_d, why_unknown="age unknown: why"), **changes)
+    )
+
+
 def test_sooner_is_better() -> None:
-    values = [STATISTICS["timing"](context(delay_d=delay)).value for delay in (0.1, 1.0, 5.0, 9.0)]
+    values = [timing(delay, delay + 0.2).value for delay in (0.1, 0.5, 1.0, 2.5)]
     assert values == sorted(values, reverse=True)
 
 
-def test_the_timing_term_is_a_normalised_density() -> None:
-    low, high = KILONOVA.onset_d
-    delays = np.linspace(0, high, 20_001)
-    ratio = np.exp([STATISTICS["timing"](context(delay_d=delay)).value for delay in delays])
-    assert np.trapezoid(ratio / (high - low), delays) == pytest.approx(1.0, rel=1e-3)
+@pytest.mark.parametrize("name", ["kilonova", "burst-supernova", "late-afterglow"])
+def test_the_timing_term_is_a_ratio_of_probabilities(name: str) -> None:
+    hypothesis = HYPOTHESES[name]
+    low, high = hypothesis.appearance_d
+    edges = np.linspace(low, high, 301)
+    ratios = np.exp([timing(a, b, hypothesis=hypothesis).value for a, b in itertools.pairwise(edges)])
+    assert np.sum(ratios * np.diff(edges) / (high - low)) == pytest.approx(1.0, rel=1e-6)
+    delays = np.random.default_rng(5).uniform(low, high, 200_000)  # an even one by counting
+    between = np.mean((delays > low + 0.3) & (delays <= low + 0.9))
+    if hypothesis.typical_delay_d is None:
+        assert timing(low + 0.3, low + 0.9, hypothesis=hypothesis).value == pytest.approx(0.0, abs=1e-9)
+        assert between == pytest.approx(0.6 / (high - low), rel=0.05)
+
+
+def test_a_long_gap_before_the_first_detection_weakens_it_and_what_began_too_late_or_too_early_is_out() -> None:
+    assert timing(0.1, 0.5).value > timing(-5.0, 0.5).value > timing(-25.0, 0.5).value
+    assert timing(3.5, 4.0).value == timing(-2.0, -1.0).value == -10.0
+    assert math.isfinite(timing(0.5, 0.5).value)
+
+
+def test_where_the_time_before_is_unknown_the_term_is_neutral_and_says_so() -> None:
+    total, scores, reasons = rank(context(onset=Onset(after_d=None, before_d=0.5, why_unknown="age unknown: nobody looked")))
+    (score,) = [one for one in scores if one.statistic == "timing"]
+    assert (score.value, score.inputs) == (None, {"reason": "age unknown: nobody looked"})
+    assert "timing: age unknown: nobody looked" in reasons
+    assert total == pytest.approx(sum(one.value for one in scores if one.value is not None), abs=1e-8)
+
+
+def active(name, *fluxes, **changes):
+    """Return the activity term of an object with fluxes (nJy) at days after t0."""
+    curve = alerts(*({"days": days, "flux_njy": flux, "flux_err_njy": 10.0} for days, flux in fluxes))
+    values = {"hypothesis": HYPOTHESES[name], "curve": curve, "delay_d": fluxes[0][0] if fluxes else 0.0}
+    return STATISTICS["activity"](context(**{**values, **changes}))
+
+
+PAST = tuple((-400.0 + 10 * step, 1000.0 + 100.0 * (step % 3)) for step in range(30))
+
+
+def test_a_flare_counts_by_its_excess_over_its_own_past() -> None:
+    values = [active("agn-flare", *PAST, (40.0, flux)).value for flux in (900.0, 1100.0, 1500.0, 5000.0)]
+    assert values == sorted(values)
+    assert values[0] < 0 < values[-1] == 4.0
+    assert "no detection after t0" in active("agn-flare", *PAST).reason
+    assert "variability is not known" in active("agn-flare", (-5.0, 100.0), (40.0, 900.0)).reason
+
+
+def test_a_blazar_is_judged_on_its_flux_at_the_time_of_the_neutrino_against_its_baseline() -> None:
+    later = tuple((40.0 + 10 * step, 1000.0 + 100.0 * (step % 3)) for step in range(9))
+    quiet, flaring = (active("neutrino-active", *PAST, (-2.0, flux), *later, delay_d=-400.0) for flux in (1100.0, 4000.0))
+    assert flaring.value == 4.0 > 0 > quiet.value
+    assert "around t0" in flaring.reason
+
+
+def test_a_tidal_disruption_of_half_a_year_ago_is_neutral_where_it_shines_at_t0() -> None:
+    term = active("neutrino-active", (-180.0, 5000.0), (-100.0, 4000.0), (1.0, 1000.0), delay_d=-180.0)
+    assert term.value == 0.0
+    assert "new within the window and active around t0" in term.reason
+    assert "no detection around t0" in active("neutrino-active", (-180.0, 5000.0), (-100.0, 4000.0)).reason
+
+
+def test_no_statistic_of_a_beginning_speaks_of_the_active_and_the_other_way_round() -> None:
+    assert timing(0.1, 0.5, hypothesis=HYPOTHESES["neutrino-active"]) is None
+    assert STATISTICS["activity"](context(curve=alerts({}))) is None
+
+
+def test_weights_change_the_sum_and_nothing_else() -> None:
+    total, scores, _ = rank(context(alerts(*FADING)))
+    half = ranking_of({"sky": 0.5, "reality": 0.0}, {}, {})
+    weighted, same, reasons = rank(context(alerts(*FADING)), half)
+    values = {one.statistic: one.value for one in scores}
+    assert same == scores
+    assert weighted == pytest.approx(total - 0.5 * values["sky"] - values["reality"])
+    assert "reality +0.00" in " ".join(reasons)
+
+
+def test_a_plug_in_takes_the_place_of_a_statistic_or_comes_beside_them() -> None:
+    seven = Statistic(
+        name="seven", version=3, unit="1", evaluate=lambda _: Term(value=7.0, reason="always"), value_of=lambda _: 7.0
+    )
+    total, scores, reasons = rank(context(), ranking_of({}, {"seven": seven}, {"sky": "seven", "luck": "seven"}))
+    found = {one.statistic: (one.version, one.value) for one in scores}
+    assert found["sky"] == found["luck"] == (3, 7.0)
+    assert "luck +7.00: always" in reasons
+    assert total == pytest.approx(sum(one.value for one in scores if one.value is not None), abs=1e-8)
+    del VALUES["luck"]
+    VALUES["sky"] = next(one.value_of for one in SHIPPED if one.name == "sky")
+    with pytest.raises(ConfigError, match=r"\[ranking.use\] sky: there is no statistic 'eight' among the plug-ins: seven"):
+        ranking_of({}, {"seven": seven}, {"sky": "eight"})
+
+
+@pytest.mark.parametrize("name", [one.name for one in SHIPPED])
+def test_every_statistic_computes_again_what_it_stored(name: str) -> None:
+    asked = active_context() if name == "activity" else context(alerts(*FADING))
+    _, scores, _ = rank(asked)
+    (score,) = [one for one in scores if one.statistic == name]
+    assert score.value is not None
+    assert VALUES[name](json.loads(json.dumps(score.inputs))) == pytest.approx(score.value, abs=1e-9)
+
+
+def active_context():
+    curve = alerts(*({"days": days, "flux_njy": flux} for days, flux in (*PAST, (40.0, 5000.0))))
+    return context(hypothesis=HYPOTHESES["agn-flare"], curve=curve, delay_d=-400.0)
 
 
 def test_a_fade_inside_the_range_speaks_for_it_and_a_constant_source_against() -> None:

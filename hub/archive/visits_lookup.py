@@ -1,0 +1,187 @@
+"""When places were last looked at before some times, and deep enough: for many places at once, from the ledgers of the nights.
+
+Row groups of the files are kept in memory, those that were not asked for longest are forgotten; so are answers, which hold as
+long as the ledgers of their nights do not change.
+"""
+
+import threading
+from collections import OrderedDict
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hub.archive import visits_file
+from hub.archive.layout import night_of
+from hub.archive.places import cone_ranges
+from hub.archive.visits_file import Groups, State
+from hub.model.alert import NO_TIME
+from hub.model.visit import DetectorVisits
+from hub.science.onset import FirstSeen, LastVisits
+from hub.science.point_visits import looks
+
+KEPT_ROWS = 150_000
+"""Rows of ledgers that are kept in memory, some 300 bytes each: a night of the survey."""
+
+KEPT_ANSWERS = 100_000
+"""Answers that are kept in memory, some 200 bytes each."""
+
+SAME_VISIT_US = 10_000_000
+"""A visit whose middle is this near to a first detection is the one that made it, microseconds."""
+
+_DAY_US = 86_400_000_000
+
+_Question = tuple[str, int, float, float, float, bytes, float]
+"""Survey, time, flux, position, band, days back."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Answer:
+    states: tuple[State, ...]
+    """Of the ledgers that it was found in."""
+
+    time_us: int
+    is_known: bool
+
+
+class VisitLookup:
+    """Looks up last visits; shared by threads.
+
+    Parameters
+    ----------
+    archive
+        Folder of the archive, whose ledgers are read.
+    kept_rows
+        As `KEPT_ROWS`.
+    """
+
+    def __init__(self, archive: Path, *, kept_rows: int = KEPT_ROWS) -> None:
+        self._archive = archive
+        self._kept_rows = kept_rows
+        self._lock = threading.Lock()
+        """Held for reads of files and arithmetic only."""
+        self._groups: OrderedDict[int, tuple[State, Groups]] = OrderedDict()
+        """By night, what its file has where."""
+        self._rows: OrderedDict[tuple[int, State, int], DetectorVisits] = OrderedDict()
+        self._n_rows = 0
+        self._answers: OrderedDict[_Question, _Answer] = OrderedDict()
+
+    def before(self, first: FirstSeen, look_back_d: float) -> LastVisits:
+        """Return the last visit of each place and band before a time, no longer before than some days, that went deeper.
+
+        Parameters
+        ----------
+        first
+            Places, bands, times and fluxes; a flux that is not a number is deeper than no visit.
+        look_back_d
+            Days.
+
+        Raises
+        ------
+        StorageError
+            A ledger cannot be read.
+        """
+        with self._lock:
+            return self._before(first, look_back_d)
+
+    def _before(self, first: FirstSeen, look_back_d: float) -> LastVisits:
+        n = len(first.time_us)
+        times, known = np.full(n, NO_TIME), np.zeros(n, dtype=np.bool_)
+        states = dict(visits_file.states(self._archive))
+        if not states:
+            return LastVisits(time_us=times, is_known=known)
+        columns = (first.time_us, first.flux_njy, first.ra_deg, first.dec_deg, first.band)
+        keys = [(first.survey, *row, look_back_d) for row in zip(*(one.tolist() for one in columns), strict=True)]
+        new: list[int] = []
+        nights = [self._nights(states, int(at), look_back_d) for at in first.time_us.tolist()]
+        for index, key in enumerate(keys):
+            answer = self._answers.get(key)
+            if answer is not None and answer.states == tuple(states[night] for night in nights[index]):
+                times[index], known[index] = answer.time_us, answer.is_known
+                self._answers.move_to_end(key)
+            else:
+                new.append(index)
+        if new:
+            self._find(first, np.array(new), [nights[index] for index in new], states, look_back_d, times, known)
+            for index in new:
+                found = _Answer(
+                    states=tuple(states[night] for night in nights[index]),
+                    time_us=int(times[index]),
+                    is_known=bool(known[index]),
+                )
+                self._answers[keys[index]] = found
+            while len(self._answers) > KEPT_ANSWERS:
+                self._answers.popitem(last=False)
+        return LastVisits(time_us=times, is_known=known)
+
+    @staticmethod
+    def _nights(states: dict[int, State], time_us: int, look_back_d: float) -> tuple[int, ...]:
+        """Return the nights with a ledger that a look back passes, the latest first."""
+        last, earliest = night_of(time_us), night_of(time_us - int(look_back_d * _DAY_US))
+        return tuple(night for night in range(last, earliest - 1, -1) if night in states)
+
+    def _find(  # noqa: PLR0917 - the columns that it fills
+        self,
+        first: FirstSeen,
+        new: NDArray[np.int64],
+        nights: list[tuple[int, ...]],
+        states: dict[int, State],
+        look_back_d: float,
+        times: NDArray[np.int64],
+        known: NDArray[np.bool_],
+    ) -> None:
+        """Write down the answers of some questions, one night after the other, the latest first: most are answered by few."""
+        ranges: dict[int, tuple[NDArray[np.int64], NDArray[np.int64]]] = {}
+        for night in sorted({night for own in nights for night in own}, reverse=True):
+            groups = self._groups_of(night, states[night])
+            told = np.array([index for index, own in zip(new.tolist(), nights, strict=True) if night in own], dtype=np.int64)
+            if first.survey in groups.surveys:
+                known[told] = True
+            asked = told[times[told] == NO_TIME]
+            wanted: set[int] = set()
+            for index in asked.tolist():
+                if index not in ranges:
+                    place = float(first.ra_deg[index]), float(first.dec_deg[index])
+                    ranges[index] = cone_ranges(*place, max(groups.max_radius_deg, _LEAST_RADIUS_DEG) + 1e-6)
+                wanted.update(groups.near(*ranges[index]).tolist())
+            for number in sorted(wanted):
+                rows = self._rows_of(night, states[night], number)
+                _latest(first, asked, rows, look_back_d, times)
+
+    def _groups_of(self, night: int, state: State) -> Groups:
+        kept = self._groups.get(night)
+        if kept is None or kept[0] != state:
+            kept = state, visits_file.groups_of(self._archive, night)
+            self._groups[night] = kept
+        return kept[1]
+
+    def _rows_of(self, night: int, state: State, group: int) -> DetectorVisits:
+        key = night, state, group
+        if key not in self._rows:
+            self._rows[key] = visits_file.read_group(self._archive, night, group)
+            self._n_rows += len(self._rows[key])
+            while self._n_rows > self._kept_rows and len(self._rows) > 1:
+                self._n_rows -= len(self._rows.popitem(last=False)[1])
+        self._rows.move_to_end(key)
+        return self._rows[key]
+
+
+_LEAST_RADIUS_DEG = 0.5
+"""Footprints are looked for at least so near, degrees: so the ranges of a place serve all nights of one camera."""
+
+
+def _latest(
+    first: FirstSeen, asked: NDArray[np.int64], rows: DetectorVisits, look_back_d: float, times: NDArray[np.int64]
+) -> None:
+    """Write down the latest visit of some rows that would have seen each place, where it is later than what was found."""
+    own = rows.take(np.isin(rows.survey.codes, [code for code, name in enumerate(rows.survey.values) if name == first.survey]))
+    if not len(own) or not len(asked):
+        return
+    found = looks(first.ra_deg[asked], first.dec_deg[asked], own)
+    index, mid = asked[found.point], found.mid_us
+    bands = np.array([[name.decode() in one.split(",") for one in own.band.values] for name in first.band[asked].tolist()])
+    keep = bands[found.point, own.band.codes[found.visit]]
+    keep &= (mid < first.time_us[index] - SAME_VISIT_US) & (mid >= first.time_us[index] - int(look_back_d * _DAY_US))
+    keep &= own.depth_njy[found.visit] < first.flux_njy[index]
+    np.maximum.at(times, index[keep], mid[keep])

@@ -1,0 +1,176 @@
+"""When objects began, as intervals: after the last visit that would have seen them, up to their first detection.
+
+What is asked of the visit ledger is the last visit of a place and band that went deeper than the flux at the first detection.
+Negative differences and what is attributed to the solar system never set an onset.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import IntEnum
+from typing import Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hub.model.alert import NO_TIME
+from hub.science.crossmatch import first_detection_us
+from hub.science.light_curves import LightCurves
+
+LOOK_BACK_D = 30.0
+"""How long before a first detection visits count where nobody says otherwise, days."""
+
+NEVER = int(np.iinfo(np.int64).max)
+"""Time of the first detection of an object that has none."""
+
+
+class Basis(IntEnum):
+    """What is known of the time before the first detection."""
+
+    VISIT = 0
+    """A visit that would have seen it and did not."""
+
+    AGE_UNKNOWN = 1
+    """The ledger tells of that time, and no visit of the place and band went as deep."""
+
+    COVERAGE_UNKNOWN = 2
+    """No ledger tells of that time."""
+
+
+WORDS = {
+    Basis.AGE_UNKNOWN: "age unknown: no visit of this place and band went as deep in the {days:g} d before",
+    Basis.COVERAGE_UNKNOWN: "coverage unknown: no ledger of visits tells of the {days:g} d before",
+}
+"""Why nothing can be said of the onset."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Onset:
+    """When one object began, days after t0."""
+
+    after_d: float | None
+    """Middle of the last visit that would have seen it; None where there is none."""
+
+    before_d: float
+    """First detection."""
+
+    why_unknown: str | None = None
+    """A sentence where `after_d` is None."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class FirstSeen:
+    """First detections of objects, shape ``(m,)``: what the ledger is asked with."""
+
+    survey: str
+    time_us: NDArray[np.int64]
+    """`NEVER` where there is none that sets an onset."""
+
+    flux_njy: NDArray[np.float64]
+    """At the earliest detection that is in the archive; NaN where it is not stated."""
+
+    band: NDArray[np.bytes_]
+    ra_deg: NDArray[np.float64]
+    dec_deg: NDArray[np.float64]
+
+    @classmethod
+    def of(cls, curves: LightCurves) -> Self:
+        """Return the first detections of objects: positive and not of the solar system.
+
+        An earlier detection that only a packet knows of counts, unless the archive has it and it was a negative one.
+        """
+        alerts = curves.alerts
+        counts = ~alerts.is_negative & ~alerts.is_solar_system & ~(alerts.flux_njy <= 0)
+        told = first_detection_us(alerts)
+        if not counts.all():
+            wrong = _keys(curves.owner[~counts], alerts.mid_tai_us[~counts])
+            told = np.where(np.isin(_keys(curves.owner, told), wrong), alerts.mid_tai_us, told)
+        time = np.full(len(curves), NEVER)
+        np.minimum.at(time, curves.owner[counts], told[counts])
+        rows = np.flatnonzero(counts)
+        owners, first = np.unique(curves.owner[rows], return_index=True)  # rows are in order of time within each object
+        place = np.zeros(len(curves), dtype=np.int64)
+        place[owners] = rows[first]
+        if not len(alerts):
+            empty = np.zeros(len(curves))
+            return cls(survey=alerts.survey, time_us=time, flux_njy=empty, band=alerts.band, ra_deg=empty, dec_deg=empty)
+        return cls(
+            survey=alerts.survey,
+            time_us=time,
+            flux_njy=alerts.flux_njy[place],
+            band=alerts.band[place],
+            ra_deg=alerts.ra_deg[place],
+            dec_deg=alerts.dec_deg[place],
+        )
+
+    def take(self, index: NDArray[np.int64]) -> Self:
+        """Return those of some objects."""
+        names = ("time_us", "flux_njy", "band", "ra_deg", "dec_deg")
+        return type(self)(survey=self.survey, **{name: getattr(self, name)[index] for name in names})
+
+
+def _keys(owner: NDArray[np.int64], time_us: NDArray[np.int64]) -> NDArray[np.void]:
+    both = np.ascontiguousarray(np.stack([owner, time_us], axis=1))
+    return both.view([("owner", np.int64), ("time", np.int64)]).ravel()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class LastVisits:
+    """What the ledger answers, shape ``(m,)``."""
+
+    time_us: NDArray[np.int64]
+    """Middle of the last visit of place and band before the first detection that went deeper; `NO_TIME` where there is none."""
+
+    is_known: NDArray[np.bool_]
+    """Whether any ledger tells of the time before."""
+
+
+VisitsBefore = Callable[[FirstSeen, float], LastVisits]
+"""Answers for first detections, and how many days to look back."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Onsets:
+    """When objects began, shape ``(m,)``, in the order of their light curves."""
+
+    after_us: NDArray[np.int64]
+    """`NO_TIME` where it is unknown."""
+
+    before_us: NDArray[np.int64]
+    """`NEVER` where nothing sets an onset."""
+
+    basis: NDArray[np.int8]
+    """A `Basis` each."""
+
+    look_back_d: float
+
+    @classmethod
+    def unknown(cls, curves: LightCurves, look_back_d: float) -> Self:
+        """Return what is known without any ledger."""
+        return cls.of(FirstSeen.of(curves), None, look_back_d)
+
+    @classmethod
+    def of(cls, first: FirstSeen, last: LastVisits | None, look_back_d: float) -> Self:
+        """Return the onsets of objects by their first detections and what the ledger says."""
+        n = len(first.time_us)
+        after = np.full(n, NO_TIME) if last is None else last.time_us
+        known = np.zeros(n, dtype=bool) if last is None else last.is_known
+        basis = np.where(after != NO_TIME, Basis.VISIT, np.where(known, Basis.AGE_UNKNOWN, Basis.COVERAGE_UNKNOWN))
+        return cls(after_us=after, before_us=first.time_us, basis=basis.astype(np.int8), look_back_d=look_back_d)
+
+    def words(self, index: int) -> str | None:
+        """Return why nothing can be said of the onset of an object, None where something can."""
+        basis = Basis(int(self.basis[index]))
+        return None if basis is Basis.VISIT else WORDS[basis].format(days=self.look_back_d)
+
+
+def onsets(curves: LightCurves, visits: VisitsBefore, look_back_d: float, asked: NDArray[np.int64] | None = None) -> Onsets:
+    """Return when objects began; the ledger is asked at once for all of them, or for some by their index."""
+    first = FirstSeen.of(curves)
+    after, known = np.full(len(curves), NO_TIME), np.zeros(len(curves), dtype=bool)
+    some = np.flatnonzero(first.time_us != NEVER)
+    if asked is not None:
+        some = some[np.isin(some, asked)]
+    if len(some):
+        answer = visits(first.take(some), look_back_d)
+        after[some], known[some] = answer.time_us, answer.is_known
+    return Onsets.of(first, LastVisits(time_us=after, is_known=known), look_back_d)
