@@ -21,6 +21,7 @@ class SearchedShare(Wire):
     reason: str | None
     bright_enough: float = Field(description="Of that, where the counterpart would have been seen")
     basis: str
+    partial: str = Field(description="Parts of the time that were not heard: at least so much was searched; empty where all was")
 
 
 class Density(Wire):
@@ -143,7 +144,8 @@ class CoverageCurve(Wire):
     hypothesis: str | None
     depth_ab: float | None
     band: str | None
-    coverage: str = Field(description="known, or unknown where no survey is heard in full")
+    coverage: str = Field(description="known; partial where not all was heard; unknown where no survey is heard in full")
+    remarks: list[str] = Field(description="Parts of the time that were not heard")
     unknown: list[dict[str, str]] = Field(description="Surveys whose coverage is unknown, and why")
     series: list[Series]
     n_planned: int

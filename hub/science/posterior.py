@@ -96,6 +96,9 @@ class Searched:
     basis: str = ""
     """What that rests on, in words."""
 
+    partial: str = ""
+    """Parts of the time that were not heard, in sentences: at least so much was searched."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Densities:

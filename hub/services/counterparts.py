@@ -28,7 +28,7 @@ from hub.science.detectable import DepthCurve, depth_curve, moduli_of
 from hub.science.levels import Levels2D
 from hub.science.map_points import by_prob
 from hub.science.point_visits import looks
-from hub.science.posterior import CONFIGURED, MEASURED, Densities, Posterior, Searched, posterior, prior_of
+from hub.science.posterior import CONFIGURED, MEASURED, Densities, Posterior, PriorOf, Searched, posterior, prior_of
 from hub.science.rules import DAY_S, Hypothesis, Rules, load_rules
 from hub.services import coverage, light_curve_models, searched, twins
 from hub.services.background import Backgrounds, comparable_score
@@ -155,19 +155,22 @@ def curve_of(  # noqa: PLR0917 - what the searched depth follows from
 ) -> tuple[DepthCurve | None, str, bool]:
     """Return how much of a map surveys searched by when for a hypothesis; None and the reason where the coverage is unknown.
 
+    With a curve the words tell what of the window was not heard, empty where all was.
+
     The third is whether a light curve at the map's distances could be stated.
     """
     assert event.t0 is not None
     points = by_prob(skymap, levels, hypothesis.max_level, policy.posterior.n_points)
     begin = event.t0.plus_s(hypothesis.window_d[0] * DAY_S)
     end = max(begin, min(now, event.t0.plus_s(min(hypothesis.window_d[1], policy.chance.max_window_d) * DAY_S)))
-    parts, reasons = [], []
+    parts, reasons, partly = [], [], []
     for survey in sorted({one.survey for one in hears.streams}):
         visits, reason = searched.visits_around(session, archive, hears, survey, (begin, end), points)
         if visits is None:
             reasons.append(reason)
         else:
             parts.append(visits)
+            partly += [f"{survey}: {reason}"] if reason else []
     if not parts:
         return None, "; ".join(reasons) or "no source of this hub listens to the alerts of a survey", False
     whole = joined(parts)
@@ -182,7 +185,7 @@ def curve_of(  # noqa: PLR0917 - what the searched depth follows from
         spread_mag=0.0 if model is None else model.spread_mag,
         extinction=None if model is None else model.extinction_at(points),
     )
-    return curve, "", moduli is not None and model is not None
+    return curve, "; ".join(partly), moduli is not None and model is not None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -231,11 +234,11 @@ def _searched(  # noqa: PLR0917 - as `curve_of`
     looked = curve.total_looked
     if not is_stated:
         prior = policy.existence(hypothesis.name).detectable
-        return Searched(
-            share=looked, bright_enough=prior, basis="prior: the map has no distances, or the hypothesis no light curve"
-        )
+        words = "prior: the map has no distances, or the hypothesis no light curve"
+        return Searched(share=looked, bright_enough=prior, basis=words, partial=reason)
     bright = curve.total_detectable / looked if looked > 0.0 else 0.0
-    return Searched(share=looked, bright_enough=bright, basis="light curve of the hypothesis at the distances of the map")
+    words = "light curve of the hypothesis at the distances of the map"
+    return Searched(share=looked, bright_enough=bright, basis=words, partial=reason)
 
 
 def _posterior(  # noqa: PLR0917 - what it follows from
@@ -266,6 +269,8 @@ def _posterior(  # noqa: PLR0917 - what it follows from
         else:
             densities[survey] = Densities(confirmed=None, single=None, basis=found.reason or "insufficient background")
     prior = prior_of(policy.existence(hypothesis.name), event.p_astro, event.classification, event.properties)
+    if event.state is EventState.RETRACTED:
+        prior = PriorOf(value=0.0, inputs={"retracted": True})
     return posterior(hypothesis.name, own, prior, seen, densities, policy.posterior, remarks)
 
 

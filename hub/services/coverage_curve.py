@@ -88,13 +88,14 @@ def of_event(
     )
     hears = coverage.heard(session)
     parts: dict[str, tuple[str, DetectorVisits]] = {}
-    unknown = []
+    unknown, remarks = [], list[str]()
     for survey in sorted({one.survey for one in hears.streams}):
         visits, reason = searched.visits_around(session, archive, hears, survey, window, points)
         if visits is None:
             unknown.append({"by": text(survey), "reason": reason})
         else:
             parts[survey] = ("heard", visits)
+            remarks += [f"{text(survey)}: {reason}"] if reason else []
     reported = [one for one in pointings.of_event(session, event.event_id) if window[0] <= one.at <= window[1]]
     done = [one for one in reported if one.status is PointingStatus.COMPLETED]
     for instrument in sorted({one.instrument for one in done}):
@@ -106,6 +107,7 @@ def of_event(
         series.append(
             curves.body(EVERYBODY, "heard and reported", _chosen(joined([one for _, one in parts.values()]), depth_ab, band))
         )
+    is_heard = any(basis == "heard" for basis, _ in parts.values())
     best = candidates.of_event(session, event.event_id, state=PairState.OPEN, limit=3)
     return {
         "event_id": text(event.event_id),
@@ -116,7 +118,8 @@ def of_event(
         "hypothesis": None if rule is None else text(rule.name),
         "depth_ab": depth_ab,
         "band": band,
-        "coverage": "known" if any(basis == "heard" for basis, _ in parts.values()) else "unknown",
+        "coverage": "unknown" if not is_heard else "partial" if remarks else "known",
+        "remarks": remarks,
         "unknown": unknown,
         "series": series,
         "n_planned": sum(one.status is PointingStatus.PLANNED for one in reported),

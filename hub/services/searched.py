@@ -270,7 +270,9 @@ def of_event(
 def visits_around(  # noqa: PLR0917 - what is asked, of whom, when and where
     session: Session, archive: Path, hears: Coverage, survey: str, window: Window, points: MapPoints
 ) -> tuple[DetectorVisits | None, str]:
-    """Return the visits of a survey in a window that looked at or near some points; None and the reason where nothing is known.
+    """Return the visits of a survey in a window that looked at or near some points, and what must be read with them.
+
+    None and the reason where nothing is known; else the sentences of parts of the window that were not heard, empty without any.
 
     A visit is near that lies no farther from a point than the points lie from one another.
     """
@@ -280,7 +282,7 @@ def visits_around(  # noqa: PLR0917 - what is asked, of whom, when and where
     from scipy.spatial import cKDTree  # noqa: PLC0415 - takes a third of a second, and few need it
 
     if not len(points):
-        return DetectorVisits.empty(), ""
+        return DetectorVisits.empty(), "; ".join(_remarks(said))
     tree = cKDTree(unit_vectors(points.ra_deg, points.dec_deg))
     apart = float(np.radians(2.0 * np.sqrt(points.area_deg2.max())))
     parts = []
@@ -289,7 +291,7 @@ def visits_around(  # noqa: PLR0917 - what is asked, of whom, when and where
         middles = unit_vectors(found.ra_deg, found.dec_deg)
         parts.append(found.take(tree.query(middles, distance_upper_bound=np.radians(_AROUND_DEG) + apart)[0] < np.inf))
     whole = joined(parts)
-    return whole.take(np.lexsort((whole.detector, whole.visit, whole.mid_tai_us))), ""
+    return whole.take(np.lexsort((whole.detector, whole.visit, whole.mid_tai_us))), "; ".join(_remarks(said))
 
 
 def visit_page(

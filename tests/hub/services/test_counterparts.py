@@ -8,6 +8,7 @@ import pytest
 
 from hub.errors import InvalidRequest
 from hub.model.coverage import SelectionKind
+from hub.model.notice import Stage
 from hub.model.sky import Localization, LocalizationSource
 from hub.resources import read_text
 from hub.science.counterpart_policy import load_counterpart_policy
@@ -170,6 +171,24 @@ def test_of_a_survey_that_is_heard_through_filters_no_probability_is_said(tmp_pa
     store.close()
     assert found["reason"].startswith("coverage unknown: LSST is heard only through filters")
     assert found["p_none"] is None
+
+
+def test_a_retracted_event_has_no_counterpart_at_all(tmp_path, sky):
+    url = f"sqlite:///{tmp_path}/hub.db"
+    upgrade(url)
+    store = open_store(url)
+    hears(store, since=sky.t0.plus_s(-30 * DAY_S))
+    desk = Desk(store)
+    skymap = map_of(sky.merger)
+    place = Localization(
+        localization_id=skymap.digest(), source=LocalizationSource.SKYMAP, skymap=skymap, summary=summary(skymap)
+    )
+    desk.tell(notice(WITH, t0=sky.t0, p_astro=0.9), place)
+    desk.tell(notice(WITH, t0=sky.t0, stage=Stage.RETRACTION, issued_at=sky.t0.plus_s(900)))
+    found = kilonova_of(store, sky, WITH)
+    store.close()
+    assert found["none"]["does_not_exist"] == 1.0
+    assert found["candidates"] == []
 
 
 def test_what_cannot_be_asked_is_refused_with_a_sentence(night_store, sky):
