@@ -74,7 +74,11 @@ def _summary(parts: Sequence[Part], results: Mapping[str, Result], seed: int, si
     )
     table = Table(title="", columns=("part", "subject", "checks", "failed", "processor seconds"), rows=rows)
     failed = [check for part in parts for check in results[part.name].failed]
-    said = "Every check holds." if not failed else f"{len(failed)} checks fail:\n\n{_rows(_as_table(failed))}"
+    said = (
+        "Every check holds."
+        if not failed
+        else f"{len(failed)} {'check fails' if len(failed) == 1 else 'checks fail'}:\n\n{_rows(_as_table(failed))}"
+    )
     return f"Size: {size}. Seed: {seed}, {kind}.\n\n{_rows(table)}\n{said}\n"
 
 

@@ -61,7 +61,7 @@ def test_the_same_numbers_make_the_same_bytes(tmp_path: Path) -> None:
 
 def test_failures_and_tuning_seeds_are_told(tmp_path: Path) -> None:
     page = written(tmp_path, passed=False, seed=999)
-    assert "checks fail:" in page
+    assert "1 check fails:" in page
     assert "**fails**" in page
     assert "for tuning" in page
 
@@ -82,7 +82,7 @@ def test_a_check_that_fails_fails_the_command(tmp_path: Path, capsys: pytest.Cap
     words = ["calibrate", "--quick", "--seed", "3", "--part", "slides", "--triggers", str(triggers), "--report", str(page)]
     assert main(words) == 1
     assert "fails: GRB-BURST: with rates measured before each trigger" in capsys.readouterr().out
-    assert "checks fail:" in page.read_text(encoding="utf-8")
+    assert "1 check fails:" in page.read_text(encoding="utf-8")
 
 
 def test_help_loads_neither_plots_nor_compilers() -> None:
