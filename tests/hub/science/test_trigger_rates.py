@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from hub.model.instant import Instant
-from hub.science.trigger_rates import RatePolicy, estimate, poisson_tail
+from hub.science.trigger_rates import RatePolicy, estimate, poisson_tail, rounded_up, upper_count
 
 DAY_US = 86_400_000_000
 POLICY = RatePolicy(span_d=90.0, sigmas=2.0, storm_chance=1e-6, few=3, confidence=0.9, min_heard_d=30.0, step=1.1)
@@ -75,3 +75,17 @@ def test_the_recorded_bursts_of_gbm_are_more_than_configured_and_have_storms(rec
     storms = [one for one in found if one.is_storm]
     assert 0.01 < len(storms) / len(found) < 0.3
     assert all(one.used_hz >= one.n_last_day / 86_400 for one in storms)
+
+
+@pytest.mark.parametrize("confidence", [0.5, 0.9, 0.99])
+@pytest.mark.parametrize("n", [0, 1, 2, 20])
+def test_the_upper_end_of_an_interval_is_that_of_the_gamma_distribution(n: int, confidence: float) -> None:
+    assert upper_count(n, confidence) == pytest.approx(stats.gamma.ppf(confidence, n + 1), rel=1e-9)
+
+
+@given(st.floats(1e-12, 1e-2), st.floats(1e-9, 1e-4), st.floats(1.01, 2.0))
+def test_a_rounded_rate_is_not_below_and_less_than_a_step_above(hz: float, configured: float, step: float) -> None:
+    rounded = rounded_up(hz, configured, step)
+    assert hz * (1 - 1e-6) <= rounded <= hz * step * (1 + 1e-6)
+    assert rounded_up(rounded, configured, step) == pytest.approx(rounded, rel=1e-9)
+    assert rounded_up(configured, configured, step) == configured
