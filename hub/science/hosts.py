@@ -86,6 +86,8 @@ def redshifts(entries: Entries, rules: HostRules) -> tuple[Floats, Floats]:
 
 def weights_of(inputs: Mapping[str, Any]) -> Floats:
     """Return how likely each host is the true one by its place, and last that it is in no catalogue; their sum is 1."""
+    if not inputs["hosts"]:
+        return np.ones(1)
     chance = np.array([one["chance"] for one in inputs["hosts"]], dtype=np.float64)
     unseen = max(1.0 - inputs["completeness"], inputs["least_unseen"])
     seen = max(1.0 - unseen, inputs["least_seen"])

@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from hub.science.healpix import Floats
 from hub.science.host_rules import HostRules
 from hub.science.hosts import Host, LineOfSight, ratios_of, weights_of
 from hub.science.ranking.context import Term
@@ -41,7 +42,8 @@ def of_hosts(hosts: Sequence[Host], line: LineOfSight, completeness: float | Non
         "omega_m": rules.cosmology.omega_m,
         "range": list(rules.range),
     }
-    return Term(value=value_of(inputs), reason=_reason(hosts, inputs), inputs=inputs)
+    weights, ratios = weights_of(inputs), ratios_of(inputs)
+    return Term(value=_value(weights, ratios, inputs["range"]), reason=_reason(hosts, weights, ratios), inputs=inputs)
 
 
 def listed(hosts: Sequence[Host]) -> list[dict[str, Any]]:
@@ -64,19 +66,20 @@ def listed(hosts: Sequence[Host]) -> list[dict[str, Any]]:
 
 def value_of(inputs: Mapping[str, Any]) -> float:
     """Return the value that a term's inputs give; 0 where no host is plausible."""
-    ratios = ratios_of(inputs)
+    return _value(weights_of(inputs), ratios_of(inputs), inputs["range"])
+
+
+def _value(weights: Floats, ratios: Floats, limits: Sequence[float]) -> float:
     if not len(ratios):
         return 0.0
-    weights = weights_of(inputs)
-    low, high = inputs["range"]
+    low, high = limits
     return float(np.clip(np.log(weights[-1] + np.sum(weights[:-1] * ratios)), low, high))
 
 
-def _reason(hosts: Sequence[Host], inputs: Mapping[str, Any]) -> str:
+def _reason(hosts: Sequence[Host], weights: Floats, ratios: Floats) -> str:
     if not hosts:
         return "no plausible host in the catalogues, which says nothing"
-    weights = weights_of(inputs)
-    after = np.append(weights[:-1] * ratios_of(inputs), weights[-1])
+    after = np.append(weights[:-1] * ratios, weights[-1])
     after /= after.sum()
     best = int(np.argmax(after[:-1]))
     one = hosts[best]
