@@ -207,7 +207,7 @@ def load_rules(text: str, families_text: str | None = None) -> Rules:
 
 
 def _spenders(rules: Rules) -> list[budget.Spender]:
-    pairs = [budget.Spender(name=one.name, kind=one.kind, search=one.search, trials=one.trials) for one in rules.pairs]
+    pairs = [budget.Spender(name=one.name, kind=one.kind, search=one.search, trials=one.all_trials) for one in rules.pairs]
     return pairs + [budget.Spender(name=one.name, kind=one.kind, least_score=one.min_announce_score) for one in rules.hypotheses]
 
 
