@@ -14,6 +14,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from hub.archive.columns import ints_of, words_of
+from hub.archive.visits_held import Held, Offsets
 
 Key = tuple[str, int]
 """Survey and visit."""
@@ -56,11 +57,16 @@ class Span:
     times: Mapping[int, tuple[int, int]] = field(default_factory=dict)
     """As `first_us` and `last_us`, of each partition."""
 
+    edges: Mapping[int, tuple[int, int]] = field(default_factory=dict)
+    """Time of the visit at the least and of the one at the greatest offset of each partition, in their turn or not."""
+
     def joined(self, other: "Span") -> "Span":
         """Return what both together are."""
         first, last = min(self.first_us, other.first_us), max(self.last_us, other.last_us)
-        offsets, times = _wider(self.offsets, other.offsets), _wider(self.times, other.times)
-        return Span(survey=self.survey, topic=self.topic, first_us=first, last_us=last, offsets=offsets, times=times)
+        offsets, times, edges = (
+            _wider(one, two) for one, two in ((self.offsets, other.offsets), (self.times, other.times), (self.edges, other.edges))
+        )
+        return Span(survey=self.survey, topic=self.topic, first_us=first, last_us=last, offsets=offsets, times=times, edges=edges)
 
 
 def _wider(one: Mapping[int, tuple[int, int]], other: Mapping[int, tuple[int, int]]) -> dict[int, tuple[int, int]]:
@@ -90,6 +96,12 @@ class Counted:
 
     marks: dict[tuple[str, str], _Marks] = field(default_factory=dict)
     """Where the rows of each visit stood, by survey and full topic."""
+
+    offsets: dict[tuple[str, str], Offsets] = field(default_factory=dict)
+    """Those of all rows that name a visit, by survey and full topic."""
+
+    by_topic: Counter[tuple[str, str, int]] = field(default_factory=Counter)
+    """Rows of each visit that a full topic brought, by survey, topic and visit."""
 
     n_rows: int = 0
     """Of all surveys."""
@@ -133,6 +145,10 @@ class Counted:
         visits, times, partitions, offsets = (
             ints_of(table[name])[rows] for name in ("visit", "mid_tai_us", "partition", "offset")
         )
+        self.offsets.setdefault((survey, topic), Offsets()).add(partitions, offsets)
+        numbers, counts = np.unique(visits, return_counts=True)
+        for visit, n in zip(numbers.tolist(), counts.tolist(), strict=True):
+            self.by_topic[survey, topic, visit] += n
         partitions = np.where(offsets < 0, NO_PLACE, partitions)
         marks = _reduced(np.stack([visits, partitions, offsets, offsets, times, times], axis=1))
         before = self.marks.get((survey, topic))
@@ -181,9 +197,27 @@ def spans_of(counted: Counted, waiting: Collection[Key], now_us: int) -> list[Sp
         first, last = max(one[0] for one in times.values()), max(one[1] for one in times.values())
         if first <= last:
             own = ((partition, marks[marks[:, 1] == partition]) for partition in np.unique(marks[:, 1]).tolist())
-            offsets = {partition: (int(some[:, 2].min()), int(some[:, 3].max())) for partition, some in own}
-            found.append(Span(survey=survey, topic=topic, first_us=first, last_us=last, offsets=offsets, times=times))
+            parts = dict(own)
+            offsets = {partition: (int(some[:, 2].min()), int(some[:, 3].max())) for partition, some in parts.items()}
+            edges = {
+                partition: (int(some[some[:, 2].argmin(), 4]), int(some[some[:, 3].argmax(), 5]))
+                for partition, some in parts.items()
+            }
+            found.append(
+                Span(survey=survey, topic=topic, first_us=first, last_us=last, offsets=offsets, times=times, edges=edges)
+            )
     return found
+
+
+def held_of(counted: Counted) -> list[Held]:
+    """Return at which offsets of each full topic a night has rows, whatever becomes of their visits."""
+    elsewhere: Counter[tuple[str, str]] = Counter()
+    for (survey, topic, visit), n in counted.by_topic.items():
+        elsewhere[survey, topic] += counted.n_alerts[survey, visit] - n
+    return [
+        Held(survey=survey, topic=topic, runs=own.runs(), n_elsewhere=elsewhere[survey, topic])
+        for (survey, topic), own in counted.offsets.items()
+    ]
 
 
 def _turns(marks: _Marks) -> tuple[int, int]:

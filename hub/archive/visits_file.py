@@ -3,6 +3,7 @@
 Rows are sorted by the pixel of the footprint's middle, so that a question about a position reads few of them. Corners are lists.
 """
 
+import hashlib
 import json
 import os
 from collections.abc import Collection, Mapping, Sequence
@@ -17,11 +18,14 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from hub.archive.columns import words_of
+from hub.archive.counting import Counts
 from hub.archive.durable import make_folders, sync_folder
-from hub.archive.layout import SUFFIX, VISITS, night_of
+from hub.archive.layout import SUFFIX, VISITS, list_night, name_of, night_of
 from hub.archive.places import cone_ranges
+from hub.archive.segments import Footers
 from hub.archive.space import translated
 from hub.archive.visits_count import FullTopics, Span
+from hub.archive.visits_held import Held
 from hub.model.instant import Instant
 from hub.model.visit import NUMBER_COLUMNS, TEXT_COLUMNS, DetectorVisits, Footprints, joined
 from hub.science.footprint import Halves
@@ -33,8 +37,9 @@ PIXEL = "_healpix_29"
 ROW_GROUP = 4096
 """Rows that are read at least: twenty visits of 189 detectors."""
 
-VERSION = 3
-"""Of the files: version 1 had visits of which only a filtered stream was heard, version 2 did not say in which order."""
+VERSION = 4
+"""Of the files: version 1 had visits of which only a filtered stream was heard, version 2 did not say in which order they came,
+and version 3 not at which offsets the rows stood."""
 
 _KEY = b"mmhub"
 _TRIES = 20
@@ -64,6 +69,9 @@ class Note:
 
     n_rows: int = -1
     """Rows that the night had when it was computed."""
+
+    held: tuple[Held, ...] = ()
+    """At which offsets of each full topic it had rows then, also those of visits that are not in the file yet."""
 
     @property
     def is_current(self) -> bool:
@@ -108,6 +116,7 @@ def write(
     topics: Mapping[str, Mapping[str, bool]] = MappingProxyType({}),
     spans: Sequence[Span] = (),
     n_rows: int = -1,
+    held: Sequence[Held] = (),
 ) -> None:
     """Put the ledger of a night in the place of the one that is there; on the disk when this returns.
 
@@ -126,6 +135,7 @@ def write(
         "spans": [asdict(one) for one in spans],
         "bands": _bands(visits),
         "n_rows": n_rows,
+        "held": [asdict(one) for one in held],
     }
     table = _table(visits).replace_schema_metadata({_KEY: json.dumps(note).encode()})
     with translated(path):
@@ -158,6 +168,22 @@ def read_note(archive: Path, night: int) -> Note:
             return _note(pq.read_metadata(path))
     except FileNotFoundError:
         return Note()
+
+
+def digest_of(archive: Path, night: int, surveys: Collection[str]) -> str:
+    """Return what changes whenever the files of a night do, or the surveys that are heard in full."""
+    names = sorted(name_of(archive, path) for path in list_night(archive, night).paths())
+    return hashlib.sha256("\n".join([*sorted(surveys), "", *names]).encode()).hexdigest()[:32]
+
+
+def has_seen_all(archive: Path, night: int, note: Note, surveys: Collection[str]) -> bool:
+    """Return whether a night has the rows from which its ledger was computed, and no other ones.
+
+    Files that were merged or compacted since have other names: then the rows are counted, from the footers.
+    """
+    if note.settled and note.settled == digest_of(archive, night, surveys):
+        return True
+    return Counts(archive, Footers()).of_night(night).rows == note.n_rows
 
 
 def read(archive: Path, night: int) -> DetectorVisits:
@@ -302,13 +328,14 @@ def _note(metadata: pq.FileMetaData) -> Note:
         spans=tuple(_span(one) for one in told.get("spans", ())),
         bands={survey: tuple(bands) for survey, bands in told.get("bands", {}).items()},
         n_rows=int(told.get("n_rows", -1)),
+        held=tuple(_held(one) for one in told.get("held", ())),
     )
 
 
 def _span(told: Mapping[str, Any]) -> Span:
-    offsets, times = (
+    offsets, times, edges = (
         {int(partition): (int(low), int(high)) for partition, (low, high) in told.get(name, {}).items()}
-        for name in ("offsets", "times")
+        for name in ("offsets", "times", "edges")
     )
     return Span(
         survey=told["survey"],
@@ -317,7 +344,13 @@ def _span(told: Mapping[str, Any]) -> Span:
         last_us=int(told["last_us"]),
         offsets=offsets,
         times=times,
+        edges=edges,
     )
+
+
+def _held(told: Mapping[str, Any]) -> Held:
+    runs = {int(partition): [(int(low), int(high)) for low, high in some] for partition, some in told["runs"].items()}
+    return Held(survey=told["survey"], topic=told["topic"], runs=runs, n_elsewhere=int(told["n_elsewhere"]))
 
 
 def _bands(visits: DetectorVisits) -> dict[str, list[str]]:

@@ -5,7 +5,6 @@ would have to know: the archive and the ledgers tell what is due, and computing 
 of the sky, and its visits are computed some at a time: memory does not grow with the night.
 """
 
-import hashlib
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -17,10 +16,10 @@ from numpy.typing import NDArray
 
 from hub.archive import removed, visits_file
 from hub.archive.columns import ints_of, words_of
-from hub.archive.layout import list_night
 from hub.archive.segments import Footers
 from hub.archive.visits import COLUMNS, detector_visits
-from hub.archive.visits_count import COUNTED, Counted, FullTopics, Key, Span, spans_of
+from hub.archive.visits_count import COUNTED, Counted, FullTopics, Key, Span, held_of, spans_of
+from hub.archive.visits_held import Held
 from hub.archive.visits_slices import Slice, bounds, slices
 from hub.model.instant import Instant
 from hub.model.visit import DetectorVisits, joined
@@ -118,7 +117,7 @@ class VisitLedger:
         return n_done
 
     def _update_night(self, night: int, full: FullTopics, now: Instant, keep: Callable[[], None]) -> int:
-        digest = self._digest(night, full)
+        digest = visits_file.digest_of(self._archive.folder, night, full)
         note = visits_file.read_note(self._archive.folder, night)
         if note.settled == digest and note.agrees_with(full):
             self._seen.pop(night, None)
@@ -152,6 +151,7 @@ class VisitLedger:
                 topics=note.topics_with(counted.topics, full),
                 spans=spans,
                 n_rows=counted.n_rows,
+                held=self._held(note, counted, full, night),
             )
         return len(due)
 
@@ -172,6 +172,15 @@ class VisitLedger:
                 later = spans.get((one.survey, one.topic))
                 spans[one.survey, one.topic] = one if later is None else one.joined(later)
         return list(spans.values())
+
+    def _held(self, note: visits_file.Note, counted: Counted, full: FullTopics, night: int) -> list[Held]:
+        """Return at which offsets each full topic has rows; of a night that was deleted and has rows again, or had them."""
+        found = {(one.survey, one.topic): one for one in held_of(counted)}
+        for one in note.held if note.is_current and night in removed.nights(self._archive.folder) else ():
+            if one.topic in full.get(one.survey, ()):
+                later = found.get((one.survey, one.topic))
+                found[one.survey, one.topic] = one if later is None else one.joined(later)
+        return list(found.values())
 
     def _groups(self, due: Collection[Key], counted: Counted) -> Iterator[list[Key]]:
         """Yield visits in groups of bearable size, neighbours on the sky together: few slices are read for each."""
@@ -208,13 +217,6 @@ class VisitLedger:
 
     def _read(self, night: int, one: Slice, columns: Sequence[str]) -> pa.Table:
         return self._archive.rows_in_region(np.array([one[0]]), np.array([one[1]]), *bounds(night), columns)
-
-    def _digest(self, night: int, surveys: Collection[str]) -> str:
-        """Return what changes whenever the files of a night do, or the surveys that are heard in full."""
-        names = sorted(
-            path.relative_to(self._archive.folder).as_posix() for path in list_night(self._archive.folder, night).paths()
-        )
-        return hashlib.sha256("\n".join([*sorted(surveys), "", *names]).encode()).hexdigest()[:32]
 
 
 def _alerts_by_visit(visits: DetectorVisits) -> Counter[Key]:

@@ -1,22 +1,27 @@
 """From when to when a survey was heard in full, as far as the ledgers show it: only of these times are answers to be had.
 
-A ledger tells from when to when each topic of a full stream brought visits in a night, and at which offsets they stood. Two
-nights of one topic are joined, with the nights and days in between, where it is proved that the hub read and understood all that
-the topic brought from the one to the other: `_obstacle` lists what stands against it. So a cloudy night was heard, and a night in
-which the hub listened to nothing, or to a broker's filter alone, was not. What may be missing of a night itself, `_in_part` says.
+The rule: a time is known only if every offset of every full topic and partition whose alerts could belong to it, from the last
+packet that was understood before it to the first one after it, was read by one source, understood, and has a row that names a
+visit in this archive. So the visits that stand at the ends of what is in doubt (the last one before alerts were lost, and the
+last one of all) are in doubt too: nobody knows how many of their alerts are missing.
+
+`_doubts` goes through the partitions one by one and finds these times. Two nights of a topic are joined, with the nights and days
+in between, where no doubt lies between them, and `_obstacle` finds nothing else against it: so a cloudy night was heard, and one
+in which the hub listened to nothing, or to a broker's filter alone, was not. What is in doubt of the rest is known in part.
 """
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from sqlalchemy.orm import Session
 
 from hub.archive import layout, removed, visits_file
 from hub.archive.layout import night_name, night_of
-from hub.archive.visits_count import NO_PLACE, Span
+from hub.archive.visits_count import NO_PLACE, SLACK_US, Span
 from hub.archive.visits_file import Note
+from hub.archive.visits_held import Run, merged, n_missing
 from hub.archive.visits_slices import bounds
 from hub.model.coverage import Coverage, SelectionKind
 from hub.model.instant import Instant
@@ -67,7 +72,7 @@ class Hearing:
 
     unheard: tuple[Unheard, ...]
     until: Instant | None
-    """Middle of the latest visit in any ledger."""
+    """Middle of the latest visit until which any topic was heard, in the ledgers in and around the window."""
 
     @property
     def is_known(self) -> bool:
@@ -93,6 +98,10 @@ class _Lost:
 class _Read:
     """What one source has read of a partition, without a break but for gaps and what was passed over."""
 
+    source: str
+    topic_id: str
+    """What the broker calls the topic; empty where it does not say."""
+
     first: int
     end: int
     """One past the last offset."""
@@ -114,18 +123,31 @@ class _NotRead:
     are_too_many: bool
     """Whether there are more than `MAX_UNREAD`."""
 
-    def count(self, topic: str, ranges: Mapping[int, tuple[int, int]], times: tuple[int, int]) -> int:
+    def count(self, topic: str, partition: int, low: int, high: int, times: tuple[int, int]) -> int:
         """Return how many stood between some offsets, or may have come with exposures from a time to another."""
         if self.are_too_many:
             return MAX_UNREAD
-        found = 0
-        for partition, (low, high) in ranges.items():
-            offsets = self.offsets.get((topic, partition), ())
-            found += bisect_right(offsets, high) - bisect_left(offsets, low)
+        offsets = self.offsets.get((topic, partition), ())
+        found = bisect_right(offsets, high) - bisect_left(offsets, low)
         latest = Instant(times[1]).plus_s(LATE_S)
         return found + sum(
             one.topic == topic and one.first_at <= latest and one.last_at.tai_us >= times[0] for one in self.elsewhere
         )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Doubt:
+    """A time of which it is not proved that all was read, understood and kept; both ends count."""
+
+    begin_us: int
+    end_us: int
+    reason: str
+    is_between: bool
+    """Whether it lies between two nights, or before the first one: what came by then may be of any visit, and is no silence."""
+
+    def parts(self, first_us: int, last_us: int) -> bool:
+        """Return whether it parts what was heard until a time from what was heard since another."""
+        return self.is_between and self.begin_us <= first_us and self.end_us >= last_us
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -145,6 +167,15 @@ class _Books:
 
     removed_rows: Mapping[int, int | None]
     """How many rows of each deleted night were deleted."""
+
+    unseen: frozenset[int]
+    """Nights of which rows came, or went, since their ledger was computed."""
+
+    held: Mapping[tuple[str, int], Sequence[Run]]
+    """At which offsets there are rows of these nights, by topic and partition."""
+
+    elsewhere: Mapping[tuple[int, str], int]
+    """How many rows of visits of a topic came by other topics, by night and topic."""
 
     def spans(self, topic: str) -> list[tuple[int, Span]]:
         """Return the nights that a topic brought visits of, ascending, and from when to when; none whose alerts all came late."""
@@ -175,7 +206,7 @@ class _Books:
     def is_whole(self, night: int) -> bool:
         """Return whether every visit that a night brought is in its ledger, and will stay the only ones."""
         note = self.notes.get(night)
-        if note is None or not note.is_current or not note.settled:
+        if note is None or not note.is_current or not note.settled or night in self.unseen:
             return False
         return night not in self.deleted or (night not in self.with_rows and note.n_rows == self.removed_rows.get(night))
 
@@ -215,12 +246,16 @@ def hearing(session: Session, archive: Path, hears: Coverage, survey: str, windo
     begin, end = window
     topics = hears.full_topics(survey)
     books = _books(session, archive, hears, survey, window)
-    runs = {topic: _runs(books, topic) for topic in topics}
+    doubts = {topic: _doubts(books, topic) for topic in topics}
+    runs = {topic: _runs(books, topic, doubts[topic]) for topic in topics}
     intervals = _union(one for found, _ in runs.values() for one in found)
     obstacles = [one for _, found in runs.values() for one in found]
     met = tuple(one for one in intervals if one.begin_us <= end.tai_us and one.end_us >= begin.tai_us)
     latest = max((span.last_us for topic in topics for _, span in books.spans(topic)), default=None)
-    unheard = [*_parts(books, hears, intervals, obstacles, begin=begin, end=end), *_in_part(books, begin, end)]
+    unheard = [
+        *_parts(books, hears, intervals, obstacles, begin=begin, end=end),
+        *_in_part(books, [one for found in doubts.values() for one in found], met, begin, end),
+    ]
     return Hearing(
         heard=met,
         unheard=tuple(sorted(set(unheard), key=lambda one: (one.begin, one.end, one.reason))),
@@ -235,37 +270,47 @@ def _books(session: Session, archive: Path, hears: Coverage, survey: str, window
     sources = frozenset(source for one in full for source in one.sources)
     nights = visits_file.nights(archive)
     low, high = night_of(begin.tai_us), night_of(end.tai_us)
-    notes = {night: visits_file.read_note(archive, night) for night in nights if low <= night <= high}
+    notes = {night: visits_file.read_note(archive, night) for night in nights if low - REACH <= night <= high + REACH}
 
     gaps = _gaps(session, topics, sources)
     reads = _reads(session, topics, gaps)
-
-    def look(some: Iterable[int], nearest: int, places: Collection[tuple[str, int | None]]) -> None:
-        """Go on from the window until each topic, or partition, was met, or none of them is near any more."""
-        sought = set(places)
-        for night in some:
-            far = abs(night - nearest) > REACH
-            if not sought or (far and len(sought) < len(places)):
-                break
-            notes[night] = visits_file.read_note(archive, night)
-            own = [one for one in notes[night].spans if one.survey == survey]
-            sought -= {(one.topic, partition) for one in own for partition in (None, *one.times)}
-
-    topics_alone = {(topic, None) for topic in topics}
-    look((night for night in reversed(nights) if night < low), low, topics_alone)
-    look((night for night in nights if high < night <= high + REACH), high, topics_alone | reads.keys())
+    sought = set(topics)
+    for night in reversed([one for one in nights if one < low]):  # a survey may be silent for longer
+        if not sought:
+            break
+        notes[night] = notes.get(night) or visits_file.read_note(archive, night)
+        sought -= {one.topic for one in notes[night].spans if one.survey == survey}
     deleted = frozenset(removed.nights(archive))
+    with_rows = frozenset(layout.nights(archive))
+    in_full = {one for one in hears.surveys() if hears.full_topics(one)}
+    held = [(night, one) for night, note in notes.items() if note.is_current for one in note.held if one.survey == survey]
+    places = {(one.topic, partition) for _, one in held for partition in one.runs}
     return _Books(
         survey=survey,
         topics=topics,
         notes=notes,
-        with_rows=frozenset(layout.nights(archive)),
+        with_rows=with_rows,
         deleted=deleted,
         gaps=gaps,
         reads=reads,
         unread=_not_read(session, topics),
         removed_rows={night: removed.rows_of(archive, night) for night in deleted & notes.keys()},
+        unseen=frozenset(
+            night
+            for night, note in notes.items()
+            if night in with_rows and note.is_current and not _has_seen(archive, night, note, in_full, deleted)
+        ),
+        held={
+            (topic, partition): merged(run for _, one in held if one.topic == topic for run in one.runs.get(partition, ()))
+            for topic, partition in places
+        },
+        elsewhere={(night, one.topic): one.n_elsewhere for night, one in held},
     )
+
+
+def _has_seen(archive: Path, night: int, note: Note, in_full: Collection[str], deleted: Collection[int]) -> bool:
+    """Return whether the ledger of a night was computed from the rows that are there; one that lost rows has."""
+    return night in deleted or visits_file.has_seen_all(archive, night, note, in_full)
 
 
 def _gaps(session: Session, topics: Mapping[str, Instant], sources: frozenset[str]) -> list[_Lost]:
@@ -299,7 +344,13 @@ def _reads(session: Session, topics: Mapping[str, Instant], gaps: Sequence[_Lost
             for gap in gaps
             if gap.offsets is not None and (gap.source, gap.topic, gap.partition) == (one.source, one.topic, one.partition)
         )
-        read = _Read(first=one.first_offset, end=one.next_offset, n_passed_over=max(0, one.missing - told))
+        read = _Read(
+            source=one.source,
+            topic_id=one.topic_id,
+            first=one.first_offset,
+            end=one.next_offset,
+            n_passed_over=max(0, one.missing - told),
+        )
         found.setdefault((one.topic, one.partition), []).append(read)
     return found
 
@@ -322,7 +373,106 @@ def _not_read(session: Session, topics: Mapping[str, Instant]) -> _NotRead:
     )
 
 
-def _runs(books: _Books, topic: str) -> tuple[list[Interval], list[Unheard]]:
+def _doubts(books: _Books, topic: str) -> list[_Doubt]:
+    """Return the times of which it is not proved that all that a topic brought is in the ledgers, partition by partition."""
+    spans = books.spans(topic)
+    if not spans:
+        return []
+    times = min(spans[0][1].first_us, books.topics[topic].tai_us), max(span.last_us for _, span in spans)
+    found = []
+    for partition in sorted(books.partitions(topic).union(*(span.offsets for _, span in spans))):
+        found += _doubts_of(books, topic, partition, [one for one in spans if partition in one[1].times], times)
+    return found
+
+
+def _doubts_of(
+    books: _Books, topic: str, partition: int, spans: Sequence[tuple[int, Span]], times: tuple[int, int]
+) -> list[_Doubt]:
+    begin, end = times
+    if not spans:
+        never = (
+            f"no alert of these nights came by partition {partition} of {text(topic)}: whether it was read in time is not known"
+        )
+        return [_Doubt(begin_us=begin, end_us=end, reason=never, is_between=False)]
+    found = []
+    before: tuple[int, Span] | None = None
+    for night, span in spans:
+        low, high = span.offsets[partition]
+        first, last = span.times[partition]
+        since = begin if before is None else before[1].times[partition][1]
+        low_before = 0 if before is None else before[1].offsets[partition][1]
+        nights = {night} if before is None else {before[0], night}
+        # Alerts of visits that are near each other come in any order: where some are lost, the visits around them are cut.
+        doubtful = (
+            _edge(before[1], partition, 1) - SLACK_US if before is not None else begin,
+            _edge(span, partition, 0) + SLACK_US,
+        )
+        if before is not None and low_before >= low:
+            reason: str | None = f"alerts of partition {partition} of {text(topic)} came out of the order of their nights"
+        else:
+            reason = _unproved(books, topic, partition, (low_before, low), (since, first), nights)
+        if reason is not None:
+            found.append(_Doubt(begin_us=min(since, doubtful[0]), end_us=max(first, doubtful[1]), reason=reason, is_between=True))
+        if (reason := _unproved(books, topic, partition, (low, high), (span.first_us, span.last_us), {night})) is not None:
+            ends = min(span.first_us, first), max(span.last_us, last)
+            found.append(_Doubt(begin_us=ends[0], end_us=ends[1], reason=reason, is_between=False))
+        before = night, span
+    until = spans[-1][1].times[partition][1]
+    ended = (
+        f"partition {partition} of {text(topic)} was read to {utc(Instant(until))} only: whether that visit was over is not known"
+    )
+    found.append(_Doubt(begin_us=until, end_us=max(end, until), reason=ended, is_between=False))
+    return found
+
+
+def _edge(span: Span, partition: int, which: int) -> int:
+    """Return the time of the visit at the first (0) or at the last (1) offset of a partition, or of the one in its turn."""
+    some = span.times[partition][which], span.edges.get(partition, span.times[partition])[which]
+    return max(some) if which == 0 else min(some)
+
+
+def _unproved(  # noqa: PLR0917 - the place, the time and the books
+    books: _Books, topic: str, partition: int, offsets: tuple[int, int], times: tuple[int, int], nights: Collection[int]
+) -> str | None:
+    """Return why it is not proved that all from an offset to another was read, understood and kept; None where it is."""
+    low, high = offsets
+    where = f"partition {partition} of {text(topic)}"
+    if partition == NO_PLACE:
+        return f"alerts of {text(topic)} do not say at which offsets they stood: whether others were lost is not known"
+    lost = sorted(gap.text for gap in books.gaps if _meets(gap, topic, partition, offsets, times))
+    if lost:
+        return f"alerts were lost, so a visit may look unsearched: {text(lost[0])}"
+    near = [read for read in books.reads.get((topic, partition), ()) if read.first <= high and low < read.end]
+    found = [read for read in near if read.first <= low and high < read.end]
+    if not found:
+        return f"no source alone has read {where} from offset {low} to {high}, by the books"
+    if len({read.source for read in near}) > 1 and len({read.topic_id or read.source for read in near}) > 1:
+        return f"several sources have read {where}, and the books do not say that it was the same topic of the same brokers"
+    if least := min(read.n_passed_over for read in found):
+        return f"{least} offsets of {where} were passed over without a message: whether alerts were lost is not known"
+    if n := books.unread.count(topic, partition, low, high, times):
+        said = "a packet" if n == 1 else f"{n} packets"
+        return f"{said} of {text(topic)} could not be read, see mmhub deadletter list: what was in there is not known"
+    n = n_missing(books.held.get((topic, partition), ()), low, high)
+    if n > sum(books.elsewhere.get((night, topic), 0) for night in nights):
+        said = "a packet" if n == 1 else f"{n} packets"
+        return (
+            f"{said} of {where} from offset {low} to {high} left no row with a visit in this archive: its alerts named no visit, "
+            "had come before by another way, or are elsewhere"
+        )
+    return None
+
+
+def _meets(gap: _Lost, topic: str, partition: int, offsets: tuple[int, int], times: tuple[int, int]) -> bool:
+    """Return whether messages were lost between some offsets of a partition or, where nobody knows where they stood, times."""
+    if gap.topic not in {None, topic} or gap.partition not in {None, partition}:
+        return False
+    if gap.offsets is None or gap.partition is None:
+        return times[0] <= gap.at.tai_us <= Instant(times[1]).plus_s(LATE_S).tai_us
+    return gap.offsets[0] <= offsets[1] and gap.offsets[1] > offsets[0]
+
+
+def _runs(books: _Books, topic: str, doubts: Sequence[_Doubt]) -> tuple[list[Interval], list[Unheard]]:
     """Return the times in which a topic was heard, and why they do not go on where they end."""
     spans = books.spans(topic)
     runs: list[Interval] = []
@@ -330,8 +480,8 @@ def _runs(books: _Books, topic: str) -> tuple[list[Interval], list[Unheard]]:
     for index, (night, span) in enumerate(spans):
         begin = span.first_us
         if not index:
-            begin = _beginning(books, topic, night, span)
-        elif (reason := _obstacle(books, spans[index - 1], (night, span))) is None:
+            begin = _beginning(books, topic, night, span, doubts)
+        elif (reason := _obstacle(books, spans[index - 1], (night, span), doubts)) is None:
             begin = runs.pop().begin_us
         else:
             obstacles.append(Unheard(begin=Instant(runs[-1].end_us), end=Instant(begin), reason=reason))
@@ -339,7 +489,7 @@ def _runs(books: _Books, topic: str) -> tuple[list[Interval], list[Unheard]]:
     return runs, obstacles
 
 
-def _obstacle(books: _Books, before: tuple[int, Span], after: tuple[int, Span]) -> str | None:
+def _obstacle(books: _Books, before: tuple[int, Span], after: tuple[int, Span], doubts: Sequence[_Doubt]) -> str | None:
     """Return why it is not proved that a topic was read and understood from one night to the next; None where it is."""
     (first, one), (last, other) = before, after
     if last - first > REACH:
@@ -348,75 +498,16 @@ def _obstacle(books: _Books, before: tuple[int, Span], after: tuple[int, Span]) 
         return f"the ledger of {_named(open_nights)} is not complete"
     if any(books.breaks(night, one.topic) for night in range(first + 1, last)):
         return "a night in between did not come by this topic, or its ledger is not complete"
-    if any(_meets(gap, one, other) for gap in books.gaps):
-        return "messages were lost"
-    for partition, (_, high) in one.offsets.items():
-        if partition in other.offsets and high >= other.offsets[partition][0]:
-            return f"alerts of partition {partition} of {text(one.topic)} came out of the order of their nights"
-    for partition in other.offsets.keys() - one.offsets.keys():
-        if not any(read.first == 0 for read in books.reads.get((one.topic, partition), ())):
-            return f"partition {partition} of {text(one.topic)} was not read before"
-    return _unproved(books, one, other)
+    return next((doubt.reason for doubt in doubts if doubt.parts(one.last_us, other.first_us)), None)
 
 
-def _unproved(books: _Books, one: Span, other: Span) -> str | None:
-    """Return what may be missing from the first offsets of a night to the last of the same or another; None for nothing."""
-    topic = one.topic
-    ranges = _both(one, other)
-    for partition, (low, high) in sorted(ranges.items()):
-        if partition == NO_PLACE:
-            return f"alerts of {text(topic)} do not say at which offsets they stood: whether others were lost is not known"
-        found = [read for read in books.reads.get((topic, partition), ()) if read.first <= low and high < read.end]
-        where = f"partition {partition} of {text(topic)}"
-        if not found:
-            return f"no source alone has read {where} from offset {low} to {high}, by the books"
-        if least := min(read.n_passed_over for read in found):
-            return f"{least} offsets of {where} were passed over without a message: whether alerts were lost is not known"
-    if n := books.unread.count(topic, ranges, (one.first_us, other.last_us)):
-        said = "a packet" if n == 1 else f"{n} packets"
-        return f"{said} of {text(topic)} could not be read, see mmhub deadletter list: what was in there is not known"
-    return None
-
-
-def _both(one: Span, other: Span) -> dict[int, tuple[int, int]]:
-    return dict((one if one is other else one.joined(other)).offsets)
-
-
-def _beginning(books: _Books, topic: str, night: int, span: Span) -> int:
+def _beginning(books: _Books, topic: str, night: int, span: Span, doubts: Sequence[_Doubt]) -> int:
     """Return from when on a topic was heard before its first visits: since its first alert, where nothing speaks against it."""
     since = books.topics[topic].tai_us
     began = night_of(since)
     if since >= span.first_us or night - began > REACH or any(books.breaks(one, topic) for one in range(began, night)):
         return span.first_us
-    if any(_precedes(gap, since, span) for gap in books.gaps):
-        return span.first_us
-    first = {
-        partition: min((read.first for read in books.reads.get((topic, partition), ())), default=low)
-        for partition, (low, _) in span.offsets.items()
-    }
-    ranges = {partition: (min(first[partition], low), high) for partition, (low, high) in span.offsets.items()}
-    return span.first_us if _unproved(books, replace(span, offsets=ranges), span) else since
-
-
-def _precedes(gap: _Lost, since: int, span: Span) -> bool:
-    """Return whether messages may have been lost between the first alert of a topic and the first visit that it brought."""
-    if gap.topic not in {None, span.topic}:
-        return False
-    own = span.offsets.get(gap.partition) if gap.partition is not None else None
-    if gap.offsets is None or own is None:
-        return since <= gap.at.tai_us <= Instant(span.last_us).plus_s(LATE_S).tai_us
-    return gap.offsets[0] < own[0]
-
-
-def _meets(gap: _Lost, one: Span, other: Span) -> bool:
-    """Return whether messages were lost in a night, or between two of them."""
-    if gap.topic not in {None, one.topic}:
-        return False
-    here, there = (span.offsets.get(gap.partition) if gap.partition is not None else None for span in (one, other))
-    if gap.offsets is None or here is None or there is None:
-        return one.first_us <= gap.at.tai_us <= Instant(other.last_us).plus_s(LATE_S).tai_us
-    edges = here if one is other else (here[1], there[0])
-    return gap.offsets[0] <= max(edges) and gap.offsets[1] > min(edges)
+    return span.first_us if any(one.parts(since, span.first_us) for one in doubts) else since
 
 
 def _union(intervals: Iterable[Interval]) -> list[Interval]:
@@ -453,7 +544,7 @@ def _part(
     after = [one for one in heard if one.begin_us > begin.tai_us]
     if not after and before:
         until = utc(Instant(before[-1].end_us))
-        said = f"the latest visit of {survey} in the ledger is of {until}: whether it observed after that is not known"
+        said = f"{survey} was heard in full until {until}: where it searched after that is not known"
     elif not before and after:
         said = f"{survey} is heard in full since {utc(Instant(after[0].begin_us))}: where it searched before that is not known"
     elif not heard:
@@ -491,47 +582,23 @@ def _gap(books: _Books, begin: Instant, end: Instant) -> str:
     return "".join(f"; {text(one)}" for one in texts[:_NAMED])
 
 
-def _in_part(books: _Books, begin: Instant, end: Instant) -> list[Unheard]:
-    """Return the times within a window that were heard in part."""
-    found = []
-    for topic in books.topics:
-        spans = books.spans(topic)
-        for night, span in spans:
-            reasons = [
-                f"alerts were lost, so a visit may look unsearched: {text(gap.text)}"
-                for gap in books.gaps
-                if _meets(gap, span, span)
-            ]
-            if not reasons and (reason := _unproved(books, span, span)) is not None:
-                reasons.append(reason)
-            found += [Unheard(begin=Instant(span.first_us), end=Instant(span.last_us), reason=reason) for reason in reasons]
-            if night in books.deleted and not books.is_whole(night):
-                low, high = bounds(night)
-                said = f"alerts of {_named([night])} were deleted before its ledger was complete: other visits may have been made"
-                found.append(Unheard(begin=low, end=high, reason=said))
-        found += _lagging(books, topic, spans)
+def _in_part(books: _Books, doubts: Sequence[_Doubt], heard: Sequence[Interval], begin: Instant, end: Instant) -> list[Unheard]:
+    """Return the times within a window, and within what was heard, that were heard in part."""
+    found = [
+        Unheard(begin=Instant(max(one.begin_us, some.begin_us)), end=Instant(min(one.end_us, some.end_us)), reason=one.reason)
+        for one in doubts
+        for some in heard
+        if one.begin_us <= some.end_us and one.end_us >= some.begin_us
+    ]
+    for night in sorted({night for topic in books.topics for night, _ in books.spans(topic)}):
+        low, high = bounds(night)
+        if night in books.deleted and not books.is_whole(night):
+            said = f"alerts of {_named([night])} were deleted before its ledger was complete: other visits may have been made"
+            found.append(Unheard(begin=low, end=high, reason=said))
+        elif night in books.unseen:
+            said = f"alerts of {_named([night])} have come that its ledger does not tell of yet: other visits may have been made"
+            found.append(Unheard(begin=low, end=high, reason=said))
     return [one for one in found if one.begin <= end and one.end >= begin]
-
-
-def _lagging(books: _Books, topic: str, spans: Sequence[tuple[int, Span]]) -> list[Unheard]:
-    """Return the time to which some partitions of a topic were read and others were not."""
-    if not spans:
-        return []
-    until: dict[int, int] = {}
-    for _, span in spans:
-        for partition, (_, last) in span.times.items():
-            until[partition] = max(last, until.get(partition, last))
-    end = max(span.last_us for _, span in spans)
-    never = books.partitions(topic) - until.keys()
-    if never:
-        names = ", ".join(map(str, sorted(never)))
-        reason = f"no alert of these nights came by partition {names} of {text(topic)}: whether it was read in time is not known"
-        return [Unheard(begin=Instant(spans[0][1].first_us), end=Instant(end), reason=reason)]
-    slowest = min(until, key=lambda partition: until[partition])
-    if until[slowest] >= end:
-        return []
-    reason = f"partition {slowest} of {text(topic)} was read to {utc(Instant(until[slowest]))} only"
-    return [Unheard(begin=Instant(until[slowest] + 1), end=Instant(end), reason=reason)]
 
 
 def _named(nights: Sequence[int]) -> str:

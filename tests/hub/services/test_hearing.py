@@ -67,10 +67,11 @@ def test_nights_of_a_filter_are_unknown_after_the_full_stream_ended(hub: Hub) ->
     hub.filtered(1)
     hub.visit(3, FINK, per_detector=0.5)
     hub.update()
-    assert (hub.ask(-0.1, 0)["coverage"], hub.visits(-0.1, 0)) == ("known", [first])
+    assert (hub.ask(-0.1, 0)["coverage"], hub.visits(-0.1, 0)) == ("partial", [first])
+    assert hub.ask(-0.1, -0.01)["coverage"] == "known"
     after = hub.ask(2.9, 3.1)
     assert (after["coverage"], after["visits"]) == ("unknown", [])
-    assert "the latest visit of LSST in the ledger is of" in after["reason"]
+    assert "LSST was heard in full until 2017-08-18T00:11:04.400000Z" in after["reason"]
     assert f"the night {night(3)} only through fink-lsst" in after["reason"]
 
 
@@ -96,7 +97,7 @@ def test_a_topic_that_was_renamed_is_heard_on_but_not_in_between(hub: Hub) -> No
     assert hub.visits(-0.5, 1.01) == [one, two]
     assert hub.ask(-0.5, 1.01)["coverage"] == "partial"
     assert hub.ask(0.2, 0.8)["coverage"] == "unknown"
-    assert hub.ask(-0.5, 0)["coverage"] == "known"
+    assert hub.ask(-0.5, -0.01)["coverage"] == "known"
 
 
 def test_a_topic_by_which_a_filter_brought_alerts_too_tells_nothing(hub: Hub) -> None:
@@ -170,9 +171,10 @@ def test_a_gap_within_a_night_makes_it_known_in_part(hub: Hub) -> None:
     hub.visit(0)
     gap = hub.offset
     hub.visit(0.01, after=50)
-    record(hub, lost(gap, gap + 50), 0.02)
+    hub.visit(0.02)
+    record(hub, lost(gap, gap + 50), 0.03)
     hub.update()
-    found = hub.ask(-0.1, 0.01)
+    found = hub.ask(-0.1, 0.015)
     assert (found["coverage"], found["n_visits"]) == ("partial", 2)
     assert found["remarks"] == [f"alerts were lost, so a visit may look unsearched: offsets {gap} to {gap + 50} were lost"]
 
@@ -266,7 +268,7 @@ def test_a_ledger_of_a_version_before_tells_nothing_until_it_is_made_anew(hub: H
     assert hub.ask(-0.1, 0.01)["coverage"] == "unknown"
     hub.ledger = VisitLedger(hub.history, CAMERAS, quiet_s=0.0)
     assert hub.update() == 1
-    assert hub.ask(-0.1, 0)["coverage"] == "known"
+    assert (hub.ask(-0.1, -0.01)["coverage"], len(hub.visits(-0.1, 0))) == ("known", 1)
 
 
 def test_the_hub_knows_only_instants(hub: Hub) -> None:
@@ -277,4 +279,6 @@ def test_the_hub_knows_only_instants(hub: Hub) -> None:
         (said,) = searched.standings(session, hub.folder, coverage.heard(session), (FIRST.plus_s(-3600), FIRST))
     assert said.heard is not None
     assert said.heard.until == Instant(FIRST.tai_us)
-    assert said.body()["unheard"] == []
+    (only,) = said.body()["unheard"]
+    assert "whether that visit was over is not known" in only["reason"]
+    assert only["from"] == only["to"] == FIRST.to_utc_iso()

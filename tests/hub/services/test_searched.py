@@ -16,7 +16,9 @@ from tests.support.searched import DEAD, DEC, FIRST, LOST, RA, SPACING_S, hears,
 
 NIGHT = night_of(FIRST.tai_us)
 LATER = FIRST.plus_s(5 * SPACING_S)
-"""Middle of the last visit: what comes after it is not known."""
+"""Middle of the last visit: it may go on, and what comes after it is not known."""
+
+BEFORE = LATER.plus_s(-1)
 
 
 @pytest.fixture(scope="module")
@@ -33,7 +35,7 @@ def hub(store):
 
 def at(store, archive, ra=RA, dec=DEC, **more):
     with store.reading() as session:
-        values = {"start": T0, "end": LATER, "limit": 100} | more
+        values = {"start": T0, "end": BEFORE, "limit": 100} | more
         return searched.at_position(session, archive, ra_deg=ra, dec_deg=dec, **values)
 
 
@@ -223,10 +225,13 @@ def test_before_the_first_alert_and_after_the_latest_visit_nothing_is_known(hub,
     assert early["remarks"] == [
         "LSST is heard in full since 2017-08-17T12:41:04.400000Z: where it searched before that is not known"
     ]
-    (remark,) = late["remarks"]
-    assert remark.startswith("the latest visit of LSST in the ledger is of 2017-08-18T00:1")
+    goes_on, after = late["remarks"]
+    assert goes_on == (
+        "partition 0 of lsst-alerts was read to 2017-08-18T00:14:09.400000Z only: whether that visit was over is not known"
+    )
+    assert after.startswith("LSST was heard in full until 2017-08-18T00:14:09.400000Z: where it searched after that is not known")
     (survey,) = late["surveys"]
-    assert [part["reason"] for part in survey["unheard"]] == [remark]
+    assert [part["reason"] for part in survey["unheard"]] == [goes_on, after]
     for start, end in ((T0.plus_s(-9e5), T0.plus_s(-86400)), (LATER.plus_s(86400), LATER.plus_s(172800))):
         beyond = at(hub, archive, start=start, end=end)
         assert (beyond["coverage"], beyond["last"]) == ("unknown", None)
