@@ -7,15 +7,17 @@ from sqlalchemy.orm import Session
 
 from hub.model.coincidence import Candidate, Coincidence, MemberKind, PairState
 from hub.model.event import Event
-from hub.storage import candidates, coincidences, events
+from hub.model.source import Source
+from hub.storage import candidates, coincidences, events, sources
 
 
 def final_state(session: Session) -> dict[str, Any]:
     """Return everything that must not depend on the order of arrival, as JSON values.
 
-    Events with their notices and current localization, candidates with levels and scores, event-event pairs with state and
-    scores, and the open event-object coincidences. Version numbers, times of writing, and withdrawn event-object coincidences are
-    left out: these are records of messages that were sent on the way, and what is sent depends on what was known at the time.
+    Events with their notices and current localization, sources of several events, candidates with levels and scores, event-event
+    pairs with state and scores, and the open event-object coincidences. Version numbers, times of writing, and withdrawn
+    event-object coincidences are left out: these are records of messages that were sent on the way, and what is sent depends on
+    what was known at the time.
     """
     known = [event for event_id in events.all_ids(session) if (event := events.get(session, event_id)) is not None]
     latest: dict[str, Coincidence] = {}
@@ -27,6 +29,7 @@ def final_state(session: Session) -> dict[str, Any]:
             found[f"{event.event_id}|{candidate.survey}|{candidate.object_id}|{candidate.hypothesis}"] = _candidate(candidate)
     return {
         "events": {event.event_id: _event(event) for event in known},
+        "sources": {one.source_id: _source(one) for one in sources.search(session, limit=None)},
         "candidates": dict(sorted(found.items())),
         "coincidences": {
             one.coincidence_id: _coincidence(one)
@@ -48,6 +51,15 @@ def _event(event: Event) -> Mapping[str, Any]:
         "classification": dict(event.classification),
         "vetoes": list(event.vetoes),
         "is_live": event.is_live,
+    }
+
+
+def _source(source: Source) -> Mapping[str, Any]:
+    return {
+        "events": list(source.event_ids),
+        "links": [one.reason for one in source.links],
+        "localization_id": source.localization_id,
+        "is_live": source.is_live,
     }
 
 
