@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from hub.archive import hats, layout
+from hub.archive.compaction import tidy
 from hub.archive.counting import Counts
 from hub.archive.durable import make_folders, sync_folder
 from hub.archive.merging import alone
@@ -103,6 +104,8 @@ def _age_days(night: int, now: Instant) -> float:
 
 
 def _delete(archive: Path, night: int, reason: str, now: Instant) -> Retired:
+    with translated(archive / hats.NIGHTS):
+        tidy(archive, night)  # a catalog that a crash left under its former name goes too
     n_bytes = size_of(archive, night)
     token = new_token(night)
     grave = archive / layout.REMOVED / token

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from hub.archive import layout
+from hub.archive.compaction import compact
 from hub.archive.history import ArchiveHistory, ArchiveSettings
 from hub.archive.retention import size_of
 from hub.model.instant import Instant
@@ -85,3 +86,20 @@ def test_late_alerts_of_a_deleted_night_are_stored_and_go_again(folder: Path) ->
     assert history.tidy(now).retired[0].rows == len(late)
     assert history.count_ever() == N + len(late)
     assert history.append(late).all()
+
+
+def test_a_catalog_that_a_crash_left_under_its_former_name_goes_with_its_night_and_is_counted_once(folder: Path) -> None:
+    first, *others = opened(folder).nights()
+    rows = opened(folder).count()
+    assert compact(folder, first) is not None
+    (folder / "nights" / str(first)).rename(folder / "nights" / f".{first}.old")
+    assert opened(folder).count() == rows
+    now = Instant.from_mjd_tai(first + 2.5).plus_s(300 * 86_400.0)
+    (gone,) = opened(folder, keep_days=300.0).tidy(now).retired
+    assert gone.rows > 0
+    assert gone.n_bytes > 0
+    assert not opened(folder, keep_days=300.0).tidy(now).retired
+    assert opened(folder).nights() == others
+    assert opened(folder).count_ever() == rows
+    assert len(list((folder / "removed").glob("*.json"))) == 1
+    assert list((folder / "nights").iterdir()) == []
