@@ -4,7 +4,7 @@ import time
 from pathlib import Path
 from threading import Event, Lock
 
-from hub.archive import layout, visits_file
+from hub.archive import layout, owner, visits_file
 from hub.archive.compaction import compact_due
 from hub.archive.history import ArchiveHistory
 from hub.archive.retention import Retired
@@ -17,6 +17,7 @@ from hub.services import coverage, onsets, searched
 from hub.services.instance import is_gone, this_process
 from hub.storage import incidents, leases
 from hub.storage.engine import Store
+from hub.storage.identity import identity
 from hub.telemetry import get_logger
 
 LEASE = "archive"
@@ -62,6 +63,7 @@ class ArchiveCare:
         self._holder = f"{this_process()}/archive"
         self._visits = VisitLedger(history, searched.cameras())
         self._onsets_of: int | None = ASKED_AT_FIRST
+        self._is_mine = False
         self._renewed = 0.0
         self._is_told_to_stop = Event()
         self._state = "waiting"
@@ -73,6 +75,7 @@ class ArchiveCare:
         """Do what is due; return 1 where there may be more at once, else 0."""
         try:
             self._renew()
+            self._claim()
             more = 0
             for part in (self._tidy, self._compact, self._keep_ledger):
                 self._keep()
@@ -114,6 +117,17 @@ class ArchiveCare:
             alarms = [str(error)]
         with self._lock:
             return Health(state=self._state, alarms=tuple(alarms), facts=dict(self._n))
+
+    def _claim(self) -> None:
+        """Refuse an archive that belongs to another database: each would write the ledgers of the other one anew."""
+        folder = self._history.folder
+        if self._is_mine or not has_rows(folder):
+            return
+        with self._store.transaction() as session:
+            database = identity(session)
+        if owner.claim(folder, database) != database:
+            raise StorageError(owner.foreign(folder))
+        self._is_mine = True
 
     def _tidy(self) -> int:
         done = self._history.tidy(self._clock(), self._keep)

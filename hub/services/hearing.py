@@ -17,7 +17,7 @@ from pathlib import Path
 
 from sqlalchemy.orm import Session
 
-from hub.archive import layout, removed, visits_file
+from hub.archive import layout, owner, removed, visits_file
 from hub.archive.layout import night_name, night_of
 from hub.archive.visits_count import NO_PLACE, SLACK_US, Span
 from hub.archive.visits_file import Note
@@ -28,6 +28,7 @@ from hub.model.instant import Instant
 from hub.services.bodies import text, utc
 from hub.storage import deadletters, incidents, positions
 from hub.storage.deadletters import Unread as UnreadPacket
+from hub.storage.identity import known_identity
 
 REACH = 60
 """Two nights farther apart are not joined: a silence of two months is none of the weather."""
@@ -244,6 +245,8 @@ def hearing(session: Session, archive: Path, hears: Coverage, survey: str, windo
         A ledger cannot be read.
     """
     begin, end = window
+    if (owned := owner.owner_of(archive)) is not None and known_identity(session) not in {None, owned}:
+        return Hearing(heard=(), unheard=(Unheard(begin=begin, end=end, reason=owner.foreign(archive)),), until=None)
     topics = hears.full_topics(survey)
     books = _books(session, archive, hears, survey, window)
     doubts = {topic: _doubts(books, topic) for topic in topics}

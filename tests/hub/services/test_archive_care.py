@@ -1,5 +1,6 @@
 """The archive is merged, cut and spoken of by one process at a time."""
 
+from contextlib import closing
 from pathlib import Path
 
 import numpy as np
@@ -8,10 +9,11 @@ import pytest
 from hub.archive import layout
 from hub.archive.history import ArchiveHistory, ArchiveSettings
 from hub.archive.merging import Policy
+from hub.archive.owner import OWNER
 from hub.model.instant import Instant
 from hub.services.archive_care import LEASE, LEASE_S, ArchiveCare
 from hub.storage import incidents, leases
-from hub.storage.engine import Store
+from hub.storage.engine import Store, make_engine, upgrade
 from tests.contracts.alert_history import DAY_US, night
 
 SPLIT = ArchiveSettings(merging=Policy(more_than=1), keep_days=5.0)
@@ -89,3 +91,23 @@ def test_health_says_that_the_disk_has_no_room(store: Store, tmp_path: Path) -> 
     care = ArchiveCare(store, ArchiveHistory(tmp_path, ArchiveSettings(min_free_bytes=10**18)), Clock())
     (alarm,) = care.health().alarms
     assert "less than the 1000000000000 MB of archive.min_free_mb" in alarm
+
+
+def test_an_archive_belongs_to_one_database_and_another_one_leaves_it_alone(
+    store: Store, history: ArchiveHistory, tmp_path: Path
+) -> None:
+    ArchiveCare(store, history, Clock()).step()
+    before = history.nights()
+    url = f"sqlite:///{tmp_path / 'other.db'}"
+    upgrade(url)
+    with closing(Store(make_engine(url))) as other:
+        later = Clock()
+        later.now = Clock.now.plus_s(20 * 86_400.0)
+        care = ArchiveCare(other, history, later)
+        assert care.step() == 0
+        (alarm,) = care.health().alarms
+        assert f"the archive {history.folder} belongs to the database of another hub" in alarm
+        assert history.nights() == before
+        (history.folder / OWNER).unlink()
+        care.step()
+        assert (care.health().state, care.health().alarms) == ("running", ())

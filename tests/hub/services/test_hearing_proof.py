@@ -11,11 +11,13 @@ from hub.archive import visits_file
 from hub.archive.compaction import compact
 from hub.archive.history import ArchiveHistory
 from hub.archive.layout import night_of
+from hub.archive.owner import OWNER, claim
 from hub.archive.visits_ledger import VisitLedger
 from hub.model.envelope import Envelope, Trust
 from hub.ports import Incident, Position
 from hub.storage import deadletters, incidents, positions
 from hub.storage.engine import Store
+from hub.storage.identity import identity
 from tests.support.api_night import fill
 from tests.support.hearing import DAY_S, FINK, Hub
 from tests.support.searched import DEC, FIRST, RA
@@ -293,3 +295,17 @@ def test_what_was_heard_does_not_depend_on_the_window(hub: Hub) -> None:
     assert states(hub, (5, 6), (5, 8.9), (8, 8.9)) == ["known"] * 3
     assert "LSST was heard in full until" in why(hub, 9.5, 10)
     assert "latest visit" not in why(hub, 9.5, 10)
+
+
+def test_of_an_archive_of_another_database_nothing_is_known(hub: Hub) -> None:
+    for day in (0, 1, 2):
+        hub.visit(day)
+    hub.update()
+    with hub.store.transaction() as session:
+        own = identity(session)
+        assert identity(session) == own
+    assert claim(hub.folder, own) == claim(hub.folder, "another") == own
+    assert states(hub, (0.5, 1.5)) == ["known"]
+    (hub.folder / OWNER).write_text("another")
+    assert states(hub, (0.5, 1.5)) == ["unknown"]
+    assert "belongs to the database of another hub" in why(hub, 0.5, 1.5)
