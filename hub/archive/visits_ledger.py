@@ -88,7 +88,9 @@ class VisitLedger:
         nights, self._settled = sorted(self._settled), set()
         return nights
 
-    def update(self, full: FullTopics, now: Instant, keep: Callable[[], None] = lambda: None) -> int:
+    def update(
+        self, full: FullTopics, now: Instant, keep: Callable[[], None] = lambda: None, *, before: int | None = None
+    ) -> int:
         """Compute what is due, and return how many visits that were.
 
         Parameters
@@ -99,6 +101,8 @@ class VisitLedger:
             The present.
         keep
             Called now and then, and may raise where it must not go on.
+        before
+            Only nights before this one are looked at; all where not given.
 
         Raises
         ------
@@ -109,6 +113,8 @@ class VisitLedger:
         nights = self._archive.nights()
         for night in nights if full else ():
             keep()
+            if before is not None and night >= before:
+                continue
             looked = self._looked.get(night)
             if looked is None or now.minus(looked) >= self._quiet_s / LOOKS:
                 self._looked[night] = now

@@ -1,4 +1,4 @@
-"""``mmhub compact``: closed nights of the archive as HATS catalogs, now instead of in the afternoon."""
+"""``mmhub compact``: closed nights of the archive as HATS catalogs, and their visits in the ledger, without waiting."""
 
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -39,7 +39,8 @@ def register(app: typer.Typer) -> None:
 def compact(context: typer.Context, nights: Nights = None, as_json: AsJson = False) -> None:
     """Make one sorted HATS catalog of each night that is over, for LSDB and for faster searches.
 
-    `mmhub run` does so by itself, six hours after the noon that ends the night.
+    The visits of all nights that are over are written to the ledger too. `mmhub run` does both by itself: the catalogs six hours
+    after the noon that ends the night, the visits ten minutes after their last alerts.
     """
     settings = start(context)
     from hub.archive import compaction
@@ -50,20 +51,33 @@ def compact(context: typer.Context, nights: Nights = None, as_json: AsJson = Fal
     for night in chosen:
         if now.minus(compaction.night_end(night)) < 0:
             raise InvalidRequest(f"the night {night} is not over before {compaction.night_end(night).to_utc_iso()}")
-    found = _compact_all(settings, folder, chosen or compaction.open_nights(folder, now, after_s=0.0))
+    found, n_visits = _compact_all(settings, folder, chosen or compaction.open_nights(folder, now, after_s=0.0))
     if not found:
         say("no night has rows that are in no catalog")
-        raise typer.Exit(EXIT_NOTHING_FOUND)
     for one in found:
         emit(_body(one)) if as_json else say(_line(one))
+    if n_visits:
+        say(f"{n_visits} visits written to the ledger: mmhub searched tells of them")
+    if not found and not n_visits:
+        raise typer.Exit(EXIT_NOTHING_FOUND)
 
 
-def _compact_all(settings: "Settings", folder: "Path", nights: list[int]) -> "list[Compacted]":
-    """Compact nights one after the other under the lease; a night without new files is left out."""
-    from hub.archive import compaction
-    from hub.bootstrap import now, open_database
+def _compact_all(settings: "Settings", folder: "Path", nights: list[int]) -> "tuple[list[Compacted], int]":
+    """Compact nights one after the other under the lease, and write the visits of all that are over.
+
+    Returns
+    -------
+    found, n_visits
+        The nights that had new files, and how many visits were written.
+    """
+    from hub.archive import compaction, owner
+    from hub.archive.layout import night_of
+    from hub.archive.visits_ledger import VisitLedger
+    from hub.bootstrap import now, open_database, open_history
+    from hub.services import coverage, searched
     from hub.services.instance import this_process
     from hub.storage import leases
+    from hub.storage.identity import identity
 
     holder = f"{this_process()}/compact"
     with open_database(settings) as store:
@@ -76,11 +90,21 @@ def _compact_all(settings: "Settings", folder: "Path", nights: list[int]) -> "li
 
         keep()
         try:
+            if folder.is_dir():
+                with store.transaction() as session:
+                    database = identity(session)
+                if owner.claim(folder, database) != database:
+                    raise StorageError(owner.foreign(folder))
             done = [compaction.compact(folder, night, keep=_seldom(keep)) for night in nights]
+            with store.reading() as session:
+                full = searched.surveys_in_full(coverage.heard(session))
+            ledger = VisitLedger(open_history(settings), searched.cameras(), quiet_s=0.0)
+            moment = now()
+            n_visits = ledger.update(full, moment, _seldom(keep), before=night_of(moment.tai_us))
         finally:
             with store.transaction() as session:
                 leases.release(session, LEASE, holder)
-    return [one for one in done if one is not None]
+    return [one for one in done if one is not None], n_visits
 
 
 def _seldom(keep: "Callable[[], None]") -> "Callable[[], None]":
