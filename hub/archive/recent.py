@@ -16,7 +16,7 @@ from hub.archive.region import Region
 from hub.model.alert import COLUMN_DTYPES, AlertBatch, concatenate
 
 RECENT_BYTES = 16 * 2**20
-"""Memory for the rows of fresh files: an eighth of a million of them, about as many as a night has in fresh files before it is split."""
+"""Memory for the rows of fresh files: an eighth of a million of them, about as many as a night has before it is split."""
 
 ROW_BYTES = sum(np.dtype(kind).itemsize for kind in COLUMN_DTYPES.values()) + np.dtype(np.int32).itemsize
 """Memory that a row takes."""
