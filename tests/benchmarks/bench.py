@@ -75,7 +75,11 @@ def alert_lines(n_alerts: int) -> list[Line]:
             open_hub(settings, store, clock=clock, seed=1) as hub,
         ):
             decoder, history = open_decoder(settings), open_history(scratch)
-            matching = Matching(history=hub.history, rules=load_rules(read_text("conf/coincidence.toml"), read_text("conf/families.toml")), maps=hub.maps)
+            matching = Matching(
+                history=hub.history,
+                rules=load_rules(read_text("conf/coincidence.toml"), read_text("conf/families.toml")),
+                maps=hub.maps,
+            )
             messages = list(night.envelopes())
             for message in messages:
                 if message.payload[:1] != b"\0":

@@ -189,7 +189,11 @@ def test_gw170817_and_grb_170817a_are_one_occurrence_in_time(world: World):
     assert pair.score("delay") == pytest.approx(2.024, abs=5e-4)
     assert pair.score("joint_far_time_only") == pytest.approx(2.15e-16, rel=1e-3)
     assert pair.score("joint_far") is None  # no map of GW170817 is recorded
-    (rule,) = [one for one in load_rules(read_text("conf/coincidence.toml"), read_text("conf/families.toml")).pairs if one.name == pair.hypothesis]
+    (rule,) = [
+        one
+        for one in load_rules(read_text("conf/coincidence.toml"), read_text("conf/families.toml")).pairs
+        if one.name == pair.hypothesis
+    ]
     assert rule.rate_hz == pytest.approx(325 / YEAR_S)
     at_310 = untargeted(window_width_s=rule.width_s, rate_hz=310 / YEAR_S, far_hz=gw.far_hz)
     assert at_310.value_hz == pytest.approx(2.0513e-16, rel=1e-4)

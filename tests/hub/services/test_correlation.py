@@ -333,7 +333,9 @@ def test_an_alert_that_comes_while_its_object_is_first_evaluated_is_not_missed(s
         assert first.show(FADING).candidates > 0
         assert brought[0].result(60).candidates > 0
     with store.reading() as session:
-        assert {one.flags for one in candidates.of_event(session, "S260301a")} == {("negative detections", "low ecliptic latitude")}
+        assert {one.flags for one in candidates.of_event(session, "S260301a")} == {
+            ("negative detections", "low ecliptic latitude")
+        }
 
 
 def test_a_batch_that_matches_is_one_transaction_of_the_only_writer(desk: Desk) -> None:
