@@ -7,11 +7,13 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from hub.api import wire
-from hub.api.paging import one_response, page_response, path, read_cursor
+from hub.api.paging import artefact_response, one_response, page_response, path, read_cursor
 from hub.api.parameters import DEFAULT_LIMIT, Cursor, Limit, Name, Number, StoreDep, Time, moment
 from hub.api.security import READS
 from hub.model.coincidence import MemberKind, PairState
+from hub.science.skymap_fits import to_fits
 from hub.services import queries
+from hub.services.combined_maps import combined_of
 
 router = APIRouter(tags=["coincidences"], dependencies=[READS])
 
@@ -67,6 +69,8 @@ def get_coincidence(store: StoreDep, coincidence_id: str) -> Response:
     for number, member in enumerate(body["members"], start=1):
         if member["kind"] == MemberKind.EVENT.value:
             links[f"member{number}"] = path("events", member["id"])
+    if len(set(body["localization_ids"])) > 1:
+        links["skymap"] = f"{own}/skymap.fits"
     return one_response(body, links)
 
 
@@ -77,6 +81,23 @@ def get_history(store: StoreDep, coincidence_id: str) -> Response:
         found = queries.coincidence_history(session, coincidence_id)
     own = path("coincidences", coincidence_id)
     return one_response(found, {"self": f"{own}/history", "coincidence": own})
+
+
+@router.get(
+    "/coincidences/{coincidence_id}/skymap.fits",
+    response_class=Response,
+    responses={200: {"description": "Multi-order HEALPix map", "content": {"application/fits": {}}}, 304: {}},
+)
+def get_combined_map(request: Request, store: StoreDep, coincidence_id: str) -> Response:
+    """Return the map that the members' localizations together give, their normalised product, as a multi-order FITS file.
+
+    It is that of the latest version: 404 where fewer than two members have a map, or where the maps exclude each other.
+    """
+    with store.reading() as session:
+        found = combined_of(session, coincidence_id)
+    response = artefact_response(request, to_fits(found.skymap), media_type="application/fits", filename=f"{coincidence_id}.fits")
+    response.headers["Cache-Control"] = "no-cache"  # a new version of the pair may have other maps
+    return response
 
 
 @router.get("/candidates", response_model=wire.Page[wire.Candidate], tags=["candidates"])

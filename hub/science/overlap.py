@@ -86,6 +86,15 @@ def combine(a: Skymap, b: Skymap) -> Skymap:
     )
 
 
+def refinement(maps: Sequence[Skymap]) -> tuple[Int64s, Int64s]:
+    """Return the pixels on which all of some maps, at least one, are constant: first and one past the last, ascending."""
+    together = maps[0]
+    for one in maps[1:]:
+        common = _refine(together, one)
+        together = Skymap(lo=common.lo, hi=common.hi, probdensity=together.probdensity[common.row_a])
+    return together.lo, together.hi
+
+
 def total_probability(skymap: Skymap) -> float:
     """Return the integral of a map over its pixels."""
     return float((skymap.probdensity * area_sr(skymap.lo, skymap.hi)).sum())
