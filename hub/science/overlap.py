@@ -90,6 +90,8 @@ def refinement(maps: Sequence[Skymap]) -> tuple[Int64s, Int64s]:
     """Return the pixels on which all of some maps, at least one, are constant: first and one past the last, ascending."""
     together = maps[0]
     for one in maps[1:]:
+        if not len(together.lo):
+            break  # nothing has no common region with anything
         common = _refine(together, one)
         together = Skymap(lo=common.lo, hi=common.hi, probdensity=together.probdensity[common.row_a])
     return together.lo, together.hi

@@ -133,11 +133,12 @@ def test_maps_that_only_meet_far_out_in_their_tails_have_a_product_nonetheless()
 
 
 def test_maps_that_exclude_each_other_and_a_single_map_get_a_sentence():
-    lo, hi = healpix.ranges_of_uniq([4, 5])
-    apart = [skymaps.from_pixels(lo[i : i + 1], hi[i : i + 1], [1.0]) for i in (0, 1)]
-    with pytest.raises(SkymapRefused, match="exclude each other"):
-        combined(apart)
-    zero_there = skymaps.from_pixels(lo, hi, [0.0, 1.0])
+    lo, hi = healpix.ranges_of_uniq([4, 5, 6])
+    apart = [skymaps.from_pixels(lo[i : i + 1], hi[i : i + 1], [1.0]) for i in (0, 1, 2)]
+    for n in (2, 3):
+        with pytest.raises(SkymapRefused, match="exclude each other"):
+            combined(apart[:n])
+    zero_there = skymaps.from_pixels(lo, hi, [0.0, 1.0, 1.0])
     with pytest.raises(SkymapRefused, match="exclude each other"):
         combined([apart[0], zero_there])
     with pytest.raises(SkymapRefused, match="at least two"):
