@@ -12,6 +12,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from hub.api import (
     annotations,
+    budget,
     bursts,
     catalogs,
     circulars,
@@ -54,6 +55,7 @@ SUBJECTS = (
     coincidences,
     bursts,
     rates,
+    budget,
     outgoing,
     schemas,
     notices,

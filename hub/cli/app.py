@@ -13,6 +13,7 @@ import typer
 from hub.cli import (
     annotations,
     backfill,
+    budget,
     calibrate,
     catalog,
     circulars,
@@ -113,6 +114,7 @@ for _verbs in (
     coincidences,
     source,
     rates,
+    budget,
     followup,
     circulars,
     annotations,

@@ -128,7 +128,8 @@ def _rules() -> Found:
     from hub.science.rules import load_rules
 
     rules = load_rules(resources.read_text("conf/coincidence.toml"), resources.read_text("conf/families.toml"))
-    return Found(fine=f"{len(rules.pairs)} pairs of events, {len(rules.hypotheses)} counterpart hypotheses")
+    spent = "no budget of false announcements: everything leaves" if rules.budget is None else rules.budget.sentence
+    return Found(fine=f"{len(rules.pairs)} pairs of events, {len(rules.hypotheses)} counterpart hypotheses; {spent}")
 
 
 def _tried(name: str, work: Callable[[], Found]) -> tuple[str, Found]:

@@ -14,7 +14,7 @@ share of that, and a share is a threshold:
   background), times the events a month that are searched.
 
 Whether a version leaves follows from the version alone, never from what else was announced: a month's spending does not close
-the door, it is shown (`hub.services.budget`).
+the door, it is written down once for each coincidence (`hub.storage.announced`) and shown (`hub.services.budget`).
 """
 
 import math
@@ -30,8 +30,11 @@ MONTH_S = 30 * 86_400.0
 HELD_BACK = "not announced: "
 """Beginning of the sentence that says why a version stays in the hub."""
 
-EXPECTED = "chance_expectation"
-"""Statistic of a candidate with the measured expected number of unrelated objects that score as well, where there is one."""
+EXPECTED = "mu"
+"""Statistic of a candidate with the measured number of unrelated objects expected to score as well (`hub.science.chance`).
+
+It is measured by a job after the version was written, and computed anew whenever it is read (`hub.services.counterparts`), so
+no stored version has it yet: what decides today is the bound that follows from the score."""
 
 SUM_TOLERANCE = 1e-9
 """Relative rounding that the sum of shares may have above the budget."""
@@ -89,6 +92,10 @@ class Verdict:
     """False announcements a month of a threshold that lets just this version through; None where that cannot be said."""
 
 
+ROOM = Verdict(held_back="", spends_per_month=None)
+"""That of a hub without a budget."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Budget:
     """All shares."""
@@ -111,6 +118,15 @@ class Budget:
         if total <= self.per_month * (1.0 + SUM_TOLERANCE):
             return ()
         return (f"the shares of the budget sum to {total:.4g} false announcements a month, the budget is {self.per_month:.4g}",)
+
+    @property
+    def sentence(self) -> str:
+        """The sum of the shares beside the budget, in words."""
+        shared, free = self.shared_per_month, max(self.per_month - self.shared_per_month, 0.0)
+        return (
+            f"{shared:.4g} of {self.per_month:.4g} false announcements a month are given to {len(self.shares)} pairs and "
+            f"hypotheses, {free:.4g} to nobody"
+        )
 
     def verdict(self, coincidence: Coincidence) -> Verdict:
         """Return whether a version may leave: a pure function of its numbers."""

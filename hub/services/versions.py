@@ -19,12 +19,12 @@ from hub.model.event import Event
 from hub.model.instant import Instant
 from hub.model.outgoing import Leaves
 from hub.ports import Clock
-from hub.science.budget import HELD_BACK, Budget
+from hub.science.budget import HELD_BACK, ROOM, Budget, Verdict
 from hub.science.rules import Hypothesis
 from hub.services.announcement import Announcements, stands
 from hub.services.followup import FollowupService
 from hub.services.maps import MapCache
-from hub.storage import coincidences
+from hub.storage import announced, coincidences
 from hub.telemetry import get_logger
 
 log = get_logger(__name__)
@@ -111,8 +111,11 @@ class Versions:
     def _judged(self, found: Coincidence) -> Coincidence:
         """Return a version with what the budget says of it: a function of its numbers and of nothing else."""
         reasons = tuple(reason for reason in found.reasons if not reason.startswith(HELD_BACK))
-        why = self.budget.verdict(found).held_back if self.budget is not None and found.state is PairState.OPEN else ""
+        why = self._verdict(found).held_back if found.state is PairState.OPEN else ""
         return replace(found, held_back=bool(why), reasons=(why, *reasons) if why else reasons)
+
+    def _verdict(self, found: Coincidence) -> Verdict:
+        return ROOM if self.budget is None else self.budget.verdict(found)
 
     def _news(self, session: Session, found: Coincidence, newest: coincidences.Newest | None) -> set[Leaves]:
         """Return what of that which this pass lets out has to leave: that of which the last to leave said something else."""
@@ -142,7 +145,13 @@ class Versions:
                 self.maps.localization(session, event.localization_id) if event.localization_id else None
                 for event in events_of_pair
             )
-            self.announcements.announce(session, coincidence, events=events_of_pair, localizations=places, candidate=candidate)
+            sent = self.announcements.announce(
+                session, coincidence, events=events_of_pair, localizations=places, candidate=candidate
+            )
+            if sent and stands(coincidence):
+                announced.spend(session, coincidence, self._verdict(coincidence).spends_per_month)
+            elif sent:
+                announced.take_back(session, coincidence)
         if self.followups is None or Leaves.ALL not in news:
             return
         if not stands(coincidence):

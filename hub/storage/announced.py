@@ -1,40 +1,47 @@
-"""What was spent of the budget of false announcements: one row for each coincidence of which a message left."""
+"""What was spent of the budget of false announcements: one row for each coincidence of which a message left.
 
-from collections.abc import Sequence
+A coincidence spends once, however many versions of it leave, and also where it was taken back and left again. Rule and rate are
+those of the version that left last, so that what stands does not depend on the order in which notices arrived. When it left
+first, and what was taken back on the way, does: that is what the world was told.
+"""
+
+from collections.abc import Iterable
 from dataclasses import dataclass
 
-from sqlalchemy import select
+from sqlalchemy import Select, select
 from sqlalchemy.orm import Session
 from sqlmodel import col
 
 from hub.model.coincidence import Coincidence
 from hub.model.instant import Instant
 from hub.storage.tables import AnnouncedRow
-from hub.storage.writing import insert_new, table
+from hub.storage.writing import table, upsert
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Announced:
-    """A coincidence that was let out once."""
+    """A coincidence that was let out."""
 
     coincidence_id: str
     rule: str
-    """The pair rule or hypothesis that it was let out by first: whose share it spent."""
+    """The pair rule or hypothesis that let it out last: whose share it spends."""
 
     kind: str
     version: int
     """The first version that left."""
 
     spends_per_month: float | None
-    """False announcements a month of a threshold that lets just that version through; None where there is no budget."""
+    """False announcements a month of a threshold that lets just the last version through; None where there is no budget."""
 
     first_at: Instant
+    """When that first version was made."""
+
     withdrawn_at: Instant | None
     """When our last word about it was taken back; None while it stands."""
 
 
-def spend(session: Session, coincidence: Coincidence, spends_per_month: float | None) -> bool:
-    """Write down that a version left; return whether it is the first of its coincidence: later ones do not spend again."""
+def spend(session: Session, coincidence: Coincidence, spends_per_month: float | None) -> None:
+    """Write down that a version left; one after the first of its coincidence does not spend again."""
     values = {
         "coincidence_id": coincidence.coincidence_id,
         "rule": coincidence.hypothesis,
@@ -44,24 +51,31 @@ def spend(session: Session, coincidence: Coincidence, spends_per_month: float | 
         "first_tai_us": coincidence.created_at.tai_us,
         "withdrawn_tai_us": None,
     }
-    is_first = insert_new(session, AnnouncedRow, values, key=["coincidence_id"])
-    if not is_first:
-        _set_withdrawn(session, coincidence.coincidence_id, None)
-    return is_first
+    upsert(session, AnnouncedRow, values, key=["coincidence_id"], keep=["version", "first_tai_us"])
 
 
 def take_back(session: Session, coincidence: Coincidence) -> None:
     """Write down that a version took back what had left."""
-    _set_withdrawn(session, coincidence.coincidence_id, coincidence.created_at.tai_us)
+    columns = table(AnnouncedRow).c
+    same = columns.coincidence_id == coincidence.coincidence_id
+    session.execute(table(AnnouncedRow).update().where(same).values(withdrawn_tai_us=coincidence.created_at.tai_us))
 
 
 def since(session: Session, moment: Instant) -> list[Announced]:
     """Return what was let out first at or after a moment, the latest first."""
     row = AnnouncedRow
     statement = select(row).where(col(row.first_tai_us) >= moment.tai_us)
-    found: Sequence[AnnouncedRow] = session.scalars(
-        statement.order_by(col(row.first_tai_us).desc(), col(row.coincidence_id))
-    ).all()
+    return _read(session, statement.order_by(col(row.first_tai_us).desc(), col(row.coincidence_id)))
+
+
+def standing(session: Session) -> list[Announced]:
+    """Return all that the world believes, by id."""
+    row = AnnouncedRow
+    return _read(session, select(row).where(col(row.withdrawn_tai_us).is_(None)).order_by(col(row.coincidence_id)))
+
+
+def _read(session: Session, statement: Select[AnnouncedRow]) -> list[Announced]:
+    found: Iterable[AnnouncedRow] = session.scalars(statement)
     return [
         Announced(
             coincidence_id=one.coincidence_id,
@@ -74,8 +88,3 @@ def since(session: Session, moment: Instant) -> list[Announced]:
         )
         for one in found
     ]
-
-
-def _set_withdrawn(session: Session, coincidence_id: str, moment: int | None) -> None:
-    columns = table(AnnouncedRow).c
-    session.execute(table(AnnouncedRow).update().where(columns.coincidence_id == coincidence_id).values(withdrawn_tai_us=moment))

@@ -35,7 +35,7 @@ from hub.services.coincident import separation_deg
 from hub.services.flow import in_batches
 from hub.services.intake import Outcome
 from hub.services.state import final_state
-from hub.storage import coincidences, deadletters, envelopes, events, followup, localizations, outbox
+from hub.storage import announced, coincidences, deadletters, envelopes, events, followup, localizations, outbox
 from hub.storage.envelopes import MessageState, SourceCounts
 from tests.support.flow_checks import check_books, check_what_left
 
@@ -119,6 +119,12 @@ def test_another_order_ends_in_the_same_state(world: World, recorded: Path, skym
     with create_database(settings) as store, open_hub(settings, store, skymaps=skymaps) as hub:
         found = take_all(hub, paths, settings)
         check_what_left(hub)
+        with store.reading() as session, world.hub.store.reading() as other:
+            stand, stood = (
+                [(one.coincidence_id, one.rule, one.spends_per_month) for one in announced.standing(each)]
+                for each in (session, other)
+            )
+    assert stand == stood
     assert found.state == world.first.state
     assert found.books == world.first.books
 
@@ -178,6 +184,28 @@ def test_only_the_known_association_leaves_and_never_a_test(world: World):
     for one in world.pairs():
         members = [world.event(member.id) for member in one.members if member.kind is MemberKind.EVENT]
         assert one.is_live is all(event.is_live for event in members)
+
+
+def test_the_pair_that_leaves_is_within_its_share_and_the_only_one_that_spends(world: World):
+    budget = load_rules(read_text("conf/coincidence.toml"), read_text("conf/families.toml")).budget
+    assert budget is not None
+    with world.hub.store.reading() as session:
+        spent = announced.since(session, Instant(0))
+    assert spent == [one for one in spent if one.withdrawn_at is None]
+    (pair,) = spent
+    share = budget.shares[pair.rule]
+    found = {one.coincidence_id: one for one in world.pairs()}
+    assert {member.id for member in found[pair.coincidence_id].members} == {"G298048", "Fermi-524666471"}
+    assert pair.rule == "gw-grb"
+    assert pair.spends_per_month is not None
+    assert 0.0 < pair.spends_per_month <= share.per_month
+    for one in found.values():
+        said = budget.verdict(one)
+        assert one.held_back is (one.state is PairState.OPEN and bool(said.held_back))
+        if one.state is PairState.OPEN and one.is_live and not said.held_back:
+            assert said.spends_per_month is not None
+            assert said.spends_per_month <= budget.shares[one.hypothesis].per_month
+            assert one.coincidence_id == pair.coincidence_id
 
 
 def test_gw170817_and_grb_170817a_are_one_occurrence_in_time(world: World):

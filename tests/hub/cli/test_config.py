@@ -1,4 +1,5 @@
 import json
+import shutil
 import socket
 import threading
 import tomllib
@@ -6,8 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from hub import resources
 from hub.cli.app import main
 from hub.config import Settings
+from hub.resources import read_text
 from tests.support.web import web
 
 
@@ -105,6 +108,34 @@ def test_check_tries_each_part_and_says_what_to_fix(capsys: pytest.CaptureFixtur
     assert set(said) == {
         *("hub.data_dir", "storage", "rules", "api", "sources.kafka", "sources.away", "sources.off", "destinations.voevents")
     }
+
+
+@pytest.mark.usefixtures("free_port")
+def test_check_prints_the_sum_of_the_budget_for_people_and_for_machines(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["config", "check"]) == 0
+    (line,) = [one for one in capsys.readouterr().out.splitlines() if one.startswith("rules: ")]
+    assert main(["config", "check", "--json"]) == 0
+    said = {one["part"]: one for one in map(json.loads, capsys.readouterr().out.splitlines())}
+    assert said["rules"]["says"] == [line.removeprefix("rules: ")]
+    budget = tomllib.loads(read_text("conf/coincidence.toml"))["budget"]
+    given = float(line.partition("; ")[2].partition(" of ")[0])
+    assert sum(row["per_month"] for row in budget["share"]) <= given <= budget["false_per_month"]
+    assert f" of {budget['false_per_month']:g} false announcements a month are given to " in line
+
+
+@pytest.mark.usefixtures("free_port")
+def test_check_refuses_shares_above_the_budget(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shutil.copytree(Path(resources.__file__).parent.parent / "conf", tmp_path / "tree" / "conf")
+    rules = tmp_path / "tree" / "conf" / "coincidence.toml"
+    rules.write_text(rules.read_text().replace("\nfalse_per_month = 2.0", "\nfalse_per_month = 0.1"))
+    monkeypatch.setattr(resources, "_root", lambda: tmp_path / "tree")
+    for words in (["config", "check"], ["config", "check", "--json"]):
+        assert main(words) == 1
+        said = capsys.readouterr().out
+        assert "the shares of the budget sum to" in said
+        assert "the budget is 0.1" in said
 
 
 def test_each_fault_has_a_line_that_names_its_part_once(capsys: pytest.CaptureFixture[str]) -> None:

@@ -25,6 +25,7 @@ def test_every_verb_has_the_flag(words, command) -> None:
 @pytest.mark.parametrize("words", [["config", "check"], ["config", "show"], ["db", "upgrade"], ["init", "mine.toml"]])
 def test_what_reports_a_deed_reports_it_as_json_too(words, tmp_path, monkeypatch, capsys) -> None:
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("MMHUB_API__PORT", "0")  # the usual one may be in use
     assert main([*words, "--json"]) == 0
     lines = capsys.readouterr().out.splitlines()
     assert lines

@@ -147,6 +147,15 @@ def test_password_of_the_database_is_never_said(
         assert "mmhub: " in err
 
 
+def test_the_budget_is_shown_for_people_and_for_machines(hub) -> None:
+    (told,) = lines(hub("budget", "--days", "3650", "--json"))
+    assert told["promised_per_month"] <= told["shared_per_month"] <= told["false_per_month"]
+    assert {"rule", "share_per_month", "spent_per_month", "announced", "taken_back"} <= told["shares"][0].keys()
+    said = hub("budget")
+    assert "false announcements a month are given to" in said
+    assert "gw-grb" in said
+
+
 def test_rates_are_shown_for_people_and_for_machines(hub) -> None:
     rows = lines(hub("rates", "--at", "2026-03-01T00:00:00", "--json"))
     assert {(row["what"], *row["classes"]) for row in rows} >= {("triggers", "grb"), ("triggers", "hen"), ("alerts", "cbc")}
