@@ -1,0 +1,368 @@
+"""The same messages in random orders and batches, by one hub or two at once, must end in the same state.
+
+``python -m tests.torture.orders --runs 1000 --seed 1 [--workers 2] [--postgresql]``. Each run has a seed of its own, which it names, so
+that one that fails can be had alone, with fewer alerts for a smaller reproduction (``--alerts 60``).
+"""
+
+import argparse
+import itertools
+import json
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from random import Random
+from threading import Barrier
+from typing import Any
+
+from sqlalchemy import create_engine, make_url, select, text
+from sqlalchemy.orm import Session
+
+from hub import telemetry
+from hub.bootstrap import Hub, open_hub
+from hub.catalogs.recipes import recipes
+from hub.catalogs.writing import add
+from hub.config import DestinationSection, FollowupSection, HubSection, Settings
+from hub.errors import NotFound
+from hub.model.coincidence import Coincidence, MemberKind
+from hub.model.notice import CiteKind
+from hub.ports import SkymapReader
+from hub.resources import read_text
+from hub.science.rules import load_rules
+from hub.science.skymap_fits import SkymapWorker
+from hub.services import sources
+from hub.services.announcement import stands
+from hub.services.association import Association
+from hub.services.maps import MapCache
+from hub.services.rematch import Rematch
+from hub.services.state import final_state
+from hub.storage import candidates, coincidences, events, outbox, tables
+from hub.storage.engine import Store, make_engine, upgrade
+from hub.storage.outbox import OutboxEntry, OutboxState
+from tests.support import small_world
+from tests.support.flow_checks import check_books
+from tests.support.postgres import server
+from tests.torture import wide_world as world
+from tests.torture.wide_world import Installed, Said, Step
+
+PAIRS_ONLY = "pairs"
+"""A destination that wants to know of pairs of events only, and of what is taken back."""
+
+NEVER_EQUAL = ("version", "created_at", "first_created_at", "created_tai_us", "is_latest", "first_created_tai_us")
+"""Of a version: when it was written, and after how many others."""
+
+
+def settings_in(folder: Path) -> Settings:
+    """Return the settings of a hub with two destinations."""
+    voevents = DestinationSection.model_validate({"kind": "folder", "path": "voevents"})
+    pairs = DestinationSection.model_validate(
+        {"kind": "folder", "path": "pairs", "format": "hub-json", "subjects": ["coincidence", "retraction"]}
+    )
+    return Settings(
+        hub=HubSection(data_dir=folder),
+        followup=FollowupSection(enabled=False),
+        destinations={"voevents": voevents, PAIRS_ONLY: pairs},
+    )
+
+
+class Player:
+    """Lets things happen to a hub: one process, which may be started anew."""
+
+    def __init__(self, settings: Settings, store: Store, skymaps: SkymapReader) -> None:
+        self._settings = settings
+        self._store = store
+        self._skymaps = skymaps
+        self._clock = small_world.Ticking()
+        self._unsaid: list[Said] = []
+        self._open = ExitStack()
+        self.hub = self._start()
+
+    def _start(self) -> Hub:
+        return self._open.enter_context(open_hub(self._settings, self._store, clock=self._clock, skymaps=self._skymaps))
+
+    def close(self) -> None:
+        """End the process."""
+        self._open.close()
+
+    def play(self, batch: Sequence[Step]) -> None:
+        """Let some things happen; messages without anything else between them come together."""
+        for is_message, some in itertools.groupby(batch, key=lambda one: isinstance(one, small_world.Sent)):
+            if is_message:
+                self.hub.flow.take([one.envelope for one in some if isinstance(one, small_world.Sent)])
+                continue
+            for one in some:
+                if isinstance(one, Installed):
+                    self._install()
+                elif isinstance(one, Said):
+                    self._unsaid.append(one)
+        self._unsaid = [one for one in self._unsaid if not self._say(one)]
+
+    def finish(self) -> None:
+        """Do what is left to do, and send."""
+        self.hub.flow.work()
+        while self.hub.flow.step():
+            pass
+
+    def left_unsaid(self) -> list[Said]:
+        """Return what could not be said, for want of the events."""
+        return self._unsaid
+
+    def _install(self) -> None:
+        install(self._settings)
+        self._open.close()
+        self.hub = self._start()
+        rematch = Rematch(store=self._store, correlation=self.hub.correlation)
+        for done in rematch.run(rematch.chosen(None, None)):
+            assert not done.report.broken
+
+    def _say(self, one: Said) -> bool:
+        association = Association(policy=_policy(), maps=MapCache(), clock=self._clock)
+        say = sources.join if one.joins else sources.split
+        try:
+            with self._store.transaction() as session:
+                say(session, association, one.first, one.second, by="A. Person", because="so it is", at=world.NOW)
+        except NotFound:
+            return False
+        self.hub.flow.work()
+        return True
+
+
+def _policy() -> Any:
+    return load_rules(read_text("conf/coincidence.toml"), read_text("conf/families.toml")).association
+
+
+def install(settings: Settings) -> None:
+    """Add the catalogue."""
+    settings.catalogs_folder.mkdir(parents=True, exist_ok=True)
+    file = settings.hub.data_dir / "catalogue.csv"
+    file.write_text(world.CATALOGUE)
+    add(file, recipes()["generic"], settings.catalogs_folder, "mine")
+
+
+def truth(session: Session) -> dict[str, Any]:
+    """Return all that must not depend on the order: the final state with all scores and their inputs, groups, and what was spent."""
+    latest = _latest(session)
+    state = final_state(session)
+    for name in state["coincidences"]:
+        state["coincidences"][name]["all scores"] = _scores(latest[name].scores)
+        state["coincidences"][name]["localizations"] = list(latest[name].localization_ids)
+    for one in (one for event_id in state["events"] for one in candidates.of_event(session, event_id)):
+        key = f"{one.event_id}|{one.survey}|{one.object_id}|{one.hypothesis}"
+        state["candidates"][key]["all scores"] = _scores(one.scores)
+    groups = session.scalars(select(tables.GroupRow).where(tables.GroupRow.is_latest))
+    homes = session.scalars(select(tables.GroupMemberRow))
+    spent = session.scalars(select(tables.AnnouncedRow).where(tables.AnnouncedRow.withdrawn_tai_us.is_(None)))
+    state |= {
+        "groups": {
+            one.group_id: {"state": one.state, "is_live": one.is_live, "document": _timeless(one.document)} for one in groups
+        },
+        "group members": {f"{one.kind} {one.member_id}": one.group_id for one in homes},
+        "announced": {one.coincidence_id: [one.rule, one.kind, one.spends_per_month] for one in spent},
+        "promoted": sorted(one.event_id for one in session.scalars(select(tables.PromotedRow))),
+    }
+    plain: dict[str, Any] = json.loads(json.dumps(state, sort_keys=True, default=str))
+    return plain
+
+
+def _scores(scores: Sequence[Any]) -> dict[str, Any]:
+    return {one.statistic: {"value": one.value, "version": one.version, "inputs": dict(one.inputs)} for one in scores}
+
+
+def _timeless(document: Any) -> Any:
+    if isinstance(document, Mapping):
+        return {key: _timeless(value) for key, value in document.items() if key not in NEVER_EQUAL}
+    return [_timeless(one) for one in document] if isinstance(document, list) else document
+
+
+def _latest(session: Session) -> dict[str, Coincidence]:
+    return {one.coincidence_id: one for event_id in events.all_ids(session) for one in coincidences.of_event(session, event_id)}
+
+
+def last_messages(session: Session) -> list[str]:
+    """Return what is wrong with the last message about each pair at each destination, in sentences."""
+    said: dict[tuple[str, str], tuple[int, OutboxEntry]] = {}
+    for entry in outbox.search(session, limit=None):
+        assert entry.state is not OutboxState.FAILED
+        name, _, version = entry.outgoing.ivorn.rpartition("#")[2].rpartition(".v")
+        key = (name, entry.outgoing.destination)
+        if key not in said or said[key][0] < int(version):
+            said[key] = (int(version), entry)
+    wrong = []
+    for name, one in _latest(session).items():
+        is_pair = all(member.kind is MemberKind.EVENT for member in one.members)
+        for destination in ("voevents", PAIRS_ONLY):
+            number, entry = said.get((name, destination), (0, None))
+            retracts = entry is not None and any(cite.kind is CiteKind.RETRACTION for cite in entry.outgoing.cites)
+            if stands(one) and (is_pair or destination != PAIRS_ONLY):
+                if entry is None or retracts or number != one.version:
+                    wrong.append(
+                        f"{destination}: {name} v{one.version} stands, and v{number} was said last, retracted: {retracts}"
+                    )
+            elif entry is not None and not retracts:
+                wrong.append(f"{destination}: {name} v{one.version} does not stand, and v{number} was the last word")
+    return wrong
+
+
+def cut(random: Random, steps: Sequence[Step]) -> list[list[Step]]:
+    """Return steps in batches: now many, now few."""
+    n_cuts = random.choice((0, 3, 12, 40, 80))
+    edges = [0, *sorted(random.sample(range(1, len(steps)), min(n_cuts, len(steps) - 1))), len(steps)]
+    return [list(steps[start:stop]) for start, stop in itertools.pairwise(edges)]
+
+
+def shuffled(random: Random, steps: Sequence[Step]) -> list[Step]:
+    """Return steps in a random order: all mixed, or each sort together, or nearly as they happen."""
+    mixed = random.sample(list(steps), len(steps))
+    how = random.randrange(4)
+    if how == 0:
+        return sorted(mixed, key=lambda one: one.name.startswith(("LSST", "ZTF")))
+    if how == 1:
+        return sorted(mixed, key=lambda one: not one.name.startswith(("LSST", "ZTF")))
+    return mixed
+
+
+def one_hub(settings: Settings, store: Store, skymaps: SkymapReader, batches: Sequence[Sequence[Step]]) -> dict[str, Any]:
+    """Let one hub take everything in, and return the truth."""
+    player = Player(settings, store, skymaps)
+    try:
+        for batch in batches:
+            player.play(batch)
+        player.finish()
+        assert player.left_unsaid() == []
+        return _closed(player.hub, [one for batch in batches for one in batch])
+    finally:
+        player.close()
+
+
+def two_hubs(settings: Settings, store: Store, skymaps: SkymapReader, batches: Sequence[Sequence[Step]]) -> dict[str, Any]:
+    """Let two hubs on one database take half of the batches each at the same time, and return the truth; the catalogue is there."""
+    install(settings)
+    start = Barrier(2)
+
+    def work(half: Sequence[Sequence[Step]]) -> list[Said]:
+        player = Player(settings, store, skymaps)
+        try:
+            start.wait()
+            for batch in half:
+                player.play([one for one in batch if not isinstance(one, Installed)])
+            return player.left_unsaid()
+        finally:
+            player.close()
+
+    with ThreadPoolExecutor(2) as pool:
+        left = [said for done in [pool.submit(work, batches[number::2]) for number in range(2)] for said in done.result()]
+    player = Player(settings, store, skymaps)
+    try:
+        player.play(left)
+        player.finish()
+        assert player.left_unsaid() == []
+        return _closed(player.hub, [one for batch in batches for one in batch])
+    finally:
+        player.close()
+
+
+def _closed(hub: Hub, steps: Sequence[Step]) -> dict[str, Any]:
+    check_books(hub, sum(one.n_messages for one in steps if isinstance(one, small_world.Sent)))
+    with hub.store.reading() as session:
+        assert last_messages(session) == []
+        return truth(session)
+
+
+def differences(expected: Any, found: Any, path: str = "") -> Iterator[str]:
+    """Yield where two states differ, and how."""
+    if isinstance(expected, dict) and isinstance(found, dict):
+        for key in sorted({*expected, *found}):
+            yield from differences(expected.get(key, "nothing"), found.get(key, "nothing"), f"{path}/{key}")
+    elif isinstance(expected, list) and isinstance(found, list) and len(expected) == len(found):
+        for number, (one, other) in enumerate(zip(expected, found, strict=True)):
+            yield from differences(one, other, f"{path}[{number}]")
+    elif expected != found:
+        yield f"{path}: {str(expected)[:300]} became {str(found)[:300]}"
+
+
+class Orders:
+    """Runs random orders of one world against the state after the first one."""
+
+    def __init__(self, folder: Path, skymaps: SkymapReader, *, n_alerts: int = world.N_ALERTS, root: str | None = None) -> None:
+        self._folder = folder
+        self._skymaps = skymaps
+        self._steps = world.everything(n_alerts)
+        self._root = root
+        self._numbers = itertools.count(1)
+        self.expected = self._run(one_hub, [list(self._steps)], root=None)
+
+    def differs(self, seed: int, *, workers: int = 1, without: str = "") -> list[str]:
+        """Return what differs after a random order, in sentences; none where nothing does. One step by name may be left out."""
+        random = Random(seed)
+        batches = cut(random, [one for one in shuffled(random, self._steps) if one.name != without])
+        try:
+            found = self._run(one_hub if workers == 1 else two_hubs, batches, root=self._root)
+        except AssertionError as error:
+            return [f"what must hold of every hub does not: {error}"]
+        return list(differences(self.expected, found))
+
+    def _run(self, way: Callable[..., dict[str, Any]], batches: Sequence[Sequence[Step]], *, root: str | None) -> dict[str, Any]:
+        with tempfile.TemporaryDirectory(dir=self._folder) as name, self._store(Path(name), root) as store:
+            return way(settings_in(Path(name)), store, self._skymaps, batches)
+
+    @contextmanager
+    def _store(self, folder: Path, root: str | None) -> Iterator[Store]:
+        if root is None:
+            with small_world.fresh_sqlite(folder, self._folder) as store:
+                yield store
+            return
+        name = f"orders_{next(self._numbers)}"
+        engine = create_engine(root, isolation_level="AUTOCOMMIT")
+        with engine.connect() as connection:
+            connection.execute(text(f"CREATE DATABASE {name}"))
+        url = make_url(root).set(database=name).render_as_string(hide_password=False)
+        upgrade(url)
+        store = Store(make_engine(url))
+        try:
+            yield store
+        finally:
+            store.close()
+            with engine.connect() as connection:
+                connection.execute(text(f"DROP DATABASE {name}"))
+            engine.dispose()
+
+
+def main() -> int:
+    """Run orders as the command line says; return how many ended otherwise."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0] if __doc__ else "")
+    parser.add_argument("--runs", type=int, default=1000)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--workers", type=int, choices=(1, 2), default=1)
+    parser.add_argument("--alerts", type=int, default=world.N_ALERTS, help="fewer, for a smaller reproduction")
+    parser.add_argument(
+        "--without", default="", metavar="STEP", help="leave one thing out, which must show: `late trigger`, `split`"
+    )
+    parser.add_argument("--postgresql", action="store_true")
+    options = parser.parse_args()
+    telemetry.configure("error")
+    bad = 0
+    with ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="mmhub-orders-")))
+        root = stack.enter_context(server()) if options.postgresql else None
+        skymaps = stack.enter_context(SkymapWorker())
+        orders = Orders(folder, skymaps, n_alerts=options.alerts, root=root)
+        print({name: len(part) for name, part in orders.expected.items()}, flush=True)
+        for number in range(options.runs):
+            seed, cpu = options.seed + number, time.process_time()
+            found = orders.differs(seed, workers=options.workers, without=options.without)
+            bad += bool(found)
+            verdict = "differs" if found else "equal"
+            print(
+                f"run {number + 1} of {options.runs}, seed {seed}: {verdict} ({time.process_time() - cpu:.1f} s CPU)", flush=True
+            )
+            for sentence in found[:12]:
+                print(f"  {sentence}", flush=True)
+    print(f"{options.runs} orders from seed {options.seed}, {options.workers} at once: {bad} ended otherwise")
+    return min(bad, 1)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
