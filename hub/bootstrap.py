@@ -51,6 +51,7 @@ from hub.resources import read_text
 from hub.science import sky_index
 from hub.science.class_rules import load_class_rules
 from hub.science.host_rules import load_host_rules
+from hub.science.localization_table import load_localization_table
 from hub.science.rules import load_rules
 from hub.science.sites import load_sites
 from hub.science.skymap_fits import SkymapWorker
@@ -335,6 +336,7 @@ def open_hub(
             store=store,
             decoder=open_decoder(settings, schemas=schemas),
             skymaps=reader,
+            localizations=load_localization_table(read_text("conf/localizations.toml")),
             history=history,
             clock=tells,
             settings=IntakeSettings(authority=settings.hub.authority, echo_of=_echo_of(settings)),

@@ -7,7 +7,8 @@ from typing import Protocol
 from hub import resources
 from hub.model.joint_rates import JointRates
 from hub.model.sky import Localization, Skymap, StatedPosition
-from hub.science import localization, overlap, searches
+from hub.science import overlap, searches
+from hub.science.localization_table import load_localization_table
 from hub.science.rules import Rules, load_rules
 from hub.science.searches import Search
 
@@ -33,9 +34,9 @@ class Subject:
     """What is under test; by default what the hub runs with."""
 
     rules: Rules
+    localize: Callable[[StatedPosition, str | None], Localization | None]
     joint_rates: JointRatesOf = searches.joint_rates
     overlap: Callable[[Skymap, Skymap], float] = overlap.overlap_integral
-    localize: Callable[[StatedPosition, str | None], Localization | None] = localization.localize
 
     def search(self, name: str) -> Search:
         """Return a search of the rules by its name."""
@@ -50,4 +51,7 @@ class Subject:
 
 def as_shipped() -> Subject:
     """Return the hub's own functions and rules."""
-    return Subject(rules=load_rules(resources.read_text("conf/coincidence.toml"), resources.read_text("conf/families.toml")))
+    return Subject(
+        rules=load_rules(resources.read_text("conf/coincidence.toml"), resources.read_text("conf/families.toml")),
+        localize=load_localization_table(resources.read_text("conf/localizations.toml")).localize,
+    )

@@ -24,7 +24,8 @@ def read_map(path: Path, settings: "Settings") -> "Skymap":
     """
     from hub.bootstrap import open_skymap_reader
     from hub.errors import SkymapRefused
-    from hub.science.localization import localize
+    from hub.resources import read_text
+    from hub.science.localization_table import load_localization_table
 
     try:
         data = read_up_to(path, settings.intake.max_message_bytes)
@@ -36,11 +37,12 @@ def read_map(path: Path, settings: "Settings") -> "Skymap":
         )
     if not data.startswith((b"SIMPLE", b"\x1f\x8b")):
         notice = _notice(data, path, settings)
-        if notice.skymap is None:
-            drawn = None if notice.position is None else localize(notice.position, notice.systematic_model)
-            if drawn is None:
-                raise InvalidRequest(f"{path} is a notice that carries no sky map and states no position with an error")
+        table = load_localization_table(read_text("conf/localizations.toml"))
+        drawn = table.place_of(notice) if notice.skymap is None or table.prefers_position(notice) else None
+        if drawn is not None:
             return drawn.skymap
+        if notice.skymap is None:
+            raise InvalidRequest(f"{path} is a notice that carries no sky map and states no position with an error")
         data = notice.skymap
     with open_skymap_reader(settings) as reader:
         try:

@@ -28,8 +28,8 @@ from hub.science.healpix import MAX_ORDER, Floats, Int64s, area_sr
 from hub.science.levels import summary
 from hub.science.subpixels import centre_vectors
 
-ASSUMED_CONTAINMENT = 0.683
-"""Probability inside a region that states none: one standard deviation, the habit of gamma-ray notices."""
+ONE_SIGMA = 0.683
+"""Probability inside the radii of systematic models, and inside a region that states none where nothing else is said."""
 
 MIN_RADIUS_DEG = 0.1 / 3600.0
 """Smaller stated radii become this one: no survey places its sources better than 0.1 arcsec, and order 29 must resolve it."""
@@ -47,13 +47,29 @@ class SystematicModel:
     tail_deg: float
 
 
-SYSTEMATIC_MODELS: dict[str, SystematicModel] = {
-    "fermi-gbm-flight": SystematicModel(core_weight=0.897, core_deg=7.52, tail_deg=55.6),
-    "fermi-gbm-ground": SystematicModel(core_weight=0.804, core_deg=3.72, tail_deg=13.7),
-    "fermi-gbm-final": SystematicModel(core_weight=0.900, core_deg=3.71, tail_deg=14.3),
-}
-"""Fermi GBM positions by the stage of their processing (Connaughton et al. 2015, ApJS 216, 32, as used by LVK's external sky
-maps)."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Treatment:
+    """What is made of a stated position beyond what it says itself; `hub.science.localization_table` chooses it."""
+
+    model: SystematicModel | None = None
+    """Systematic error that is added to circles."""
+
+    model_name: str = ""
+    containment: float = ONE_SIGMA
+    """Probability inside a region that states none."""
+
+    systematic_included: bool | None = None
+    """Whether systematic errors are in a region that does not say so."""
+
+    scale: float = 1.0
+    """Factor on stated errors."""
+
+    least_sigma_deg: float = 0.0
+    """Standard deviations are at least this."""
+
+
+AS_STATED = Treatment()
+"""Nothing beyond what the position says."""
 
 _SIGMA_OF_R68 = 0.66
 """Standard deviation over radius of 68 % containment, so that kappa = 1 / (0.66 r68)^2 (Briggs et al. 1999, ApJS 122, 503)."""
@@ -93,41 +109,38 @@ class _Component:
     """Unit vectors of centres, shape ``(3, n)``, pixel radii in radians and a coarseness to: which pixels are too large."""
 
 
-def localize(position: StatedPosition, systematic_model: str | None = None) -> Localization | None:
+def localize(position: StatedPosition, treatment: Treatment = AS_STATED) -> Localization | None:
     """Return the map of a stated position, None where it has no error region that can be drawn.
 
     Parameters
     ----------
     position
         What the notice says.
-    systematic_model
-        A key of `SYSTEMATIC_MODELS`; used for circles whose systematic errors are not included already.
-
-    Raises
-    ------
-    ValueError
-        There is no systematic model of that name.
+    treatment
+        What is added. Where systematic errors are in the region already, only its containment counts.
     """
-    if systematic_model is not None and systematic_model not in SYSTEMATIC_MODELS:
-        raise ValueError(f"there is no systematic model {systematic_model!r}")
     region = position.region
     if region is None:
         return None
     remarks: list[str] = []
     containment = position.containment
     if containment is None or not 0.0 < containment < 1.0:
-        containment = ASSUMED_CONTAINMENT
-        remarks.append(f"The notice states no containment; {ASSUMED_CONTAINMENT:.1%} is assumed.")
-    if isinstance(region, Circle) and systematic_model is not None and position.systematic_included is not True:
-        components = _with_systematics(position, region.radius_deg, containment, SYSTEMATIC_MODELS[systematic_model])
+        containment = treatment.containment
+        remarks.append(f"The notice states no containment; {containment:.1%} is assumed.")
+    stated = position.systematic_included
+    included = treatment.systematic_included if stated is None else stated
+    if included is not True:
+        region = _widened(region, containment, treatment, remarks)
+    if isinstance(region, Circle) and treatment.model is not None and included is not True:
+        components = _with_systematics(position, region.radius_deg, containment, treatment.model)
         source = LocalizationSource.SYSTEMATIC
-        remarks.append(f"The systematic error model {systematic_model} is added to the statistical error.")
+        remarks.append(f"The systematic error model {treatment.model_name} is added to the statistical error.")
     else:
         drawn = _components(position, region, containment, remarks)
         if drawn is None:
             return None
         components, source = drawn
-        if position.systematic_included is False:
+        if included is False:
             remarks.append("The region holds statistical errors only.")
     skymap, coarseness = _skymap(components)
     if coarseness > _DOUBTFUL_COARSENESS:
@@ -169,6 +182,36 @@ def _components(
     assert_never(region)
 
 
+def _widened(region: Region, containment: float, treatment: Treatment, remarks: list[str]) -> Region:
+    """Return a region with a treatment's scale and least error; rings and polygons stay: theirs are no errors of a point."""
+    least_deg = treatment.least_sigma_deg * math.sqrt(-2.0 * math.log1p(-containment))
+    if treatment.scale == 1.0 and least_deg == 0.0:
+        return region
+
+    def wider(error_deg: float) -> float:
+        return max(error_deg * treatment.scale, least_deg)
+
+    match region:
+        case Circle(radius_deg=radius):
+            found: Region = Circle(radius_deg=wider(radius))
+        case Ellipse(semi_major_deg=major, semi_minor_deg=minor, position_angle_deg=angle):
+            found = Ellipse(semi_major_deg=wider(major), semi_minor_deg=wider(minor), position_angle_deg=angle)
+        case Asymmetric() as errors:
+            found = Asymmetric(
+                ra_plus_deg=wider(errors.ra_plus_deg),
+                ra_minus_deg=wider(errors.ra_minus_deg),
+                dec_plus_deg=wider(errors.dec_plus_deg),
+                dec_minus_deg=wider(errors.dec_minus_deg),
+            )
+        case _:
+            return region
+    if treatment.scale != 1.0:
+        remarks.append(f"Stated errors are statistical only and are multiplied by {treatment.scale:g}.")
+    if treatment.least_sigma_deg > 0.0 and found != region:
+        remarks.append(f"Statistical errors below a standard deviation of {treatment.least_sigma_deg:g} deg are widened to that.")
+    return found
+
+
 def _floored(radius_deg: float, remarks: list[str]) -> float:
     if radius_deg >= MIN_RADIUS_DEG:
         return radius_deg
@@ -198,7 +241,7 @@ def _with_systematics(
     position: StatedPosition, radius_deg: float, containment: float, model: SystematicModel
 ) -> list[_Component]:
     """Return core and tail: Fisher densities whose 68 % radii are the quadratic sums of statistical and systematic ones."""
-    r68 = radius_deg * math.sqrt(math.log1p(-ASSUMED_CONTAINMENT) / math.log1p(-containment))
+    r68 = radius_deg * math.sqrt(math.log1p(-ONE_SIGMA) / math.log1p(-containment))
 
     def component(systematic_deg: float, weight: float) -> _Component:
         kappa = 1.0 / (_SIGMA_OF_R68 * math.radians(math.hypot(r68, systematic_deg))) ** 2

@@ -23,7 +23,8 @@ from hub.model.outgoing import HUB_FRAME
 from hub.model.packets import PacketBatch
 from hub.model.sky import Localization
 from hub.ports import AlertHistory, Clock, DecodedAlerts, DecodedContext, DecodedNotice, Decoder, Position, SkymapReader
-from hub.science.localization import localization_from_skymap, localize
+from hub.science.localization import localization_from_skymap
+from hub.science.localization_table import LocalizationTable
 from hub.science.skymap_rules import peak_disagrees
 from hub.services import annotations, circulars, echo
 from hub.services.alert_intake import AlertIntake, AppendedAlerts, Hears, PacketReport, dead_letter
@@ -106,6 +107,7 @@ class Intake:
         store: Store,
         decoder: Decoder,
         skymaps: SkymapReader,
+        localizations: LocalizationTable,
         history: AlertHistory,
         clock: Clock,
         settings: IntakeSettings,
@@ -116,6 +118,7 @@ class Intake:
         self._store = store
         self._decoder = decoder
         self._skymaps = skymaps
+        self._localizations = localizations
         self._alerts = AlertIntake(store=store, decoder=decoder, history=history, clock=clock, hears=hears)
         self._clock = clock
         self._authority = settings.authority
@@ -353,6 +356,8 @@ class Intake:
         if not notice.localizes:
             return None, ()
         remarks: tuple[str, ...] = () if notice.skymap_refused is None else (f"{_UNUSABLE_MAP}: {notice.skymap_refused}",)
+        if self._localizations.prefers_position(notice) and (place := self._localizations.place_of(notice)) is not None:
+            return place, remarks
         if notice.skymap is not None:
             try:
                 skymap, remarks = self._skymaps.read(notice.skymap)
@@ -362,9 +367,7 @@ class Intake:
                 if notice.position is not None and peak_disagrees(skymap, notice.position):
                     remarks += ("The densest place of the sky map lies outside the stated error region.",)
                 return localization_from_skymap(skymap, remarks), remarks
-        if notice.position is None:
-            return None, remarks
-        return localize(notice.position, notice.systematic_model), remarks
+        return self._localizations.place_of(notice), remarks
 
     # ------------------------------------------------------------------------------------------------------------- alerts
 

@@ -15,7 +15,9 @@ from hub.errors import DecodeError, SkymapRefused
 from hub.model.envelope import Envelope
 from hub.model.instant import Instant
 from hub.ports import DecodedAlerts, DecodedNotice
+from hub.resources import read_text
 from hub.science.levels import summary
+from hub.science.localization_table import load_localization_table
 from hub.science.skymap_fits import SkymapWorker
 from hub.science.skymap_rules import validate
 from hub.science.skymap_worker import Refused, read_columns
@@ -100,6 +102,7 @@ def test_mutated_message_ends_in_the_books(seed: str, tmp_path: Path) -> None:
             store=store,
             decoder=WireDecoder(),
             skymaps=skymaps,
+            localizations=load_localization_table(read_text("conf/localizations.toml")),
             history=history_of(store),
             clock=lambda: NOW,
             settings=IntakeSettings(authority="fuzz.example"),

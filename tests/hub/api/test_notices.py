@@ -15,6 +15,8 @@ from hub.api import wire
 from hub.api.quota import Quota
 from hub.errors import SkymapRefused, StorageError
 from hub.model.token import Scope
+from hub.resources import read_text
+from hub.science.localization_table import load_localization_table
 from hub.services import deadletters, tokens
 from hub.services.intake import Intake, IntakeSettings
 from hub.services.push import submission
@@ -89,6 +91,7 @@ def desk(folder):
             store=store,
             decoder=WireDecoder(),
             skymaps=NoMaps(),
+            localizations=load_localization_table(read_text("conf/localizations.toml")),
             history=history_of(store),
             clock=lambda: T0,
             settings=IntakeSettings(authority="example.org/mmhub"),

@@ -6,19 +6,22 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hub.model.sky import Annulus, Asymmetric, Circle, Ellipse, LocalizationSource, Polygon, StatedPosition
+from hub.resources import read_text
 from hub.science import healpix
 from hub.science.levels import Levels2D
 from hub.science.localization import localization_from_skymap, localize
+from hub.science.localization_table import load_localization_table
 from hub.science.overlap import overlap_integral, overlap_with_point, total_probability
 from tests.support import skymaps
 
 R90 = np.sqrt(-2 * np.log(0.1))
+TABLE = load_localization_table(read_text("conf/localizations.toml"))
 NGC4993 = (197.450, -23.381)
 
 
 def drawn(region, *, ra=130.0, dec=20.0, containment=0.9, model=None, systematic=None):
     position = StatedPosition(ra_deg=ra, dec_deg=dec, region=region, containment=containment, systematic_included=systematic)
-    localization = localize(position, model)
+    localization = TABLE.localize(position, model)
     assert localization is not None
     return localization
 
@@ -111,7 +114,7 @@ def test_a_wide_systematic_tail_keeps_its_share():
 
 def test_an_unknown_systematic_model_is_an_error():
     with pytest.raises(ValueError, match="no systematic model"):
-        localize(StatedPosition(ra_deg=1, dec_deg=1, region=Circle(radius_deg=1)), "fermi-gbm-guess")
+        TABLE.localize(StatedPosition(ra_deg=1, dec_deg=1, region=Circle(radius_deg=1)), "fermi-gbm-guess")
 
 
 def test_an_unstated_containment_is_assumed_and_said():

@@ -6,8 +6,10 @@ from astropy import units as u
 from astropy_healpix import healpix_to_lonlat
 
 from hub.model.sky import Annulus, Asymmetric, Circle, Ellipse, Polygon, Region, StatedPosition
+from hub.resources import read_text
 from hub.science import localization
 from hub.science.healpix import MAX_ORDER, Floats, Int64s
+from hub.science.localization_table import load_localization_table
 from hub.science.subpixels import centre_vectors
 
 
@@ -74,9 +76,10 @@ def test_maps_are_those_that_the_slow_way_gives(
     monkeypatch: pytest.MonkeyPatch, region: Region, model: str | None, dec_deg: float
 ) -> None:
     position = StatedPosition(ra_deg=141.0, dec_deg=dec_deg, region=region, containment=0.9)
-    found = localization.localize(position, model)
+    table = load_localization_table(read_text("conf/localizations.toml"))
+    found = table.localize(position, model)
     monkeypatch.setattr(localization, "centre_vectors", slow_vectors)
-    expected = localization.localize(position, model)
+    expected = table.localize(position, model)
     assert found is not None
     assert expected is not None
     np.testing.assert_array_equal(found.skymap.lo, expected.skymap.lo)

@@ -13,6 +13,8 @@ from hub.model.notice import Role
 from hub.model.outgoing import Outgoing
 from hub.model.sky import Circle, Skymap, StatedPosition
 from hub.ports import AlertRows, Decoded, DecodedAlerts, DecodedContext, DecodedNotice
+from hub.resources import read_text
+from hub.science.localization_table import load_localization_table
 from hub.services import deadletters
 from hub.services.intake import Intake, IntakeSettings
 from hub.storage import envelopes, events, jobs, localizations, notices, outbox
@@ -111,6 +113,7 @@ def intake(store: Store, decoder: ToyDecoder) -> Intake:
         store=store,
         decoder=decoder,
         skymaps=NoMaps(),
+        localizations=load_localization_table(read_text("conf/localizations.toml")),
         history=history_of(store),
         clock=lambda: T0,
         settings=IntakeSettings(authority="me"),

@@ -12,6 +12,8 @@ import pytest
 from adapters.codecs.decoder import WireDecoder
 from adapters.http import HttpClient, HttpOptions
 from hub.model.envelope import Envelope, Trust
+from hub.resources import read_text
+from hub.science.localization_table import load_localization_table
 from hub.science.skymap_fits import SkymapWorker, to_fits
 from hub.services.intake import Intake, IntakeSettings
 from hub.services.map_fetch import FIRST_PAUSE_S, LONGEST_PAUSE_S, MapFetching, MapFetchSettings, MapWishes
@@ -70,6 +72,7 @@ class Hub:
             store=store,
             decoder=WireDecoder(),
             skymaps=skymaps,
+            localizations=load_localization_table(read_text("conf/localizations.toml")),
             history=Desk(store).history,
             clock=lambda: self.now,
             settings=IntakeSettings(authority="example.org/mmhub"),
