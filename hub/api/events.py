@@ -7,7 +7,8 @@ from fastapi import Path as PathParameter
 from starlette.requests import Request
 from starlette.responses import Response
 
-from hub.api import wire
+from hub.api import wire, wire_differences
+from hub.api.coverage import ArchiveDep
 from hub.api.paging import artefact_response, one_response, page_response, path, read_cursor
 from hub.api.parameters import DEFAULT_LIMIT, Comma, Cursor, Limit, Name, StoreDep, Time, moment
 from hub.api.security import READS
@@ -16,6 +17,7 @@ from hub.model.notice import EventClass, Messenger
 from hub.model.significance import Significance
 from hub.services import queries
 from hub.services.bodies import Body
+from hub.services.differences import Means, differences, differences_body
 
 router = APIRouter(tags=["events"], dependencies=[READS])
 
@@ -95,6 +97,24 @@ def get_version(store: StoreDep, event_id: str, version: Number) -> Response:
         body = queries.event_version(session, event_id, version)
     own = path("events", body["event_id"])
     return one_response(body, {"self": f"{own}/versions/{version}", "event": own, **_notice_links(body)})
+
+
+@router.get("/events/{event_id}/diff", response_model=wire.One[wire_differences.Differences])
+def get_differences(
+    request: Request,
+    store: StoreDep,
+    archive: ArchiveDep,
+    event_id: str,
+    before: Annotated[int, Query(alias="from", ge=1, le=10**9, description="Number of a version")],
+    after: Annotated[int, Query(alias="to", ge=1, le=10**9, description="Number of the one that it is compared with")],
+) -> Response:
+    """Return what differs between two versions: numbers, class, time, place, overlaps, and who moved in the ranking."""
+    means = Means.of_folders(archive, request.app.state.catalogs)
+    with store.reading() as session:
+        body = differences_body(differences(session, event_id, before, after, means))
+    own = path("events", body["event_id"])
+    links = {"self": f"{own}/diff?from={before}&to={after}", "event": own, "versions": f"{own}/versions"}
+    return one_response(body, links)
 
 
 @router.get("/events/{event_id}/candidates", response_model=wire.Whole[wire.Candidate])

@@ -54,6 +54,7 @@ DECLARED = {
     "GET /api/v1/circulars/{circular_id}": Scope.READ,
     "GET /api/v1/circulars/{circular_id}/versions": Scope.READ,
     "GET /api/v1/events/{event_id}/circulars": Scope.READ,
+    "GET /api/v1/events/{event_id}/diff": Scope.READ,
     "GET /api/v1/events/{event_id}/coverage": Scope.READ,
     "GET /api/v1/rates": Scope.READ,
     "GET /api/v1/budget": Scope.READ,

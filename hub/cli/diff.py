@@ -1,0 +1,51 @@
+"""``mmhub diff``: two versions of an event compared."""
+
+from typing import Annotated
+
+import typer
+
+from hub.cli.invocation import start
+from hub.cli.listing import AsJson, cell
+from hub.cli.output import emit, say, table
+
+SECTIONS = (
+    ("changes", ("what", "before", "after", "change", "ratio")),
+    ("overlaps", ("coincidence_id", "other", "state", "before", "after")),
+    ("moves", ("survey", "object_id", "hypothesis", "rank_before", "rank_after", "score_before", "score_after", "term")),
+)
+"""Parts of the answer, and the columns of each."""
+
+
+def register(app: typer.Typer) -> None:
+    """Add the verbs of this file."""
+    app.command()(diff)
+
+
+def diff(
+    context: typer.Context,
+    event: Annotated[str, typer.Argument(help="Id of an event, or another name of it.", metavar="EVENT")],
+    before: Annotated[int, typer.Argument(help="Number of a version, as show lists them.", metavar="V1")],
+    after: Annotated[int, typer.Argument(help="The version that it is compared with.", metavar="V2")],
+    as_json: AsJson = False,
+) -> None:
+    """Say what differs between two versions of an event: areas, distance, rates, class, time, place, overlaps and rank moves."""
+    settings = start(context)
+    from hub.bootstrap import open_database
+    from hub.services.differences import Means, differences, differences_body
+
+    means = Means.of_folders(settings.archive_folder, settings.catalogs_folder, settings.catalogs.use)
+    with open_database(settings) as store, store.reading() as session:
+        body = differences_body(differences(session, event, before, after, means))
+    if as_json:
+        emit(body)
+        return
+    say(f"{body['event_id']}, version {before} to {after}")
+    for name, columns in SECTIONS:
+        say("")
+        say(f"{name}: {len(body[name]) or 'none'}")
+        if body[name]:
+            table(columns, [[cell(one[column]) for column in columns] for one in body[name]])
+    for one in body["moves"]:
+        say(f"  {one['survey']}:{one['object_id']} as {one['hypothesis']}: {one['reason']}")
+    say("")
+    say(body["basis"])
