@@ -8,6 +8,8 @@ from hub.science.skymap_fits import SkymapWorker
 from tests.torture.orders import Orders, differences
 from tests.torture.wide_world import everything
 
+pytestmark = pytest.mark.slow
+
 N_ALERTS = 36
 """Those of the objects that something is said of, and some others."""
 
