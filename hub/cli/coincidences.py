@@ -37,7 +37,10 @@ def list_(
             ),
             limit,
         )
-    columns = ("coincidence_id", "kind", "members", "state", "version", "joint_far_hz", "random_association_hz", "level", "score")
+    columns = (
+        *("coincidence_id", "kind", "members", "state", "held_back", "version"),
+        *("joint_far_hz", "random_association_hz", "level", "score"),
+    )
     present(bodies, columns, as_json=as_json)
 
 

@@ -82,6 +82,7 @@ def test_tables_for_people_name_what_is_there(hub, session) -> None:
     assert "versions: " in shown
     assert pair in shown
     assert pair in hub("coinc", "list")
+    assert "held_back" in hub("coinc", "list").splitlines()[0]
     assert "joint_far" in hub("coinc", "show", pair)
     assert request["intent_id"] in hub("followup", "list")
     assert "transitions" not in hub("followup", "show", request["intent_id"]).split()
