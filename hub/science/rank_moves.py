@@ -114,9 +114,9 @@ def _reason(  # noqa: PLR0917 - all that a sentence says
 ) -> str:
     said = "its score did not change" if term is None else f"{term} {_number(was)} to {_number(becomes)}"
     if rank_old is None and rank_new is not None:
-        return f"new in the ranking: {_why_not(old)}" + (f"; {said}" if term else "")
+        return f"new in the ranking (before: {_why_not(old)})" + (f"; {said}" if term else "")
     if rank_new is None and rank_old is not None:
-        return f"not in the ranking any more: {_why_not(new)}" + (f"; {said}" if term else "")
+        return f"not in the ranking any more (now: {_why_not(new)})" + (f"; {said}" if term else "")
     if old is not None and new is not None and old.confirmed is not new.confirmed:
         return f"{'confirmed now' if new.confirmed else 'ranked apart now'}; {said}"
     return said if term else f"{said}; others passed it or left"
@@ -124,10 +124,10 @@ def _reason(  # noqa: PLR0917 - all that a sentence says
 
 def _why_not(one: Candidate | None) -> str:
     if one is None:
-        return "in the other version it fits neither time nor place"
+        return "no candidate"
     if one.level is None:
-        return "in the other version the map has no pixel at its place"
-    return f"in the other version it is withdrawn, at level {one.level:.4g}"
+        return "withdrawn, the map has no pixel at its place"
+    return f"withdrawn, at level {one.level:.4g}"
 
 
 def _number(value: float | None) -> str:

@@ -1,5 +1,8 @@
 """Two versions of an event compared, on a database that was told and shown things in the ordinary way."""
 
+from collections.abc import Iterator
+from pathlib import Path
+
 import pytest
 
 from hub.errors import InvalidRequest, NotFound
@@ -9,7 +12,7 @@ from hub.science.overlap import overlap_integral
 from hub.services.differences import Differences, Means, differences, differences_body
 from hub.services.maps import MapCache
 from hub.storage import candidates
-from hub.storage.engine import Store
+from hub.storage.engine import Store, open_store, upgrade
 from tests.support.correlating import RULES, Desk
 from tests.support.histories import history_of
 from tests.support.words import T0, alerts, gaussian_map, grb, localization, notice
@@ -28,8 +31,12 @@ def fading(name: bytes, ra: float, number: int) -> tuple[dict[str, object], ...]
     )
 
 
-@pytest.fixture
-def told(store: Store) -> Store:
+@pytest.fixture(scope="module")
+def told(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
+    """A merger in three versions, the last of them a retraction, a burst, and three objects; nobody writes to it any more."""
+    url = f"sqlite:///{tmp_path_factory.mktemp('told')}/hub.db"
+    upgrade(url)
+    store = open_store(url)
     desk = Desk(store)
     desk.tell(grb(), localization(BURST))
     desk.tell(notice(stage=Stage.PRELIMINARY), FIRST)
@@ -37,7 +44,8 @@ def told(store: Store) -> Store:
     update = {"stage": Stage.UPDATE, "issued_at": T0.plus_s(3600), "t0": T0.plus_s(1.0), "far_hz": 1e-13}
     desk.tell(notice(**update, classification={"BNS": 0.5, "NSBH": 0.5}), SECOND)
     desk.tell(notice(stage=Stage.RETRACTION, issued_at=T0.plus_s(7200)))
-    return store
+    yield store
+    store.close()
 
 
 def found(store: Store, before: int, after: int) -> Differences:
@@ -105,7 +113,7 @@ def test_a_retraction_is_a_difference_of_the_state_and_empties_the_ranking(told:
     assert differences_body(answer)["not_judged"] == 0
 
 
-def test_objects_whose_alerts_are_gone_are_counted(told: Store, tmp_path) -> None:
+def test_objects_whose_alerts_are_gone_are_counted(told: Store, tmp_path: Path) -> None:
     means = Means.of_folders(tmp_path / "nothing", None)
     with told.reading() as session:
         answer = differences(session, "S260301a", 1, 2, means)
