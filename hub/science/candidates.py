@@ -13,13 +13,13 @@ from hub.model.coverage import Coverage
 from hub.model.instant import Instant
 from hub.model.sky import SkymapSummary
 from hub.science.crossmatch import Target, first_detection_us
-from hub.science.facts import IN_CATALOGUE, NO_FACTS, Facts, ObjectFacts
+from hub.science.facts import IN_CATALOGUE, NO_FACTS, NOTHING_KNOWN, Facts, ObjectFacts
 from hub.science.healpix import area_sr, find
 from hub.science.hypotheses import FLAGS, Activity, Confirmation, Hypothesis
 from hub.science.latitudes import ecliptic_latitude_deg, galactic_latitude_deg
 from hub.science.light_curves import LightCurves, part, rows_of
 from hub.science.onset import LOOK_BACK_D, NEVER, Onset, Onsets
-from hub.science.ranking import DEFAULT, Context, Ranking, rank
+from hub.science.ranking import DEFAULT, Context, Ranking, Term, rank
 from hub.science.rules import DAY_S
 from hub.science.target_columns import VARIABLE_AGE_D, VARIABLE_DETECTIONS, TargetColumns, TargetNumbers
 
@@ -334,7 +334,14 @@ def _made(pairs: _Pairs, fits: NDArray[np.int64], curves: LightCurves, judgement
         of_pair[1] - of_pair[0],
         onsets.before_us[pairs.object[fits]],
         onsets.after_us[pairs.object[fits]],
+        onsets.basis[pairs.object[fits]],
     )
+    of_target = [
+        (one.event, one.hypothesis, one.event.t0 or max(one.t0s), _lacks(one.hypothesis, asked.facts))
+        for asked in pairs.questions
+        for one in asked.targets
+    ]
+    why_unknown = onsets.words_by_basis()
     flags = _names_of(facts[:, fits])
     rows = zip(*(column.tolist() for column in columns), flags, strict=True)
     for (
@@ -356,24 +363,23 @@ def _made(pairs: _Pairs, fits: NDArray[np.int64], curves: LightCurves, judgement
         n_rows,
         before_us,
         after_us,
+        basis,
         flagged,
     ) in rows:
-        target, on_maps = pairs.targets[number], said[question]
-        event, hypothesis = target.event, target.hypothesis
-        known = pairs.questions[question].facts
-        own = known.of(curves.names[of_object])
-        lacks = _lacks(hypothesis, known)
+        event, hypothesis, t0, lacks = of_target[number]
+        on_maps, object_id = said[question], curves.names[of_object]
+        own = pairs.questions[question].facts.of(object_id)
         kind = hypothesis.require_catalogue
         if lacks is None and kind is not None and IN_CATALOGUE.format(kind) not in own.flags:
             continue
         density, level, before = on_maps.now[place] if on_maps.now is not None else _NOWHERE
-        began, t0 = Instant(begins), event.t0 or max(target.t0s)
+        began = Instant(begins)
         onset = None
         if before_us != NEVER:
             onset = Onset(
                 after_d=None if after_us == NO_TIME else (after_us - t0.tai_us) / _DAY_US,
                 before_d=(before_us - t0.tai_us) / _DAY_US,
-                why_unknown=onsets.words(of_object),
+                why_unknown=why_unknown[basis],
             )
         score, scores, reasons = rank(
             Context(
@@ -391,7 +397,9 @@ def _made(pairs: _Pairs, fits: NDArray[np.int64], curves: LightCurves, judgement
                 is_filtered=is_filtered,
                 known_aspects=known_aspects,
                 tells_past=tells_past,
-                extra_terms={**own.extra_terms, **own.terms_of.get(hypothesis.name, {})},
+                extra_terms=_NO_TERMS
+                if own is NOTHING_KNOWN
+                else {**own.extra_terms, **own.terms_of.get(hypothesis.name, _NO_TERMS)},
             ),
             judgement.ranking,
         )
@@ -402,7 +410,7 @@ def _made(pairs: _Pairs, fits: NDArray[np.int64], curves: LightCurves, judgement
             Candidate(
                 event_id=event.event_id,
                 survey=survey,
-                object_id=curves.names[of_object],
+                object_id=object_id,
                 hypothesis=hypothesis.name,
                 state=PairState.OPEN if is_open else PairState.WITHDRAWN,
                 confirmed=apart is None,
@@ -422,6 +430,7 @@ def _made(pairs: _Pairs, fits: NDArray[np.int64], curves: LightCurves, judgement
 
 
 _DAY_US = 86_400e6
+_NO_TERMS: dict[str, Term] = {}
 
 
 def _lacks(hypothesis: Hypothesis, known: Facts) -> str | None:
@@ -449,9 +458,11 @@ _NOWHERE = (None, None, None)
 
 def _shown(known: ObjectFacts) -> tuple[Score, ...]:
     """Return the numbers that others give of an object, the 3D level or why there is none among them."""
+    if not known.extra_scores:
+        return (_LEVEL_3D,)
     if any(one.statistic == "level_3d" for one in known.extra_scores):
         return known.extra_scores
-    return (_LEVEL_3D, *known.extra_scores) if known.extra_scores else (_LEVEL_3D,)
+    return (_LEVEL_3D, *known.extra_scores)
 
 
 def _tells_past(coverage: Coverage, survey: str) -> bool:

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -78,16 +78,32 @@ class LightCurves:
 
 
 def part(alerts: AlertBatch, start: int, stop: int) -> AlertBatch:
-    """Return adjacent rows without a copy; their provenance is left out."""
-    chosen = object.__new__(AlertBatch)  # as the constructor makes it, for its columns are read-only as those of the whole are
-    for name in COLUMN_DTYPES:
-        _set(chosen, name, getattr(alerts, name)[start:stop])
+    """Return adjacent rows without a copy, each column only once somebody asks for it; their provenance is left out."""
+    chosen = object.__new__(_Part)  # as the constructor makes it, for its columns are read-only as those of the whole are
+    _set(chosen, "_whole", alerts)
+    _set(chosen, "_rows", slice(start, stop))
     _set(chosen, "survey", alerts.survey)
     _set(chosen, "provenance", None)
     return chosen
 
 
 _set = object.__setattr__
+
+
+class _Part(AlertBatch):
+    """Adjacent rows of a batch: to cut out all columns takes longer than what is done with the few alerts of an object."""
+
+    __slots__ = ("_rows", "_whole")
+
+    _rows: slice
+    _whole: AlertBatch
+
+    def __getattr__(self, name: str) -> Any:  # asked only where the column was not cut out yet
+        if name not in COLUMN_DTYPES:
+            raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+        column = getattr(self._whole, name)[self._rows]
+        _set(self, name, column)
+        return column
 
 
 def rows_of(alerts: AlertBatch, rows: NDArray[np.intp]) -> AlertBatch:

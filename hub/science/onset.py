@@ -159,8 +159,11 @@ class Onsets:
 
     def words(self, index: int) -> str | None:
         """Return why nothing can be said of the onset of an object, None where something can."""
-        basis = Basis(int(self.basis[index]))
-        return None if basis is Basis.VISIT else WORDS[basis].format(days=self.look_back_d)
+        return self.words_by_basis()[int(self.basis[index])]
+
+    def words_by_basis(self) -> tuple[str | None, ...]:
+        """Return the same for each `Basis`."""
+        return tuple(None if one is Basis.VISIT else WORDS[one].format(days=self.look_back_d) for one in Basis)
 
 
 def onsets(curves: LightCurves, visits: VisitsBefore, look_back_d: float, asked: NDArray[np.int64] | None = None) -> Onsets:

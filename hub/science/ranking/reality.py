@@ -4,8 +4,6 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-import numpy as np
-
 from hub.science.ranking.context import Context, Term
 
 
@@ -14,17 +12,13 @@ def evaluate(context: Context) -> Term | None:
 
     Halved, because the scores of one object share their causes and are not calibrated as probabilities.
     """
-    scores = context.detections.reliability
-    scores = scores[np.isfinite(scores)]
-    if not len(scores):
+    stated = context.detections.reliability.tolist()  # of a few numbers an array is the slower form
+    scores = [one for one in stated if math.isfinite(one)]
+    if not scores:
         return None
-    best = min(0.99, max(0.01, float(scores.max())))
-    inputs = {"reliability": best, "n_detections": len(context.detections)}
-    return Term(
-        value=value_of(inputs),
-        reason=f"reliability {best:.2f} in {len(context.detections)} detection{'s' if len(context.detections) != 1 else ''}",
-        inputs=inputs,
-    )
+    best, n = min(0.99, max(0.01, *scores)), len(stated)
+    inputs = {"reliability": best, "n_detections": n}
+    return Term(value=value_of(inputs), reason=f"reliability {best:.2f} in {n} detection{'s' if n != 1 else ''}", inputs=inputs)
 
 
 def value_of(inputs: Mapping[str, Any]) -> float:

@@ -128,17 +128,19 @@ def rank(context: Context, ranking: Ranking = DEFAULT) -> tuple[float, tuple[Sco
         term = one.evaluate(context)
         if term is None:
             continue
+        name = one.name
         why = _silenced(one, context)
-        if why is None and isinstance(term, Silence):
-            why = term.reason
-            quiet.append(f"{one.name}: {why}")
-        if why is not None or isinstance(term, Silence):
-            silent.append(Score(statistic=one.name, version=one.version, value=None, unit=one.unit, inputs={"reason": why}))
+        if isinstance(term, Silence):
+            if why is None:
+                why = term.reason
+                quiet.append(f"{name}: {why}")
+        elif why is None:
+            terms[name] = ranking.weight(name) * term.value, term.reason
+            spoken.append(
+                Score(statistic=name, version=one.version, value=round(term.value, DIGITS), unit=one.unit, inputs=term.inputs)
+            )
             continue
-        terms[one.name] = ranking.weight(one.name) * term.value, term.reason
-        spoken.append(
-            Score(statistic=one.name, version=one.version, value=round(term.value, DIGITS), unit=one.unit, inputs=term.inputs)
-        )
+        silent.append(Score(statistic=name, version=one.version, value=None, unit=one.unit, inputs={"reason": why}))
     for name, term in context.extra_terms.items():
         terms[name] = ranking.weight(name) * term.value, term.reason
         spoken.append(Score(statistic=name, version=EXTRA_VERSION, value=round(term.value, DIGITS), unit="1", inputs=term.inputs))
