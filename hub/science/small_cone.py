@@ -20,7 +20,12 @@ _DIRECTIONS = 32
 
 def cell_of(ra_deg: float, dec_deg: float) -> int:
     """Return the cell of a place (ICRS, NESTED)."""
-    return int(pixels29(np.array([ra_deg]), np.array([dec_deg]))[0] >> _SHIFT)
+    return int(cells_of(np.array([ra_deg]), np.array([dec_deg]))[0])
+
+
+def cells_of(ra_deg: NDArray[np.float64], dec_deg: NDArray[np.float64]) -> NDArray[np.int64]:
+    """Return the cells of many places."""
+    return pixels29(ra_deg, dec_deg) >> _SHIFT
 
 
 def cells_around(ra_deg: float, dec_deg: float, radius_arcsec: float) -> list[int]:

@@ -138,18 +138,19 @@ class Candidacy:
             By event which of its candidates are one: of those that are worth announcing only the first one is.
         """
         rules = {one.name: one for one in self.rules.hypotheses}
-        pairs: dict[str, tuple[Event, tuple[Member, Member], str, list[Candidate]]] = {}
+        grouped: dict[tuple[str, str, str], tuple[Event, list[Candidate]]] = {}
         for of_event in judged:
             event = of_event.event
             for one in sorted(of_event.candidates, key=lambda one: (one.survey, one.object_id)):
                 if (one.event_id, one.survey, one.object_id) not in due:
                     continue
-                members = (
-                    Member(kind=MemberKind.EVENT, id=event.event_id),
-                    Member(kind=MemberKind.OBJECT, id=f"{one.survey}:{one.object_id}"),
-                )
+                name = f"{one.survey}:{one.object_id}"
                 for kind in (rules[one.hypothesis].kind,) if one.hypothesis in rules else self._former_kinds(session, one):
-                    pairs.setdefault(coincidence_id(kind, members), (event, members, kind, []))[3].append(one)
+                    grouped.setdefault((event.event_id, name, kind), (event, []))[1].append(one)
+        pairs: dict[str, tuple[Event, tuple[Member, Member], str, list[Candidate]]] = {}
+        for (event_id, name, kind), (event, of_kind) in grouped.items():
+            members = Member(kind=MemberKind.EVENT, id=event_id), Member(kind=MemberKind.OBJECT, id=name)
+            pairs[coincidence_id(kind, members)] = event, members, kind, of_kind
         known = coincidences.newest_of(session, pairs)
         worthy: dict[tuple[str, str], set[str]] = {}
         for event, members, kind, of_kind in pairs.values():
@@ -170,6 +171,7 @@ class Candidacy:
                 ),
             )
             for name, (event, members, kind, of_kind) in pairs.items()
+            if name in known or members[1].id in worthy.get((event.event_id, kind), ())
         )
 
     def _former_kinds(self, session: Session, candidate: Candidate) -> tuple[str, ...]:

@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 from hub.model.coincidence import Candidate
 from hub.science.crossmatch import first_detection_us
 from hub.science.light_curves import LightCurves
-from hub.science.small_cone import cell_of, cells_around_all
+from hub.science.small_cone import cells_around_all, cells_of
 from hub.science.transients import ALIAS_ARCSEC, first_of, transients_of
 from hub.storage import object_places
 from hub.storage.object_places import ObjectPlace
@@ -51,20 +51,23 @@ def place_all(session: Session, found: Iterable[Candidate], past: Mapping[str, L
     for survey, curves in past.items():
         rows = np.searchsorted(curves.owner, np.arange(len(curves)))
         first = curves.least(first_detection_us(curves.alerts))
-        for number, object_id in enumerate(curves.names):
-            if object_id not in wanted.get(survey, ()):
-                continue
-            ra, dec = float(curves.alerts.ra_deg[rows[number]]), float(curves.alerts.dec_deg[rows[number]])
-            places.append(
-                ObjectPlace(
-                    survey=survey,
-                    object_id=object_id,
-                    cell=cell_of(ra, dec),
-                    ra_deg=ra,
-                    dec_deg=dec,
-                    first_tai_us=int(first[number]),
-                )
+        here = wanted.get(survey, ())
+        numbers = np.array([number for number, object_id in enumerate(curves.names) if object_id in here], dtype=np.int64)
+        if not len(numbers):
+            continue
+        ra, dec = curves.alerts.ra_deg[rows[numbers]], curves.alerts.dec_deg[rows[numbers]]
+        columns = (numbers, cells_of(ra, dec), ra, dec, first[numbers])
+        places += [
+            ObjectPlace(
+                survey=survey,
+                object_id=curves.names[number],
+                cell=cell,
+                ra_deg=ra_deg,
+                dec_deg=dec_deg,
+                first_tai_us=first_us,
             )
+            for number, cell, ra_deg, dec_deg, first_us in zip(*(column.tolist() for column in columns), strict=True)
+        ]
     if not places:
         return
     known = set(object_places.of_ids(session, {one.object_id for one in places}))
