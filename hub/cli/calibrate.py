@@ -8,7 +8,8 @@ from typing import Annotated
 import typer
 
 from hub.cli.invocation import EXIT_FAILED, start
-from hub.cli.output import complain, say
+from hub.cli.listing import AsJson
+from hub.cli.output import complain, emit, say
 from hub.errors import InvalidRequest
 
 PAGE = Path("docs/calibration.md")
@@ -37,6 +38,7 @@ def calibrate(
             help="Recorded triggers, for time slides: lines of mission seconds, number, time; without it that part says so.",
         ),
     ] = None,
+    as_json: AsJson = False,
 ) -> None:
     """Simulate worlds whose truth is known, put them to the hub's own functions, and say whether its numbers hold.
 
@@ -58,6 +60,10 @@ def calibrate(
         complain(f"{number} of {len(picked)}: {one.title}")
         tell = partial(_tell, f"{number} of {len(picked)}, {one.name}")
         results[one.name], cpu_s[one.name] = run(one, seed, QUICK if quick else FULL, tell)
+        if as_json:
+            checks = [{"name": check.name, "holds": check.passed, "found": check.found} for check in results[one.name].checks]
+            emit({"part": one.name, "title": one.title, "checks": checks})
+            continue
         say(page.sentence(one, results[one.name]))
         for check in results[one.name].failed:
             say(f"  fails: {check.name}: {check.found}")

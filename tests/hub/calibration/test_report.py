@@ -1,5 +1,6 @@
 """The page, and the command that writes it."""
 
+import json
 import re
 import subprocess
 import sys
@@ -70,6 +71,10 @@ def test_the_command_writes_the_page_and_refuses_unknown_parts(tmp_path: Path, c
     page = tmp_path / "c.md"
     assert main(["calibrate", "--quick", "--seed", "3", "--part", "slides", "--report", str(page)]) == 0
     assert "no time slides" in page.read_text(encoding="utf-8")
+    capsys.readouterr()
+    assert main(["calibrate", "--quick", "--seed", "3", "--part", "slides", "--report", str(page), "--json"]) == 0
+    (line,) = capsys.readouterr().out.splitlines()
+    assert json.loads(line) == {"part": "slides", "title": "Time slides over recorded triggers", "checks": []}
     assert main(["calibrate", "--part", "nonsense", "--report", str(page)]) == 1
     assert "there is no part 'nonsense'" in capsys.readouterr().err
 
