@@ -80,8 +80,8 @@ def _explained(score: Score, coincidence: Coincidence, sky: Sequence[Skymap]) ->
         again = round(VALUES[score.statistic](score.inputs), DIGITS)
         return Explained(score=score, arithmetic=f"log of a likelihood ratio, from {_listed(score.inputs)}", again=again)
     match score.statistic:
-        case "overlap" if len(sky) == 2:
-            return Explained(score=score, arithmetic="4 pi x integral of the product of both maps", again=overlap_integral(*sky))
+        case "overlap" if "reason" in score.inputs or len(sky) == 2:
+            return _overlap(score, sky)
         case "rank":
             return _sum(score, coincidence)
         case "level_2d" if sky:
@@ -95,6 +95,12 @@ def _explained(score: Score, coincidence: Coincidence, sky: Sequence[Skymap]) ->
             return Explained(score=score, arithmetic=words, again=float(volume.searched_prob_vol[0]))
         case _:
             return Explained(score=score, arithmetic=_listed(score.inputs), again=None)
+
+
+def _overlap(score: Score, sky: Sequence[Skymap]) -> Explained:
+    if "reason" in score.inputs:
+        return Explained(score=score, arithmetic=f"1, for there is {score.inputs['reason']}", again=1.0)
+    return Explained(score=score, arithmetic="4 pi x integral of the product of both maps", again=overlap_integral(*sky))
 
 
 def _members(score: Score) -> Explained:

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 
 from hub.model.coincidence import PairState, Score
 from hub.model.event import Event, EventState
-from hub.model.notice import Stage
 from hub.model.sky import Localization
 from hub.science.joint import answers_another, detectors, numbers
 from hub.science.published import published
 from hub.science.rules import FarMethod, PairRule, Rules
+from hub.science.spatial import SpatialLimits, ever_without_place, no_place
 from hub.science.trigger_columns import Triggers
 from hub.science.windows import central_time, current_time, ever_inside, window_now
 
@@ -31,11 +31,12 @@ class Sky:
     min_overlap: float
     """Least overlap integral of a pair."""
 
-    def shared(self, first: Event, second: Event) -> float | None:
-        """Return the overlap integral of the current maps; None where one side has none."""
-        if first.localization_id is None or second.localization_id is None:
-            return None
-        return self.overlap(self.maps[first.localization_id], self.maps[second.localization_id])
+    def shared(self, first: Event, second: Event, limits: SpatialLimits) -> tuple[float | None, str]:
+        """Return the overlap integral of the current maps; None and the reason where one says nothing about a place."""
+        reason = no_place(first, self.maps, limits) or no_place(second, self.maps, limits)
+        if reason is not None or first.localization_id is None or second.localization_id is None:
+            return None, reason or ""
+        return self.overlap(self.maps[first.localization_id], self.maps[second.localization_id]), ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -118,7 +119,7 @@ def _ever(rule: PairRule, first: Event, second: Event, rules: Rules, sky: Sky) -
         return False
     if not ever_inside(rule, first, second, rules.clocks):
         return False
-    if _without_map(first) or _without_map(second):
+    if any(ever_without_place(event, sky.maps, rules.spatial) for event in (first, second)):
         return True
     pairs = itertools.product(first.localization_ids, second.localization_ids)
     return any(sky.overlap(sky.maps[x], sky.maps[y]) >= sky.min_overlap for x, y in pairs)
@@ -131,20 +132,14 @@ def _now(rule: PairRule, first: Event, second: Event, rules: Rules, sky: Sky) ->
         return False
     if not window_now(rule, first, second, rules.clocks).is_inside:
         return False
-    shared = sky.shared(first, second)
+    shared, _ = sky.shared(first, second, rules.spatial)
     return shared is None or shared >= sky.min_overlap
-
-
-def _without_map(event: Event) -> bool:
-    """Tell whether some notice of the event came without a place: at that time only the other's time could be compared."""
-    stored = [v.stored for v in event.versions if v.stored.notice.stage is not Stage.RETRACTION]
-    return any(one.localization_id is None or not one.notice.localizes for one in stored)
 
 
 def _result(  # noqa: PLR0917 - what a pair follows from
     rule: PairRule, first: Event, second: Event, state: PairState, rules: Rules, sky: Sky, triggers: Triggers | None
 ) -> PairResult:
-    shared = sky.shared(first, second)
+    shared, no_information = sky.shared(first, second, rules.spatial)
     window = window_now(rule, first, second, rules.clocks)
     found = numbers(rule, first, second, shared, window, rules, triggers)
     joint, chance = found.rates.spacetime, found.rates.random_association
@@ -159,7 +154,9 @@ def _result(  # noqa: PLR0917 - what a pair follows from
             unit="s",
             inputs={"window_s": list(window.interval_s), "rule": rule.name},
         ),
-        Score(statistic="overlap", version=1, value=shared, unit="1", inputs={}),
+        Score(statistic="overlap", version=1, value=shared, unit="1", inputs={})
+        if shared is not None
+        else Score(statistic="overlap", version=1, value=1.0, unit="1", inputs={"reason": no_information}),
         *found.scores,
         *told.scores,
     )
@@ -167,7 +164,7 @@ def _result(  # noqa: PLR0917 - what a pair follows from
         f"{second.event_id} came {delay:+.3f} s after {first.event_id}, window {window.interval_s} s ({rule.name})"
         if delay is not None
         else "",
-        "no localization on one side: a coincidence in time only"
+        f"{no_information}: a coincidence in time only"
         if shared is None
         else f"overlap integral {shared:.4g}, where 1 means no information",
         f"noise alone: joint false-alarm rate {joint.value_hz:.3g} Hz ({joint.reason})"

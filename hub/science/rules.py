@@ -8,7 +8,7 @@ from typing import Any
 
 from hub.errors import ConfigError
 from hub.model.notice import EventClass
-from hub.science import association_policy, budget, hypotheses, odds, pair_tables, searches, trigger_rates
+from hub.science import association_policy, budget, hypotheses, odds, pair_tables, searches, spatial, trigger_rates
 from hub.science.association_policy import NO_ASSOCIATION, AssociationPolicy
 from hub.science.budget import Budget
 from hub.science.families import Families, load_families
@@ -16,6 +16,7 @@ from hub.science.hypotheses import FLAGS, Activity, Confirmation, Hypothesis, Pr
 from hub.science.odds import OddsPolicy
 from hub.science.pair_tables import Answering, Clocks, Feeds
 from hub.science.searches import YEAR_S, FarMethod, Search
+from hub.science.spatial import SpatialLimits
 from hub.science.trigger_rates import RatePolicy
 
 __all__ = ["FLAGS", "YEAR_S", "Activity", "FarMethod", "Hypothesis", "PairRule", "PriorActivity", "RateOf", "Rules", "load_rules"]
@@ -96,6 +97,9 @@ class Rules:
     min_overlap: float
     """Least overlap integral of an event-event pair."""
 
+    spatial: SpatialLimits
+    """Which maps say nothing about a place."""
+
     max_area_deg2: float
     """Maps with a larger 90 % area make no candidates."""
 
@@ -175,6 +179,7 @@ def load_rules(text: str, families_text: str | None = None) -> Rules:
         rules = Rules(
             version=int(data["version"]),
             min_overlap=float(data["limits"]["min_overlap"]),
+            spatial=spatial.parse(data["limits"]),
             max_area_deg2=_between(data["limits"], "max_area_deg2", 0.0, 1e5),
             confirmation=hypotheses.parse_confirmation(data["limits"]),
             look_back_d=_between(data["limits"], "look_back_d", 0.0, 400.0),

@@ -7,6 +7,7 @@ from sqlalchemy.orm import Session
 
 from hub.model.coincidence import Coincidence, MemberKind
 from hub.model.event import Event
+from hub.science.spatial import NO_INFORMATION
 from hub.storage import candidates, coincidences, events, localizations
 
 EVENT_COLUMNS = ("event", "class", "role", "t0", "versions", "state", "FAR/Hz", "90 % deg2", "candidates")
@@ -54,12 +55,18 @@ def pair_rows(session: Session) -> list[Row]:
             one.state.value,
             one.version,
             one.score("delay"),
-            one.score("overlap"),
+            _overlap(one),
             *_rates(one),
             one.is_live,
         )
         for one in ordered
     ]
+
+
+def _overlap(pair: Coincidence) -> float | str | None:
+    """Return the overlap integral, or the words for a pair of which one side has no place."""
+    found = next((score for score in pair.scores if score.statistic == "overlap"), None)
+    return NO_INFORMATION if found is not None and "reason" in found.inputs else pair.score("overlap")
 
 
 def _rates(pair: Coincidence) -> Row:

@@ -1,4 +1,5 @@
 import itertools
+from dataclasses import replace
 
 import pytest
 
@@ -147,3 +148,57 @@ def test_a_time_that_only_an_untrusted_source_states_moves_no_pair() -> None:
     result = evaluate(gw_event(), grb_event(forged), RULES, SKY)
     assert result.state is PairState.OPEN
     assert value(result, "delay") == pytest.approx(1.7)
+
+
+@pytest.mark.parametrize("detectors", [["L1"], ["H1", "L1"]])
+def test_the_map_of_one_detector_gives_no_place(detectors) -> None:
+    gw = gw_event(properties={"instruments": detectors})
+    near, far = (evaluate(gw, grb_event(place=place), RULES, SKY) for place in (NEAR, FAR))
+    assert near is not None
+    if len(detectors) == 2:
+        assert value(near, "overlap") == pytest.approx(64.32, rel=0.01)
+        assert far is None  # where both say where they are, they say different places
+        return
+    for result in (near, far):
+        assert result is not None
+        score = next(score for score in result.scores if score.statistic == "overlap")
+        assert (score.value, score.inputs["reason"]) == (
+            1.0,
+            "no spatial information: S260301a was seen by too few detectors",
+        )
+        assert value(result, "joint_far") is None  # as for every coincidence in time only
+        assert value(result, "joint_far_time_only") is not None
+        assert value(result, "random_association_time_only") is not None
+        assert any("no spatial information" in reason for reason in result.reasons)
+
+
+def test_a_second_detector_gives_a_place_and_withdraws_what_lies_elsewhere() -> None:
+    first = notice(far_hz=1e-7, properties={"instruments": ["L1"]})
+    more = notice(far_hz=1e-7, properties={"instruments": ["H1", "L1"]}, issued_at=T0.plus_s(900))
+    both = [stored(first, GW.localization_id), stored(more, GW.localization_id)]
+    for order in (both, both[::-1]):
+        event = assemble("S260301a", order)
+        near, far = (evaluate(event, grb_event(place=place), RULES, SKY) for place in (NEAR, FAR))
+        assert near is not None
+        assert far is not None
+        assert (near.state, far.state) == (PairState.OPEN, PairState.WITHDRAWN)
+        assert value(near, "overlap") == pytest.approx(64.32, rel=0.01)
+
+
+@pytest.mark.parametrize(("area", "is_place"), [(35_999.0, True), (36_000.0, False), (37_127.0, False)])
+def test_a_map_of_the_whole_sky_gives_no_place(area, is_place) -> None:
+    wide = replace(GW, summary=replace(GW.summary, area90_deg2=area))
+    sky = replace(SKY, maps={**SKY.maps, GW.localization_id: wide})
+    result = evaluate(gw_event(), grb_event(), RULES, sky)
+    assert result is not None
+    score = next(score for score in result.scores if score.statistic == "overlap")
+    assert ("reason" not in score.inputs) == is_place
+    assert (score.value == 1.0) != is_place
+    assert is_place or "is the whole sky" in score.inputs["reason"]
+
+
+def test_an_event_in_time_only_says_that_it_has_no_place() -> None:
+    result = evaluate(gw_event(place=None), grb_event(), RULES, SKY)
+    assert result is not None
+    assert value(result, "overlap") == 1.0
+    assert any(reason.startswith("no spatial information: S260301a has no localization") for reason in result.reasons)

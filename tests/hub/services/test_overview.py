@@ -28,7 +28,7 @@ def test_each_event_pair_and_candidate_has_one_row_with_all_columns(store: Store
     assert (rows["Fermi-2"]["t0"], rows["Fermi-2"]["90 % deg2"], rows["Fermi-2"]["candidates"]) == (None, None, 0)
     (pair,) = (dict(zip(overview.PAIR_COLUMNS, row, strict=True)) for row in pair_rows)
     assert {pair["first"], pair["second"]} == {"Fermi-1", "S260301a"}
-    assert (pair["kind"], pair["state"], pair["overlap"], pair["live"]) == ("gw-grb", "open", None, True)
+    assert (pair["kind"], pair["state"], pair["overlap"], pair["live"]) == ("gw-grb", "open", "no spatial information", True)
     assert len(candidate_rows) == 3
     scores = [dict(zip(overview.CANDIDATE_COLUMNS, row, strict=True))["score"] for row in candidate_rows]
     assert scores == sorted(scores, reverse=True)
