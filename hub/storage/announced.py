@@ -3,12 +3,14 @@
 A coincidence spends once, however many versions of it leave, and also where it was taken back and left again. Rule and rate are
 those of the version that left last, so that what stands does not depend on the order in which notices arrived. When it left
 first, and what was taken back on the way, does: that is what the world was told.
+
+Where the message of another coincidence of the same occurrence takes the place of its own, that one goes on with what was spent.
 """
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
-from sqlalchemy import Select, select
+from sqlalchemy import Select, func, select
 from sqlalchemy.orm import Session
 from sqlmodel import col
 
@@ -39,6 +41,9 @@ class Announced:
     withdrawn_at: Instant | None
     """When our last word about it was taken back; None while it stands."""
 
+    superseded_by: str | None
+    """The coincidence whose message took the place of its own; None where none did."""
+
 
 def spend(session: Session, coincidence: Coincidence, spends_per_month: float | None) -> None:
     """Write down that a version left; one after the first of its coincidence does not spend again."""
@@ -50,6 +55,7 @@ def spend(session: Session, coincidence: Coincidence, spends_per_month: float | 
         "spends_per_month": spends_per_month,
         "first_tai_us": coincidence.created_at.tai_us,
         "withdrawn_tai_us": None,
+        "superseded_by": None,
     }
     upsert(session, AnnouncedRow, values, key=["coincidence_id"], keep=["version", "first_tai_us"])
 
@@ -61,10 +67,32 @@ def take_back(session: Session, coincidence: Coincidence) -> None:
     session.execute(table(AnnouncedRow).update().where(same).values(withdrawn_tai_us=coincidence.created_at.tai_us))
 
 
-def since(session: Session, moment: Instant) -> list[Announced]:
-    """Return what was let out first at or after a moment, the latest first."""
+def hand_over(session: Session, former: Collection[str], coincidence: Coincidence) -> None:
+    """Write down that the message of one that spent took the place of those of others, and that it left as early as the first."""
+    columns = table(AnnouncedRow).c
+    theirs = columns.coincidence_id.in_(sorted(former))
+    first = session.scalar(select(func.min(columns.first_tai_us)).where(theirs))
+    if first is None:
+        return
+    changes = {"withdrawn_tai_us": coincidence.created_at.tai_us, "superseded_by": coincidence.coincidence_id}
+    session.execute(table(AnnouncedRow).update().where(theirs).values(**changes))
+    is_later = columns.coincidence_id == coincidence.coincidence_id, columns.first_tai_us > first
+    session.execute(table(AnnouncedRow).update().where(*is_later).values(first_tai_us=first))
+
+
+def of_ids(session: Session, coincidence_ids: Collection[str]) -> dict[str, Announced]:
+    """Return what some coincidences spent, by id; those that never left are left out."""
+    if not coincidence_ids:
+        return {}
     row = AnnouncedRow
-    statement = select(row).where(col(row.first_tai_us) >= moment.tai_us)
+    found = _read(session, select(row).where(col(row.coincidence_id).in_(sorted(coincidence_ids))))
+    return {one.coincidence_id: one for one in found}
+
+
+def since(session: Session, moment: Instant) -> list[Announced]:
+    """Return what was let out first at or after a moment, the latest first; what another one goes on with is left out."""
+    row = AnnouncedRow
+    statement = select(row).where(col(row.first_tai_us) >= moment.tai_us, col(row.superseded_by).is_(None))
     return _read(session, statement.order_by(col(row.first_tai_us).desc(), col(row.coincidence_id)))
 
 
@@ -85,6 +113,7 @@ def _read(session: Session, statement: Select[AnnouncedRow]) -> list[Announced]:
             spends_per_month=one.spends_per_month,
             first_at=Instant(one.first_tai_us),
             withdrawn_at=None if one.withdrawn_tai_us is None else Instant(one.withdrawn_tai_us),
+            superseded_by=one.superseded_by,
         )
         for one in found
     ]

@@ -397,6 +397,9 @@ class AnnouncedRow(Base, table=True):
     withdrawn_tai_us: int | None = Field(sa_type=BigInteger)
     """When it was taken back; NULL while it stands."""
 
+    superseded_by: str | None = None
+    """The coincidence whose message took the place of its own; NULL where it was not, or stands again."""
+
 
 class PromotedRow(Base, table=True):
     """An event of low significance that an announced pair lifts: it is searched for counterparts like a significant one."""
