@@ -1,7 +1,7 @@
 """A night as packets: the visits in order, each as bytes, with the truth beside."""
 
 import copy
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date as Date  # noqa: N812 - a type
 
@@ -138,13 +138,13 @@ class SurveyNight:
         whole = self.visits if past is None else schedule.join([past, self.visits])
         self._first = len(whole) - len(self.visits)
         self._whole = whole
-        self._seen = _kernel_visits(self.seed, whole)
+        self._seen = visits_of(self.seed, whole)
         self.counterparts: list[Counterpart] = []
         for night in range(self.night - keep, self.night + 1):
             if night == self.night or not schedule.is_lost(self.seed, night, self.simulation):
                 here = schedule.night_schedule(self.seed, night, self.simulation, known.get(night))
                 self.counterparts += counterparts_of(self.seed, night, self.simulation, here)
-        self._world = self._make_world()
+        self._world = world_of(self.seed, self.simulation, self.fraction, self.counterparts)
 
     def dated(self, visit: int, mjd_tai: float) -> "SurveyNight":
         """Return the same night with all times told as if the middle of a visit were at another time."""
@@ -166,37 +166,6 @@ class SurveyNight:
     def __len__(self) -> int:
         """Return how many visits the night has."""
         return len(self.visits)
-
-    def _make_world(self) -> world.World:
-        survey, people = self.simulation.survey, self.simulation.population
-        days = 64.0
-        density = (
-            people.stars_per_deg2,
-            people.galaxies_per_deg2,
-            people.supernovae_per_deg2_day * days,
-            people.flares_per_deg2_night,
-            people.fast_per_deg2_day * 8.0,
-            people.ghosts_per_deg2_night,
-            people.bad_sites_per_deg2,
-            people.known_asteroids_per_deg2,
-            people.unknown_asteroids_per_deg2,
-            people.artefacts_per_deg2,
-            0.0,
-        )
-        ours = self.counterparts
-        return world.World(
-            state=state_of(self.seed),
-            density=np.array(density, dtype=np.float64),
-            templates=np.array([survey.templates[band] for band in BANDS]),
-            unprocessed=survey.unprocessed,
-            efficiency=survey.efficiency,
-            fraction=self.fraction,
-            kilonova=np.stack([kilonova_flux_njy(_KILONOVA_DAYS, _nearest_band(band)) for band in BANDS]),
-            placed=np.array([[c.ra_deg, c.dec_deg, c.t0_mjd_tai, c.scale] for c in ours], dtype=np.float64).reshape(-1, 4),
-            placed_key=np.array([c.key for c in ours], dtype=np.uint64),
-            placed_night=np.array([c.night - FIRST_NIGHT for c in ours], dtype=np.int64),
-            placed_index=np.array([c.index for c in ours], dtype=np.int64),
-        )
 
     def detections(self, visit: int) -> Alerts:
         """Return what a visit detects, without making packets: columns that only packets tell are zero."""
@@ -307,7 +276,48 @@ def _nearest_band(band: str) -> str:
     return {"u": "g", "y": "z"}.get(band, band)
 
 
-def _kernel_visits(seed: int, plan: schedule.Schedule) -> world.Visits:
+def world_of(seed: int, simulation: Simulation, fraction: float, ours: Sequence[Counterpart]) -> world.World:
+    """Return everything but the visits as kernels want it.
+
+    Parameters
+    ----------
+    seed, simulation, fraction
+        As `SurveyNight` takes them.
+    ours
+        Counterparts that are put into it.
+    """
+    survey, people = simulation.survey, simulation.population
+    days = 64.0
+    density = (
+        people.stars_per_deg2,
+        people.galaxies_per_deg2,
+        people.supernovae_per_deg2_day * days,
+        people.flares_per_deg2_night,
+        people.fast_per_deg2_day * 8.0,
+        people.ghosts_per_deg2_night,
+        people.bad_sites_per_deg2,
+        people.known_asteroids_per_deg2,
+        people.unknown_asteroids_per_deg2,
+        people.artefacts_per_deg2,
+        0.0,
+    )
+    return world.World(
+        state=state_of(seed),
+        density=np.array(density, dtype=np.float64),
+        templates=np.array([survey.templates[band] for band in BANDS]),
+        unprocessed=survey.unprocessed,
+        efficiency=survey.efficiency,
+        fraction=fraction,
+        kilonova=np.stack([kilonova_flux_njy(_KILONOVA_DAYS, _nearest_band(band)) for band in BANDS]),
+        placed=np.array([[c.ra_deg, c.dec_deg, c.t0_mjd_tai, c.scale] for c in ours], dtype=np.float64).reshape(-1, 4),
+        placed_key=np.array([c.key for c in ours], dtype=np.uint64),
+        placed_night=np.array([c.night - FIRST_NIGHT for c in ours], dtype=np.int64),
+        placed_index=np.array([c.index for c in ours], dtype=np.int64),
+    )
+
+
+def visits_of(seed: int, plan: schedule.Schedule) -> world.Visits:
+    """Return visits of a schedule as kernels want them."""
     a, d, turn = (np.radians(values) for values in (plan.ra_deg, plan.dec_deg, plan.turn_deg))
     middle = np.stack([np.cos(d) * np.cos(a), np.cos(d) * np.sin(a), np.sin(d)], axis=1)
     east = np.stack([-np.sin(a), np.cos(a), np.zeros_like(a)], axis=1)
