@@ -20,7 +20,11 @@ class SurveyCoverage(Wire):
     coverage: str = Field(description="known; partial where a part of the window was not heard in full; unknown where all of it")
     reason: str | None = Field(description="Why it is unknown, null where it is known")
     heard_since: Time | None = Field(description="When the first alert of its full stream came")
-    ledger_until: Time | None = Field(description="Middle of its latest visit in the ledger")
+    ledger_until: Time | None = Field(
+        description="Until when its visits are in the ledger, by the middle of the latest one that came in its turn by any full "
+        "stream, of the nights in and around the window. It is not said that the ledger is complete until then, nor that all of "
+        "the window was searched: see coverage and unheard"
+    )
     unheard: list[UnheardPart] = Field(description="Parts of the window in which it may have searched unknown to the hub")
 
 
