@@ -8,11 +8,22 @@ from typing import Any
 
 from hub.errors import ConfigError
 from hub.model.notice import EventClass
-from hub.science import association_policy, budget, hypotheses, odds, pair_tables, searches, spatial, trigger_rates
+from hub.science import (
+    association_policy,
+    budget,
+    hypotheses,
+    low_significance,
+    odds,
+    pair_tables,
+    searches,
+    spatial,
+    trigger_rates,
+)
 from hub.science.association_policy import NO_ASSOCIATION, AssociationPolicy
 from hub.science.budget import Budget
 from hub.science.families import Families, load_families
 from hub.science.hypotheses import FLAGS, Activity, Confirmation, Hypothesis, PriorActivity
+from hub.science.low_significance import LowSignificance
 from hub.science.odds import OddsPolicy
 from hub.science.pair_tables import Answering, Clocks, Feeds
 from hub.science.searches import YEAR_S, FarMethod, Search
@@ -25,7 +36,7 @@ DAY_S = 86_400.0
 """Seconds in a day."""
 
 
-_TABLES = ("association", "rate_policy", "clock_errors_s", "answering", "odds", "feeds")
+_TABLES = ("association", "low_significance", "rate_policy", "clock_errors_s", "answering", "odds", "feeds")
 
 
 class RateOf(StrEnum):
@@ -138,6 +149,9 @@ class Rules:
     feeds: Feeds | None = None
     """Detectors whose alarms are counted together; None where the file has none."""
 
+    low_significance: LowSignificance = low_significance.NONE
+    """Which events do nothing by themselves but make pairs."""
+
     budget: Budget | None = None
     """Of false announcements; None where the file has none, and everything leaves."""
 
@@ -196,6 +210,7 @@ def load_rules(text: str, families_text: str | None = None) -> Rules:
             answering=pair_tables.parse_answering(data.get("answering", [])),
             odds=odds.parse(data["odds"], YEAR_S),
             feeds=pair_tables.parse_feeds(data["feeds"], YEAR_S) if "feeds" in data else None,
+            low_significance=low_significance.parse(data.get("low_significance", {})),
         )
     except (KeyError, TypeError, ValueError) as error:
         raise ConfigError(f"coincidence rules: {_sentence(error)}") from error
