@@ -8,6 +8,7 @@ from typing import Any
 from hub.errors import ConfigError
 from hub.science.chance import DIMENSIONS, ChancePolicy
 from hub.science.posterior import Existence, PosteriorPolicy
+from hub.science.worth import WorthPolicy
 
 OTHER = "other"
 """The prior of hypotheses that have none of their own."""
@@ -20,6 +21,7 @@ class CounterpartPolicy:
     version: int
     chance: ChancePolicy
     posterior: PosteriorPolicy
+    worth: WorthPolicy
 
     def existence(self, hypothesis: str) -> Existence:
         """Return the prior of a hypothesis, that of `OTHER` where it has none of its own."""
@@ -36,9 +38,12 @@ def load_counterpart_policy(text: str) -> CounterpartPolicy:
     """
     try:
         data = tomllib.loads(text)
-        _check(data, {"version", "chance", "posterior"}, "")
+        _check(data, {"version", "chance", "posterior", "worth"}, "")
         return CounterpartPolicy(
-            version=int(data["version"]), chance=_chance(data["chance"]), posterior=_posterior(data["posterior"])
+            version=int(data["version"]),
+            chance=_chance(data["chance"]),
+            posterior=_posterior(data["posterior"]),
+            worth=_worth(data["worth"]),
         )
     except tomllib.TOMLDecodeError as error:
         raise ConfigError(f"the policy for counterparts is no valid TOML: {error}") from error
@@ -93,6 +98,16 @@ def _posterior(row: Mapping[str, Any]) -> PosteriorPolicy:
         use_configured_background=bool(row["use_configured_background"]),
         n_points=_whole(row, "n_points", 1),
         hypotheses=hypotheses,
+    )
+
+
+def _worth(row: Mapping[str, Any]) -> WorthPolicy:
+    _check(row, {one.name for one in fields(WorthPolicy)}, " in [worth]")
+    return WorthPolicy(
+        every_min=_between(row, "every_min", 0.0, 1e6),
+        max_candidates=_whole(row, "max_candidates", 1),
+        probability_step=_between(row, "probability_step", 0.0, 1.0),
+        background_step=_between(row, "background_step", 0.0, 10.0),
     )
 
 

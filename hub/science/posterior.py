@@ -125,6 +125,9 @@ class Share:
     log_weight: float
     """Logarithm of the likelihood ratio times p(n)/b that entered."""
 
+    bright: float = 1.0
+    """Factor for being bright enough that entered; 1 where its terms hold the probability of its brightness."""
+
     left_out: Mapping[str, float] = field(default_factory=dict)
     """Terms of the rank that did not enter."""
 
@@ -231,6 +234,7 @@ def posterior(  # noqa: PLR0917 - what the probabilities follow from
             probability=probability,
             among_candidates=share,
             log_weight=log,
+            bright=1.0 if _tells_brightness(one) else _unit(searched.bright_enough),
             left_out=left_out,
         )
         for (log, one, left_out), probability, share in zip(weighed, probabilities, among, strict=True)

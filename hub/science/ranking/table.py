@@ -1,7 +1,8 @@
 """The table of statistics by name, what each counts, and the rank as their weighted sum."""
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+import math
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from hub.errors import ConfigError
@@ -36,6 +37,9 @@ class Statistic:
     looks_at: str | None = None
     """Of `hub.model.coverage.ASPECTS` that in which it compares an object with the unrelated ones of the full stream."""
 
+    plugin: str = ""
+    """Name of the plug-in that it comes from; empty for those of the hub."""
+
 
 SHIPPED = (
     Statistic(name="sky", version=1, unit="1", evaluate=sky.evaluate, value_of=sky.value_of),
@@ -56,10 +60,18 @@ VALUES: dict[str, Callable[[Mapping[str, Any]], float]] = {one.name: one.value_o
     distance.NAME: distance.value_of,
     classification.NAME: classification.value_of,
 }
-"""Name to the function that computes the value again from what is stored; terms from outside and plug-ins add theirs."""
+"""Name to the function that computes the value again from what is stored, of the hub's own; terms from outside add theirs."""
+
+PLUGIN = "plugin"
+"""Input of a score that a plug-in computed: its name, by which its function is found again."""
 
 EXTRA_VERSION = 1
 """Version of terms that were computed outside."""
+
+RESERVED = frozenset(
+    {"rank", "level_2d", "level_3d", "overlap", "bayes_factor", "mu", "chance", "live_maps", "probability", "expected_unrelated"}
+)
+"""Names of other numbers of a candidate or coincidence, which no statistic may have."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,6 +85,29 @@ class Ranking:
     def weight(self, name: str) -> float:
         """Return the factor of a term."""
         return self.weights.get(name, 1.0)
+
+    def counts(self, name: str) -> bool:
+        """Return whether a score of this name is a term of the rank: a statistic, or a term that is computed outside."""
+        return name in VALUES or any(one.name == name for one in self.statistics)
+
+    def is_outside(self, name: str) -> bool:
+        """Return whether a term follows from more than the alerts of an object and the map: a catalogue, a class, the ledger."""
+        return name == "timing" or (name in VALUES and all(one.name != name for one in self.statistics))
+
+    def shares(self, scores: Iterable[Score]) -> dict[str, float]:
+        """Return what each of a candidate's scores counts in its rank, by name; those without a value are left out."""
+        return {
+            one.statistic: self.weight(one.statistic) * one.value
+            for one in scores
+            if one.value is not None and self.counts(one.statistic)
+        }
+
+    @property
+    def identity(self) -> list[list[Any]]:
+        """What two rankings differ by: name, version, plug-in and weight of each term, as JSON values."""
+        found = [[one.name, one.version, one.plugin, self.weight(one.name)] for one in self.statistics]
+        own = {one.name for one in self.statistics}
+        return found + [[name, EXTRA_VERSION, "", self.weight(name)] for name in sorted(VALUES) if name not in own]
 
 
 DEFAULT = Ranking()
@@ -94,24 +129,41 @@ def ranking_of(weights: Mapping[str, float], plugins: Mapping[str, Statistic], u
     Raises
     ------
     ConfigError
-        A plug-in is not there.
+        A plug-in is not there, a name is that of another number, or a weight is of no statistic.
     """
     found = {one.name: one for one in SHIPPED}
     for name, plugin in use.items():
         if plugin not in plugins:
-            known = ", ".join(sorted(plugins)) or "none"
-            raise ConfigError(f"[ranking.use] {name}: there is no statistic {plugin!r} among the plug-ins: {known}")
+            others = ", ".join(sorted(plugins)) or "none"
+            raise ConfigError(f"[ranking.use] {name}: there is no statistic {plugin!r} among the plug-ins: {others}")
+        if name in RESERVED or (name in VALUES and name not in found):
+            raise ConfigError(f"[ranking.use] {name}: the hub has another number of this name, choose another name")
         one = plugins[plugin]
-        found[name] = Statistic(
-            name=name,
-            version=one.version,
-            unit=one.unit,
-            evaluate=one.evaluate,
-            value_of=one.value_of,
-            looks_at=one.looks_at,
-        )
-        VALUES[name] = one.value_of
+        found[name] = replace(one, name=name, plugin=plugin, evaluate=_guarded(plugin, one.evaluate))
+    known = {*found, *VALUES}
+    for name, weight in weights.items():
+        if name not in known:
+            raise ConfigError(f"[ranking.weights] {name}: there is no such statistic; there are {', '.join(sorted(known))}")
+        if not (math.isfinite(weight) and weight >= 0.0):
+            raise ConfigError(f"[ranking.weights] {name}: a weight is a number of at least 0, not {weight:g}")
     return Ranking(statistics=tuple(found.values()), weights=dict(weights))
+
+
+def _guarded(plugin: str, evaluate: Callable[[Context], Term | Silence | None]) -> Callable[[Context], Term | Silence | None]:
+    """Return the function of a plug-in that is neutral, and says so, where it breaks: foreign code stops no evaluation."""
+
+    def guarded(context: Context) -> Term | Silence | None:
+        try:
+            found: object = evaluate(context)
+        except Exception as error:  # noqa: BLE001 - foreign code: what breaks in it must not hold up all candidates
+            return Silence(reason=f"the plug-in {plugin} broke: {type(error).__name__}")
+        if isinstance(found, Term) and not math.isfinite(found.value):
+            return Silence(reason=f"the plug-in {plugin} gave no number")
+        if found is None or isinstance(found, Term | Silence):
+            return found
+        return Silence(reason=f"the plug-in {plugin} gave neither a term nor a silence")
+
+    return guarded
 
 
 def rank(context: Context, ranking: Ranking = DEFAULT) -> tuple[float, tuple[Score, ...], tuple[str, ...]]:
@@ -136,8 +188,9 @@ def rank(context: Context, ranking: Ranking = DEFAULT) -> tuple[float, tuple[Sco
                 quiet.append(f"{name}: {why}")
         elif why is None:
             terms[name] = ranking.weight(name) * term.value, term.reason
+            inputs = {**term.inputs, PLUGIN: one.plugin} if one.plugin else term.inputs
             spoken.append(
-                Score(statistic=name, version=one.version, value=round(term.value, DIGITS), unit=one.unit, inputs=term.inputs)
+                Score(statistic=name, version=one.version, value=round(term.value, DIGITS), unit=one.unit, inputs=inputs)
             )
             continue
         silent.append(Score(statistic=name, version=one.version, value=None, unit=one.unit, inputs={"reason": why}))

@@ -11,7 +11,7 @@ from hub.errors import ConfigError
 from hub.model.alert import AlertBatch
 from hub.resources import read_text
 from hub.science.onset import Onset
-from hub.science.ranking import SHIPPED, STATISTICS, VALUES, Context, Statistic, Term, rank, ranking_of
+from hub.science.ranking import DEFAULT, SHIPPED, STATISTICS, VALUES, Context, Statistic, Term, rank, ranking_of
 from hub.science.ranking.sky import DEG2_PER_SR
 from hub.science.rules import load_rules
 from tests.support.words import T0, alerts
@@ -141,10 +141,56 @@ def test_a_plug_in_takes_the_place_of_a_statistic_or_comes_beside_them() -> None
     assert found["sky"] == found["luck"] == (3, 7.0)
     assert "luck +7.00: always" in reasons
     assert total == pytest.approx(sum(one.value for one in scores if one.value is not None), abs=1e-8)
-    del VALUES["luck"]
-    VALUES["sky"] = next(one.value_of for one in SHIPPED if one.name == "sky")
+    assert [one.inputs["plugin"] for one in scores if one.statistic in {"sky", "luck"}] == ["seven", "seven"]
+    assert VALUES["sky"] is next(one.value_of for one in SHIPPED if one.name == "sky")  # what was stored before is explained still
     with pytest.raises(ConfigError, match=r"\[ranking.use\] sky: there is no statistic 'eight' among the plug-ins: seven"):
         ranking_of({}, {"seven": seven}, {"sky": "eight"})
+
+
+def broken(_: Context) -> Term:
+    raise ZeroDivisionError
+
+
+@pytest.mark.parametrize(
+    ("evaluate", "says"),
+    [
+        (broken, "the plug-in odd broke: ZeroDivisionError"),
+        (lambda _: Term(value=math.nan, reason="x"), "the plug-in odd gave no number"),
+        (lambda _: 7.0, "the plug-in odd gave neither a term nor a silence"),
+    ],
+)
+def test_a_plug_in_that_breaks_is_neutral_and_says_so(evaluate, says) -> None:
+    odd = Statistic(name="odd", version=1, unit="1", evaluate=evaluate, value_of=lambda _: 0.0)
+    total, scores, reasons = rank(context(), ranking_of({}, {"odd": odd}, {"odd": "odd"}))
+    assert total == rank(context())[0]
+    assert [one.inputs for one in scores if one.statistic == "odd"] == [{"reason": says}]
+    assert f"odd: {says}" in reasons
+
+
+@pytest.mark.parametrize(
+    ("weights", "use", "says"),
+    [
+        ({"skye": 0.5}, {}, r"\[ranking.weights\] skye: there is no such statistic; there are activity, classification, distance_3d"),
+        ({"sky": -1.0}, {}, "a weight is a number of at least 0, not -1"),
+        ({"sky": math.inf}, {}, "a weight is a number of at least 0, not inf"),
+        ({}, {"rank": "odd"}, r"\[ranking.use\] rank: the hub has another number of this name"),
+        ({}, {"distance_3d": "odd"}, "the hub has another number of this name"),
+    ],
+)
+def test_what_cannot_be_a_ranking_is_refused_with_a_sentence(weights, use, says) -> None:
+    odd = Statistic(name="odd", version=1, unit="1", evaluate=lambda _: None, value_of=lambda _: 0.0)
+    with pytest.raises(ConfigError, match=says):
+        ranking_of(weights, {"odd": odd}, use)
+
+
+def test_terms_from_outside_have_weights_as_well_and_two_rankings_differ_by_what_they_hold() -> None:
+    half = ranking_of({"distance_3d": 0.5}, {}, {})
+    assert half.identity != DEFAULT.identity
+    assert ["distance_3d", 1, "", 0.5] in half.identity
+    assert half.is_outside("distance_3d")
+    assert half.is_outside("timing")
+    assert not half.is_outside("sky")
+    assert not half.counts("level_3d")
 
 
 @pytest.mark.parametrize("name", [one.name for one in SHIPPED])
