@@ -42,7 +42,7 @@ def archive_keeper(context: typer.Context, settings: "Settings") -> "Worker":
 def run_archive(context: typer.Context, parent: int | None, is_stopped: Callable[[], bool]) -> None:
     """Look after the archive until SIGTERM or Ctrl-C, or until the process that started this one is gone.
 
-    Any number of these may run, on any machines: one at a time does the work (lease ``archive``).
+    Any number of these may run, on any machines: one at a time does the work (leases ``archive`` and ``background``).
     """
     settings = start(context)
     from hub.bootstrap import DEMO_MARK, create_database, make_data_dir, now, open_history
@@ -80,6 +80,7 @@ def run_archive(context: typer.Context, parent: int | None, is_stopped: Callable
         if not supervisor.cancelled:
             with suppress(StorageError):  # then the next one sees that this process is gone, or waits for the lease to end
                 care.release()
+                background.release()
     code = EXIT_FAILED if supervisor.has_failed else 0
     if supervisor.cancelled:  # a step that cannot be asked to stop at once: the archive does not mind
         sys.stdout.flush()

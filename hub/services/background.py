@@ -52,12 +52,16 @@ from hub.services import coverage, searched
 from hub.services.maps import MapCache
 from hub.services.matching import SLICE_DEG2_D, Matching
 from hub.services.queries import find_event
+from hub.services.turn import Turn
 from hub.storage import backgrounds, candidates, events
 from hub.storage.engine import Store
 from hub.storage.jsonable import dump
 from hub.telemetry import get_logger
 
 log = get_logger("background")
+
+LEASE = "background"
+"""Of the processes that may measure one does: it takes seconds of all, and they would all find the same."""
 
 
 def comparable_score(candidate: Candidate) -> float:
@@ -100,7 +104,11 @@ class _Asked:
 
 
 class Backgrounds:
-    """Measures backgrounds and keeps them; any number of processes may, the same comes out."""
+    """Measures backgrounds and keeps them.
+
+    Any number of processes may take steps: one of them measures, and where two did the same would come out. A measurement that a
+    person asks for waits for no turn.
+    """
 
     def __init__(
         self, *, store: Store, history: AlertHistory, archive: Path, rules: Rules, policy: CounterpartPolicy, clock: Clock
@@ -115,12 +123,18 @@ class Backgrounds:
         self._longest_d = max((one.window_d[1] for one in rules.hypotheses), default=0.0)
         self._asked: dict[str, Instant] = {}
         self._told_to_stop = Event()
+        self._turn = Turn(store, LEASE, clock)
+        self._is_mine = True
         self._n_done = 0
         self._fault = ""
 
     def step(self) -> int:
         """Measure one open live event whose turn it is; return 1 where there was one, else 0."""
         try:
+            self._is_mine = self._turn.take()
+            if not self._is_mine:
+                self._fault = ""
+                return 0
             name = self._due()
             if name is None:
                 return 0
@@ -141,10 +155,15 @@ class Backgrounds:
         """Let a measurement end at the next place where it can; callable from any thread."""
         self._told_to_stop.set()
 
+    def release(self) -> None:
+        """Let another process measure at once; to be called when no step is under way. Raises `StorageError`."""
+        self._turn.release()
+
     def health(self) -> Health:
         """Return how it is; callable from any thread."""
         alarms = (f"the background is not measured: {self._fault}",) if self._fault else ()
-        return Health(state="faulty" if self._fault else "running", alarms=alarms, facts={"versions": self._n_done})
+        state = "faulty" if self._fault else "running" if self._is_mine else "another process does it"
+        return Health(state=state, alarms=alarms, facts={"versions": self._n_done})
 
     def measure(
         self, name: str, *, hypothesis: str | None = None, tell: Callable[[str], None] = lambda _: None
@@ -292,6 +311,7 @@ class Backgrounds:
         for shift in itertools.chain(before, place_shifts(points, policy, asked.key)):
             if self._told_to_stop.is_set() or n_beside >= policy.n_place_shifts:
                 return
+            self._turn.keep()
             made = self._off(asked, points, until, shift)
             if made is not None and made.total > 0.0:
                 n_beside += shift.ra_deg != 0.0

@@ -14,9 +14,10 @@ from hub.resources import read_text
 from hub.science.counterpart_policy import load_counterpart_policy
 from hub.science.levels import summary
 from hub.services import counterparts
-from hub.services.background import Backgrounds
+from hub.services.background import LEASE, Backgrounds
 from hub.services.counterparts import Book
-from hub.storage import backgrounds
+from hub.services.instance import this_process
+from hub.storage import backgrounds, leases
 from hub.storage.engine import Store, open_store, upgrade
 from tests.support.correlating import RULES, Desk
 from tests.support.searched import hears
@@ -148,6 +149,19 @@ def test_the_shipped_policy_calls_so_few_nights_insufficient(night_store, sky, m
 def test_each_open_live_event_has_its_turn(night_store, sky):
     desk = measuring(night_store, sky)
     assert [desk.step(), desk.step(), desk.step()] == [1, 1, 0]
+
+
+def test_one_process_of_several_measures(night_store, sky):
+    with night_store.transaction() as session:
+        leases.release(session, LEASE, f"{this_process()}/{LEASE}")
+        assert leases.acquire(session, LEASE, "another", now=sky.now, until=sky.now.plus_s(60.0))
+    desk = measuring(night_store, sky)
+    assert desk.step() == 0
+    assert desk.health().state == "another process does it"
+    with night_store.transaction() as session:
+        leases.release(session, LEASE, "another")
+    assert desk.step() == 1
+    assert desk.health().state == "running"
     with night_store.reading() as session:
         assert ("agn-flare", "LSST") not in backgrounds.of_event(session, WITH)  # BBH are not likely enough
         assert ("kilonova", "LSST") in backgrounds.of_event(session, WITHOUT)
