@@ -79,6 +79,7 @@ def create_app(
     alarms: Callable[[], Sequence[str]] = tuple,
     archive: Path | None = None,
     catalogs_folder: Path | None = None,
+    catalogs_used: Sequence[str] = (),
 ) -> FastAPI:
     """Return the application on an open state database.
 
@@ -102,6 +103,8 @@ def create_app(
         Folder of the alert archive, in which the ledgers of visits lie.
     catalogs_folder
         Folder of the catalogues of known sources.
+    catalogs_used
+        Names of those of them that candidates are looked up in; all where none is named.
     """
     demand_declarations(subject.router for subject in (*SUBJECTS, metrics))
     tells = clock or _now
@@ -128,6 +131,7 @@ def create_app(
     app.state.alarms = alarms
     app.state.archive = archive
     app.state.catalogs = catalogs_folder
+    app.state.catalogs_used = tuple(catalogs_used)
     app.state.anonymous_read = anonymous_read
     app.state.takes_in = submit is not None
     app.state.notices = notices.NoticeDoor(submit=submit, clock=tells, per_minute=Quota(notices_per_minute, 60.0))

@@ -373,5 +373,6 @@ def _add_api(crew: _Crew, settings: "Settings", hub: "Hub", stack: ExitStack, bo
         alarms=board.alarms,
         archive=settings.archive_folder,
         catalogs_folder=settings.catalogs_folder,
+        catalogs_used=settings.catalogs.use,
     )
     crew.add("api", body)

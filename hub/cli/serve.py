@@ -50,7 +50,12 @@ def serve(
                 Loop(
                     name="api",
                     body=api_loop(
-                        store, door, settings.api, archive=settings.archive_folder, catalogs_folder=settings.catalogs_folder
+                        store,
+                        door,
+                        settings.api,
+                        archive=settings.archive_folder,
+                        catalogs_folder=settings.catalogs_folder,
+                        catalogs_used=settings.catalogs.use,
                     ),
                 )
             ]
@@ -111,6 +116,7 @@ def api_loop(
     alarms: Callable[[], Sequence[str]] = tuple,
     archive: Path | None = None,
     catalogs_folder: Path | None = None,
+    catalogs_used: Sequence[str] = (),
 ) -> Callable[[asyncio.Event], Awaitable[None]]:
     """Return the body of a loop that serves the API on a listening socket until it is told to stop.
 
@@ -130,6 +136,8 @@ def api_loop(
         Folder of the alert archive.
     catalogs_folder
         Folder of the catalogues of known sources.
+    catalogs_used
+        Names of those of them that candidates are looked up in; all where none is named.
     """
     import uvicorn
 
@@ -153,6 +161,7 @@ def api_loop(
                     alarms=alarms,
                     archive=archive,
                     catalogs_folder=catalogs_folder,
+                    catalogs_used=catalogs_used,
                 ),
                 lifespan="on",
                 log_config=None,

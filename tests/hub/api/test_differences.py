@@ -5,6 +5,8 @@ import json
 import pytest
 
 from hub.api import wire_differences
+from hub.catalogs.recipes import recipes
+from hub.catalogs.writing import add
 from hub.cli.app import main
 from hub.storage.engine import open_store, upgrade
 from tests.support.api_night import api, fill
@@ -72,3 +74,16 @@ def test_the_command_says_in_one_sentence_which_versions_there_are(folder, capsy
     assert out == ""
     assert "Traceback" not in err
     assert err
+
+
+def test_only_the_catalogues_that_candidates_are_looked_up_in_are_opened(tmp_path):
+    source = tmp_path / "mine.csv"
+    source.write_text("id,ra,dec\na,150,2\n")
+    catalogs = tmp_path / "catalogs"
+    add(source, recipes()["glade+"], catalogs, "mine")
+    (catalogs / "left-out.parquet").write_bytes(b"no catalogue")
+    for used, status in ((("mine",), 200), ((), 500)):
+        folder = tmp_path / f"state{status}"
+        folder.mkdir()
+        with api(folder, archive=tmp_path / "archive", catalogs_folder=catalogs, catalogs_used=used) as (client, _):
+            assert client.get(URL, params={"from": 1, "to": 2}).status_code == status
