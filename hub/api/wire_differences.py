@@ -24,8 +24,10 @@ class PairOverlap(Wire):
     coincidence_id: str
     other: str
     state: str = Field(description="Of the pair now")
-    before: float | None = Field(description="Null where one of the two has no map")
+    before: float | None = Field(description="1 where a map says nothing about a place, null where one of the two has none")
     after: float | None
+    before_reason: str | None = Field(description="Why two places could not be compared; null where they could")
+    after_reason: str | None
 
 
 class Move(Wire):

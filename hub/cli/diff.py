@@ -10,7 +10,7 @@ from hub.cli.output import emit, say, table
 
 SECTIONS = (
     ("changes", ("what", "before", "after", "change", "ratio")),
-    ("overlaps", ("coincidence_id", "other", "state", "before", "after")),
+    ("overlaps", ("coincidence_id", "other", "state", "before", "after", "before_reason", "after_reason")),
     ("moves", ("survey", "object_id", "hypothesis", "rank_before", "rank_after", "score_before", "score_after", "term")),
 )
 """Parts of the answer, and the columns of each."""

@@ -33,13 +33,15 @@ def overlap(
 ) -> None:
     """Say how well two sky maps agree: the overlap integral, exact on their common refinement.
 
-    1 where a map says nothing, above 1 where they support one source, 0 where they exclude it.
+    1 where a map says nothing, which pairs then count as no spatial information, above 1 where they support one source, 0 where
+    they exclude it.
     """
-    found = _overlap(first, second, start(context))
+    found, reason = _overlap(first, second, start(context))
     if as_json:
-        emit({"overlap": found})
+        emit({"overlap": found} if reason is None else {"overlap": found, "reason": reason})
     else:
-        say(f"{found:.6g}" + (" (the maps have no common region)" if found == 0.0 else ""))
+        words = reason or ("the maps have no common region" if found == 0.0 else "")
+        say(f"{found:.6g}" + (f" ({words})" if words else ""))
 
 
 def joint_far(
@@ -78,7 +80,7 @@ def joint_far(
         search,
         far_gw_hz=far_gw,
         profile=profile,
-        overlap=overlap if maps is None else _overlap(*maps, settings),
+        overlap=overlap if maps is None else _overlap(*maps, settings)[0],
         rate_hz=None if rate_per_year is None else rate_per_year / YEAR_S,
         gw_rate_hz=None if rate_gw_per_year is None else rate_gw_per_year / YEAR_S,
         far_external_hz=far_ext,
@@ -102,11 +104,20 @@ def _search(name: str, rules: "Rules") -> "Search":
     return found
 
 
-def _overlap(first: Path, second: Path, settings: "Settings") -> float:
+def _overlap(first: Path, second: Path, settings: "Settings") -> tuple[float, str | None]:
+    """Return the overlap integral of two maps; 1 and why, where one says nothing about a place."""
+    from hub import resources
     from hub.cli.skymaps import read_map
+    from hub.science.levels import summary
     from hub.science.overlap import overlap_integral
+    from hub.science.rules import load_rules
+    from hub.science.spatial import whole_sky
 
-    return overlap_integral(read_map(first, settings), read_map(second, settings))
+    limits = load_rules(resources.read_text("conf/coincidence.toml")).spatial
+    maps = [read_map(path, settings) for path in (first, second)]
+    said = (whole_sky(str(path), summary(one), limits) for path, one in zip((first, second), maps, strict=True))
+    reason = next(filter(None, said), None)
+    return (overlap_integral(*maps), None) if reason is None else (1.0, reason)
 
 
 def _body(search: "Search", rates: "JointRates") -> dict[str, Any]:

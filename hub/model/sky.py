@@ -154,6 +154,13 @@ class LocalizationSource(StrEnum):
     COMBINED = "combined"
 
 
+def whole_sky() -> Skymap:
+    """Return the map that says nothing: the twelve pixels of order 0, of one density."""
+    size = np.int64(1) << 58
+    lo = np.arange(12, dtype=np.int64) * size
+    return Skymap(lo=lo, hi=lo + size, probdensity=np.full(12, 1.0 / (4.0 * np.pi)))
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SkymapSummary:
     """The few numbers of a sky map that fit into a listing."""

@@ -6,7 +6,7 @@ from typing import Any
 
 from hub.model.event import Event, StoredNotice
 from hub.model.notice import Messenger, Stage
-from hub.model.sky import Localization
+from hub.model.sky import Localization, SkymapSummary
 
 NO_INFORMATION = "no spatial information"
 """What stands wherever an overlap would be shown."""
@@ -40,6 +40,11 @@ def parse(limits: Mapping[str, Any]) -> SpatialLimits:
     return found
 
 
+def whole_sky(name: str, summary: SkymapSummary, limits: SpatialLimits) -> str | None:
+    """Return why a map by itself says nothing about a place, by whatever name a person knows it; None where it does."""
+    return f"{NO_INFORMATION}: {name} is the whole sky" if summary.area90_deg2 >= limits.all_sky_area90_deg2 else None
+
+
 def no_place(event: Event, maps: Mapping[str, Localization], limits: SpatialLimits) -> str | None:
     """Return why an event's current localization says nothing about its place, None where it does say something."""
     if event.localization_id is None:
@@ -47,9 +52,7 @@ def no_place(event: Event, maps: Mapping[str, Localization], limits: SpatialLimi
     carriers = [v.stored for v in event.versions if event.localization_id in v.stored.localization_ids]
     if carriers and _too_few_detectors(carriers[-1], limits):
         return f"{NO_INFORMATION}: {event.event_id} was seen by too few detectors"
-    if maps[event.localization_id].summary.area90_deg2 >= limits.all_sky_area90_deg2:
-        return f"{NO_INFORMATION}: the localization of {event.event_id} is the whole sky"
-    return None
+    return whole_sky(f"the localization of {event.event_id}", maps[event.localization_id].summary, limits)
 
 
 def ever_without_place(event: Event, maps: Mapping[str, Localization], limits: SpatialLimits) -> bool:

@@ -29,6 +29,7 @@ from hub.science.onset import VisitsBefore
 from hub.science.rank_moves import Move, moves
 from hub.science.rules import Rules
 from hub.science.small_cone import separation_arcsec
+from hub.science.spatial import no_place
 from hub.services import coverage
 from hub.services.bodies import Body, jsonable, text, utc
 from hub.services.catalogued import Catalogued
@@ -79,9 +80,13 @@ class PairOverlap:
     """Of the pair now."""
 
     before: float | None
-    """Dimensionless; None where one of the two has no map."""
+    """Dimensionless; 1 where a map says nothing about a place, None where one of the two has none."""
 
     after: float | None
+    before_reason: str | None = None
+    """Why two places could not be compared."""
+
+    after_reason: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -144,7 +149,7 @@ def differences(session: Session, name: str, before: int, after: int, means: Mea
         before=before,
         after=after,
         changes=_changes(old, new, _summary(session, old), _summary(session, new)),
-        overlaps=_overlaps(session, old, new, means.maps),
+        overlaps=_overlaps(session, old, new, means),
         moves=moved,
         not_judged=not_judged,
     )
@@ -218,26 +223,36 @@ def _place(event: Event, skymap: SkymapSummary | None) -> tuple[float, float] | 
     return (skymap.peak_ra_deg, skymap.peak_dec_deg) if skymap else None
 
 
-def _overlaps(session: Session, old: Event, new: Event, maps: MapCache) -> tuple[PairOverlap, ...]:
+def _overlaps(session: Session, old: Event, new: Event, means: Means) -> tuple[PairOverlap, ...]:
     found = []
     for pair in coincidences.of_events(session, new.event_id):
         others = [one.id for one in pair.members if one.kind is MemberKind.EVENT and one.id != new.event_id]
         other = events.get(session, others[0]) if len(others) == 1 else None
         if other is None:
             continue
-        before, after = (_overlap(session, one, other, maps) for one in (old, new))
+        (before, why_before), (after, why_after) = (_overlap(session, one, other, means) for one in (old, new))
         found.append(
             PairOverlap(
-                coincidence_id=pair.coincidence_id, other=other.event_id, state=pair.state.value, before=before, after=after
+                coincidence_id=pair.coincidence_id,
+                other=other.event_id,
+                state=pair.state.value,
+                before=before,
+                after=after,
+                before_reason=why_before,
+                after_reason=why_after,
             )
         )
     return tuple(found)
 
 
-def _overlap(session: Session, one: Event, other: Event, maps: MapCache) -> float | None:
+def _overlap(session: Session, one: Event, other: Event, means: Means) -> tuple[float | None, str | None]:
+    """Return the overlap integral of two events' maps, as pairs do, and why it is none."""
+    names = {event.localization_id for event in (one, other) if event.localization_id is not None}
+    maps = means.maps.localizations(session, names)
+    reason = no_place(one, maps, means.rules.spatial) or no_place(other, maps, means.rules.spatial)
     if one.localization_id is None or other.localization_id is None:
-        return None
-    return maps.overlap(maps.localization(session, one.localization_id), maps.localization(session, other.localization_id))
+        return None, reason
+    return (1.0, reason) if reason else (means.maps.overlap(maps[one.localization_id], maps[other.localization_id]), None)
 
 
 def _moves(session: Session, old: Event, new: Event, means: Means) -> tuple[tuple[Move, ...], int]:

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from hub.cli.app import main
+from hub.model.sky import whole_sky
 from hub.science.skymap_fits import to_fits
 from tests.support import json_notices
 from tests.support.skymaps import gaussian_map
@@ -112,3 +113,12 @@ def test_people_read_how_often_in_years(capsys: pytest.CaptureFixture[str]) -> N
     assert "GRB-CBC, untargeted, external trigger -1 to +5 s after the gravitational wave" in out
     assert "unrelated real events" in out
     assert "once in" in out
+
+
+def test_a_map_of_the_whole_sky_counts_as_no_spatial_information(capsys: pytest.CaptureFixture[str]) -> None:
+    write_maps()
+    Path("all.fits").write_bytes(to_fits(whole_sky()))
+    found = answer(capsys, "overlap", "all.fits", "gw.fits")
+    assert found == {"overlap": 1.0, "reason": "no spatial information: all.fits is the whole sky"}
+    assert main(["overlap", "gw.fits", "all.fits"]) == 0
+    assert capsys.readouterr().out == "1 (no spatial information: all.fits is the whole sky)\n"

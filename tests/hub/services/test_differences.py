@@ -8,6 +8,7 @@ import pytest
 from hub.errors import InvalidRequest, NotFound
 from hub.model.coincidence import PairState
 from hub.model.notice import Stage
+from hub.model.sky import whole_sky
 from hub.science.overlap import overlap_integral
 from hub.services.differences import Differences, Means, differences, differences_body
 from hub.services.maps import MapCache
@@ -72,6 +73,17 @@ def test_the_overlap_with_the_burst_is_that_of_each_versions_map(told: Store) ->
     assert one.other == "Fermi-1"
     assert one.before == pytest.approx(overlap_integral(WIDE, BURST), rel=1e-12)
     assert one.after == pytest.approx(overlap_integral(NARROW, BURST), rel=1e-12)
+
+
+def test_a_map_of_the_whole_sky_is_compared_with_no_other(store: Store) -> None:
+    desk = Desk(store)
+    desk.tell(grb(), localization(BURST))
+    desk.tell(notice(stage=Stage.PRELIMINARY), localization(whole_sky(), area90_deg2=37_127.0))
+    desk.tell(notice(stage=Stage.UPDATE, issued_at=T0.plus_s(3600)), SECOND)
+    (one,) = found(store, 1, 2).overlaps
+    assert (one.before, one.before_reason) == (1.0, "no spatial information: the localization of S260301a is the whole sky")
+    assert one.after == pytest.approx(overlap_integral(NARROW, BURST), rel=1e-12)
+    assert one.after_reason is None
 
 
 def test_rank_moves_name_the_term_and_what_left_or_came(told: Store) -> None:
