@@ -14,9 +14,13 @@ FERMI_SYSTEMATICS = {
     "fermi-gbm-flight": (0.897, 7.52, 55.6),
     "fermi-gbm-ground": (0.804, 3.72, 13.7),
     "fermi-gbm-final": (0.900, 3.71, 14.3),
+    "fermi-gbm-final-2019": (0.52, 1.8, 4.1),
+    "fermi-gbm-final-2019-long": (0.58, 1.9, 4.1),
+    "fermi-gbm-final-2019-short": (0.39, 2.6, 4.4),
 }
-"""Weight of the core, radii of core and tail in degrees: Connaughton et al. 2015 (ApJS 216, 32), as LVK's external maps use it.
-Written here a second time: what is tested must not be its own measure."""
+"""Weight of the core, radii of core and tail in degrees: Connaughton et al. 2015 (ApJS 216, 32), as LVK's external maps use it;
+Goldstein et al. 2020 (ApJ 895, 40; arXiv:1909.03006), by class as GCN Circular 25726 gives them. Written here a second time: what
+is tested must not be its own measure."""
 
 SIGMA_OVER_R68 = 0.66
 """Briggs et al. 1999 (ApJS 122, 503): a radius of 68 % is 1 / 0.66 standard deviations of an axis."""
@@ -34,12 +38,16 @@ class ErrorModel:
     """A stated position and the unit vector of the source."""
 
 
-def fermi(systematic_model: str) -> ErrorModel:
-    """Return Fermi's: a core or a tail of systematic error, each added in quadrature to a statistical radius of 68 %."""
+def fermi(systematic_model: str, *, widest_deg: float = 10.0) -> ErrorModel:
+    """Return Fermi's: a core or a tail of systematic error, each added in quadrature to a statistical radius of 68 %.
+
+    Statistical radii are spread evenly in their logarithm from one degree on. Where those of faint bursts are left out, it is
+    plain from fewer sources what a small systematic error does.
+    """
     weight, core_deg, tail_deg = FERMI_SYSTEMATICS[systematic_model]
 
     def draw(rng: Generator) -> tuple[StatedPosition, Floats]:
-        statistical_deg = float(np.exp(rng.uniform(math.log(1.0), math.log(10.0))))
+        statistical_deg = float(np.exp(rng.uniform(math.log(1.0), math.log(widest_deg))))
         systematic_deg = core_deg if rng.random() < weight else tail_deg
         sigma = SIGMA_OVER_R68 * math.radians(math.hypot(statistical_deg, systematic_deg))
         ra, dec = _anywhere(rng)
@@ -151,5 +159,8 @@ MODELS = (
     circle90("IceCube, circle of 90 %", 0.2, 8.0),
     ellipse90(),
     asymmetric90(),
+    fermi("fermi-gbm-final-2019", widest_deg=4.0),
+    fermi("fermi-gbm-final-2019-long", widest_deg=4.0),
+    fermi("fermi-gbm-final-2019-short", widest_deg=4.0),
 )
 """All that are tried."""

@@ -29,6 +29,16 @@ def test_levels_of_true_places_are_uniform() -> None:
     assert {*NAMES, "mergers, 2D", "mergers, 3D", "fermi-gbm-flight, no systematics"} == names
 
 
+def test_the_models_of_2019_are_tried_and_tell_themselves_from_those_before() -> None:
+    models = tuple(one for one in MODELS if "-2019" in one.name)
+    assert {one.name for one in models} == {f"fermi-gbm-final-2019{which}" for which in ("", "-long", "-short")}
+    result = TruthSide(subject=SUBJECT, models=models[:1]).run(np.random.default_rng(3), replace(SIZE, sources=160), silent)
+    assert [check for check in result.checks if not check.passed] == []
+    before = replace(models[0], systematic_model="fermi-gbm-final")  # drawn by the new one, mapped by the old one
+    wrong = TruthSide(subject=SUBJECT, models=(before,)).run(np.random.default_rng(3), replace(SIZE, sources=160), silent)
+    assert not wrong.checks[0].passed
+
+
 def test_distances_of_mergers_follow_the_line_of_sight() -> None:
     rng = np.random.default_rng(5)
     skymap = random_map(rng)
