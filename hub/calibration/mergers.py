@@ -1,5 +1,7 @@
 """Mergers drawn from their own sky maps, and the levels at which the hub finds them."""
 
+from collections.abc import Callable
+
 import numpy as np
 from numpy.random import Generator
 
@@ -34,7 +36,22 @@ def merger_levels(rng: Generator, maps: int, per_map: int) -> tuple[Floats, Floa
 def random_map(rng: Generator) -> Skymap:
     """Return a multi-order map of a bent region anywhere, with a distance that varies along it and outwards."""
     area = np.exp(rng.uniform(*np.log(AREA90_DEG2)))
-    product = area / (2.0 * np.pi * np.log(10.0))
+    return merger_map(rng, float(area), lambda: float(np.exp(rng.uniform(*np.log(DISTANCE_MPC)))))
+
+
+def merger_map(rng: Generator, area90_deg2: float, mean_mpc: Callable[[], float]) -> Skymap:
+    """Return the map of a merger anywhere.
+
+    Parameters
+    ----------
+    rng
+        Draws place, direction and shape.
+    area90_deg2
+        About its 90 % area: regions that bend around the sky come out somewhat smaller.
+    mean_mpc
+        Gives the mean of the distance, asked for once.
+    """
+    product = area90_deg2 / (2.0 * np.pi * np.log(10.0))
     ratio = rng.uniform(1.0, 12.0)
     along = min(float(np.sqrt(product * ratio)), 45.0)
     banana = Banana(
@@ -45,7 +62,7 @@ def random_map(rng: Generator) -> Skymap:
     )
     skymap = map_of_banana(banana)
     ra, dec = (np.radians(values) for values in centres(skymap.lo, skymap.hi))
-    mean = np.exp(rng.uniform(*np.log(DISTANCE_MPC)))
+    mean = mean_mpc()
     mu = mean * (1.0 + 0.3 * np.sin(2.0 * ra + rng.uniform(0.0, 2.0 * np.pi)) * np.cos(dec))
     sigma = mu * rng.uniform(0.12, 0.3) * (1.0 + 0.3 * np.sin(3.0 * dec))
     return Skymap(

@@ -8,6 +8,7 @@ the number of the event that it is for: another event never sees what they found
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,9 +22,11 @@ from hub.demo.survey.night import visits_of, world_of
 from hub.demo.survey.schedule import Schedule, join, night_schedule, past_schedule
 from hub.demo.survey.settings import BANDS, Simulation, shipped
 from hub.demo.survey.world import Visits, World
-from hub.model.alert import NO_TIME, AlertBatch
+from hub.model.alert import COLUMN_DTYPES, NO_TIME, AlertBatch
 from hub.model.instant import Instant
-from hub.science.healpix import Floats, Int64s, pixels29
+from hub.model.sky import Skymap
+from hub.science.healpix import Floats, Int64s, find, pixels29
+from hub.science.levels import Levels2D
 from hub.science.onset import FirstSeen, LastVisits, VisitsBefore
 
 SURVEY = -1
@@ -148,17 +151,24 @@ class Nights:
         order = np.argsort(self.visits.mjd[visit[own]], kind="stable")
         return Looks(visit=visit[own][order], what=what[own][order])
 
-    def background(self, rows: Sequence[int]) -> Iterator[Rows]:
+    def background(self, wanted: NDArray[np.bool_]) -> Iterator[Rows]:
         """Yield the detections of each row of tiles: stars, nuclei, supernovae, flares, afterglows, ghosts and bad sites.
 
         Objects that were detected before `watch_mjd`, and those without a detection that any hypothesis would use, are left out.
+
+        Parameters
+        ----------
+        wanted
+            Which tiles are looked at, by their number.
         """
         room = 1 << 17
-        for row in rows:
-            n, column, columns, out = 0, 0, tiles.columns_of(row), kernels.room_for(room)
-            while column < columns:
+        for row in range(tiles.ROWS):
+            begin = int(self.survey.offset[row])
+            asked = np.flatnonzero(wanted[begin : int(self.survey.offset[row + 1])]).tolist()
+            n, done, out = 0, 0, kernels.room_for(room)
+            while done < len(asked):
                 more = kernels.detect_in_tile(
-                    self.world, self.visits, self.survey, self.extra, row, column, self.watch_mjd, out, n
+                    self.world, self.visits, self.survey, self.extra, row, asked[done], self.watch_mjd, out, n
                 )
                 if more < 0:
                     room *= 2
@@ -167,8 +177,25 @@ class Nights:
                         new[:n] = old[:n]
                     out = wider
                     continue
-                n, column = more, column + 1
-            yield Rows._make(one[:n].copy() for one in out)
+                n, done = more, done + 1
+            if n:
+                yield Rows._make(one[:n].copy() for one in out)
+
+    def tiles_in(self, skymap: Skymap, below: float = 0.9997) -> NDArray[np.bool_]:
+        """Return the tiles with any part inside a credible level, by their number."""
+        levels = Levels2D.of(skymap)
+        numbers = np.arange(int(self.survey.offset[-1]))
+        row = np.searchsorted(self.survey.offset, numbers, side="right") - 1
+        dec = (row + 0.5) * tiles.HEIGHT_DEG - 90.0
+        width = 360.0 / np.diff(self.survey.offset)[row]
+        ra = (numbers - self.survey.offset[row] + 0.5) * width
+        inside = np.zeros(len(numbers), dtype=np.bool_)
+        for across in (-0.5, 0.0, 0.5):
+            for along in (-0.5, 0.0, 0.5):
+                at = (ra + across * width) % 360.0, np.clip(dec + along * tiles.HEIGHT_DEG, -89.999, 89.999)
+                place = find(levels.lo, levels.hi, pixels29(*at))
+                inside |= (place >= 0) & (levels.searched_prob[place] < below)
+        return inside
 
     def visits_before(self, event: int = SURVEY) -> VisitsBefore:
         """Return what a ledger of all visits answers, those for one event among them."""
@@ -211,25 +238,28 @@ class Nights:
         """
         n = len(rows)
         names = np.frombuffer(BANDS.encode(), dtype="S1")
-        return AlertBatch.from_columns(
-            "LSST",
-            source_id=np.arange(1, n + 1),
-            object_id=rows.object.astype("S32"),
-            ra_deg=rows.ra_deg,
-            dec_deg=rows.dec_deg,
-            mid_tai_us=self.mid_us(rows.visit),
-            first_tai_us=first_us,
-            n_history=n_history,
-            flux_njy=rows.flux_njy,
-            flux_err_njy=rows.flux_err_njy,
-            snr=np.abs(rows.flux_njy) / rows.flux_err_njy,
-            reliability=rows.reliability,
-            band=names[self.visits.band[rows.visit]],
-            is_solar_system=np.zeros(n, dtype=np.bool_),
-            is_negative=rows.flux_njy < 0.0,
-            is_saturated=np.zeros(n, dtype=np.bool_),
-            hpx29=rows.hpx29,
-        )
+        said: dict[str, NDArray[Any]] = {
+            "source_id": np.arange(1, n + 1),
+            "object_id": rows.object.astype("S32"),
+            "ra_deg": rows.ra_deg,
+            "dec_deg": rows.dec_deg,
+            "mid_tai_us": self.mid_us(rows.visit),
+            "first_tai_us": first_us,
+            "n_history": n_history,
+            "flux_njy": rows.flux_njy,
+            "flux_err_njy": rows.flux_err_njy,
+            "snr": np.abs(rows.flux_njy) / rows.flux_err_njy,
+            "reliability": rows.reliability,
+            "band": names[self.visits.band[rows.visit]],
+            "is_negative": rows.flux_njy < 0.0,
+            "hpx29": rows.hpx29,
+        }
+        unsaid = {
+            name: np.full(n, NO_TIME) if name.endswith("_tai_us") else np.zeros(n, dtype=kind)
+            for name, kind in COLUMN_DTYPES.items()
+            if name not in said
+        }
+        return AlertBatch.from_columns("LSST", **said, **unsaid)
 
 
 def nights(

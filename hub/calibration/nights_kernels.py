@@ -13,17 +13,25 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hub.demo.survey import camera, tiles
-from hub.demo.survey.chance import mix, poisson, uniform
+from hub.demo.survey.chance import gauss, mix, poisson, uniform
 from hub.demo.survey.compiled import compiled
 from hub.demo.survey.light_curves import (
+    ACTIVE_GALAXY,
+    BAD_SITE,
+    BAD_SITE_CHANCE,
     BLOCK_NIGHTS,
     BLOCKS_BEFORE,
+    GHOST,
     KNOWN_ASTEROID,
+    VARIABLE_STAR,
     Parameters,
+    flux_at,
     parameters,
 )
 from hub.demo.survey.packets import reliability_of
+from hub.demo.survey.schedule import DEEP
 from hub.demo.survey.world import (
+    DETECTION_SNR,
     MOST_OF_A_KIND,
     Visits,
     World,
@@ -41,7 +49,11 @@ TILE_REACH_DEG = camera.RADIUS_DEG + 0.37
 NOT_ON_DETECTOR, NOT_PROCESSED, NO_TEMPLATE, SEARCHED = range(4)
 """What a visit that points at a place does there."""
 
-_THINNED = 103  # of hub.demo.survey.world: the same objects must be left out
+# Subjects of the random numbers of hub.demo.survey.world, and the halves of them that its normal numbers are made of: what is
+# decided here by them alone is decided there so too (tests compare both).
+_TEMPLATE, _THINNED, _LOOK, _LOST = 102, 103, 1, 2
+_AT_ONCE = 8
+_S32, _HALF = np.uint64(32), 1.0 / 4294967296.0
 _COS_RADIUS = math.cos(math.radians(camera.RADIUS_DEG))
 
 
@@ -126,28 +138,40 @@ def by_tile(visits: Visits, begin: int, end: int, offset: NDArray[np.int64]) -> 
     return ByTile(offset, first.astype(np.int64), visit[order])
 
 
+class TileVisits(NamedTuple):
+    """The visits of a tile that have a template there: first those of the survey in order of time, then those for events."""
+
+    visit: NDArray[np.int64]
+    number: NDArray[np.int64]
+    night: NDArray[np.int64]
+    mjd: NDArray[np.float64]
+    band: NDArray[np.int64]
+    error: NDArray[np.float64]
+
+
 @compiled
-def detect_in_tile(
+def detect_in_tile(  # noqa: C901 - the loops of one sum, from kinds to objects
     world: World, visits: Visits, survey: ByTile, extra: ByTile, row: int, column: int, watch_mjd: float, out: Rows, n: int
 ) -> int:
     """Add the detections of the objects of a tile that were never detected before a time; return how many there are then.
 
     Asteroids and artefacts of one visit are left out: they are new objects in each. Returns -1 where there is not enough room.
     """
-    number = survey.offset[row] + column
-    ours = survey.visit[survey.first[number] : survey.first[number + 1]]
-    more = extra.visit[extra.first[number] : extra.first[number + 1]]
-    if not len(ours) and not len(more):
+    number, tile = survey.offset[row] + column, row * 1024 + column
+    ours = _with_template(world, visits, survey.visit[survey.first[number] : survey.first[number + 1]], tile)
+    more = _with_template(world, visits, extra.visit[extra.first[number] : extra.first[number + 1]], tile)
+    both = np.concatenate((ours, more))
+    if not len(both):
         return n
-    tile = row * 1024 + column
+    of_tile = TileVisits(both, visits.number[both], visits.night[both], visits.mjd[both], visits.band[both], visits.error[both])
+    earliest, latest, least_error = of_tile.night.min(), of_tile.night.max(), of_tile.error.min()
     ra_t, dec_t = tiles.place_in(row, column, 0.5, 0.5)
     area = tiles.area_deg2(row)
     tile_state = mix(world.state, tile)
-    earliest, latest = 1 << 40, 0
-    for v in ours:
-        earliest, latest = min(earliest, visits.night[v]), max(latest, visits.night[v])
-    for v in more:
-        earliest, latest = min(earliest, visits.night[v]), max(latest, visits.night[v])
+    chosen = np.empty(len(both), dtype=np.int64)
+    n_past = 0
+    while n_past < len(ours) and visits.mjd[ours[n_past]] < watch_mjd:
+        n_past += 1
     for kind in range(KNOWN_ASTEROID):
         length, before = BLOCK_NIGHTS[kind], BLOCKS_BEFORE[kind]
         low = earliest // length - before if length > 0 else 0
@@ -157,21 +181,134 @@ def detect_in_tile(
             group = mix(mix(tile_state, kind + 1), block)
             for index in range(min(MOST_OF_A_KIND, poisson(group, mean))):
                 key = mix(group, index + 1)
-                if uniform(mix(key, _THINNED)) >= world.fraction:
+                if world.fraction < 1.0 and uniform(mix(key, _THINNED)) >= world.fraction:
                     continue
                 par = parameters(kind, key, block)
-                n = _one(world, visits, ours, more, kind, key, par, row, column, block, index, watch_mjd, out, n)
+                at_most = _noise_needed(kind, par, least_error)
+                is_old, n_chosen = False, 0
+                for begin in range(0, n_past, _AT_ONCE):
+                    end = min(n_past, begin + _AT_ONCE)
+                    n_chosen = _would_detect(
+                        of_tile, begin, end, kind, block, key, par, at_most, world.efficiency, world.kilonova, chosen
+                    )
+                    if n_chosen and _detects(world, visits, chosen[:n_chosen], kind, key, par, row, column, block):
+                        is_old = True
+                        break
+                if is_old:
+                    continue
+                n_chosen = _would_detect(
+                    of_tile, n_past, len(both), kind, block, key, par, at_most, world.efficiency, world.kilonova, chosen
+                )
+                if n_chosen:
+                    n = _detect(world, visits, chosen[:n_chosen], kind, key, par, row, column, block, index, out, n)
                 if n < 0:
                     return -1
     return n
 
 
 @compiled
-def _one(
+def _with_template(world: World, visits: Visits, listed: NDArray[np.int64], tile: int) -> NDArray[np.int64]:
+    """Return those of some visits that have a template in a tile: detectors that failed are told apart later."""
+    chosen, n = np.empty(len(listed), dtype=np.int64), 0
+    for v in listed:
+        if (
+            visits.programme[v] == DEEP
+            or uniform(mix(mix(mix(world.state, _TEMPLATE), tile), visits.band[v])) < (world.templates[visits.band[v]])
+        ):
+            chosen[n] = v
+            n += 1
+    return chosen[:n]
+
+
+@compiled
+def _largest(kind: int, par: Parameters) -> float:
+    """Return a bound on how bright an object ever is, either sign, nJy: no less than `flux_at` gives."""
+    if kind == VARIABLE_STAR:
+        return 3.6 * par[0] if par[3] > 0.0 else 1.2 * par[0]
+    if kind == ACTIVE_GALAXY:
+        return 3.9 * par[0]
+    return 1.5 * par[1]
+
+
+@compiled
+def _noise_needed(kind: int, par: Parameters, least_error: float) -> float:
+    """Return the largest first number of a normal draw with which noise could still make an object a detection.
+
+    The normal number is ``sqrt(-2 ln u)`` times a cosine, so its size is bounded by u alone: nearly all looks at faint stars are
+    decided by that, without the light curve.
+    """
+    needed = 5.0 - _largest(kind, par) / least_error - 1e-6
+    return math.exp(-0.5 * needed * needed) if needed > 0.0 else 2.0
+
+
+@compiled
+def _would_detect(
+    of_tile: TileVisits,
+    begin: int,
+    end: int,
+    kind: int,
+    block: int,
+    key: np.uint64,
+    par: Parameters,
+    at_most: float,
+    efficiency: float,
+    kilonova: NDArray[np.float64],
+    chosen: NDArray[np.int64],
+) -> int:
+    """Fill in the visits that detect an object if it falls on a detector that was processed; what costs least is asked first."""
+    visit, number, night, mjd, band, errors = of_tile
+    length, before, n = BLOCK_NIGHTS[kind], BLOCKS_BEFORE[kind], 0
+    for i in range(begin, end):
+        if length > 0:
+            newest = night[i] // length
+            if block > newest or block < newest - before:
+                continue
+        own = mix(key, number[i])
+        if kind == BAD_SITE:
+            if uniform(own) >= BAD_SITE_CHANCE:
+                continue
+        elif kind != GHOST:
+            noise = mix(own, _LOOK)
+            if at_most < 1.0 and (float(noise >> _S32) + 0.5) * _HALF > at_most:
+                continue
+            if uniform(mix(own, _LOST)) >= efficiency:
+                continue
+            flux = flux_at(kind, par, mjd[i], band[i], kilonova)
+            error = math.sqrt(errors[i] * errors[i] + 1e-4 * flux * flux)
+            if abs(flux + error * gauss(noise)) < DETECTION_SNR * error:
+                continue
+        chosen[n] = visit[i]
+        n += 1
+    return n
+
+
+@compiled
+def _detects(
     world: World,
     visits: Visits,
-    ours: NDArray[np.int64],
-    more: NDArray[np.int64],
+    chosen: NDArray[np.int64],
+    kind: int,
+    key: np.uint64,
+    par: Parameters,
+    row: int,
+    column: int,
+    block: int,
+) -> bool:
+    """Return whether any of some visits detects an object."""
+    ra, dec = place_of(key, row, column)
+    a, d = math.radians(ra), math.radians(dec)
+    px, py, pz = math.cos(d) * math.cos(a), math.cos(d) * math.sin(a), math.sin(d)
+    for v in chosen:  # noqa: SIM110 - generators do not compile
+        if look_along(world, visits, v, kind, key, par, row * 1024 + column, block, px, py, pz)[1]:
+            return True
+    return False
+
+
+@compiled
+def _detect(
+    world: World,
+    visits: Visits,
+    chosen: NDArray[np.int64],
     kind: int,
     key: np.uint64,
     par: Parameters,
@@ -179,38 +316,28 @@ def _one(
     column: int,
     block: int,
     index: int,
-    watch_mjd: float,
     out: Rows,
     n: int,
 ) -> int:
-    begin, tile = n, row * 1024 + column
-    length, before = BLOCK_NIGHTS[kind], BLOCKS_BEFORE[kind]
+    """Add the detections of one object by some visits, unless none is good enough."""
+    begin, tile, is_usable = n, row * 1024 + column, False
     ra, dec = place_of(key, row, column)
     a, d = math.radians(ra), math.radians(dec)
     px, py, pz = math.cos(d) * math.cos(a), math.cos(d) * math.sin(a), math.sin(d)
     name = object_id_of(kind, row, column, block, index)
-    is_usable = False
-    for part in range(2):
-        for v in ours if part == 0 else more:
-            if length > 0:
-                newest = visits.night[v] // length
-                if block > newest or block < newest - before:
-                    continue
-            _, is_detected, _, _, flux, error = look_along(world, visits, v, kind, key, par, tile, block, px, py, pz)
-            if not is_detected:
-                continue
-            if visits.mjd[v] < watch_mjd:
-                return begin
-            if n >= len(out.object):
-                return -1
-            snr = abs(flux) / error
-            own = mix(key, visits.number[v])
-            numbers = out.numbers[n]
-            numbers[0], numbers[1] = measured(own, ra, dec, snr)
-            numbers[2], numbers[3], numbers[4] = flux, error, reliability_of(kind, own, snr)
-            out.object[n], out.visit[n], out.kind[n] = name, v, kind
-            is_usable = is_usable or (flux > 0.0 and numbers[4] >= 0.5)
-            n += 1
+    for v in chosen:
+        _, is_detected, _, _, flux, error = look_along(world, visits, v, kind, key, par, tile, block, px, py, pz)
+        if not is_detected:
+            continue
+        if n >= len(out.object):
+            return -1
+        snr, own = abs(flux) / error, mix(key, visits.number[v])
+        numbers = out.numbers[n]
+        numbers[0], numbers[1] = measured(own, ra, dec, snr)
+        numbers[2], numbers[3], numbers[4] = flux, error, reliability_of(kind, own, snr)
+        out.object[n], out.visit[n], out.kind[n] = name, v, kind
+        is_usable = is_usable or (flux > 0.0 and numbers[4] >= 0.5)
+        n += 1
     return n if is_usable else begin
 
 

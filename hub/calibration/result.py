@@ -1,5 +1,6 @@
 """What a part of the calibration is and hands back: tables, figures, and checks that can fail."""
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
@@ -41,11 +42,39 @@ class Size:
     defects: float
     """Sizes with which defects are looked for, relative to these."""
 
+    mergers: int
+    """Mergers that are put into simulated nights."""
 
-FULL = Size(pairs=1_000_000, exact=400, sources=2_000, maps=100, mergers_per_map=20, years=300, slides=2_000, defects=0.15)
+    largest_deg2: float = math.inf
+    """Largest of their 90 % areas: unrelated objects are made wherever there is a map."""
+
+    off_maps: int = 200
+    """Maps of events that never happened, in which unrelated objects are counted."""
+
+    seasons: int = 4
+    """Seasons of the survey that they lie in."""
+
+    injections: int = 5
+    """Mergers for each of these maps: some leave a counterpart, some do not."""
+
+
+FULL = Size(
+    pairs=1_000_000, exact=400, sources=2_000, maps=100, mergers_per_map=20, years=300, slides=2_000, defects=0.15, mergers=1_000
+)
 """What the committed page is made with."""
 
-QUICK = Size(pairs=100_000, exact=60, sources=200, maps=8, mergers_per_map=60, years=20, slides=200, defects=0.6)
+QUICK = Size(
+    pairs=100_000,
+    exact=60,
+    sources=200,
+    maps=8,
+    mergers_per_map=60,
+    years=20,
+    slides=200,
+    defects=0.6,
+    mergers=60,
+    largest_deg2=60.0,
+)
 """A few minutes."""
 
 

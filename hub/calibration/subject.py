@@ -8,6 +8,7 @@ from hub import resources
 from hub.model.joint_rates import JointRates
 from hub.model.sky import Localization, Skymap, StatedPosition
 from hub.science import overlap, searches
+from hub.science.families import Dust
 from hub.science.localization_table import load_localization_table
 from hub.science.rules import Rules, load_rules
 from hub.science.searches import Search
@@ -37,6 +38,12 @@ class Subject:
     localize: Callable[[StatedPosition, str | None], Localization | None]
     joint_rates: JointRatesOf = searches.joint_rates
     overlap: Callable[[Skymap, Skymap], float] = overlap.overlap_integral
+
+    @property
+    def dust(self) -> Dust:
+        """The Galaxy's dust, as the families of light curves have it."""
+        assert self.rules.families is not None, "the shipped rules have families"
+        return self.rules.families.dust
 
     def search(self, name: str) -> Search:
         """Return a search of the rules by its name."""

@@ -1,6 +1,7 @@
 """``mmhub calibrate``: whether the hub's numbers mean what they say."""
 
 import sys
+from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 from typing import Annotated
@@ -38,6 +39,7 @@ def calibrate(
             help="Recorded triggers, for time slides: lines of mission seconds, number, time; without it that part says so.",
         ),
     ] = None,
+    jobs: Annotated[int, typer.Option(min=1, metavar="N", help="Processes that run parts side by side.")] = 2,
     as_json: AsJson = False,
 ) -> None:
     """Simulate worlds whose truth is known, put them to the hub's own functions, and say whether its numbers hold.
@@ -46,20 +48,29 @@ def calibrate(
     """
     start(context)
     from hub.calibration import report as page
-    from hub.calibration.result import FULL, QUICK, Result
-    from hub.calibration.running import all_parts, chosen, run
+    from hub.calibration.result import FULL, QUICK, Part, Result
+    from hub.calibration.running import all_parts, chosen, run, run_together
 
     parts = all_parts(triggers)
     unknown = sorted(set(part or ()) - {one.name for one in parts})
     if unknown:
         raise InvalidRequest(f"there is no part {unknown[0]!r}: there are {', '.join(one.name for one in parts)}")
-    picked = chosen(parts, part or ())
+    picked, size = chosen(parts, part or ()), QUICK if quick else FULL
     results: dict[str, Result] = {}
     cpu_s: dict[str, float] = {}
-    for number, one in enumerate(picked, start=1):
-        complain(f"{number} of {len(picked)}: {one.title}")
-        tell = partial(_tell, f"{number} of {len(picked)}, {one.name}")
-        results[one.name], cpu_s[one.name] = run(one, seed, QUICK if quick else FULL, tell)
+
+    def one_by_one() -> Iterator[tuple[Part, Result, float]]:
+        for number, one in enumerate(picked, start=1):
+            complain(f"{number} of {len(picked)}: {one.title}")
+            yield one, *run(one, seed, size, partial(_tell, f"{number} of {len(picked)}, {one.name}"))
+
+    if min(jobs, len(picked)) > 1:
+        complain(f"{len(picked)} parts in {min(jobs, len(picked))} processes")
+        done = run_together(picked, seed, size, triggers, jobs)
+    else:
+        done = one_by_one()
+    for one, result, seconds in done:
+        results[one.name], cpu_s[one.name] = result, seconds
         if as_json:
             checks = [{"name": check.name, "holds": check.passed, "found": check.found} for check in results[one.name].checks]
             emit({"part": one.name, "title": one.title, "checks": checks})

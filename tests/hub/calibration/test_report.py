@@ -4,13 +4,15 @@ import json
 import re
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from hub.calibration.report import write_page
-from hub.calibration.result import Check, Curve, Figure, Result, Table
+from hub.calibration.result import QUICK, Check, Curve, Figure, Result, Table
+from hub.calibration.running import all_parts, chosen, run, run_together
 from hub.cli.app import main
 
 
@@ -94,3 +96,15 @@ def test_help_loads_neither_plots_nor_compilers() -> None:
     code = "import sys, hub.cli.app; print([name for name in ('matplotlib', 'numba', 'scipy', 'hub.calibration') if name in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+@pytest.mark.timeout(300)
+def test_parts_that_run_side_by_side_find_the_same() -> None:
+    size = replace(QUICK, mergers=2, largest_deg2=25.0)
+    parts = chosen(all_parts(None), ("slides", "injections"))
+    together = list(run_together(parts, 7, size, None, 2))
+    assert [part.name for part, _, _ in together] == [part.name for part in parts]
+    for part, result, cpu_s in together:
+        alone, _ = run(part, 7, size, lambda _: None)
+        assert (result.checks, result.tables) == (alone.checks, alone.tables)
+        assert cpu_s > 0.0

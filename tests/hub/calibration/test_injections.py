@@ -1,0 +1,159 @@
+"""Injected mergers, small: each ends in one place, for the reason that is said; bad ranks and vetoes fail their checks."""
+
+import math
+from dataclasses import replace
+from functools import cache
+
+import numpy as np
+import pytest
+
+from hub.calibration import injections_light
+from hub.calibration.injections import _ranked, _told, _vetoed, binomial, outcomes
+from hub.calibration.injections_mergers import CLASSES, Merger, drawn, too_visits, weights
+from hub.calibration.injections_search import OURS, SEARCH_D, Fate, Outcome, Search, counterpart, outcome
+from hub.calibration.nights import SURVEY, Background, Nights, nights, with_events
+from hub.calibration.subject import as_shipped
+from hub.demo.published import LIGHT_CURVE_AB, LIGHT_CURVE_DAYS
+from hub.science.healpix import pixels29
+
+SEED = 31
+SUBJECT = as_shipped()
+GAP_S = SUBJECT.rules.confirmation.gap_s
+
+
+@cache
+def sky() -> Nights:
+    """Return weeks of nights, the last eight of which are watched, with a tenth of all unrelated objects."""
+    return nights(SEED, n_watch=8, n_history=40, fraction=0.1)
+
+
+@cache
+def few() -> tuple[Merger, ...]:
+    begin = sky().watch_mjd + 0.3
+    return tuple(drawn(np.random.default_rng(SEED), SEED, 14, begin, begin + 1.0, 60.0))
+
+
+def silent(words: str) -> None:
+    """Say nothing."""
+
+
+def at(merger: Merger, ra_deg: float, dec_deg: float, distance_mpc: float = 40.0) -> Merger:
+    """Return the same merger elsewhere."""
+    pixel = int(pixels29(np.array([ra_deg]), np.array([dec_deg]))[0])
+    return replace(merger, ra_deg=ra_deg, dec_deg=dec_deg, distance_mpc=distance_mpc, hpx29=pixel)
+
+
+def lost(merger: Merger) -> Fate | None:
+    return counterpart(sky(), merger, SURVEY, SUBJECT.dust, GAP_S).lost
+
+
+def test_the_light_of_the_one_kilonova_that_is_known_comes_out() -> None:
+    flux = injections_light.kilonova(list(injections_light.COMPONENTS), viewing_rad=0.4)
+    for band, number in zip("griz", (1, 2, 3, 4), strict=True):
+        seen = np.interp(LIGHT_CURVE_DAYS, injections_light.TIMES_D, flux[number]) * (1e-5 / 40.7) ** 2
+        away = -2.5 * np.log10(seen / 3631e9) - LIGHT_CURVE_AB[band]
+        assert np.abs(away).max() < 0.8
+        assert abs(away.mean()) < 0.4
+
+
+def test_jets_are_brighter_from_nearer_to_their_axis() -> None:
+    rng = np.random.default_rng(3)
+    drawn_light = [injections_light.draw(rng) for _ in range(300)]
+    angles = np.degrees([one.viewing_rad for one in drawn_light])
+    assert 25.0 < np.median(angles) < 45.0
+    early = np.array([one.flux_njy[2, 60] for one in drawn_light])
+    assert np.median(early[angles < 5.0]) > 5.0 * np.median(early[angles > 20.0])
+    assert all((one.flux_njy >= 0.0).all() for one in drawn_light)
+
+
+def test_areas_and_distances_are_spread_and_weighted_back() -> None:
+    begin = sky().watch_mjd
+    mergers = drawn(np.random.default_rng(1), 5, 60, begin, begin + 1.0)
+    classes = [one.area_class for one in mergers]
+    assert {classes.count(number) for number in range(len(CLASSES))} <= set(range(14, 30))
+    near = [one.distance_mpc for one in mergers if one.area_class == 0]
+    far = [one.distance_mpc for one in mergers if one.area_class == 2]
+    assert np.median(near) < np.median(far)
+    own = weights(mergers)
+    assert abs(own.mean() - 1.0) < 1e-9
+    assert own[classes.index(2)] > own[classes.index(0)]
+    assert all(one.area90_deg2 <= 60.0 * 1.3 for one in few())
+
+
+def test_a_counterpart_is_lost_for_the_reason_that_is_said() -> None:
+    one = few()[0]
+    assert lost(at(one, 100.0, 70.0)) is Fate.OUTSIDE
+    v = int(np.searchsorted(sky().visits.mjd, one.t0_mjd)) + 20
+    place = float(sky().visits.ra[v]), float(sky().visits.dec[v])
+    assert lost(at(one, *place, distance_mpc=1e5)) is Fate.TOO_FAINT
+    late = replace(at(one, *place), t0_mjd=sky().end_mjd)
+    assert lost(late) is Fate.NOT_VISITED
+    found = counterpart(sky(), at(one, *place), SURVEY, SUBJECT.dust, GAP_S)
+    assert found.lost in {None, Fate.ONE_DETECTION, Fate.MISSED, Fate.NO_TEMPLATE, Fate.NOT_VISITED}
+    times = sky().visits.mjd[found.rows.visit]
+    assert ((times > one.t0_mjd) & (times <= one.t0_mjd + SEARCH_D)).all()
+    assert (np.diff(times) > 0).all()
+
+
+def test_targets_of_opportunity_are_visited_twice_a_night_and_after_the_merger() -> None:
+    planned = [(one, visits) for one in few() if (visits := too_visits(one, sky())) is not None]
+    assert planned
+    for one, visits in planned:
+        assert (visits.mjd_tai > one.t0_mjd).all()
+        for night in np.unique(visits.night):
+            own = visits.mjd_tai[visits.night == night]
+            bands = visits.band[visits.night == night]
+            assert len(set(bands.tolist())) == 2 or len(own) < 4
+    assert too_visits(replace(few()[0], area90_deg2=900.0), sky()) is None
+
+
+@pytest.mark.timeout(300)
+def test_a_slice_with_a_fixed_seed() -> None:
+    surveyed, pointed = outcomes(SUBJECT, sky(), SEED, few(), silent)
+    assert len(surveyed) == len(few())
+    for cadence, found in (("survey", surveyed), ("target of opportunity", pointed)):
+        result = _told(cadence, found)
+        assert [check for check in result.checks if not check.passed] == []
+        assert len(result.tables[0].rows) == len(Fate) + 1
+    assert any(one.rank is not None and one.rank <= 3 for one in pointed)
+    assert all(one.n_candidates >= 1 for one in pointed if one.rank is not None)
+
+
+def test_objects_that_cannot_be_confirmed_change_no_rank() -> None:
+    one, found, whole = next(
+        (one, found, whole)
+        for one in few()
+        if (visits := too_visits(one, sky())) is not None
+        and (whole := with_events(sky(), SEED, [(one.number, visits)])) is not None
+        and (found := counterpart(whole, one, one.number, SUBJECT.dust, GAP_S)).lost is None
+    )
+    skymap = one.skymap()
+    search = Search(whole, Background.of(list(whole.background(whole.tiles_in(skymap, 0.9)))), SUBJECT.rules)
+    some, _ = search.candidates(one, one.number, found.rows, skymap)
+    every, _ = search.candidates(one, one.number, found.rows, skymap, only_confirmed=False)
+    assert len(every) > len(some) > 1
+    assert [row for row in every if row.confirmed] == [row for row in some if row.confirmed]
+    assert outcome(search, one, one.number, found).n_candidates == len({row.object_id for row in some if row.confirmed})
+    assert str(OURS) in {row.object_id for row in some}
+
+
+def test_bad_ranks_and_vetoes_fail_their_checks() -> None:
+    (one, *_) = few()
+
+    def with_fate(fate: Fate, number: int) -> list[Outcome]:
+        return [Outcome(merger=one, fate=fate, has_two=True, rank=1) for _ in range(number)]
+
+    good = with_fate(Fate.BEST_THREE, 95)
+    assert _ranked("survey", 0, [*good, *with_fate(Fate.BEYOND_TEN, 5)]).passed
+    assert not _ranked("survey", 0, [*good, *with_fate(Fate.FOUR_TO_TEN, 20)]).passed
+    assert not _ranked("survey", 0, with_fate(Fate.BEYOND_TEN, 12)).passed
+    assert _vetoed("survey", good).passed
+    assert not _vetoed("survey", [*good, *with_fate(Fate.VETOED, 5)]).passed
+
+
+def test_intervals_of_shares_hold_the_share() -> None:
+    assert binomial(0, 0) == (0.0, 1.0)
+    for k, n in ((0, 10), (5, 10), (10, 10), (90, 100)):
+        low, high = binomial(k, n)
+        assert 0.0 <= low <= k / n <= high <= 1.0
+    assert math.isclose(binomial(50, 100)[0], 0.4038, abs_tol=1e-3)
