@@ -50,6 +50,8 @@ class PairResult:
     scores: tuple[Score, ...]
     reasons: tuple[str, ...]
     localization_ids: tuple[str, ...]
+    stands_for: tuple[str, ...] = ()
+    """Ids of the other coincidences that the same two sources make, where this one counts them all."""
 
 
 def evaluate(a: Event, b: Event, rules: Rules, sky: Sky, triggers: Triggers | None = None) -> tuple[PairResult, ...]:

@@ -7,15 +7,15 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
-from hub.model.coincidence import Candidate, Coincidence, PairState
+from hub.model.coincidence import Candidate, Coincidence, MemberKind, PairState
 from hub.model.event import Event, believed
 from hub.model.instant import Instant
 from hub.model.notice import Citation, CiteKind
-from hub.model.outgoing import Outgoing
+from hub.model.outgoing import Outgoing, Subject
 from hub.model.sky import Localization
 from hub.ports import Announcement, Renderer
 from hub.services.routes import Route
-from hub.storage import outbox
+from hub.storage import announced, outbox
 
 OBJECT_RADIUS_DEG = 1.0 / 3600.0
 """Stated error of a survey object's position: generous against the 0.1 arcsec of Rubin and ZTF astrometry."""
@@ -30,6 +30,17 @@ class AnnouncementSettings:
 
     enabled: bool = True
     """Whether anything leaves at all."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sent:
+    """What was put into the outbox because of a version."""
+
+    messages: tuple[Outgoing, ...] = ()
+    """One for each destination; none where nothing leaves."""
+
+    instead_of: tuple[str, ...] = ()
+    """Ids of the other coincidences whose messages it supersedes."""
 
 
 class Announcements:
@@ -51,27 +62,46 @@ class Announcements:
         events: tuple[Event, ...],
         localizations: tuple[Localization | None, ...],
         candidate: Candidate | None,
-    ) -> tuple[Outgoing, ...]:
+        stands_for: Sequence[Coincidence] = (),
+    ) -> Sent:
         """Put a coincidence version into the outbox for each destination; return what was put there, which may be nothing.
 
-        An open live pair is announced and supersedes our former message. A pair that is withdrawn, that turned out to be no live
-        one, or that is held back, retracts our former message, wherever one about the pair was sent to; where there is none,
-        nothing leaves.
+        An open live pair is announced and supersedes our former message, and those about the coincidences that it stands for:
+        another trigger of the same burst, say. A pair that is withdrawn, that turned out to be no live one, or that is held
+        back, retracts our former message, wherever one about the pair was sent to; where there is none, or another one has
+        superseded it, nothing leaves.
         Announcing a version twice makes no second message.
+
+        Parameters
+        ----------
+        session
+            Of the transaction that stores the version.
+        coincidence
+            The version.
+        events, localizations
+            Its events, and the place of each.
+        candidate
+            Its object, where it has one.
+        stands_for
+            Newest versions of others of the same occurrence of which a message stands.
         """
         former = self._former(session, coincidence)
         is_retraction = not stands(coincidence)
         if not self._settings.enabled:
-            return ()
-        if is_retraction and (former is None or _retracts(former)):
-            return ()
+            return Sent()
+        if is_retraction and (former is None or _retracts(former) or _is_superseded(session, coincidence)):
+            return Sent()
         ivorn = self.ivorn(coincidence.coincidence_id, coincidence.version)
         cites = tuple(
             Citation(ivorn=name, kind=CiteKind.FOLLOWUP) for name in dict.fromkeys(self._notice_ivorn(event) for event in events)
         )
-        if former is not None:
-            kind = CiteKind.RETRACTION if is_retraction else CiteKind.SUPERSEDES
-            cites = (Citation(ivorn=former.ivorn, kind=kind), *cites)
+        taken_over = {} if is_retraction else self._taken_over(session, coincidence, stands_for)
+        kind = CiteKind.RETRACTION if is_retraction else CiteKind.SUPERSEDES
+        own = former
+        if former is not None and taken_over and (_retracts(former) or _is_superseded(session, coincidence)):
+            own = None  # it stands no more, and what this one follows are those that do
+        replaced = [one.ivorn for one in (own, *taken_over.values()) if one is not None]
+        cites = (*(Citation(ivorn=name, kind=kind) for name in replaced), *cites)
         ra_deg, dec_deg, radius_deg = _place(events, localizations, candidate)
         announcement = Announcement(
             coincidence=coincidence,
@@ -88,7 +118,23 @@ class Announcements:
         messages = self._messages(announcement, self._routes_of(session, announcement))
         for outgoing in messages:
             outbox.put(session, outgoing)
-        return messages
+        return Sent(messages=messages, instead_of=tuple(taken_over) if messages else ())
+
+    def _taken_over(self, session: Session, coincidence: Coincidence, stands_for: Sequence[Coincidence]) -> dict[str, Outgoing]:
+        """Return the messages that one about a pair supersedes besides its own former one, by their coincidences.
+
+        One that was sent to somebody who gets retractions, but no coincidences any more, is left to be retracted.
+        """
+        has_object = any(member.kind is MemberKind.OBJECT for member in coincidence.members)
+        subject = Subject.CANDIDATE if has_object else Subject.COINCIDENCE
+        reached = {route.destination for route in self._routes if subject in route.subjects}
+        others = {route.destination for route in self._routes if Subject.RETRACTION in route.subjects} - reached
+        found = {}
+        for one in stands_for:
+            last = self._former(session, one, below=one.version + 1)
+            if last is not None and not _retracts(last) and not others & self._told(session, one, below=one.version + 1):
+                found[one.coincidence_id] = last
+        return found
 
     def _routes_of(self, session: Session, announcement: Announcement) -> list[Route]:
         """Return who wants it; a retraction only those who were told of the pair."""
@@ -96,9 +142,13 @@ class Announcements:
         if not announcement.is_retraction or not wanted:
             return wanted
         pair = announcement.coincidence
-        earlier = [self.ivorn(pair.coincidence_id, version) for version in range(1, pair.version)]
-        told = outbox.destinations_told(session, earlier)
+        told = self._told(session, pair, below=pair.version)
         return [route for route in wanted if route.destination in told]
+
+    def _told(self, session: Session, coincidence: Coincidence, *, below: int) -> frozenset[str]:
+        """Return the destinations of all messages about a pair below a version."""
+        earlier = [self.ivorn(coincidence.coincidence_id, version) for version in range(1, below)]
+        return outbox.destinations_told(session, earlier)
 
     def _messages(self, announcement: Announcement, routes: Sequence[Route]) -> tuple[Outgoing, ...]:
         rendered: dict[Renderer, bytes] = {}  # routes of one format share their renderer
@@ -124,8 +174,9 @@ class Announcements:
         """Return what a member is cited by: its newest ivorn, or this hub's own name of its newest notice."""
         return _ivorn(event) or f"ivo://{self._settings.authority}/notice#{event.current.notice_id}"
 
-    def _former(self, session: Session, coincidence: Coincidence) -> Outgoing | None:
-        for version in range(coincidence.version - 1, 0, -1):
+    def _former(self, session: Session, coincidence: Coincidence, *, below: int | None = None) -> Outgoing | None:
+        """Return the last message about a pair below a version, its own if none is given."""
+        for version in range((below or coincidence.version) - 1, 0, -1):
             found = outbox.get(session, self.ivorn(coincidence.coincidence_id, version))
             if found is not None:
                 return found.outgoing
@@ -139,6 +190,12 @@ def stands(coincidence: Coincidence) -> bool:
 
 def _retracts(outgoing: Outgoing) -> bool:
     return any(cite.kind is CiteKind.RETRACTION for cite in outgoing.cites)
+
+
+def _is_superseded(session: Session, coincidence: Coincidence) -> bool:
+    """Tell whether the message about another coincidence took the place of our last word about a pair."""
+    spent = announced.of_ids(session, [coincidence.coincidence_id]).get(coincidence.coincidence_id)
+    return spent is not None and spent.superseded_by is not None
 
 
 def _place(

@@ -97,7 +97,8 @@ class Pairing:
         others = [
             one if one.state is PairState.WITHDRAWN else _counted_elsewhere(one, chosen) for one in found if one is not chosen
         ]
-        return [_standing_for(chosen, of), *others]
+        instead_of = tuple(_coincidence_id(one) for one in others)
+        return [replace(_standing_for(chosen, of), stands_for=instead_of), *others]  # it is written before they are
 
     def _source_of(self, session: Session, event: Event) -> "_Burst":
         return next(self._sources_of(session, [event]))
@@ -125,10 +126,7 @@ class Pairing:
         """Withdraw the open pairs of an event with others that the present rules do not make."""
         if event is None:
             return 0
-        fitting = {
-            coincidence_id(result.rule.kind, _members((result.first, result.second)))
-            for result in self._fitting_pairs(session, event, locked)
-        }
+        fitting = {_coincidence_id(result) for result in self._fitting_pairs(session, event, locked)}
         written = 0
         for former in coincidences.of_events(session, event.event_id):
             others = [member.id for member in former.members if member.id != event.event_id]
@@ -154,7 +152,15 @@ class Pairing:
             events_of_pair=events_of_pair,
         )
         newest = coincidences.newest_of(session, [version.coincidence_id]).get(version.coincidence_id)
-        return self.versions.write(session, version, newest, events_of_pair=events_of_pair, candidate=None, hypothesis=None)
+        return self.versions.write(
+            session,
+            version,
+            newest,
+            events_of_pair=events_of_pair,
+            candidate=None,
+            hypothesis=None,
+            stands_for=result.stands_for,
+        )
 
     def partners(self, session: Session, event: Event) -> Iterable[Event]:
         """Yield the events whose times lie in a window of any rule around any time of an event; some more than once."""
@@ -197,6 +203,10 @@ def _members(events_of_pair: Iterable[Event]) -> tuple[Member, ...]:
     return tuple(Member(kind=MemberKind.EVENT, id=one.event_id) for one in events_of_pair)
 
 
+def _coincidence_id(result: PairResult) -> str:
+    return coincidence_id(result.rule.kind, _members((result.first, result.second)))
+
+
 def _time(result: PairResult) -> tuple[tuple[int, str], ...]:
     """Return the sort key of a pair by the triggers in it: the earliest decides, of two at once the one whose id is first."""
     light = [one for one in (result.first, result.second) if one.messenger is Messenger.EM]
@@ -232,7 +242,7 @@ def _whom(source: Source) -> str:
 def _counted_elsewhere(result: PairResult, chosen: PairResult) -> PairResult:
     """Return a pair that another one stands for."""
     ours, theirs = ({one.first.event_id, one.second.event_id} for one in (result, chosen))
-    name = coincidence_id(chosen.rule.kind, _members((chosen.first, chosen.second)))
+    name = _coincidence_id(chosen)
     same = (
         f"{', '.join(sorted(ours - theirs))} is the same burst as {', '.join(sorted(theirs - ours))}, and"
         if ours != theirs

@@ -82,10 +82,28 @@ class Versions:
         events_of_pair: tuple[Event, ...],
         candidate: Candidate | None,
         hypothesis: Hypothesis | None,
+        stands_for: Collection[str] = (),
     ) -> int:
         """Store what was found where it differs from the newest version, with what follows.
 
-        Returns how many versions were written, or let out only now.
+        Parameters
+        ----------
+        session
+            That holds the locks of the events.
+        found
+            By `version`.
+        newest
+            The newest version that is stored; None where there is none.
+        events_of_pair, candidate, hypothesis
+            What it is about.
+        stands_for
+            Ids of other coincidences of the same occurrence. Its message takes the place of theirs, so it is written before they
+            are, in the same transaction.
+
+        Returns
+        -------
+        int
+            How many versions were written, or let out only now.
         """
         found = self._judged(found)
         is_new = newest is None or _content(newest.version) != _content(found)
@@ -98,7 +116,7 @@ class Versions:
             coincidences.mark_let_out(session, found, self.leaves)
         if not is_new and not news:
             return 0
-        self._let_out(session, found, news, events_of_pair, candidate, hypothesis)
+        self._let_out(session, found, news, events_of_pair, candidate, hypothesis, stands_for)
         log.info(
             "coincidence",
             id=found.coincidence_id,
@@ -138,6 +156,7 @@ class Versions:
         events_of_pair: tuple[Event, ...],
         candidate: Candidate | None,
         hypothesis: Hypothesis | None,
+        stands_for: Collection[str],
     ) -> None:
         """Write down what leaves the hub because of a version: the one place through which anything does."""
         if Leaves.MESSAGES in news:
@@ -146,11 +165,18 @@ class Versions:
                 for event in events_of_pair
             )
             sent = self.announcements.announce(
-                session, coincidence, events=events_of_pair, localizations=places, candidate=candidate
+                session,
+                coincidence,
+                events=events_of_pair,
+                localizations=places,
+                candidate=candidate,
+                stands_for=self._standing(session, stands_for),
             )
-            if sent and stands(coincidence):
+            if sent.messages and stands(coincidence):
                 announced.spend(session, coincidence, self._verdict(coincidence).spends_per_month)
-            elif sent:
+                if sent.instead_of:
+                    announced.hand_over(session, sent.instead_of, coincidence)
+            elif sent.messages:
                 announced.take_back(session, coincidence)
         if self.followups is None or Leaves.ALL not in news:
             return
@@ -158,6 +184,15 @@ class Versions:
             self.followups.withdraw(session, coincidence)
         elif candidate is not None and hypothesis is not None and hypothesis.followup:
             self.followups.plan(session, coincidence, events_of_pair[0], candidate, hypothesis)
+
+    @staticmethod
+    def _standing(session: Session, coincidence_ids: Collection[str]) -> tuple[Coincidence, ...]:
+        """Return the newest versions of those of some coincidences that the world believes, by id."""
+        if not coincidence_ids:
+            return ()
+        believed = [name for name, one in announced.of_ids(session, coincidence_ids).items() if one.withdrawn_at is None]
+        newest = coincidences.newest_of(session, believed)
+        return tuple(newest[name].version for name in sorted(newest))
 
 
 def _content(coincidence: Coincidence) -> Coincidence:

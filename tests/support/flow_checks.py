@@ -1,6 +1,7 @@
 """What must hold of a hub's database whatever happened to it."""
 
 import re
+from collections.abc import Collection, Iterable
 
 import voeventparse
 
@@ -50,8 +51,9 @@ def check_what_left(hub: Hub) -> None:
                     assert cite.ivorn in ivorns
                     assert cite.kind is not CiteKind.FOLLOWUP
     said = newest_said(entries)
+    superseded = superseded_by_others(entries)
     for coincidence in latest.values():
-        check_agreement(coincidence, said.get(coincidence.coincidence_id))
+        check_agreement(coincidence, said.get(coincidence.coincidence_id), superseded)
     assert set(said) <= set(latest)
 
 
@@ -65,13 +67,23 @@ def newest_said(entries: list[OutboxEntry]) -> dict[str, tuple[int, OutboxEntry]
     return said
 
 
-def check_agreement(coincidence: Coincidence, said: tuple[int, OutboxEntry] | None) -> None:
-    """An open live pair is what the newest VOEvent about it says; of any other there is none, or it was retracted."""
+def superseded_by_others(entries: Iterable[OutboxEntry]) -> set[str]:
+    """Return the ivorns of messages of which one about another coincidence took the place."""
+    return {
+        cite.ivorn
+        for entry in entries
+        for cite in entry.outgoing.cites
+        if cite.kind is CiteKind.SUPERSEDES and cite.ivorn.rpartition(".v")[0] != entry.outgoing.ivorn.rpartition(".v")[0]
+    }
+
+
+def check_agreement(coincidence: Coincidence, said: tuple[int, OutboxEntry] | None, superseded: Collection[str] = ()) -> None:
+    """An open live pair is what the newest VOEvent about it says; of any other there is none, or it was retracted or superseded."""
     stands = coincidence.state is PairState.OPEN and coincidence.is_live
     if said is None:
         assert not stands
         return
     version, entry = said
     retracts = any(cite.kind is CiteKind.RETRACTION for cite in entry.outgoing.cites)
-    assert retracts is not stands
+    assert (retracts or (not stands and entry.outgoing.ivorn in superseded)) is not stands
     assert version == coincidence.version or not stands
