@@ -4,11 +4,13 @@ Nothing here judges: candidates are those of `hub.science.candidates.evaluate_ma
 the rules that the hub ships.
 """
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
 import numpy as np
+from numpy.typing import NDArray
 
 from hub.calibration.injections_light import TIMES_D
 from hub.calibration.injections_mergers import CLASSIFICATION, Merger
@@ -28,19 +30,28 @@ from hub.model.notice import EventClass, Messenger, Notice, Role, Stage
 from hub.model.sky import Skymap
 from hub.science.candidates import Judgement, Question, evaluate_many
 from hub.science.crossmatch import targets_of
-from hub.science.facts import NO_FACTS, Facts
+from hub.science.facts import NO_FACTS
 from hub.science.families import Dust
 from hub.science.healpix import Int64s, find, pixels29
+from hub.science.hypotheses import Activity, Hypothesis
 from hub.science.latitudes import galactic_latitude_deg
 from hub.science.levels import Levels2D, summary
 from hub.science.light_curves import LightCurves
 from hub.science.onset import onsets
 from hub.science.place_levels import PlaceLevels
+from hub.science.ranking import fading, luminosity
+from hub.science.ranking.sky import DEG2_PER_SR
 from hub.science.rules import Rules
 from hub.science.target_columns import TargetNumbers
 
 SEARCH_D = 7.0
 """When ranks are looked at, days after the merger: what was detected later is not there yet."""
+
+SAMPLED = 10
+"""In wide maps one in so many of the objects that cannot be ranked before the counterpart is judged, and stands for so many."""
+
+WIDE_DEG2 = 200.0
+"""Maps of larger areas are wide."""
 
 OURS = 1
 """Object id of the counterpart; those of other objects are larger."""
@@ -172,6 +183,18 @@ def _detections(merger: Merger, visit: Int64s, flux: Floats, error: Floats, rng:
     )
 
 
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Candidates:
+    """What the hub makes of the objects in the map of one merger."""
+
+    candidates: Sequence[Candidate]
+    kinds: Mapping[str, int]
+    """By object id, as in `hub.demo.survey.light_curves`."""
+
+    shares: Mapping[str, int]
+    """How many objects one stands for, where that is more than itself."""
+
+
 class Search:
     """Searches the nights of one world for counterparts.
 
@@ -194,9 +217,16 @@ class Search:
         self._tag = sky.tag[self._rows.visit]
 
     def candidates(
-        self, merger: Merger, event: int, own: Background, skymap: Skymap, *, only_confirmed: bool = True
-    ) -> tuple[list[Candidate], dict[str, int]]:
-        """Return all candidates of a merger as they stand at the end of the search, and the kinds of the objects.
+        self,
+        merger: Merger,
+        event: int,
+        own: Background,
+        skymap: Skymap,
+        *,
+        only_confirmed: bool = True,
+        only_ahead: bool = False,
+    ) -> Candidates:
+        """Return all candidates of a merger as they stand at the end of the search.
 
         Parameters
         ----------
@@ -210,20 +240,32 @@ class Search:
             Its map.
         only_confirmed
             Leave objects out that could not be confirmed: they are ranked apart, so no rank depends on them.
+        only_ahead
+            Where the counterpart is a candidate, take one in `SAMPLED` only of the objects that could not be ranked before it.
         """
         levels = Levels2D.of(skymap)
         question = _question(merger, skymap, levels, self.rules)
         if question is None:
-            return [], {}
+            return Candidates(candidates=[], kinds={}, shares={})
         rows = self._near(merger, event, question.targets[0].maps["map"], only_confirmed=only_confirmed)
-        picked = self._rows.take(rows)
-        both = Background(**{name: np.concatenate([getattr(own, name), getattr(picked, name)]) for name in own.__slots__})
-        order = np.lexsort((self.sky.visits.mjd[both.visit], both.object))
-        both = both.take(order)
-        if not len(both):
+        made, kinds = self._judged(question, own, event)
+        shares: dict[str, int] = {}
+        ours = max((one.score for one in made if one.state is PairState.OPEN and one.confirmed), default=None)
+        if only_ahead and ours is not None:
+            kept = self._could_beat(question, rows, ours)
+            sampled = ~kept & (self._rows.object[rows] % SAMPLED == 0)
+            shares = dict.fromkeys(map(str, np.unique(self._rows.object[rows[sampled]]).tolist()), SAMPLED)
+            rows = rows[kept | sampled]
+        more, of_others = self._judged(question, self._rows.take(rows), event)
+        return Candidates(candidates=made + more, kinds=kinds | of_others, shares=shares)
+
+    def _judged(self, question: Question, rows: Background, event: int) -> tuple[list[Candidate], dict[str, int]]:
+        """Return the candidates that some detections make, and the kinds of their objects."""
+        if not len(rows):
             return [], {}
-        first, count = _past(both.object, self.sky.mid_us(both.visit))
-        curves = LightCurves.of(self.sky.alerts(both, first, count))
+        rows = rows.take(np.lexsort((self.sky.visits.mjd[rows.visit], rows.object)))
+        first, count = _past(rows.object, self.sky.mid_us(rows.visit))
+        curves = LightCurves.of(self.sky.alerts(rows, first, count))
         judgement = Judgement(
             onsets=onsets(curves, self.sky.visits_before(event), self.rules.look_back_d), confirmation=self.rules.confirmation
         )
@@ -232,13 +274,34 @@ class Search:
             numbers=question.numbers,
             summaries=question.summaries,
             objects=np.arange(len(curves), dtype=np.int64),
-            facts=self._facts(question, curves),
+            facts=NO_FACTS,
         )
-        kinds = dict(zip(both.object.tolist(), both.kind.tolist(), strict=True))
-        return evaluate_many([asked], curves, judgement)[0], {str(name): kind for name, kind in kinds.items()}
+        kinds = {str(name): kind for name, kind in zip(rows.object.tolist(), rows.kind.tolist(), strict=True)}
+        return evaluate_many([asked], curves, judgement)[0], kinds
 
-    def _facts(self, question: Question, curves: LightCurves) -> Facts:
-        return NO_FACTS
+    def _could_beat(self, question: Question, rows: Int64s, score: float) -> NDArray[np.bool_]:
+        """Tell for rows whether their objects could have a larger score: what place and detections allow at most.
+
+        Of the terms ``sky`` and ``reality`` what they are, of the others the most that they can be; one that has no bound here
+        keeps every object.
+        """
+        names = self._rows.object[rows]
+        begins = np.flatnonzero(np.concatenate(([True], names[1:] != names[:-1]))) if len(names) else np.zeros(0, dtype=np.int64)
+        number = np.repeat(np.arange(len(begins)), np.diff(np.append(begins, len(names))))
+        levels = question.targets[0].maps["map"]
+        density = levels.probdensity[find(levels.lo, levels.hi, self._rows.hpx29[rows])]
+        best_density, best_reality = np.zeros(len(begins)), np.zeros(len(begins))
+        np.maximum.at(best_density, number, density)
+        np.maximum.at(best_reality, number, np.clip(self._rows.reliability[rows], 0.01, 0.99))
+        low, high = self._mjd[rows][begins], self._mjd[rows][np.append(begins[1:], len(names)) - 1] if len(names) else np.zeros(0)
+        least = np.full(len(begins), np.inf)
+        for target in question.targets:
+            bound = _most(target.hypothesis, spans_days=high - low)
+            with np.errstate(divide="ignore"):
+                terms = np.log(best_density / (target.hypothesis.background_per_deg2 * DEG2_PER_SR)) + bound
+            terms += 0.5 * np.log(best_reality / (1.0 - best_reality))
+            least = np.minimum(least, score - terms)
+        return np.asarray((least < 1e-6)[number])
 
     def _near(self, merger: Merger, event: int, levels: Levels2D | PlaceLevels, *, only_confirmed: bool) -> Int64s:
         """Return the rows of the objects that began after the merger, inside its map."""
@@ -263,31 +326,50 @@ class Search:
         return np.asarray(index[wide[number]])
 
 
+def _most(hypothesis: Hypothesis, *, spans_days: Floats) -> Floats:
+    """Return the most that the terms beside ``sky`` and ``reality`` can add to the score of an object detected over some days."""
+    low, high = hypothesis.appearance_d
+    scale = hypothesis.typical_delay_d
+    # The density of onsets is largest at t0 itself; `_share` of hub.science.ranking.timing falls off by the scale on both sides.
+    timing_most = 0.0
+    if scale is not None:
+        timing_most = max(0.0, math.log((high - low) / scale / (1.0 - math.exp(-max(high, 1e-9) / scale))))
+    if hypothesis.activity is not Activity.NEW:
+        return np.full(len(spans_days), np.inf)
+    family = hypothesis.light_curve
+    luminosity_most = 0.0
+    if family is not None:
+        luminosity_most = max(0.0, math.log(luminosity.MAGNITUDE_RANGE / (family.spread_mag * math.sqrt(2.0 * math.pi))))
+    fades = (spans_days >= fading.MIN_BASELINE_D) & (family is not None) & hypothesis.fixes_age
+    return timing_most + luminosity_most + np.where(fades, fading.CAP, 0.0)
+
+
 def outcome(search: Search, merger: Merger, event: int, found: Found) -> Outcome:
     """Return what the hub makes of a merger whose counterpart was found so."""
     if found.lost is not None:
         return Outcome(merger=merger, fate=found.lost, has_two=False)
-    candidates, kinds = search.candidates(merger, event, found.rows, merger.skymap())
-    return judged(merger, candidates, kinds, max_area_deg2=max(map(search.rules.max_area_of, search.rules.hypotheses)))
+    made = search.candidates(merger, event, found.rows, merger.skymap(), only_ahead=merger.area90_deg2 > WIDE_DEG2)
+    return judged(merger, made, max_area_deg2=max(map(search.rules.max_area_of, search.rules.hypotheses_for((EventClass.CBC,)))))
 
 
-def judged(merger: Merger, candidates: Sequence[Candidate], kinds: Mapping[str, int], *, max_area_deg2: float) -> Outcome:
+def judged(merger: Merger, made: Candidates, *, max_area_deg2: float) -> Outcome:
     """Return where a counterpart that was detected twice stands among the candidates."""
     of_name: dict[str, Candidate] = {}
-    for one in candidates:
+    for one in made.candidates:
         if one.state is PairState.OPEN and one.confirmed:
             known = of_name.get(one.object_id)
             if known is None or one.score > known.score:
                 of_name[one.object_id] = one
     ours = of_name.pop(str(OURS), None)
+    shares = np.array([made.shares.get(name, 1) for name in of_name], dtype=np.float64)
     if ours is None:
         fate = Fate.MAP_TOO_LARGE if merger.area90_deg2 > max_area_deg2 else Fate.VETOED
         said = tuple(
             f"{one.hypothesis}: {one.state}, {', '.join(one.reasons)}; {', '.join(one.flags)}"
-            for one in candidates
+            for one in made.candidates
             if one.object_id == str(OURS)
         )
-        return Outcome(merger=merger, fate=fate, has_two=True, n_candidates=len(of_name), why=said)
+        return Outcome(merger=merger, fate=fate, has_two=True, n_candidates=round(shares.sum()), why=said)
     before = [one for one in of_name.values() if one.score > ours.score]
     rank = 1 + len(before)
     fate = Fate.BEST_THREE if rank <= 3 else Fate.FOUR_TO_TEN if rank <= 10 else Fate.BEYOND_TEN
@@ -296,18 +378,18 @@ def judged(merger: Merger, candidates: Sequence[Candidate], kinds: Mapping[str, 
         fate=fate,
         has_two=True,
         rank=rank,
-        rank_by_density=_rank_by("sky", ours, of_name),
-        rank_by_time=_rank_by("timing", ours, of_name),
-        n_candidates=1 + len(of_name),
+        rank_by_density=_rank_by("sky", ours, of_name, shares),
+        rank_by_time=_rank_by("timing", ours, of_name, shares),
+        n_candidates=1 + round(shares.sum()),
         why=ours.reasons,
-        ahead=tuple(kinds[one.object_id] for one in before),
+        ahead=tuple(made.kinds[one.object_id] for one in before),
     )
 
 
-def _rank_by(statistic: str, ours: Candidate, others: Mapping[str, Candidate]) -> float:
+def _rank_by(statistic: str, ours: Candidate, others: Mapping[str, Candidate], shares: Floats) -> float:
     own = _value(ours, statistic)
     values = np.array([_value(one, statistic) for one in others.values()])
-    return 1.0 + float(np.count_nonzero(values > own)) + 0.5 * float(np.count_nonzero(values == own))
+    return 1.0 + float(shares[values > own].sum()) + 0.5 * float(shares[values == own].sum())
 
 
 def _value(one: Candidate, statistic: str) -> float:

@@ -1,6 +1,7 @@
 """Injected mergers, small: each ends in one place, for the reason that is said; bad ranks and vetoes fail their checks."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import cache
 
@@ -10,10 +11,11 @@ import pytest
 from hub.calibration import injections_light
 from hub.calibration.injections import _ranked, _told, _vetoed, binomial, outcomes
 from hub.calibration.injections_mergers import CLASSES, Merger, drawn, too_visits, weights
-from hub.calibration.injections_search import OURS, SEARCH_D, Fate, Outcome, Search, counterpart, outcome
+from hub.calibration.injections_search import OURS, SEARCH_D, Fate, Found, Outcome, Search, counterpart, judged
 from hub.calibration.nights import SURVEY, Background, Nights, nights, with_events
 from hub.calibration.subject import as_shipped
 from hub.demo.published import LIGHT_CURVE_AB, LIGHT_CURVE_DAYS
+from hub.model.coincidence import Candidate
 from hub.science.healpix import pixels29
 
 SEED = 31
@@ -45,6 +47,19 @@ def at(merger: Merger, ra_deg: float, dec_deg: float, distance_mpc: float = 40.0
 
 def lost(merger: Merger) -> Fate | None:
     return counterpart(sky(), merger, SURVEY, SUBJECT.dust, GAP_S).lost
+
+
+@cache
+def with_counterpart() -> tuple[Merger, Found, Nights]:
+    """Return a merger whose counterpart was detected twice, with its visits."""
+    for one in few():
+        visits = too_visits(one, sky())
+        if visits is not None:
+            whole = with_events(sky(), SEED, [(one.number, visits)])
+            found = counterpart(whole, one, one.number, SUBJECT.dust, GAP_S)
+            if found.lost is None:
+                return one, found, whole
+    raise AssertionError("none of the mergers of this seed is detected twice")
 
 
 def test_the_light_of_the_one_kilonova_that_is_known_comes_out() -> None:
@@ -120,21 +135,33 @@ def test_a_slice_with_a_fixed_seed() -> None:
 
 
 def test_objects_that_cannot_be_confirmed_change_no_rank() -> None:
-    one, found, whole = next(
-        (one, found, whole)
-        for one in few()
-        if (visits := too_visits(one, sky())) is not None
-        and (whole := with_events(sky(), SEED, [(one.number, visits)])) is not None
-        and (found := counterpart(whole, one, one.number, SUBJECT.dust, GAP_S)).lost is None
-    )
+    one, found, whole = with_counterpart()
     skymap = one.skymap()
     search = Search(whole, Background.of(list(whole.background(whole.tiles_in(skymap, 0.9)))), SUBJECT.rules)
-    some, _ = search.candidates(one, one.number, found.rows, skymap)
-    every, _ = search.candidates(one, one.number, found.rows, skymap, only_confirmed=False)
+    some = search.candidates(one, one.number, found.rows, skymap).candidates
+    every = search.candidates(one, one.number, found.rows, skymap, only_confirmed=False).candidates
     assert len(every) > len(some) > 1
-    assert [row for row in every if row.confirmed] == [row for row in some if row.confirmed]
-    assert outcome(search, one, one.number, found).n_candidates == len({row.object_id for row in some if row.confirmed})
+
+    def confirmed(rows: Sequence[Candidate]) -> dict[tuple[str, str], float]:
+        return {(row.object_id, row.hypothesis): row.score for row in rows if row.confirmed}
+
+    assert confirmed(every) == confirmed(some)
     assert str(OURS) in {row.object_id for row in some}
+
+
+def test_objects_that_cannot_be_ranked_before_the_counterpart_are_sampled() -> None:
+    one, found, whole = with_counterpart()
+    skymap = one.skymap()
+    search = Search(whole, Background.of(list(whole.background(whole.tiles_in(skymap)))), SUBJECT.rules)
+    for flux in (1.0, 0.05, 2e-3):  # so that it has many and few before it
+        rows = replace(found.rows, flux_njy=found.rows.flux_njy * flux)
+        every = search.candidates(one, one.number, rows, skymap)
+        some = search.candidates(one, one.number, rows, skymap, only_ahead=True)
+        assert len(some.candidates) < len(every.candidates)
+        full, less = (judged(one, made, max_area_deg2=1e4) for made in (every, some))
+        assert less.rank == full.rank
+        assert sorted(less.ahead) == sorted(full.ahead)
+        assert abs(less.n_candidates - full.n_candidates) < 5.0 * math.sqrt(10.0 * full.n_candidates)
 
 
 def test_bad_ranks_and_vetoes_fail_their_checks() -> None:
