@@ -133,6 +133,10 @@ OBJECT_RADIUS_ARCSEC = 10.0
 """Farthest that two detections of one object lie from each other; surveys associate within 1 to 3 arcsec."""
 
 
+NEIGHBOUR_ARCSEC = 4.0
+"""So near an object others are looked for that may be the same transient: the farthest, and what places of detections scatter."""
+
+
 class AlertHistory(Protocol):
     """The memory of past alerts. Times are half-open ``[start, end)``; answers hold each (survey, source_id) once."""
 
@@ -171,6 +175,26 @@ class AlertHistory(Protocol):
 
     def count(self) -> int:
         """Return how many alerts are stored."""
+        ...
+
+
+@runtime_checkable
+class FindsNeighbours(Protocol):
+    """A history that also tells what lies around objects."""
+
+    def with_neighbours(self, survey: str, object_ids: Sequence[str], hpx29: NDArray[np.int64]) -> list[AlertBatch]:
+        """Return all alerts of some objects, and those of others of any survey that lie within `NEIGHBOUR_ARCSEC` of them.
+
+        Parameters
+        ----------
+        survey, object_ids, hpx29
+            As in `of_objects`.
+
+        Returns
+        -------
+        list of AlertBatch
+            One for each survey, each ordered by time; there may be alerts of objects that lie somewhat farther away.
+        """
         ...
 
 

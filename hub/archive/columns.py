@@ -11,7 +11,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from hub.model.alert import COLUMN_DTYPES, WORD_COLUMNS, AlertBatch, Provenance, Words
+from hub.model.alert import COLUMN_DTYPES, UNSAID, WORD_COLUMNS, AlertBatch, Provenance, Words
 
 PIXEL = "_healpix_29"
 """HEALPix pixel at order 29, NESTED: what rows are sorted by."""
@@ -39,6 +39,10 @@ SCHEMA = pa.schema(
             ("is_solar_system", pa.bool_()),
             ("is_negative", pa.bool_()),
             ("is_saturated", pa.bool_()),
+            ("is_dipole", pa.bool_()),
+            ("began_tai_us", pa.int64()),
+            ("quiet_tai_us", pa.int64()),
+            ("template_tai_us", pa.int64()),
             ("visit", pa.int64()),
             ("detector", pa.int32()),
             ("reason", _WORDS),
@@ -104,6 +108,17 @@ def batches_of(table: pa.Table) -> list[AlertBatch]:
         part = everything.take(names == name)
         found.append(AlertBatch(survey=name, provenance=part.provenance, **{key: getattr(part, key) for key in COLUMN_DTYPES}))
     return found
+
+
+def completed(table: pa.Table, columns: Sequence[str]) -> pa.Table:
+    """Return a table with the columns of `UNSAID` that an older file has not, in the order asked for."""
+    missing = [name for name in columns if name in UNSAID and name not in table.column_names]
+    if not missing:
+        return table
+    for name in missing:
+        values = np.full(table.num_rows, UNSAID[name], dtype=COLUMN_DTYPES[name])
+        table = table.append_column(SCHEMA.field(name), pa.array(values, SCHEMA.field(name).type))
+    return table.select([name for name in columns if name in table.column_names])
 
 
 def words_of(column: pa.ChunkedArray) -> Words:
@@ -210,6 +225,7 @@ __all__ = [
     "SCHEMA",
     "batches_of",
     "bytes_of",
+    "completed",
     "concatenated",
     "first_of_each",
     "ints_of",

@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from hub.archive import layout
-from hub.archive.columns import DICTIONARY_COLUMNS, PIXEL, SCHEMA, concatenated, ints_of, take_rows, words_of
+from hub.archive.columns import DICTIONARY_COLUMNS, PIXEL, SCHEMA, completed, concatenated, ints_of, take_rows, words_of
 from hub.archive.hats import Pixel
 from hub.archive.hats_writing import Counts, count
 from hub.archive.segments import Footer, Footers, Note, replaced
@@ -158,7 +158,8 @@ def _read(file: _File, groups: list[int], columns: tuple[str, ...]) -> pa.Table:
     """Return rows of a file, texts coded, those left out that another file has too; ascending in `PIXEL` as they are there."""
     coded = list(DICTIONARY_COLUMNS)
     with translated(file.path), pq.ParquetFile(file.path, metadata=file.footer.metadata, read_dictionary=coded) as opened:
-        table = opened.read_row_groups(groups, columns=list(columns), use_threads=False).replace_schema_metadata(None)
+        read = opened.read_row_groups(groups, columns=list(columns), use_threads=False).replace_schema_metadata(None)
+    table = completed(read, columns)
     if not len(file.without):
         return table
     return take_rows(table, ~np.isin(layout.cells_of(ints_of(table[PIXEL])), file.without))

@@ -13,7 +13,7 @@ from hub.archive.appending import Writer
 from hub.archive.columns import ALERT_COLUMNS, SCHEMA, batches_of
 from hub.archive.counting import Counts
 from hub.archive.merging import Merged, Policy, merge_due, sweep
-from hub.archive.places import around, cone_ranges, separations_deg
+from hub.archive.places import around, closely_around, cone_ranges, separations_deg
 from hub.archive.recent import RECENT_BYTES, Recent
 from hub.archive.region import Region
 from hub.archive.retention import Retired, retire
@@ -115,11 +115,16 @@ class ArchiveHistory:
             return AlertBatch.empty(survey)
         lo, hi = around(np.unique(hpx29))
         found = self._search.of_objects(survey, sorted(set(object_ids)), lo, hi)
-        if not found:
-            return AlertBatch.empty(survey)
-        alerts = concatenate(found)
-        alerts = alerts.take(np.unique(alerts.source_id, return_index=True)[1])
-        return alerts.take(np.argsort(alerts.mid_tai_us, kind="stable"))
+        return _each_once(found) if found else AlertBatch.empty(survey)
+
+    def with_neighbours(self, survey: str, object_ids: Sequence[str], hpx29: NDArray[np.int64]) -> list[AlertBatch]:
+        """Return all alerts of some objects and of what lies around them; see the port."""
+        if not len(object_ids):
+            return []
+        pixels = np.unique(hpx29)
+        found = self._search.of_objects(survey, sorted(set(object_ids)), *around(pixels), near=closely_around(pixels))
+        surveys = sorted({one.survey for one in found})
+        return [_each_once([one for one in found if one.survey == name]) for name in surveys]
 
     def cone(
         self, ra_deg: float, dec_deg: float, radius_deg: float, start: Instant | None = None, end: Instant | None = None
@@ -203,6 +208,13 @@ class ArchiveHistory:
         """Return what a person must know: that there is no room."""
         sentence = shortage(self.folder, self.settings.min_free_bytes)
         return () if sentence is None else (sentence,)
+
+
+def _each_once(found: list[AlertBatch]) -> AlertBatch:
+    """Return the alerts of one survey, each once, ordered by time."""
+    alerts = concatenate(found)
+    alerts = alerts.take(np.unique(alerts.source_id, return_index=True)[1])
+    return alerts.take(np.argsort(alerts.mid_tai_us, kind="stable"))
 
 
 _LEAST, _GREATEST = np.iinfo(np.int64).min, np.iinfo(np.int64).max

@@ -3,11 +3,14 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from hub.ports import OBJECT_RADIUS_ARCSEC
+from hub.ports import NEIGHBOUR_ARCSEC, OBJECT_RADIUS_ARCSEC
 from hub.science.healpix import MAX_ORDER, merge, neighbours
 
 OBJECT_ORDER = 12
 """HEALPix order of the pixels around an object: 51 arcsec, far more than `OBJECT_RADIUS_ARCSEC` also where they are narrowest."""
+
+NEIGHBOUR_ORDER = 14
+"""The same of the pixels around an object in which its neighbours lie: 13 arcsec."""
 
 _MARGIN = 2.0
 """A pixel's farthest corner lies at most this many times the square root of its area from its centre (1.45 at the poles)."""
@@ -19,12 +22,20 @@ Pixels = NDArray[np.int64]
 """Order-29 pixels."""
 
 assert OBJECT_RADIUS_ARCSEC < 0.4 * _PIXEL0_DEG * 3600 / 2**OBJECT_ORDER
+assert NEIGHBOUR_ARCSEC < 0.4 * _PIXEL0_DEG * 3600 / 2**NEIGHBOUR_ORDER
 
 
 def around(hpx29: Pixels) -> tuple[Pixels, Pixels]:
     """Return ranges that hold all within `OBJECT_RADIUS_ARCSEC` of some pixels, and more: coarse pixels and their neighbours."""
     shift = 2 * (MAX_ORDER - OBJECT_ORDER)
     pixels = neighbours(np.unique(hpx29 >> shift), OBJECT_ORDER)
+    return merge(pixels << shift, (pixels + 1) << shift)
+
+
+def closely_around(hpx29: Pixels) -> tuple[Pixels, Pixels]:
+    """Return ranges that hold all within `NEIGHBOUR_ARCSEC` of some pixels, and a few times more."""
+    shift = 2 * (MAX_ORDER - NEIGHBOUR_ORDER)
+    pixels = neighbours(np.unique(hpx29 >> shift), NEIGHBOUR_ORDER)
     return merge(pixels << shift, (pixels + 1) << shift)
 
 

@@ -160,8 +160,14 @@ class Recent:
                     return list(listed)
             return [path for path in listed if path not in one.files]
 
-    def rows(
-        self, night: int, listed: Sequence[Path], region: Region, survey: str, object_ids: Sequence[str]
+    def rows(  # noqa: PLR0917 - what a search is asked for
+        self,
+        night: int,
+        listed: Sequence[Path],
+        region: Region,
+        survey: str,
+        object_ids: Sequence[str],
+        near: Region | None = None,
     ) -> tuple[list[AlertBatch], list[Path]]:
         """Return the rows of some objects within a region, of those files of a night that are here and listed; and the others.
 
@@ -177,12 +183,14 @@ class Recent:
             Of the objects.
         object_ids
             Theirs.
+        near
+            Where the rows of all other objects are wanted too, of whatever survey; it lies inside the region.
         """
         with self._lock:
             one = self._nights.get(night)
             if one is None:
                 return [], list(listed)
-            runs = tuple(one.runs.get(survey, ()))
+            runs = tuple(run for name, of_survey in one.runs.items() if near is not None or name == survey for run in of_survey)
             numbers = [one.files.get(path) for path in listed]
         here = {known[0] for known in numbers if known is not None}
         elsewhere = [path for path, known in zip(listed, numbers, strict=True) if known is None]
@@ -190,7 +198,10 @@ class Recent:
         found = []
         for run in runs:  # they never change, so nobody waits for this
             rows = region.found_in(run.rows.hpx29)
-            rows = rows[np.isin(run.rows.object_id[rows], wanted)]
+            is_wanted = np.isin(run.rows.object_id[rows], wanted) & (run.rows.survey == survey)
+            if near is not None:
+                is_wanted |= near.rows(run.rows.hpx29[rows])
+            rows = rows[is_wanted]
             if is_here := [row for row, number in zip(rows.tolist(), run.file[rows].tolist(), strict=True) if number in here]:
                 found.append(run.rows.take(np.array(is_here, dtype=np.intp)))
         return found, elsewhere

@@ -68,39 +68,57 @@ class Search:
         return table.select(list(columns))
 
     def of_objects(
-        self, survey: str, object_ids: Sequence[str], lo: NDArray[np.int64], hi: NDArray[np.int64]
+        self,
+        survey: str,
+        object_ids: Sequence[str],
+        lo: NDArray[np.int64],
+        hi: NDArray[np.int64],
+        near: tuple[NDArray[np.int64], NDArray[np.int64]] | None = None,
     ) -> list[AlertBatch]:
         """Return the rows of some objects within ascending disjoint ranges of pixels; one may be there twice.
 
         Fresh files are looked up in memory, where this process wrote or read them before.
+
+        Parameters
+        ----------
+        survey, object_ids
+            The objects.
+        lo, hi
+            Where they are.
+        near
+            Ranges inside of those where the rows of all other objects are wanted too, of whatever survey.
         """
         region = Region(lo=lo, hi=hi, start_us=_LEAST, end_us=_GREATEST)
+        around = None if near is None else Region(lo=near[0], hi=near[1], start_us=_LEAST, end_us=_GREATEST)
         found: list[AlertBatch] = []
         nights = self._nights(region)
         self._recent.keep_only(nights)
         for night in nights:
-            found += self._of_objects(night, region, survey, object_ids)
+            found += self._of_objects(night, region, survey, object_ids, around)
         return found
 
-    def _of_objects(self, night: int, region: Region, survey: str, object_ids: Sequence[str]) -> list[AlertBatch]:
+    def _of_objects(
+        self, night: int, region: Region, survey: str, object_ids: Sequence[str], near: Region | None
+    ) -> list[AlertBatch]:
         wanted = pa.array(object_ids, pa.string())
 
         def read() -> list[AlertBatch]:
             files = self._listed(night, region)
-            self._remember(night, files.fresh, survey)
-            found, elsewhere = self._recent.rows(night, files.fresh, region, survey, object_ids)
-            fresh = [path for path in elsewhere if self._footers.get(path).note.survey in {"", survey}]
+            self._remember(night, files.fresh, survey if near is None else None)
+            found, elsewhere = self._recent.rows(night, files.fresh, region, survey, object_ids, near)
+            fresh = [path for path in elsewhere if near is not None or self._footers.get(path).note.survey in {"", survey}]
             paths = [*fresh, *_beside_fresh(files, region)]
-            tables = self._of_files(paths, region, ALERT_COLUMNS, lambda part: _only(part, survey, wanted))
+            tables = self._of_files(paths, region, ALERT_COLUMNS, lambda part: _only(part, survey, wanted, near))
             return [*found, *(batch for table in tables for batch in batches_of(table))]
 
         return repeated(read, self._archive)
 
-    def _remember(self, night: int, fresh: Sequence[Path], survey: str) -> None:
-        """Bring fresh files of a survey into memory, where there is room."""
+    def _remember(self, night: int, fresh: Sequence[Path], survey: str | None) -> None:
+        """Bring fresh files of a survey, or of any one, into memory, where there is room."""
         for path in self._recent.missing(night, fresh):
             footer = self._footers.get(path)
-            if footer.note.survey == survey and self._recent.admits(footer.n_rows):
+            is_wanted = footer.note.survey == survey if survey is not None else bool(footer.note.survey)
+            if is_wanted and self._recent.admits(footer.n_rows):
                 for batch in batches_of(read_rows(path, footer, range(len(footer.rows)), ALERT_COLUMNS)):
                     self._recent.add(night, path, batch)
 
@@ -213,10 +231,12 @@ def _beside_fresh(files: layout.NightFiles, region: Region) -> list[Path]:
     return [*merged, *(one.path for one in files.closed if region.touches(one.lo, one.hi))]
 
 
-def _only(table: pa.Table, survey: str, object_ids: pa.Array) -> pa.Table:
+def _only(table: pa.Table, survey: str, object_ids: pa.Array, near: Region | None) -> pa.Table:
     import pyarrow.compute as pc  # noqa: PLC0415
 
     mask = pc.and_(pc.equal(table["survey"].cast(pa.string()), survey), pc.is_in(table["object_id"], value_set=object_ids))
+    if near is not None:
+        mask = pc.or_(mask, pa.chunked_array([pa.array(near.rows(ints_of(table[PIXEL])))]))
     return table.filter(mask)
 
 

@@ -18,7 +18,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from hub.archive.columns import DICTIONARY_COLUMNS, PIXEL
+from hub.archive.columns import DICTIONARY_COLUMNS, PIXEL, completed
 from hub.archive.durable import make_folders, sync_files, sync_folder
 from hub.archive.space import translated
 from hub.errors import StorageError
@@ -200,7 +200,9 @@ def opened(path: Path, footer: Footer) -> Iterator[Callable[[Sequence[int], Sequ
     """Give what reads columns of some row groups of a file, which may be called again; raises as `read_footer`."""
     coded = list(DICTIONARY_COLUMNS)  # the texts of a catalog are plain for other programs, and coded in its files all the same
     with translated(path), pq.ParquetFile(path, metadata=footer.metadata, read_dictionary=coded) as file:
-        yield lambda groups, columns: file.read_row_groups(list(groups), columns=list(columns), use_threads=False)
+        yield lambda groups, columns: completed(
+            file.read_row_groups(list(groups), columns=list(columns), use_threads=False), columns
+        )
 
 
 def write_segment(path: Path, table: pa.Table, note: Note) -> None:

@@ -27,8 +27,20 @@ COLUMN_DTYPES: dict[str, str] = {
     "is_negative": "?",
     "is_saturated": "?",
     "hpx29": "i8",
+    "is_dipole": "?",
+    "began_tai_us": "i8",
+    "quiet_tai_us": "i8",
+    "template_tai_us": "i8",
 }
 """Column name to numpy type of an `AlertBatch`."""
+
+UNSAID: dict[str, bool | int] = {
+    "is_dipole": False,
+    "began_tai_us": int(NO_TIME),
+    "quiet_tai_us": int(NO_TIME),
+    "template_tai_us": int(NO_TIME),
+}
+"""What stands in columns that alerts need not have: those of most streams, and those that were archived before."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -192,6 +204,20 @@ class AlertBatch:
     hpx29: NDArray[np.int64]
     """HEALPix pixel at order 29, NESTED."""
 
+    is_dipole: NDArray[np.bool_]
+    """The survey fitted it as a dipole, a bad subtraction or something that moved; False where it does not say."""
+
+    began_tai_us: NDArray[np.int64]
+    """First detection that the packet knows of which an object may begin: positive, no dipole, not attributed to the solar
+    system, or forced photometry as significant as a detection; `NO_TIME` where there is none or nobody looked."""
+
+    quiet_tai_us: NDArray[np.int64]
+    """Last forced photometry or upper limit of the packet, in the band of that detection and before it, that would have shown the
+    object and did not; `NO_TIME` where there is none."""
+
+    template_tai_us: NDArray[np.int64]
+    """When the last image was taken that the template is made of; `NO_TIME` where the packet does not say, as LSST's never do."""
+
     provenance: Provenance | None = None
     """Where the rows come from; None where nobody said or asked."""
 
@@ -204,8 +230,15 @@ class AlertBatch:
 
     @classmethod
     def from_columns(cls, survey: str, **columns: Any) -> Self:
-        """Build a batch from array-likes, one for each name of `COLUMN_DTYPES`; perhaps with its `Provenance`."""
-        arrays: dict[str, Any] = {name: np.array(columns[name], dtype=kind) for name, kind in COLUMN_DTYPES.items()}
+        """Build a batch from array-likes, one for each name of `COLUMN_DTYPES`; perhaps with its `Provenance`.
+
+        Those of `UNSAID` may be left out.
+        """
+        n = len(columns["source_id"])
+        arrays: dict[str, Any] = {
+            name: np.array(columns[name], dtype=kind) if name in columns else np.full(n, UNSAID[name], dtype=kind)
+            for name, kind in COLUMN_DTYPES.items()
+        }
         return cls(survey=survey, provenance=columns.get("provenance"), **arrays)
 
     @classmethod

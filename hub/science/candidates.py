@@ -16,9 +16,10 @@ from hub.science.crossmatch import Target, first_detection_us
 from hub.science.facts import IN_CATALOGUE, NO_FACTS, NOTHING_KNOWN, Facts, ObjectFacts
 from hub.science.healpix import area_sr, find
 from hub.science.hypotheses import FLAGS, Activity, Confirmation, Hypothesis
+from hub.science.kin import OWN, is_recreated
 from hub.science.latitudes import ecliptic_latitude_deg, galactic_latitude_deg
 from hub.science.light_curves import LightCurves, part, rows_of
-from hub.science.onset import LOOK_BACK_D, NEVER, Onset, Onsets
+from hub.science.onset import LOOK_BACK_D, NEVER, NEW_TEMPLATE, Basis, Onset, Onsets
 from hub.science.ranking import DEFAULT, Context, Ranking, Term, rank
 from hub.science.rules import DAY_S
 from hub.science.target_columns import VARIABLE_AGE_D, VARIABLE_DETECTIONS, TargetColumns, TargetNumbers
@@ -34,6 +35,8 @@ _FACTS = (
     "saturated",
     "known variable",
     "low ecliptic latitude",
+    "dipole detections",
+    "re-created object",
 )
 """The recorded facts in the order in which candidates have them."""
 
@@ -253,6 +256,8 @@ def _fitting(pairs: _Pairs, curves: LightCurves) -> NDArray[np.bool_]:
         rows = slice(int(pairs.starts[number]), int(pairs.starts[number + 1]))
         for name, of_map in hits.items():
             inside[rows] |= _allowed(pairs, number, name, rows) & of_map.covered & (of_map.before < max_level[rows])
+    if curves.origin is not None:  # what is united with an object makes no candidate of it
+        inside &= curves.origin[pairs.row[pairs.usable]] == OWN
     fits = pairs.any_of(pairs.usable[inside])
     required = pairs.columns.asks[pairs.target, 2]
     if required.any():
@@ -303,10 +308,13 @@ def _made(pairs: _Pairs, fits: NDArray[np.int64], curves: LightCurves, judgement
     detections = rows_of(alerts, pairs.row[pairs.usable])
     ra, dec = detections.ra_deg[best], detections.dec_deg[best]
     beta = np.abs(ecliptic_latitude_deg(ra, dec))
-    facts = _facts(pairs, alerts, first)
+    facts = _facts(pairs, curves, first)
     facts[_FACTS.index("low ecliptic latitude"), fits] = beta <= judgement.confirmation.ecliptic_deg
     onsets = judgement.onsets if judgement.onsets is not None else Onsets.unknown(curves, LOOK_BACK_D)
-    is_ready = _ready(pairs, facts, first, onsets)[fits]
+    # What was seen by a template that holds images after the event may be of any age.
+    has_new_template = onsets.template_us[pairs.object] > pairs.columns.times[pairs.target, 2]
+    after = np.where(has_new_template, NO_TIME, onsets.after_us[pairs.object])
+    is_ready = _ready(pairs, facts, first, after)[fits]
     is_filtered, known_aspects = coverage.is_filtered(survey), coverage.known_aspects(survey)
     tells_past = _tells_past(coverage, survey)
     remarks = tuple(f"coverage: {remark}" for remark in coverage.remarks(survey))
@@ -333,8 +341,9 @@ def _made(pairs: _Pairs, fits: NDArray[np.int64], curves: LightCurves, judgement
         pairs.row[of_pair[0]],
         of_pair[1] - of_pair[0],
         onsets.before_us[pairs.object[fits]],
-        onsets.after_us[pairs.object[fits]],
+        after[fits],
         onsets.basis[pairs.object[fits]],
+        has_new_template[fits],
     )
     of_target = [
         (one.event, one.hypothesis, one.event.t0 or max(one.t0s), _lacks(one.hypothesis, asked.facts))
@@ -364,6 +373,7 @@ def _made(pairs: _Pairs, fits: NDArray[np.int64], curves: LightCurves, judgement
         before_us,
         after_us,
         basis,
+        is_new_template,
         flagged,
     ) in rows:
         event, hypothesis, t0, lacks = of_target[number]
@@ -379,7 +389,8 @@ def _made(pairs: _Pairs, fits: NDArray[np.int64], curves: LightCurves, judgement
             onset = Onset(
                 after_d=None if after_us == NO_TIME else (after_us - t0.tai_us) / _DAY_US,
                 before_d=(before_us - t0.tai_us) / _DAY_US,
-                why_unknown=why_unknown[basis],
+                why_unknown=NEW_TEMPLATE if is_new_template else why_unknown[basis],
+                is_forced=basis == Basis.FORCED and not is_new_template,
             )
         score, scores, reasons = rank(
             Context(
@@ -423,7 +434,12 @@ def _made(pairs: _Pairs, fits: NDArray[np.int64], curves: LightCurves, judgement
                 level=level,
                 score=score,
                 scores=(*scores, *_shown(own)),
-                reasons=(*reasons, *(() if apart is None else (f"ranked apart: {apart}",)), *remarks),
+                reasons=(
+                    *reasons,
+                    *_united_with(curves, object_id),
+                    *(f"ranked apart: {why}" for why in (apart,) if why),
+                    *remarks,
+                ),
                 flags=(*flagged, *own.flags),
             ),
         )
@@ -431,6 +447,11 @@ def _made(pairs: _Pairs, fits: NDArray[np.int64], curves: LightCurves, judgement
 
 _DAY_US = 86_400e6
 _NO_TERMS: dict[str, Term] = {}
+
+
+def _united_with(curves: LightCurves, object_id: str) -> tuple[str, ...]:
+    others = curves.kin.get(object_id, ())
+    return (f"one light curve with {', '.join(others)}, at the same place",) if others else ()
 
 
 def _lacks(hypothesis: Hypothesis, known: Facts) -> str | None:
@@ -506,13 +527,11 @@ def _said(asked: Question, hits: Mapping[str, _Hits]) -> _Said:
     )
 
 
-def _ready(pairs: _Pairs, facts: NDArray[np.bool_], first: NDArray[np.int64], onsets: Onsets) -> NDArray[np.bool_]:
+def _ready(pairs: _Pairs, facts: NDArray[np.bool_], first: NDArray[np.int64], after: NDArray[np.int64]) -> NDArray[np.bool_]:
     """Tell of each pair whether it fits what is said of the event now, the place aside."""
     times = pairs.columns.times[pairs.target]
     fits = (first >= times[:, 5]) & (first <= times[:, 6])
-    fits &= (
-        onsets.after_us[pairs.object] < times[:, 7]
-    )  # what began before the last visit without it began too late, or is unknown
+    fits &= after < times[:, 7]  # what began after the last visit without it began too late, where that is known
     excludes = pairs.columns.asks[pairs.target, 3:]
     if excludes.any():
         order = [_FACTS.index(flag) for flag in FLAGS]
@@ -521,8 +540,9 @@ def _ready(pairs: _Pairs, facts: NDArray[np.bool_], first: NDArray[np.int64], on
     return np.asarray(fits & pairs.any_of(now), dtype=np.bool_)
 
 
-def _facts(pairs: _Pairs, alerts: AlertBatch, first: NDArray[np.int64]) -> NDArray[np.bool_]:
-    """Return which of `_FACTS` are so of each pair, shape ``(6, p)``; the ecliptic latitude is told later."""
+def _facts(pairs: _Pairs, curves: LightCurves, first: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """Return which of `_FACTS` are so of each pair, shape ``(8, p)``; the ecliptic latitude is told later."""
+    alerts = curves.alerts
     times = pairs.columns.times[pairs.target]
     is_often = pairs.any_of(alerts.n_history[pairs.row] >= VARIABLE_DETECTIONS)
     return np.stack(
@@ -533,6 +553,8 @@ def _facts(pairs: _Pairs, alerts: AlertBatch, first: NDArray[np.int64]) -> NDArr
             pairs.any_of(alerts.is_saturated[pairs.row]),
             (first < times[:, 4]) & is_often,
             np.zeros(len(pairs), dtype=bool),
+            pairs.any_of(alerts.is_dipole[pairs.row]),
+            is_recreated(curves)[pairs.object],
         )
     )
 

@@ -15,6 +15,8 @@ FLAGS = (
     "negative detections",
     "solar-system association",
     "low ecliptic latitude",
+    "dipole detections",
+    "re-created object",
 )
 """Facts that are recorded with a candidate; a hypothesis may use them, nothing else does."""
 

@@ -1,7 +1,7 @@
 """The alerts of many objects in one table, object by object and each in order of time."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any, Self
 
 import numpy as np
@@ -12,7 +12,7 @@ from hub.model.alert import COLUMN_DTYPES, AlertBatch
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class LightCurves:
-    """Alerts of one survey by object."""
+    """Alerts by object of one survey; those of other objects at the same place may be among them (`hub.science.kin`)."""
 
     names: tuple[str, ...]
     """Id of each object, ascending, shape ``(m,)``."""
@@ -22,6 +22,16 @@ class LightCurves:
 
     owner: NDArray[np.int64]
     """Index into `names` of each alert, ascending; an object may have none."""
+
+    origin: NDArray[np.int8] | None = None
+    """Whose alert each is: 0 the object's own, 1 that of another object of the survey, more those of other surveys; None where
+    all are their own."""
+
+    surveys: tuple[str, ...] = ()
+    """Of each origin; empty where all are their own."""
+
+    kin: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """By object the others, ``SURVEY:ID``, whose alerts are among its own."""
 
     @classmethod
     def of(cls, alerts: AlertBatch) -> Self:
@@ -48,13 +58,27 @@ class LightCurves:
             names=tuple(name for name in self.names if name in wanted),
             alerts=self.alerts.take(rows),
             owner=number[self.owner[rows]],
+            origin=None if self.origin is None else self.origin[rows],
+            surveys=self.surveys,
+            kin={name: others for name, others in self.kin.items() if name in wanted},
         )
+
+    def own(self) -> Self:
+        """Return the same without the alerts of other objects."""
+        if self.origin is None:
+            return self
+        return replace(self.only(self.origin == 0), origin=None, surveys=(), kin={})
 
     def only(self, rows: NDArray[np.bool_]) -> Self:
         """Return the light curves of the same objects without the alerts that a mask leaves out."""
         if rows.all():
             return self
-        return type(self)(names=self.names, alerts=self.alerts.take(rows), owner=self.owner[rows])
+        return replace(
+            self,
+            alerts=self.alerts.take(rows),
+            owner=self.owner[rows],
+            origin=None if self.origin is None else self.origin[rows],
+        )
 
     def any_of(self, rows: NDArray[np.bool_]) -> NDArray[np.bool_]:
         """Tell of each object whether a mask has any of its alerts, shape ``(m,)``."""

@@ -7,6 +7,9 @@ from hub.science.small_cone import separation_arcsec
 ALIAS_ARCSEC = 1.5
 """Objects of different surveys so near each other are one: a few times the error of a faint detection's place from the ground."""
 
+RECREATED_ARCSEC = 1.0
+"""Objects of one survey so near each other are one that got a new id: surveys associate detections within about that."""
+
 
 def transients_of(places: Mapping[str, tuple[float, float]]) -> list[tuple[str, ...]]:
     """Return the objects that hang together by pairs of different surveys within `ALIAS_ARCSEC`, each set sorted, in order.

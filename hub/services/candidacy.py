@@ -7,7 +7,6 @@ Pairs whose candidates a quieter pass changed are as good as changed to the next
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-import numpy as np
 from sqlalchemy.orm import Session
 
 from hub.model.coincidence import Candidate, Member, MemberKind, PairState, Score, coincidence_id
@@ -16,6 +15,7 @@ from hub.model.event import Event
 from hub.model.outgoing import Leaves
 from hub.ports import AlertHistory
 from hub.science.candidates import Judgement
+from hub.science.healpix import pixels29
 from hub.science.light_curves import LightCurves
 from hub.science.onset import VisitsBefore
 from hub.science.ranking import DEFAULT, Ranking
@@ -23,6 +23,7 @@ from hub.science.rules import Hypothesis, Rules
 from hub.services import twins
 from hub.services.judging import UNFIT, FactSource, Judged, judge, knows_nothing, with_unfit
 from hub.services.matching import Matching, ObjectKey
+from hub.services.pasts import past_of
 from hub.services.twins import Twins
 from hub.services.versions import Versions
 from hub.storage import candidates, coincidences, unsaid
@@ -65,14 +66,7 @@ class Candidacy:
 
     def past(self, keys: Collection[ObjectKey]) -> dict[str, LightCurves]:
         """Return the archived alerts of some objects, by survey; objects that have none are left out."""
-        by_survey: dict[str, list[ObjectKey]] = {}
-        for key in keys:
-            by_survey.setdefault(key.survey, []).append(key)
-        found = {}
-        for survey, of_survey in by_survey.items():
-            pixels = np.array([key.hpx29 for key in of_survey], dtype=np.int64)
-            found[survey] = LightCurves.of(self.history.of_objects(survey, [key.object_id for key in of_survey], pixels))
-        return found
+        return past_of(self.history, keys)
 
     def evaluate(
         self,
@@ -95,6 +89,7 @@ class Candidacy:
         only_changed
             Whether to pass over the coincidences of candidates that did not change: where the event did not.
         """
+        pairs, past = self._with_kin(session, pairs, past)
         by = Judgement(coverage=self.coverage(session), ranking=self.ranking, confirmation=self.rules.confirmation)
         judged = judge(
             session, self.matching, pairs, past, by=by, facts=self.facts, visits=self.visits, look_back_d=self.rules.look_back_d
@@ -108,6 +103,32 @@ class Candidacy:
         due |= self._unsaid(session, found, changed)
         judged, due, same = _with_twins(session, judged, due)
         return Done(candidates=len(changed), versions=self._announce(session, judged, due, same))
+
+    def _with_kin(
+        self, session: Session, pairs: Sequence[tuple[Event, Collection[ObjectKey]]], past: Mapping[str, LightCurves]
+    ) -> tuple[Sequence[tuple[Event, Collection[ObjectKey]]], Mapping[str, LightCurves]]:
+        """Return the same with the candidates of the events that are one transient with objects to be evaluated.
+
+        Their light curves are united: what changes one changes all.
+        """
+        kin = {f"{survey}:{name}": others for survey, curves in past.items() for name, others in curves.kin.items()}
+        if not kin:
+            return pairs, past
+        wanted: set[tuple[str, str, str]] = set()
+        for event, keys in pairs:
+            here = {f"{key.survey}:{key.object_id}" for key in keys}
+            others = {other for name in here for other in kin.get(name, ())} - here
+            wanted |= {(event.event_id, *other.partition(":")[::2]) for other in others}
+        found = [candidates.read(one) for one in candidates.stored(session, wanted).values()] if wanted else []
+        if not found:
+            return pairs, past
+        pixels = pixels29([one.ra_deg for one in found], [one.dec_deg for one in found]).tolist()
+        added: dict[str, set[ObjectKey]] = {}
+        for one, pixel in zip(found, pixels, strict=True):
+            key = ObjectKey(survey=one.survey, object_id=one.object_id, hpx29=pixel)
+            added.setdefault(one.event_id, set()).add(key)
+        whole = [(event, {*keys, *added.get(event.event_id, ())}) for event, keys in pairs]
+        return whole, self.past({key for _, keys in whole for key in keys})
 
     def _unsaid(self, session: Session, found: Iterable[Candidate], changed: Iterable[Candidate]) -> set[unsaid.Pair]:
         """Return the pairs that quieter passes changed, of those that were evaluated; remember what this one does not let out."""

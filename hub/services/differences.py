@@ -5,11 +5,10 @@ the hub runs with, from the other events' localizations, the objects' alerts and
 by version of an event. So a difference is the event's alone.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-import numpy as np
 from sqlalchemy.orm import Session
 
 from hub.archive.history import ArchiveHistory
@@ -24,7 +23,6 @@ from hub.resources import read_text
 from hub.science.candidates import Judgement
 from hub.science.class_rules import load_class_rules
 from hub.science.host_rules import load_host_rules
-from hub.science.light_curves import LightCurves
 from hub.science.onset import VisitsBefore
 from hub.science.rank_moves import Move, moves
 from hub.science.rules import Rules
@@ -38,7 +36,8 @@ from hub.services.hosting import Hosting
 from hub.services.judging import FactSource, judge, knows_nothing
 from hub.services.known_facts import KnownFacts
 from hub.services.maps import MapCache
-from hub.services.matching import Matching, ObjectKey
+from hub.services.matching import Matching
+from hub.services.pasts import past_of
 from hub.services.queries import find_event
 from hub.storage import coincidences, events, localizations
 
@@ -260,7 +259,7 @@ def _moves(session: Session, old: Event, new: Event, means: Means) -> tuple[tupl
     keys = matching.known(session, new.event_id)  # candidates of the event by any of its versions
     if not keys:
         return (), 0
-    past = _past(means.history, keys)
+    past = past_of(means.history, keys)
     by = Judgement(coverage=coverage.heard(session), confirmation=means.rules.confirmation)
 
     def judged(event: Event) -> Sequence[Candidate]:
@@ -271,15 +270,3 @@ def _moves(session: Session, old: Event, new: Event, means: Means) -> tuple[tupl
     there = {(survey, name) for survey, curves in past.items() for name in curves.names}
     return moves(judged(old), judged(new), top=TOP), len({(key.survey, key.object_id) for key in keys} - there)
 
-
-def _past(history: AlertHistory, keys: Collection[ObjectKey]) -> dict[str, LightCurves]:
-    """Return the archived alerts of some objects by survey."""
-    by_survey: dict[str, list[ObjectKey]] = {}
-    for key in sorted(keys, key=lambda one: (one.survey, one.object_id)):
-        by_survey.setdefault(key.survey, []).append(key)
-    return {
-        survey: LightCurves.of(
-            history.of_objects(survey, [key.object_id for key in own], np.array([key.hpx29 for key in own], dtype=np.int64))
-        )
-        for survey, own in by_survey.items()
-    }

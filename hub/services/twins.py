@@ -48,7 +48,8 @@ def place_all(session: Session, found: Iterable[Candidate], past: Mapping[str, L
     for one in found:
         wanted.setdefault(one.survey, set()).add(one.object_id)
     places: list[ObjectPlace] = []
-    for survey, curves in past.items():
+    for survey, whole in past.items():
+        curves = whole.own()
         rows = np.searchsorted(curves.owner, np.arange(len(curves)))
         first = curves.least(first_detection_us(curves.alerts))
         here = wanted.get(survey, ())

@@ -6,12 +6,13 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy import Engine
 
-from hub.model.alert import COLUMN_DTYPES, AlertBatch
+from hub.model.alert import COLUMN_DTYPES, UNSAID, AlertBatch
 
 CHUNK = 20_000
 """Rows that are moved at once."""
 
-_TABLE = sa.table("alerts", sa.column("survey"), *(sa.column(name) for name in COLUMN_DTYPES))
+_NAMES = tuple(name for name in COLUMN_DTYPES if name not in UNSAID)
+_TABLE = sa.table("alerts", sa.column("survey"), *(sa.column(name) for name in _NAMES))
 _KEY = (_TABLE.c.mid_tai_us, _TABLE.c.survey, _TABLE.c.source_id)
 
 
@@ -55,7 +56,7 @@ def _batches(engine: Engine) -> Iterator[AlertBatch]:
 
 
 def _batch(survey: str, rows: list[Any]) -> AlertBatch:
-    return AlertBatch.from_columns(survey, **{name: [_plain(getattr(row, name)) for row in rows] for name in COLUMN_DTYPES})
+    return AlertBatch.from_columns(survey, **{name: [_plain(getattr(row, name)) for row in rows] for name in _NAMES})
 
 
 def _plain(value: Any) -> Any:

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from hub.model.alert import AlertBatch
+from hub.model.alert import NO_TIME, AlertBatch
 from hub.model.instant import Instant
 from hub.ports import AlertHistory
 
@@ -32,6 +32,10 @@ def night(n: int = 3000, *, survey: str = "LSST", seed: int = 1) -> AlertBatch:
         is_negative=rng.random(n) < 0.2,
         is_saturated=rng.random(n) < 0.2,
         hpx29=rng.integers(0, N_PIXELS, n // 3 + 1)[np.arange(n) // 3],
+        is_dipole=rng.random(n) < 0.2,
+        began_tai_us=np.where(rng.random(n) < 0.5, NO_TIME, rng.integers(0, DAY_US, n)),
+        quiet_tai_us=np.where(rng.random(n) < 0.5, NO_TIME, rng.integers(0, DAY_US, n)),
+        template_tai_us=rng.integers(0, DAY_US, n),
     )
 
 

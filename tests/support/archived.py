@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from hub.model.alert import AlertBatch, Provenance, Words
+from hub.model.alert import NO_TIME, AlertBatch, Provenance, Words
 from hub.model.instant import MJD_OF_1970
 from hub.science.healpix import pixels29
 
@@ -106,6 +106,10 @@ def _batch(
         is_negative=flux < 0,
         is_saturated=rng.random(n) < 0.01,
         hpx29=pixels29(ra, dec),
+        is_dipole=rng.random(n) < 0.05,
+        began_tai_us=np.where(flux < 0, NO_TIME, mid),
+        quiet_tai_us=np.where(rng.random(n) < 0.3, mid - DAY_US, NO_TIME),
+        template_tai_us=np.full(n, NO_TIME),
         provenance=Provenance(
             visit=np.int64(night) * 10_000 + visit,
             detector=rng.integers(0, 189, n).astype(np.int32),

@@ -19,6 +19,10 @@ def assert_same_columns(found: Projection, plain: Projection, rows: Sequence[int
         np.testing.assert_array_equal(found.integers[name][index], column[index], err_msg=name)
     for name, values in plain.numbers.items():
         np.testing.assert_array_equal(found.numbers[name][index], values[index], err_msg=name)
+    for name in plain.each:
+        for row in rows:
+            ours, theirs = (one.each[name][one.items[name][row] : one.items[name][row + 1]] for one in (found, plain))
+            np.testing.assert_array_equal(ours, theirs, err_msg=name)
     for name in plain.sizes:
         for row in rows:
             assert found.text(name, row) == plain.text(name, row), name

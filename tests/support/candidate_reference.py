@@ -80,12 +80,16 @@ def evaluate(
             *([f"ranked apart: {apart}"] if apart else []),
             *(f"coverage: {remark}" for remark in coverage.remarks(alerts.survey)),
         ),
-        flags=(*_flags(target, alerts, first), *(["low ecliptic latitude"] if _is_low(fitting, best) else [])),
+        flags=(
+            *_flags(target, alerts, first),
+            *(["low ecliptic latitude"] if _is_low(fitting, best) else []),
+            *(["dipole detections"] if alerts.is_dipole.any() else []),
+        ),
     )
 
 
 def _began(alerts: AlertBatch) -> int | None:
-    """Return the first detection that sets an onset: positive and no asteroid's."""
+    """Return the first detection that sets an onset: positive, no dipole and no asteroid's."""
     negative = {
         time for time, row in zip(alerts.mid_tai_us.tolist(), range(len(alerts)), strict=True) if not _counts(alerts, row)
     }
@@ -96,7 +100,8 @@ def _began(alerts: AlertBatch) -> int | None:
 
 
 def _counts(alerts: AlertBatch, row: int) -> bool:
-    return not (alerts.is_negative[row] or alerts.is_solar_system[row] or alerts.flux_njy[row] <= 0)
+    excluded = alerts.is_negative[row] or alerts.is_solar_system[row] or alerts.is_dipole[row]
+    return not (excluded or alerts.flux_njy[row] <= 0)
 
 
 def _apart(hypothesis: Hypothesis, fitting: AlertBatch) -> str | None:

@@ -40,7 +40,9 @@ def walk(schema_id: int, address: int, length: int) -> int:
     integers, numbers = np.full((plan.n_integers, 1), MISSING), np.full((len(plan.within), 1), np.nan)
     faults, places, ends = (np.zeros(1, dtype=np.int64) for _ in range(3))
     program = (plan.code, plan.table, plan.within, plan.depth, True)
-    avro_kernel.walk(np.array([address]), np.array([length]), *program, integers, numbers, faults, places, ends)
+    each, items = np.full((len(plan.each), 1024), np.nan), np.zeros((len(plan.arrays), 2), dtype=np.int64)
+    found = integers, numbers, faults, places, ends, 0, each, items
+    assert avro_kernel.walk(np.array([address]), np.array([length]), *program, *found) == 1
     assert 0 <= ends[0] <= length
     return int(faults[0])
 

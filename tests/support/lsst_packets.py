@@ -67,19 +67,34 @@ def _named(values: dict[str, Any], fields: dict[str, Any]) -> dict[str, Any]:
     return {name: value for new, value in values.items() if (name := new if new in fields else OLD_NAMES.get(new, "")) in fields}
 
 
-def record(version: str, history_mjd: tuple[float, ...] = (), first_mjd: float | None = None, **source: Any) -> dict[str, Any]:
-    """Return a packet: one detection, earlier ones at the given times, cutouts of a few bytes."""
+FORCED = {"midpointMjdTai": 61233.0, "band": "i", "psfFlux": 0.0, "psfFluxErr": 100.0}
+"""What `record` says of a forced source unless told otherwise."""
+
+
+def record(
+    version: str,
+    history_mjd: tuple[float, ...] = (),
+    first_mjd: float | None = None,
+    *,
+    history: tuple[dict[str, Any], ...] = (),
+    forced: tuple[dict[str, Any], ...] = (),
+    **source: Any,
+) -> dict[str, Any]:
+    """Return a packet: one detection, earlier ones at the given times or as told, forced photometry, cutouts of a few bytes."""
     root = schema(version)
     defined = records(root)
     packet = blank(root, defined)
     values = SOURCE | source
     packet["diaSource"] |= _named(values, packet["diaSource"])
     packet[next(name for name in ("diaSourceId", "alertId") if name in packet)] = values["diaSourceId"]
-    if history_mjd:
+    if forced:
+        look = blank(f"{root['name'].removesuffix('alert')}diaForcedSource", defined)
+        packet["prvDiaForcedSources"] = [look | _named(FORCED | one, look) for one in forced]
+    told = (*({"midpointMjdTai": mjd, "isNegative": None} for mjd in history_mjd), *history)
+    if told:
         earlier = blank(f"{root['name'].removesuffix('alert')}diaSource", defined)
         packet["prvDiaSources"] = [
-            earlier | _named(SOURCE | {"diaSourceId": 1000 + n, "midpointMjdTai": mjd, "isNegative": None}, earlier)
-            for n, mjd in enumerate(history_mjd)
+            earlier | _named(SOURCE | {"diaSourceId": 1000 + n} | one, earlier) for n, one in enumerate(told)
         ]
     about_object = blank(f"{root['name'].removesuffix('alert')}diaObject", defined)
     about_object |= _named({"diaObjectId": values["diaObjectId"] or 0, "firstDiaSourceMjdTai": first_mjd}, about_object)

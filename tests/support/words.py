@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from hub.model.alert import NO_TIME, AlertBatch
+from hub.model.alert import NO_TIME, UNSAID, AlertBatch
 from hub.model.event import StoredNotice
 from hub.model.instant import Instant
 from hub.model.notice import EventClass, Messenger, Notice, Role, Stage
@@ -123,6 +123,7 @@ def alerts(*rows: dict[str, Any], survey: str = "LSST") -> AlertBatch:
             "is_solar_system": False,
             "is_negative": False,
             "is_saturated": False,
+            **UNSAID,
         }
         values.update({key: value for key, value in row.items() if key in values})
         full.append(values)

@@ -27,6 +27,8 @@ _ITEMS, _NEXT = int(Op.ITEMS), int(Op.NEXT)
 _READ_VARINT, _READ_BOOLEAN = int(Op.READ_VARINT), int(Op.READ_BOOLEAN)
 _READ_SIZED, _READ_FLOAT, _READ_DOUBLE = int(Op.READ_SIZED), int(Op.READ_FLOAT), int(Op.READ_DOUBLE)
 _LEAST_FLOAT, _LEAST_DOUBLE = int(Op.LEAST_FLOAT), int(Op.LEAST_DOUBLE)
+_ITEM, _EACH_FLOAT, _EACH_DOUBLE = int(Op.ITEM), int(Op.EACH_FLOAT), int(Op.EACH_DOUBLE)
+_EACH_BOOLEAN, _EACH_SIZED = int(Op.EACH_BOOLEAN), int(Op.EACH_SIZED)
 
 
 def _loader(result: Any, kind: ir.Type, widen: Callable[[Any, Any], Any]) -> Any:
@@ -145,8 +147,11 @@ def _walk(  # noqa: C901, PLR0912, PLR0915, PLR0917 - an interpreter is one loop
     faults: Any,
     places: Any,
     ends: Any,
-) -> None:
-    """Run a plan over messages.
+    begin: int,
+    each: Any,
+    items: Any,
+) -> int:
+    """Run a plan over messages, until the values of items have no room; return the first message that was not read.
 
     Parameters
     ----------
@@ -160,9 +165,18 @@ def _walk(  # noqa: C901, PLR0912, PLR0915, PLR0917 - an interpreter is one loop
         Shapes ``(columns, messages)``, filled with what is missing.
     faults, places, ends
         For each message what is wrong, at which instruction, and the position behind the last byte read.
+    begin
+        Message to begin with.
+    each
+        Room for values of items, NaN, shape ``(columns, room)``.
+    items
+        How many items of each array were met before each message: shape ``(arrays, messages + 1)``, up to ``begin`` filled in.
     """
     left = np.zeros(depth + 1, dtype=np.int64)
-    for row in range(len(addresses)):
+    room = each.shape[1]
+    for row in range(begin, len(addresses)):
+        for array in range(len(items)):
+            items[array, row + 1] = items[array, row]
         address = addresses[row]
         end = lengths[row]
         at = 0
@@ -239,6 +253,25 @@ def _walk(  # noqa: C901, PLR0912, PLR0915, PLR0917 - an interpreter is one loop
                 counts = within[column, 0] <= number <= within[column, 1] and not number >= numbers[column, row]  # NaN: none yet
                 if op in (_READ_FLOAT, _READ_DOUBLE) or counts:
                     numbers[column, row] = number
+            elif op == _ITEM:
+                if items[code[pc, 1], row + 1] >= room:
+                    return row
+                items[code[pc, 1], row + 1] += 1
+            elif op in (_EACH_FLOAT, _EACH_DOUBLE):
+                size = 4 if op == _EACH_FLOAT else 8
+                if end - at < size:
+                    fault = _ENDS_EARLY
+                    break
+                number = _float(address + at) if size == 4 else _double(address + at)
+                at += size
+                each[code[pc, 1], items[code[pc, 2], row + 1] - 1] = number
+            elif op == _EACH_SIZED:
+                length, at, fault = _length(address, at, end)
+                if fault:
+                    break
+                if length == 1:
+                    each[code[pc, 1], items[code[pc, 2], row + 1] - 1] = _byte(address + at)
+                at += length
             elif op == _READ_SIZED:
                 length, at, fault = _length(address, at, end)
                 if fault:
@@ -246,7 +279,7 @@ def _walk(  # noqa: C901, PLR0912, PLR0915, PLR0917 - an interpreter is one loop
                 integers[code[pc, 1], row] = at
                 integers[code[pc, 1] + 1, row] = length
                 at += length
-            elif op in (_BOOLEAN, _READ_BOOLEAN):
+            elif op in (_BOOLEAN, _READ_BOOLEAN, _EACH_BOOLEAN):
                 if at >= end:
                     fault = _ENDS_EARLY
                     break
@@ -257,6 +290,8 @@ def _walk(  # noqa: C901, PLR0912, PLR0915, PLR0917 - an interpreter is one loop
                 at += 1
                 if op == _READ_BOOLEAN:
                     integers[code[pc, 1], row] = byte
+                elif op == _EACH_BOOLEAN:
+                    each[code[pc, 1], items[code[pc, 2], row + 1] - 1] = byte
             elif op == _INDEX:
                 value, at, fault = _varint(address, at, end, 5, 0x0F)
                 if not fault and not 0 <= value < code[pc, 1]:
@@ -285,6 +320,7 @@ def _walk(  # noqa: C901, PLR0912, PLR0915, PLR0917 - an interpreter is one loop
         faults[row] = fault
         places[row] = pc
         ends[row] = at
+    return len(addresses)
 
 
 def _copy_texts(addresses: Any, positions: Any, lengths: Any, out: Any) -> None:
@@ -380,7 +416,7 @@ _IN_2D = types.Array(int64, 2, "C", readonly=True)
 _WITHIN = types.Array(float64, 2, "C", readonly=True)
 
 walk = _compiled(
-    types.void(
+    int64(
         _IN,
         _IN,
         _IN_2D,
@@ -393,6 +429,9 @@ walk = _compiled(
         int64[::1],
         int64[::1],
         int64[::1],
+        int64,
+        float64[:, ::1],
+        int64[:, ::1],
     ),
     _walk,
 )

@@ -20,6 +20,7 @@ from adapters.codecs.alerts.avro_schema import (
     PlanImpossible,
     Want,
     WrongKind,
+    array_of,
     fewest_bytes,
     fixed_size,
     joined,
@@ -108,6 +109,15 @@ class Op(IntEnum):
     READ_DOUBLE = 15
     LEAST_FLOAT = 16
     LEAST_DOUBLE = 17
+    ITEM = 18
+    """Number of the array: an item of it begins."""
+
+    EACH_FLOAT = 19
+    """Column of the values of items, number of the array."""
+
+    EACH_DOUBLE = 20
+    EACH_BOOLEAN = 21
+    EACH_SIZED = 22
 
 
 WIDTH = 6
@@ -123,6 +133,14 @@ _KINDS = {
     As.TEXT: {"string", "bytes"},
     As.LEAST: {"float", "double"},
     As.COUNT: {"array"},
+    As.EACH: {"float", "double", "boolean", "string", "bytes"},
+}
+_EACH = {
+    "float": Op.EACH_FLOAT,
+    "double": Op.EACH_DOUBLE,
+    "boolean": Op.EACH_BOOLEAN,
+    "string": Op.EACH_SIZED,
+    "bytes": Op.EACH_SIZED,
 }
 _INTEGERS = (As.INTEGER, As.FLAG, As.TEXT, As.COUNT)
 
@@ -148,6 +166,12 @@ class Plan:
     """Name to column of those of float64."""
 
     n_integers: int
+    each: Mapping[str, int]
+    """Name to column of the values of items."""
+
+    arrays: Mapping[str, int]
+    """Path to number of each array of which values of items are wanted."""
+
     depth: int
     """Most arrays and maps inside one another."""
 
@@ -201,6 +225,8 @@ class _Builder:
     integers: dict[str, int] = field(default_factory=dict)
     numbers: dict[str, int] = field(default_factory=dict)
     n_integers: int = 0
+    each: dict[str, int] = field(default_factory=dict)
+    arrays: dict[str, int] = field(default_factory=dict)
     depth: int = 0
     run: list[list[int]] = field(default_factory=list)
     around: list[str] = field(default_factory=list)
@@ -229,6 +255,8 @@ class _Builder:
             integers=self.integers,
             numbers=self.numbers,
             n_integers=self.n_integers,
+            each=self.each,
+            arrays=self.arrays,
             depth=self.depth,
             paths=tuple(self.paths),
         )
@@ -238,6 +266,10 @@ class _Builder:
         if want.kind in _INTEGERS:
             self.integers[want.name] = self.n_integers
             self.n_integers += 2 if want.kind is As.TEXT else 1
+        elif want.kind is As.EACH:
+            self.each[want.name] = len(self.each)
+            for path in want.paths:
+                self.arrays.setdefault(array_of(path), len(self.arrays))
         else:
             self.numbers[want.name] = len(self.within)
             self.within.append(want.within)
@@ -297,8 +329,10 @@ class _Builder:
         want = wants[0]
         if len(wants) > 1 or kind not in _KINDS[want.kind]:
             raise WrongKind(f"{path} is a {kind} and cannot be read as {' and '.join(one.kind for one in wants)}")
-        if (want.kind is As.LEAST) != (level > 0):
+        if (want.kind in (As.LEAST, As.EACH)) != (level > 0):
             raise WrongKind(f"{path} is one of many values" if level else f"{path} is no item of an array")
+        if want.kind is As.EACH and (level > 1 or array_of(path) != self.around[-1]):
+            raise WrongKind(f"{path} is not right inside the items of one array")
         return want
 
     def _check_none(self, kind: str, path: str) -> None:
@@ -354,6 +388,8 @@ class _Builder:
         at = self.op(Op.ITEMS, path, 0)
         if is_map:
             self.op(Op.SIZED, path)
+        elif level == 0 and path in self.arrays:
+            self.op(Op.ITEM, path, self.arrays[path])
         self.around.append(path)
         self.n_maps += is_map
         self.value(inner, path, level + 1)
@@ -362,6 +398,9 @@ class _Builder:
         self.code[at][1] = self.op(Op.NEXT, path, at + 1, least, column)
 
     def _wanted(self, node: Any, want: Want, path: str) -> None:
+        if want.kind is As.EACH:
+            self.op(_EACH[node["type"]], path, self.each[want.name], self.arrays[array_of(path)])
+            return
         column = self.numbers[want.name] if want.name in self.numbers else self.integers[want.name]
         match node["type"]:
             case "int" | "long" as kind:

@@ -22,11 +22,14 @@ from fastavro.schema import parse_schema
 from numpy.typing import NDArray
 
 from adapters.codecs.alerts.avro_plan import MISSING, Fault, Op, Plan, make_plan
-from adapters.codecs.alerts.avro_schema import As, PlanImpossible, Want, leading_schema, settle
+from adapters.codecs.alerts.avro_schema import As, PlanImpossible, Want, array_of, leading_schema, settle
 from hub.model.alert import Words
 
 LONGEST_WORD = 200
 """Bytes after which a text is cut that becomes one of `Words`; what a survey writes has a few."""
+
+LEAST_ROOM = 256
+"""Items of arrays for whose values there is room at first."""
 
 _HEADER_OF_BYTES = bytes.__basicsize__ - 1
 """Bytes of a bytes object before its content, which ends in a zero that the size counts."""
@@ -142,6 +145,12 @@ class Projection:
 
     sizes: Mapping[str, NDArray[np.int64]]
     """Bytes of texts, by name; -1 where nothing is stated."""
+
+    each: Mapping[str, NDArray[np.float64]]
+    """Values of the items of arrays by name, those of all messages one behind the other; none where the schema has them not."""
+
+    items: Mapping[str, NDArray[np.int64]]
+    """By the same names the index of the first item of each message, and how many there are: shape ``(n + 1,)``."""
 
     memory: Messages
     """What `positions` point into."""
@@ -259,9 +268,25 @@ def _run_plan(plan: Plan, wants: Sequence[Want], messages: Messages, *, to_the_e
     integers = np.full((plan.n_integers, n), MISSING, dtype=np.int64)
     numbers = np.full((len(plan.within), n), np.nan)
     faults, places, ends = (np.empty(n, dtype=np.int64) for _ in range(3))
+    each, items = np.full((len(plan.each), max(LEAST_ROOM, 2 * n)), np.nan), np.zeros((len(plan.arrays), n + 1), dtype=np.int64)
     program = (plan.code, plan.table, plan.within, plan.depth, to_the_end)
-    avro_kernel.walk(messages.addresses, messages.lengths, *program, integers, numbers, faults, places, ends)
+    begin = 0
+    while True:
+        columns = (integers, numbers, faults, places, ends, begin, each, items)
+        begin = avro_kernel.walk(messages.addresses, messages.lengths, *program, *columns)
+        if begin == n:
+            break
+        integers[:, begin], numbers[:, begin] = MISSING, np.nan  # this one was read in part
+        for want in (want for want in wants if want.kind is As.EACH and want.paths):
+            each[plan.each[want.name], items[plan.arrays[array_of(want.paths[0])], begin] :] = np.nan
+        each = np.concatenate([each, np.full(each.shape, np.nan)], axis=1)
     texts = {want.name: plan.integers[want.name] for want in wants if want.kind is As.TEXT}
+    no_items = np.zeros(n + 1, dtype=np.int64)
+    of_name = {
+        want.name: items[plan.arrays[array_of(want.paths[0])]] if want.paths else no_items
+        for want in wants
+        if want.kind is As.EACH
+    }
     bad = np.flatnonzero(faults).tolist()
     return Projection(
         messages=messages,
@@ -269,6 +294,8 @@ def _run_plan(plan: Plan, wants: Sequence[Want], messages: Messages, *, to_the_e
         ends=ends,
         integers={name: integers[column] for name, column in plan.integers.items() if name not in texts},
         numbers={name: numbers[column] for name, column in plan.numbers.items()},
+        each={name: each[plan.each[name], : own[-1]] for name, own in of_name.items()},
+        items=of_name,
         positions={name: integers[column] for name, column in texts.items()},
         sizes={name: np.maximum(integers[column + 1], -1) for name, column in texts.items()},
         memory=messages,
@@ -320,6 +347,8 @@ def project_plainly(schema: Any, wants: Sequence[Want], messages: Messages, *, t
         ends=ends,
         integers=found.integers,
         numbers=found.numbers,
+        each={name: np.array(values, dtype=np.float64) for name, values in found.each.items()},
+        items={name: np.cumsum(counts) for name, counts in found.counts.items()},
         positions=found.positions,
         sizes=found.sizes,
         memory=Messages.of(texts),
@@ -337,6 +366,9 @@ class _Found:
     numbers: dict[str, NDArray[np.float64]] = field(default_factory=dict)
     positions: dict[str, NDArray[np.int64]] = field(default_factory=dict)
     sizes: dict[str, NDArray[np.int64]] = field(default_factory=dict)
+    each: dict[str, list[float]] = field(default_factory=dict)
+    counts: dict[str, NDArray[np.int64]] = field(default_factory=dict)
+    """Items of each message, behind a zero."""
 
     def __post_init__(self) -> None:
         for want in self.wants:
@@ -344,6 +376,8 @@ class _Found:
                 case As.TEXT:
                     self.positions[want.name] = np.zeros(self.n, dtype=np.int64)
                     self.sizes[want.name] = np.full(self.n, -1, dtype=np.int64)
+                case As.EACH:
+                    self.each[want.name], self.counts[want.name] = [], np.zeros(self.n + 1, dtype=np.int64)
                 case As.NUMBER | As.LEAST:
                     self.numbers[want.name] = np.full(self.n, np.nan)
                 case As.INTEGER | As.FLAG | As.COUNT:
@@ -353,6 +387,13 @@ class _Found:
         """Fill a row, and return its texts one behind the other."""
         texts = b""
         for want in self.wants:
+            if want.kind is As.EACH:
+                for path in want.paths:
+                    *array, leaf = path.split(".")
+                    found = [_number_of(item, leaf) for item in _items(record, array)]
+                    self.each[want.name] += found
+                    self.counts[want.name][row + 1] = len(found)
+                continue
             values = [value for path in want.paths for value in _values(record, path.split("."), want.kind)]
             match want.kind:
                 case As.TEXT:
@@ -370,6 +411,23 @@ class _Found:
                 case As.INTEGER | As.FLAG:
                     self.integers[want.name][row] = values[0] if values else MISSING
         return texts
+
+
+def _items(value: Any, path: Sequence[str]) -> Sequence[Any]:
+    """Return the items of an array that does not lie in another one."""
+    for name in path:
+        value = value.get(name) if isinstance(value, Mapping) else None
+    return value if isinstance(value, list) else ()
+
+
+def _number_of(item: Any, name: str) -> float:
+    """Return a value of an item as `As.EACH` says."""
+    value = item.get(name) if isinstance(item, Mapping) else None
+    if isinstance(value, str):
+        value = value.encode("utf-8", "surrogateescape")
+    if isinstance(value, bytes):
+        return float(value[0]) if len(value) == 1 else np.nan
+    return np.nan if value is None else float(value)
 
 
 def _values(value: Any, path: Sequence[str], kind: As) -> Iterator[Any]:

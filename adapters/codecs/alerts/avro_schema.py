@@ -50,6 +50,10 @@ class As(StrEnum):
     LEAST = "least"
     """The least of the numbers at the path, which lies inside an array, float64; those outside of `Want.within` do not count."""
 
+    EACH = "each"
+    """The value of each item of an array, at a path right inside of the items: one column of float64 for the items of all
+    messages, NaN where nothing is stated. A truth value is 0 or 1, a text of one byte that byte, a longer one nothing."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Want:
@@ -68,6 +72,11 @@ class Want:
 
 _FIXED = {"float": 4, "double": 8}
 _PRIMITIVE = {"null", "boolean", "int", "long", "float", "double", "bytes", "string"}
+
+
+def array_of(path: str) -> str:
+    """Return the array in whose items a value lies that is wanted `As.EACH`."""
+    return path.rpartition(".")[0]
 
 
 def settle(schema: Any, wants: Sequence[Want]) -> tuple[Want, ...]:

@@ -1,6 +1,6 @@
 """LSST values by the names of every schema version, out of a projection or out of a whole record."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,9 +10,10 @@ from numpy.typing import NDArray
 from adapters.codecs.alerts.avro_plan import MISSING as NOTHING
 from adapters.codecs.alerts.avro_projection import Projection
 from adapters.codecs.alerts.avro_schema import As, Want
+from adapters.codecs.alerts.past import Looks, past_of
 from adapters.codecs.alerts.reading import EARLIEST_MJD, LATEST_MJD, MISSING, Reading, is_plausible_mjd, problem
 from hub.errors import DecodeError
-from hub.model.alert import AlertBatch, Provenance, Words
+from hub.model.alert import NO_TIME, AlertBatch, Provenance, Words
 from hub.model.instant import MJD_OF_1970, Instant
 from hub.model.pixel29 import pixels29
 
@@ -23,6 +24,20 @@ SURVEY = "LSST"
 def _source(name: str, kind: As, *fields: str) -> Want:
     return Want(name=name, paths=tuple(f"diaSource.{field}" for field in fields), kind=kind)
 
+
+def _each(array: str, prefix: str, fields: Mapping[str, tuple[str, ...]]) -> list[Want]:
+    """Return what is wanted of the items of an array: by the end of the column's name the names of the field."""
+    return [
+        Want(name=f"{prefix}_{name}", paths=tuple(f"{array}.{field}" for field in names), kind=As.EACH)
+        for name, names in fields.items()
+    ]
+
+
+_TIME = {"mjd": ("midpointMjdTai", "midPointTai")}
+_FLUX = {"flux": ("psfFlux", "psFlux")}
+_ERROR = {"error": ("psfFluxErr", "psFluxErr")}
+_BAND = {"band": ("band", "filterName")}
+_SIGNS = {"negative": ("isNegative", "is_negative"), "dipole": ("isDipole",)}
 
 WANTS = (
     Want(name="reason", paths=("observation_reason",), kind=As.TEXT),
@@ -43,18 +58,17 @@ WANTS = (
     _source("band", As.TEXT, "band", "filterName"),
     _source("is_negative", As.FLAG, "isNegative", "is_negative"),
     _source("is_saturated", As.FLAG, "pixelFlags_saturatedCenter"),
+    _source("is_dipole", As.FLAG, "isDipole"),
     Want(name="n_history", paths=("prvDiaSources",), kind=As.COUNT),
-    Want(
-        name="earliest_mjd",
-        paths=("prvDiaSources.midpointMjdTai", "prvDiaSources.midPointTai"),
-        kind=As.LEAST,
-        within=(EARLIEST_MJD, LATEST_MJD),
-    ),
+    *_each("prvDiaSources", "history", _TIME | _FLUX | _BAND | _SIGNS),
+    *_each("prvDiaForcedSources", "forced", _TIME | _FLUX | _ERROR | _BAND | {"withdrawn": ("timeWithdrawnMjdTai",)}),
     Want(name="first_mjd", paths=("diaObject.firstDiaSourceMjdTai",), kind=As.NUMBER),
 )
 """What the batch reads, under the names of every version."""
 
 _DAY_US = 86_400_000_000
+_LATEST_US = int(np.iinfo(np.int64).max)
+_NO_VALUES = np.zeros(0)
 _MAX_BAND = 4
 
 
@@ -102,6 +116,14 @@ def from_record(record: Mapping[str, Any]) -> Reading:
     mid_mjd = source.get("midpointMjdTai", source.get("midPointTai"))
     mid_tai_us = Instant.from_mjd_tai(mid_mjd).tai_us if is_plausible_mjd(mid_mjd) else 0
     firsts = [mjd for mjd in (stated, *history) if is_plausible_mjd(mjd)]
+    first_tai_us = min(mid_tai_us, Instant.from_mjd_tai(min(firsts)).tai_us) if firsts else mid_tai_us
+    # 0 stands for "none" as often as null does. The ssSource record is no evidence: brokers fill in empty ones.
+    is_solar_system = bool(source.get("ssObjectId"))
+    own = _looks_of([source])
+    own.begins[:] &= not is_solar_system
+    past = past_of(
+        own, _looks_of(earlier), _looks_of(record.get("prvDiaForcedSources") or ()), _times(np.array([_number(stated)]))
+    )
     return _reading(
         source_id=source["diaSourceId"],
         object_id=source.get("diaObjectId") or 0,
@@ -109,19 +131,54 @@ def from_record(record: Mapping[str, Any]) -> Reading:
         dec_deg=_number(source.get("dec", source.get("decl"))),
         mid_mjd=_number(mid_mjd),
         mid_tai_us=mid_tai_us,
-        first_tai_us=min(mid_tai_us, Instant.from_mjd_tai(min(firsts)).tai_us) if firsts else mid_tai_us,
+        first_tai_us=min(first_tai_us, int(past.forced_us[0])),
         n_history=len(history),
         flux_njy=flux,
         flux_err_njy=_number(source.get("psfFluxErr", source.get("psFluxErr"))),
         snr=_number(source.get("snr")),
         reliability=_number(source.get("reliability")),
         band=source.get("band") or source.get("filterName") or "",
-        # 0 stands for "none" as often as null does. The ssSource record is no evidence: brokers fill in empty ones.
-        is_solar_system=bool(source.get("ssObjectId")),
+        is_solar_system=is_solar_system,
         # Versions before 7.3 have no flag, later ones may hold null: the sign of the flux then says the same.
         is_negative=flux < 0 if negative is None else bool(negative),
         is_saturated=bool(source.get("pixelFlags_saturatedCenter")),  # from 7.0 on
+        is_dipole=bool(source.get("isDipole")),  # from 8.0 on
+        began_tai_us=int(past.began_us[0]),
+        quiet_tai_us=int(past.quiet_us[0]),
     )
+
+
+def _looks_of(entries: Sequence[Mapping[str, Any]]) -> Looks:
+    """Return the looks that sources or forced sources of one record are."""
+
+    def numbers(*names: str) -> NDArray[np.float64]:
+        found = (next((one[name] for name in names if one.get(name) is not None), np.nan) for one in entries)
+        return np.array([float(value) for value in found], dtype=np.float64)
+
+    texts = [one.get("band") or one.get("filterName") or "" for one in entries]
+    bands = [text.encode("utf-8", "surrogateescape") for text in texts]
+    is_withdrawn = np.array(
+        [one.get("timeWithdrawnMjdTai") is not None and "diaForcedSourceId" in one for one in entries], dtype=bool
+    )
+    return Looks(
+        first=np.array([0, len(entries)]),
+        time_us=np.where(is_withdrawn, NO_TIME, _times(numbers("midpointMjdTai", "midPointTai"))),
+        flux_njy=numbers("psfFlux", "psFlux"),
+        flux_err_njy=numbers("psfFluxErr", "psFluxErr"),
+        band=np.array([one[0] if len(one) == 1 else -1 for one in bands], dtype=np.int64),
+        begins=_begins(numbers("psfFlux", "psFlux"), numbers("isNegative", "is_negative"), numbers("isDipole")),
+    )
+
+
+def _times(mjd: NDArray[np.float64]) -> NDArray[np.int64]:
+    """Return `Instant.tai_us` of dates, MJD(TAI), `NO_TIME` of those that cannot be believed."""
+    is_told = _is_plausible(mjd)
+    return np.where(is_told, _tai_us(np.where(is_told, mjd, EARLIEST_MJD)), NO_TIME)
+
+
+def _begins(flux: NDArray[np.float64], negative: NDArray[np.float64], dipole: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """Tell of which detections an object may begin; what is NaN is not stated."""
+    return np.asarray(~(flux <= 0.0) & ~(negative == 1.0) & ~(dipole == 1.0), dtype=np.bool_)
 
 
 def _reading(*, source_id: int, object_id: int, **values: Any) -> Reading:
@@ -194,17 +251,36 @@ def _batch(found: Projection, index: NDArray[np.intp], version: str) -> AlertBat
     number = {name: column[index] for name, column in found.numbers.items()}
     mid_mjd, flux = number["mid_mjd"], number["flux_njy"]
     # firstDiaSourceMjdTai is null or NaN in many packets, and absent before 9.0: the history then tells the first detection.
-    first_mjd = np.where(_is_plausible(number["first_mjd"]), number["first_mjd"], np.nan)
+    first_mjd = number["first_mjd"]
+    # Versions before 7.3 have no flag, later ones may hold null: the sign of the flux then says the same.
     negative = whole["is_negative"]
     band = found.short_texts("band", _MAX_BAND)[index]
+    mid_us = _tai_us(mid_mjd)
+    is_negative = np.where(negative == NOTHING, flux < 0, negative == 1)
+    is_dipole = whole["is_dipole"] == 1
+    is_solar_system = _stated(whole["ss_object_id"], 0) != 0
+    own = Looks(
+        first=np.arange(len(index) + 1),
+        time_us=mid_us,
+        flux_njy=flux,
+        flux_err_njy=number["flux_err_njy"],
+        band=np.where(found.sizes["band"][index] == 1, band[:, 0], -1).astype(np.int64),
+        begins=~is_negative & ~is_dipole & ~is_solar_system & ~(flux <= 0.0),
+    )
+    history = _looks(found, "history", index)
+    earliest_us = np.full(len(index), _LATEST_US)
+    np.minimum.at(earliest_us, history.packet, np.where(history.time_us == NO_TIME, _LATEST_US, history.time_us))
+    stated_us = _times(first_mjd)
+    past = past_of(own, history, _looks(found, "forced", index), stated_us)
+    first_us = np.minimum(np.minimum(np.where(stated_us == NO_TIME, mid_us, stated_us), earliest_us), mid_us)
     return AlertBatch(
         survey=SURVEY,
         source_id=whole["source_id"],
         object_id=_object_ids(_stated(whole["object_id"], 0)),
         ra_deg=number["ra_deg"],
         dec_deg=number["dec_deg"],
-        mid_tai_us=_tai_us(mid_mjd),
-        first_tai_us=_tai_us(np.fmin(np.fmin(first_mjd, number["earliest_mjd"]), mid_mjd)),
+        mid_tai_us=mid_us,
+        first_tai_us=np.minimum(first_us, past.forced_us),
         n_history=_stated(whole["n_history"], 0).astype(np.int32),
         flux_njy=flux,
         flux_err_njy=number["flux_err_njy"],
@@ -212,12 +288,37 @@ def _batch(found: Projection, index: NDArray[np.intp], version: str) -> AlertBat
         reliability=number["reliability"],
         band=np.ascontiguousarray(band).view(f"S{_MAX_BAND}").reshape(-1),
         # 0 stands for "none" as often as null does. The ssSource record is no evidence: brokers fill in empty ones.
-        is_solar_system=_stated(whole["ss_object_id"], 0) != 0,
-        # Versions before 7.3 have no flag, later ones may hold null: the sign of the flux then says the same.
-        is_negative=np.where(negative == NOTHING, flux < 0, negative == 1),
+        is_solar_system=is_solar_system,
+        is_negative=is_negative,
         is_saturated=whole["is_saturated"] == 1,  # from 7.0 on
         hpx29=pixels29(number["ra_deg"], number["dec_deg"]),
+        is_dipole=is_dipole,  # from 8.0 on
+        began_tai_us=past.began_us,
+        quiet_tai_us=past.quiet_us,
+        template_tai_us=np.full(len(index), NO_TIME),  # no version dates the template
         provenance=_provenance(found, index, whole, version),
+    )
+
+
+def _looks(found: Projection, prefix: str, index: NDArray[np.intp]) -> Looks:
+    """Return the looks in an array of some packets."""
+    first = found.items[f"{prefix}_mjd"]
+    counts = np.diff(first)[index]
+    edges = np.concatenate(([0], np.cumsum(counts)))
+    rows = np.arange(edges[-1]) + np.repeat(first[index] - edges[:-1], counts)
+
+    def column(name: str) -> NDArray[np.float64]:
+        values = found.each.get(f"{prefix}_{name}", _NO_VALUES)
+        return values[rows] if len(values) else np.full(len(rows), np.nan)
+
+    mjd, flux, band = column("mjd"), column("flux"), column("band")
+    return Looks(
+        first=edges,
+        time_us=np.where(np.isnan(column("withdrawn")), _times(mjd), NO_TIME),
+        flux_njy=flux,
+        flux_err_njy=column("error"),
+        band=np.where(np.isnan(band), -1, np.nan_to_num(band)).astype(np.int64),
+        begins=_begins(flux, column("negative"), column("dipole")),
     )
 
 

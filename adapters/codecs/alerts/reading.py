@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from hub.model.alert import AlertBatch, Provenance, Words
+from hub.model.alert import NO_TIME, AlertBatch, Provenance, Words
 from hub.model.pixel29 import pixels29
 
 EARLIEST_MJD = 40_000.0
@@ -41,6 +41,10 @@ class Reading(NamedTuple):
     is_solar_system: bool
     is_negative: bool
     is_saturated: bool
+    is_dipole: bool = False
+    began_tai_us: int = NO_TIME
+    quiet_tai_us: int = NO_TIME
+    template_tai_us: int = NO_TIME
 
 
 def is_plausible_mjd(mjd: float | None) -> bool:

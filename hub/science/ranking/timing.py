@@ -17,7 +17,8 @@ SHORTEST_D = 1e-4
 def evaluate(context: Context) -> Term | Silence | None:
     """Return the log of the probability that it began in its interval, over that under a constant background.
 
-    It began after the last visit that would have seen it and until its first detection. The constant background begins at the
+    It began after the last visit, or the last forced photometry of its place, that would have seen it and until its first
+    detection. The constant background begins at the
     same rate at all times; it is normalised to the time in which a counterpart may appear, as the density of unrelated objects
     is. Where nothing is known of the time before, the term is neutral and says so. None where no beginning is asked for.
     """
@@ -26,13 +27,16 @@ def evaluate(context: Context) -> Term | Silence | None:
     onset = context.onset
     if onset.after_d is None:
         return Silence(reason=onset.why_unknown or "age unknown", inputs={"before_d": onset.before_d})
-    inputs = {
+    inputs: dict[str, Any] = {
         "after_d": onset.after_d,
         "before_d": onset.before_d,
         "appearance_d": list(context.hypothesis.appearance_d),
         "typical_delay_d": context.hypothesis.typical_delay_d,
     }
     reason = f"began between {onset.after_d:+.2f} d and {onset.before_d:+.2f} d of the event"
+    if onset.is_forced:
+        inputs["after_told_by"] = "forced photometry"
+        reason += ", by forced photometry of its own alerts"
     return Term(value=value_of(inputs), reason=reason, inputs=inputs)
 
 

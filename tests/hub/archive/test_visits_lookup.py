@@ -23,6 +23,11 @@ def folder(tmp_path_factory) -> Path:
     return folder
 
 
+def untold(n: int) -> dict[str, np.ndarray]:
+    """Return what the packets themselves do not tell, which the ledger is not asked with."""
+    return {"quiet_us": np.full(n, NO_TIME), "template_us": np.full(n, NO_TIME)}
+
+
 def questions(rng, n: int) -> FirstSeen:
     times = [T0.plus_s(float(days) * DAY_S).tai_us for days in rng.choice([-2.97, 0.11, 0.12, 0.2, 1.0, 25.0, 60.0], n)]
     return FirstSeen(
@@ -32,6 +37,7 @@ def questions(rng, n: int) -> FirstSeen:
         band=rng.choice([b"g", b"r", b"z"], n),
         ra_deg=WHERE[0] + rng.uniform(-1.8, 1.8, n),
         dec_deg=WHERE[1] + rng.uniform(-1.8, 1.8, n),
+        **untold(n),
     )
 
 
@@ -78,11 +84,12 @@ def test_a_survey_or_a_time_without_a_ledger_is_unknown_and_a_place_that_nobody_
         band=np.array([b"r", b"r"]),
         ra_deg=np.array([10.0, WHERE[0]]),
         dec_deg=np.array([10.0, WHERE[1]]),
+        **untold(2),
     )
     found = lookup.before(first, 30.0)
     assert (found.time_us.tolist(), found.is_known.tolist()) == ([NO_TIME, NO_TIME], [True, False])
     other = FirstSeen(
-        **{name: getattr(first, name) for name in ("time_us", "flux_njy", "band", "ra_deg", "dec_deg")}, survey="ZTF"
+        **{name: getattr(first, name) for name in ("time_us", "flux_njy", "band", "ra_deg", "dec_deg")}, **untold(2), survey="ZTF"
     )
     assert not lookup.before(other, 30.0).is_known.any()
     assert not VisitLookup(folder / "nowhere").before(first, 30.0).is_known.any()
@@ -99,6 +106,7 @@ def test_a_ledger_that_is_written_anew_changes_the_answer(tmp_path: Path) -> Non
         band=np.array([b"r"]),
         ra_deg=np.array([WHERE[0] + 0.02]),
         dec_deg=np.array([WHERE[1] + 0.02]),
+        **untold(1),
     )
     before = int(lookup.before(first, 30.0).time_us[0])
     later = at.plus_s(-3600.0)

@@ -163,7 +163,7 @@ def random_alerts(rng, n):
                 "snr": float(rng.choice([5.0, 7.5, 20.0, np.nan, np.inf])),
                 "reliability": float(rng.choice([0.05, 0.6, 0.95, np.nan])),
                 "band": rng.choice([b"g", b"r"]),
-                **{name: bool(rng.random() < 0.1) for name in ("is_solar_system", "is_negative", "is_saturated")},
+                **{name: bool(rng.random() < 0.1) for name in ("is_solar_system", "is_negative", "is_saturated", "is_dipole")},
             }
             for number in rng.permutation(n)
         )

@@ -61,14 +61,18 @@ def test_objects_farther_apart_are_two(store: Store) -> None:
     assert open_ones(desk) == {"LSST:1": PairState.OPEN, "ZTF:ZTF26bbbbbbb": PairState.OPEN}
 
 
-def test_the_other_one_stands_where_the_first_does_not_count(store: Store) -> None:
+def test_what_one_survey_saw_before_makes_both_old(store: Store) -> None:
     desk = Desk(store)
     desk.tell(notice(far_hz=3e-9), HERE)
     desk.show(LSST)
     desk.show(ZTF)
     late = {"object_id": b"ZTF26aaaaaaa", "dec": 20.0 + NEAR_DEG, "days": -30.0, "source_id": 99}  # it was there before
     desk.show(alerts(late, survey="ZTF"))
-    assert open_ones(desk) == {"LSST:1": PairState.OPEN, "ZTF:ZTF26aaaaaaa": PairState.WITHDRAWN}
+    assert set(open_ones(desk).values()) == {PairState.WITHDRAWN}
+    with store.reading() as session:
+        for one in candidates.search(session, hypothesis="kilonova", limit=None):
+            assert "prior activity" in one.flags
+            assert any(reason.startswith("one light curve with ") for reason in one.reasons)
 
 
 def test_surveys_are_joined_and_not_the_objects_of_one() -> None:

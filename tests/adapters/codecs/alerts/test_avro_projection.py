@@ -28,9 +28,9 @@ def paths_of(node: Any, path: str, names: dict[str, Any]) -> list[str]:
     return [path, *inner]
 
 
-def want_of(schema: dict[str, Any], path: str) -> Want | None:
+def want_of(schema: dict[str, Any], path: str, *, each_first: bool) -> Want | None:
     """Return how a path can be wanted, None where it cannot."""
-    for kind in As:
+    for kind in sorted(As, key=lambda one: (one is As.EACH) is not each_first):
         want = Want(name=f"{kind} {path}", paths=(path,), kind=kind)
         try:
             make_plan(schema, settle(schema, [want]))
@@ -48,7 +48,8 @@ def drawn_messages(draw: st.DrawFn) -> tuple[dict[str, Any], list[Want], list[by
     except PlanImpossible:
         assume(False)
     paths = draw(st.lists(st.sampled_from(sorted(set(paths_of(schema, "", {})))), max_size=5, unique=True))
-    wants = [want for path in paths if (want := want_of(schema, path)) is not None]
+    each_first = draw(st.booleans())
+    wants = [want for path in paths if (want := want_of(schema, path, each_first=each_first)) is not None]
     return schema, wants, [avro_random.message(draw, schema) for _ in range(3)]
 
 

@@ -10,7 +10,7 @@ from adapters.codecs.alerts.lsst_schemas import known_ids
 from adapters.codecs.alerts.stream_map import shipped
 from adapters.codecs.decoder import WireDecoder
 from hub.errors import DecodeError, SchemaUnknown
-from hub.model.alert import COLUMN_DTYPES
+from hub.model.alert import COLUMN_DTYPES, UNSAID
 from hub.model.envelope import Envelope
 from hub.model.instant import Instant
 from tests.support import lsst_packets
@@ -58,6 +58,7 @@ def test_every_version_gives_the_same_row(version: str):
         "is_negative": True,
         "is_saturated": False,
         "hpx29": row["hpx29"],
+        **UNSAID,
     }
 
 

@@ -12,7 +12,7 @@ import pytest
 
 from adapters.codecs.alerts import Streams, decode_details, decode_messages
 from adapters.codecs.alerts.stream_map import shipped
-from hub.model.alert import COLUMN_DTYPES, AlertBatch
+from hub.model.alert import COLUMN_DTYPES, UNSAID, AlertBatch
 from hub.ports import AlertRows
 
 pytestmark = pytest.mark.recorded
@@ -29,7 +29,7 @@ def payloads(recorded: Path, *kinds: str) -> Iterator[tuple[str, bytes]]:
 
 
 def assert_same(found: AlertBatch, expected: AlertBatch, name: str) -> None:
-    for column in COLUMN_DTYPES:
+    for column in COLUMN_DTYPES.keys() - UNSAID.keys():  # maps do not read the past of an object for its beginning
         np.testing.assert_array_equal(getattr(found, column), getattr(expected, column), err_msg=f"{name}: {column}")
 
 
