@@ -201,21 +201,24 @@ def too_visits(merger: Merger, sky: Nights) -> Schedule | None:
 
 def _fields(skymap: Skymap, simulation: Simulation) -> tuple[Floats, Floats]:
     """Return the fields that hold most of the probability, one after the other."""
+    from scipy.spatial import KDTree  # noqa: PLC0415 - a third of a second
+
     ra, dec = fields_of(simulation)
     probability = skymap.probdensity * area_sr(skymap.lo, skymap.hi)
     rows = np.argsort(-skymap.probdensity)
     rows = rows[: int(np.searchsorted(np.cumsum(probability[rows]), 0.99)) + 1]
-    place = _vectors(*centres(skymap.lo[rows], skymap.hi[rows]))
-    inside = _vectors(ra, dec) @ place.T > math.cos(math.radians(_FIELD_RADIUS_DEG))
+    chord = 2.0 * math.sin(math.radians(_FIELD_RADIUS_DEG) / 2.0)
+    near = KDTree(_vectors(*centres(skymap.lo[rows], skymap.hi[rows]))).query_ball_point(_vectors(ra, dec), chord)
+    inside = {number: np.array(one) for number, one in enumerate(near) if one}
     left, chosen, held = probability[rows].copy(), [], 0.0
-    while held < TOO_LEVEL:
-        gain = inside @ left
-        best = int(np.argmax(gain))
+    while held < TOO_LEVEL and inside:
+        gain = {number: float(left[one].sum()) for number, one in inside.items()}
+        best = max(gain, key=lambda number: (gain[number], -number))
         if gain[best] < 1e-3:
             break
         chosen.append(best)
-        held += float(gain[best])
-        left[inside[best]] = 0.0
+        held += gain[best]
+        left[inside.pop(best)] = 0.0
     return ra[chosen], dec[chosen]
 
 
