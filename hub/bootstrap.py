@@ -29,7 +29,6 @@ from adapters.transports.kafka.listening import Heard
 from hub.archive.history import ArchiveHistory, ArchiveSettings
 from hub.archive.space import MB
 from hub.archive.visits_lookup import VisitLookup
-from hub.catalogs.searching import Catalogs
 from hub.config import DestinationSection, HubSection, Settings, SourceSection
 from hub.errors import ConfigError, Permanent, StorageError, Transient
 from hub.model.coverage import AlertStream
@@ -58,14 +57,13 @@ from hub.science.skymap_fits import SkymapWorker
 from hub.services import coverage
 from hub.services.announcement import Announcements, AnnouncementSettings
 from hub.services.cache_limits import CACHES
-from hub.services.catalogued import Catalogued
 from hub.services.correlation import Correlation
+from hub.services.current_catalogs import CatalogWatch, CurrentHosting
 from hub.services.dispatch import Dispatch
 from hub.services.flow import Flow
 from hub.services.followup import FollowupService
 from hub.services.followup_policy import FollowupSettings, RequestPolicy
 from hub.services.held import HeldAlerts
-from hub.services.hosting import Hosting
 from hub.services.intake import Intake, IntakeSettings
 from hub.services.judging import FactSource
 from hub.services.known_facts import KnownFacts
@@ -284,6 +282,9 @@ class Hub:
     held: HeldAlerts
     """Fetches the schemas that alerts wait for."""
 
+    catalogs: CatalogWatch
+    """Has candidates evaluated again when catalogues change."""
+
     map_fetching: MapFetching | None
     """Fetches the maps that notices name; None where the settings do not allow it."""
 
@@ -371,16 +372,16 @@ def open_hub(
             followups=followups,
             maps=maps,
             held=HeldAlerts(store=store, flow=flow, schemas=schemas),
+            catalogs=CatalogWatch(store, settings.catalogs_folder, settings.catalogs.use, tells),
             map_fetching=_map_fetching(settings, store, reader, tells) if settings.fetch.enabled else None,
         )
 
 
 def _facts(settings: Settings, maps: MapCache) -> FactSource:
     """Return what knows more of objects than their alerts say."""
-    catalogs = Catalogs(settings.catalogs_folder, settings.catalogs.use)
     rules = load_host_rules(read_text("conf/hosts.toml"))
     return KnownFacts(
-        hosting=Hosting(Catalogued(catalogs, rules), rules, maps),
+        hosting=CurrentHosting(settings.catalogs_folder, settings.catalogs.use, rules, maps),
         classes=load_class_rules(read_text("conf/classes.toml")),
     )
 

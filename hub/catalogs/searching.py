@@ -3,6 +3,7 @@
 import threading
 from collections import OrderedDict
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -209,6 +210,20 @@ def installed(folder: Path) -> list[str]:
     return sorted(path.name.removesuffix(SUFFIX) for path in folder.glob(f"*{SUFFIX}") if not path.name.startswith("."))
 
 
+Stamp = tuple[tuple[str, int, int, int], ...]
+"""Name, inode, size and time of change of some catalogues: another one where any of them is another file."""
+
+
+def stamp_of(folder: Path, use: Iterable[str] = ()) -> Stamp:
+    """Return what tells whether the catalogues of a folder that are used have changed; opens none of them."""
+    found = []
+    for name in sorted(set(use)) or installed(folder):
+        with suppress(OSError):  # it is not there, or was taken away this instant
+            state = (folder / (name + SUFFIX)).stat()
+            found.append((name, state.st_ino, state.st_size, state.st_mtime_ns))
+    return tuple(found)
+
+
 def infos_in(folder: Path) -> list[CatalogInfo]:
     """Return what the catalogues in a folder say of themselves, by name; raises `ConfigError` where one cannot be read."""
     found = []
@@ -255,4 +270,14 @@ def _units(ra_deg: Floats, dec_deg: Floats) -> Floats:
     return np.stack([np.cos(dec) * np.cos(ra), np.cos(dec) * np.sin(ra), np.sin(dec)], axis=1)
 
 
-__all__: Sequence[str] = ("Catalog", "Catalogs", "Hits", "infos_in", "installed", "remove", "separations_arcsec")
+__all__: Sequence[str] = (
+    "Catalog",
+    "Catalogs",
+    "Hits",
+    "Stamp",
+    "infos_in",
+    "installed",
+    "remove",
+    "separations_arcsec",
+    "stamp_of",
+)

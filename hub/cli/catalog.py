@@ -41,8 +41,8 @@ def add(  # noqa: PLR0917 - the framework passes them by name
 ) -> None:
     """Read a public file into the hub's own format; a catalogue of the same name is replaced.
 
-    Rows without a usable position are set aside and counted. A hub that runs uses it after its next start, and `mmhub rematch`
-    applies it to past events.
+    Rows without a usable position are set aside and counted. A hub that runs takes it up within half a minute, and evaluates the
+    candidates of events of the last 400 days again; `mmhub rematch` applies it to events before that.
     """
     import re
     from dataclasses import replace

@@ -52,6 +52,9 @@ MAPS_PAUSE_S = 5.0
 SCHEMAS_PAUSE_S = 5.0
 """Time between two looks for alerts that wait for their schema, seconds."""
 
+CATALOGS_PAUSE_S = 20.0
+"""Time between two looks at the catalogues, seconds."""
+
 FOLLOWUP_PAUSE_S = 1.0
 """Time between two looks at the follow-up requests, seconds."""
 
@@ -338,6 +341,8 @@ def _add_worker(crew: _Crew, settings: "Settings", hub: "Hub", board: "Board", *
     crew.add("watch", watch.body, watch.health, is_background=True)
     schemas = Chore("schemas", hub.held.step, pause_s=SCHEMAS_PAUSE_S)
     crew.add("schemas", schemas.body, hub.held.health, is_background=True)
+    catalogs = Chore("catalogs", hub.catalogs.step, pause_s=CATALOGS_PAUSE_S)
+    crew.add("catalogs", catalogs.body, hub.catalogs.health, is_background=True)
     if hub.map_fetching is not None:
         maps = Chore("maps", hub.map_fetching.step, pause_s=MAPS_PAUSE_S)
         crew.add("maps", maps.body, hub.map_fetching.health, is_background=True)

@@ -38,7 +38,7 @@ class Hosting:
         self._maps = maps
         self._levels: OrderedDict[str, Levels3D] = OrderedDict()
         self._facts_of: OrderedDict[tuple[str, int], ObjectFacts] = OrderedDict()
-        """By map and pixel; catalogues do not change while a hub runs."""
+        """By map and pixel; other catalogues are another `Hosting`."""
         infos = catalogued.catalogs.infos
         self._completeness = [one.completeness for one in infos if one.completeness is not None or "galaxy" in one.kinds]
 

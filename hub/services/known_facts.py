@@ -12,19 +12,21 @@ from hub.science.facts import Facts, ObjectFacts
 from hub.science.light_curves import LightCurves
 from hub.science.ranking import classification
 from hub.services.classified import classes_of
-from hub.services.hosting import Hosting
+from hub.services.judging import FactSource
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class KnownFacts:
     """A `hub.services.judging.FactSource`."""
 
-    hosting: Hosting
+    hosting: FactSource
+    """What the catalogues say."""
+
     classes: ClassRules
 
     def __call__(self, session: Session, questions: Sequence[Question], curves: LightCurves) -> list[Facts]:
         """Return for each question what is known of its objects."""
-        found = self.hosting(session, questions, curves)
+        found = list(self.hosting(session, questions, curves))
         if not questions:
             return found
         wanted = np.unique(np.concatenate([one.objects for one in questions]))

@@ -9,6 +9,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import httpx2 as httpx
@@ -27,17 +28,19 @@ TIMEOUT_S = 240.0
 T0 = Instant.from_utc_iso("2026-01-02T03:04:05.670Z")
 PLACE = (150.0, -20.0)
 
-BURST = voevent(
-    ivorn="ivo://nasa.gsfc.gcn/SWIFT#BAT_GRB_Pos_1234567-001",
-    params={"Packet_Type": 61, "TrigID": 1234567},
-    time=T0.to_utc_iso()[:23],
-    date=T0.plus_s(20).to_utc_iso()[:19],
-    position=(*PLACE, 0.05),
-)
-"""A Swift burst of our own making."""
+
+def burst(t0: Instant) -> bytes:
+    """Return a Swift burst of our own making."""
+    return voevent(
+        ivorn="ivo://nasa.gsfc.gcn/SWIFT#BAT_GRB_Pos_1234567-001",
+        params={"Packet_Type": 61, "TrigID": 1234567},
+        time=t0.to_utc_iso()[:23],
+        date=t0.plus_s(20).to_utc_iso()[:19],
+        position=(*PLACE, 0.05),
+    )
 
 
-def afterglow(number: int, delay_d: float, flux_njy: float) -> bytes:
+def afterglow(number: int, delay_d: float, flux_njy: float, t0: Instant = T0) -> bytes:
     """Return a packet of an object near the burst."""
     return framed(
         "10.0",
@@ -46,7 +49,7 @@ def afterglow(number: int, delay_d: float, flux_njy: float) -> bytes:
         ssObjectId=None,
         ra=PLACE[0] + 0.01,
         dec=PLACE[1],
-        midpointMjdTai=T0.plus_s(delay_d * 86_400).mjd_tai,
+        midpointMjdTai=t0.plus_s(delay_d * 86_400).mjd_tai,
         psfFlux=flux_njy,
         psfFluxErr=50.0,
         snr=flux_njy / 50.0,
@@ -127,7 +130,7 @@ def follow_the_flow(folder: Path, url: str, *running: Running) -> None:
         def data(path: str) -> list[dict]:
             return client.get(f"{url}/{path}").json()["data"]
 
-        drop(folder, "burst.xml", BURST)
+        drop(folder, "burst.xml", burst(T0))
         event = until(lambda: data("events"), *running)[0]
         assert (event["event_id"], event["state"]) == ("Swift-1234567", "active")
         drop(folder, "first.avro", afterglow(1, 0.1, 20_000.0))
@@ -159,6 +162,29 @@ def test_each_role_in_a_process_of_its_own_does_the_same(tmp_path):
         follow_the_flow(tmp_path, address(api), ingest, dispatch, api)
         for one in (api, ingest, dispatch):
             one.stop()
+
+
+@pytest.mark.slow
+def test_a_catalogue_that_is_added_while_the_hub_runs_changes_what_is_said_of_a_candidate(tmp_path):
+    """Days ago by the clock of this machine: what is long past is left alone."""
+    t0 = Instant.from_datetime(datetime.now(UTC)).plus_s(-2 * 86_400.0)
+    (tmp_path / "mine.csv").write_text(f"id,ra,dec\nV* near,{PLACE[0] + 0.01},{PLACE[1]}\n")
+    with run(tmp_path) as hub, httpx.Client(base_url=address(hub), timeout=60) as client:
+
+        def flags() -> list[list[str]]:
+            return [one["flags"] for one in client.get("candidates").json()["data"] if one["hypothesis"] == "afterglow"]
+
+        drop(tmp_path, "burst.xml", burst(t0))
+        drop(tmp_path, "first.avro", afterglow(1, 0.1, 20_000.0, t0))
+        (former,) = until(flags, hub)
+        words = ("catalog", "add", str(tmp_path / "mine.csv"), "--as", "generic", "--kind", "variable", "--name", "mine")
+        added = mmhub(*words, data_dir=tmp_path / "data")
+        assert added.returncode == 0, added.stderr
+        until(lambda: flags() == [[*former, "in variable catalogue"]], hub)
+        taken = mmhub("catalog", "remove", "mine", data_dir=tmp_path / "data")
+        assert taken.returncode == 0, taken.stderr
+        until(lambda: flags() == [former], hub)
+        hub.stop()
 
 
 def test_ingest_without_anything_to_take_in_is_one_sentence(tmp_path):

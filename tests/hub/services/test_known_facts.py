@@ -9,6 +9,7 @@ from hub.bootstrap import create_database, open_hub
 from hub.catalogs.recipes import recipes
 from hub.catalogs.writing import add
 from hub.errors import ConfigError
+from hub.services.current_catalogs import CurrentHosting
 from hub.services.known_facts import KnownFacts
 
 
@@ -30,7 +31,8 @@ def test_a_hub_uses_the_catalogues_of_its_settings(tmp_path: Path, used: tuple[s
     with create_database(mine) as store, open_hub(mine, store) as hub:
         facts = hub.correlation._candidacy.facts
         assert isinstance(facts, KnownFacts)
-        assert [one.name for one in facts.hosting._catalogued.catalogs.infos] == expected
+        assert isinstance(facts.hosting, CurrentHosting)
+        assert [one.name for one in facts.hosting.catalogs.infos] == expected
 
 
 def test_a_catalogue_that_is_named_and_not_there_is_said(tmp_path: Path) -> None:
