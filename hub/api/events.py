@@ -35,6 +35,7 @@ def list_events(
     significance: Annotated[
         list[Significance] | None, Comma, Query(description="significant, low, sub_threshold, unstated; several with commas")
     ] = None,
+    low: Annotated[bool, Query(description="Also those of low significance that no pair lifts")] = False,
     live: Annotated[bool, Query(description="Leave out tests, mocks and untrusted ones")] = False,
     since: Annotated[Time, Query()] = None,
     until: Annotated[Time, Query()] = None,
@@ -42,7 +43,11 @@ def list_events(
     limit: Annotated[Limit, Query()] = DEFAULT_LIMIT,
     cursor: Annotated[Cursor, Query()] = None,
 ) -> Response:
-    """List events, the latest t0 first."""
+    """List events, the latest t0 first.
+
+    Those of low significance or below a threshold are left out unless `low` or `significance` asks for them, `text` names them,
+    or a pair under the budget lifts them.
+    """
     before = read_cursor(cursor, (int, str))
     with store.reading() as session:
         page = queries.event_page(
@@ -51,6 +56,7 @@ def list_events(
             event_classes=event_class,
             state=state,
             significances=significance,
+            with_low=low,
             live_only=live,
             since=moment(since),
             until=moment(until),

@@ -18,19 +18,22 @@ def register(app: typer.Typer) -> None:
     app.command()(show)
 
 
-def events(
+def events(  # noqa: PLR0917 - one for each option
     context: typer.Context,
     text: Annotated[str | None, typer.Option("--name", help="Only events whose id or other name contains this.")] = None,
     live: Annotated[bool, typer.Option("--live", help="Only real events, no tests and mocks.")] = False,
+    low: Annotated[bool, typer.Option("--low", help="Also those of low significance that no pair lifts.")] = False,
     limit: Limit = 100,
     as_json: AsJson = False,
 ) -> None:
-    """List events, the latest first."""
+    """List events, the latest first; without those of low significance, unless --low or --name asks for them."""
     from hub.services import queries
 
     with reading(context) as session:
-        bodies = collect(lambda n, last: queries.event_page(session, text=text, live_only=live, limit=n, before=last), limit)
-    columns = ("event_id", "messenger", "stage", "state", "t0", "ra_deg", "dec_deg", "far_hz", "n_versions")
+        bodies = collect(
+            lambda n, last: queries.event_page(session, text=text, live_only=live, with_low=low, limit=n, before=last), limit
+        )
+    columns = ("event_id", "messenger", "significance", "stage", "state", "t0", "ra_deg", "dec_deg", "far_hz", "n_versions")
     present(bodies, columns, as_json=as_json)
 
 

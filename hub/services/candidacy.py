@@ -230,7 +230,10 @@ class Candidacy:
             scores=(_rank_score(best, self.ranking), _level_score(best), *best.scores),
             reasons=(*best.reasons, *_same_as(others))
             if worthy
-            else (_why_withdrawn(event, best, instead), *(one for one in best.reasons if one != UNFIT)),
+            else (
+                _why_withdrawn(event, best, instead, is_searched=self.matching.is_searched(session, event)),
+                *(one for one in best.reasons if one != UNFIT),
+            ),
             localization_ids=(event.localization_id,) if event.localization_id else (),
             events_of_pair=(event,),
         )
@@ -307,11 +310,13 @@ def _level_score(candidate: Candidate) -> Score:
     )
 
 
-def _why_withdrawn(event: Event, candidate: Candidate, instead: str | None) -> str:
+def _why_withdrawn(event: Event, candidate: Candidate, instead: str | None, *, is_searched: bool) -> str:
     if event.state.value == "retracted":
         return f"withdrawn: {event.event_id} was retracted"
     if event.vetoes:
         return f"withdrawn: {event.event_id}: {'; '.join(event.vetoes)}"
+    if not is_searched:
+        return f"withdrawn: {event.event_id} is of low significance, and no pair of it is under the budget any more"
     if UNFIT in candidate.reasons:
         return UNFIT
     if instead is not None:

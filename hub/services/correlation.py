@@ -22,13 +22,14 @@ from hub.errors import StorageError
 from hub.model.alert import AlertBatch
 from hub.model.coincidence import Coincidence
 from hub.model.coverage import Coverage
+from hub.model.event import Event
 from hub.model.outgoing import Leaves
 from hub.ports import AlertHistory, Clock
 from hub.science.healpix import pixels29
 from hub.science.onset import VisitsBefore
 from hub.science.ranking import DEFAULT, Ranking
 from hub.science.rules import Rules
-from hub.services import onsets, rates, rescoring
+from hub.services import group_jobs, onsets, rates, rescoring
 from hub.services.announcement import Announcements
 from hub.services.association import Association
 from hub.services.candidacy import Candidacy, Done
@@ -39,7 +40,7 @@ from hub.services.maps import MapCache
 from hub.services.matching import Matching, ObjectKey
 from hub.services.pairing import Pairing
 from hub.services.versions import Versions
-from hub.storage import candidates, coincidences, events, jobs, packets, sources
+from hub.storage import candidates, coincidences, events, jobs, packets, sources, ties
 from hub.storage.engine import Store
 from hub.storage.writing import hold
 from hub.telemetry import get_logger
@@ -178,6 +179,8 @@ class Correlation:
                 return self._on_object(job)
             case onsets.ONSETS_JOB:
                 return self._on_onsets(job)
+            case group_jobs.GROUP_JOB:
+                return self._on_group(job)
             case _:
                 return self.on_event(job.key, job)
 
@@ -247,6 +250,7 @@ class Correlation:
             if rules_changed:
                 written += self._pairing.withdraw_unfit(session, event, former)
             report += _reported(self._candidacy.of_event(session, event, last)) + CorrelationReport(versions=written)
+            self._forget_unsearched(session, event)
             if job is not None:
                 if event is not None:
                     rates.leave_jobs(session, self._rules, event)
@@ -263,6 +267,23 @@ class Correlation:
             written = self._pairing.of_event(session, events.get(session, job.key), partners)
             jobs.done(session, job)
         return CorrelationReport(versions=written)
+
+    def _on_group(self, job: jobs.Job) -> CorrelationReport:
+        """Compute the group of an event again, and nothing else: its counterparts changed."""
+        with self._store.transaction() as session:
+            _lock(session, [job.key])
+            rates.hold_rates(session)
+            self._pairing.of_objects(session, events.get(session, job.key))
+            jobs.done(session, job)
+        return CorrelationReport()
+
+    def _forget_unsearched(self, session: Session, event: Event | None) -> None:
+        """Delete the candidates of an event that nothing lifts any more, once all that left because of them is taken back."""
+        is_all = self._candidacy.versions.leaves is Leaves.ALL
+        if event is None or not is_all or self._matching.is_searched(session, event):
+            return
+        if not ties.objects_of(session, [event.event_id]):  # alerts that the archive has dropped leave some open
+            candidates.forget(session, event.event_id)
 
     def _associate(self, event_id: str) -> None:
         """Bring the sources around an event up to date; other sources that changes have a job of their own."""

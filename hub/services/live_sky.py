@@ -20,7 +20,7 @@ from hub.model.instant import Instant
 from hub.science.crossmatch import Link, LinkColumns, admitted, fitting
 from hub.science.rules import DAY_S, Hypothesis, Rules
 from hub.science.sky_index import SkyIndex, SkyPiece
-from hub.storage import counters, events, localizations
+from hub.storage import counters, events, localizations, promoted
 
 BUDGET_BYTES = 128 << 20
 """Memory for snapshots and their maps; the latest one stays however large it is."""
@@ -156,11 +156,17 @@ class LiveSky:
             near = self._nights and wanted.start <= self._nights.stop and self._nights.start <= wanted.stop
             self._nights = range(min(wanted.start, self._nights.start), max(wanted.stop, self._nights.stop)) if near else wanted
             start, end = self._t0s(self._nights.start)[0], self._t0s(self._nights.stop)[1]
-            self._events = {one.event_id: one for event in events.in_span(session, start, end) if (one := self._live(event))}
+            self._events = {
+                one.event_id: one
+                for event in self._searched(session, events.in_span(session, start, end))
+                if (one := self._live(event))
+            }
             self._snapshots.clear()
         elif counter > self._counter:
-            for event in events.changed_since(session, self._counter):
-                live = self._live(event)
+            changed = events.changed_since(session, self._counter)
+            searched = {event.event_id for event in self._searched(session, changed)}
+            for event in changed:
+                live = self._live(event) if event.event_id in searched else None
                 if live == self._events.get(event.event_id):
                     continue
                 self._snapshots.clear()
@@ -171,6 +177,12 @@ class LiveSky:
         else:
             return
         self._counter = counter
+
+    def _searched(self, session: Session, found: list[Event]) -> list[Event]:
+        """Return those of some events whose counterparts are searched: one of low significance needs a pair that lifts it."""
+        low = {event.event_id for event in found if self._rules.low_significance.is_low(event)}
+        alone = low - promoted.of_ids(session, low)
+        return [event for event in found if event.event_id not in alone]
 
     def _live(self, event: Event) -> LiveEvent | None:
         """Return an event as matching needs it; None where no alert of the nights can match it."""

@@ -22,7 +22,7 @@ from hub.science.target_columns import TargetNumbers
 from hub.services.event_memory import MAX_EVENTS
 from hub.services.live_sky import LiveSky
 from hub.services.maps import MapCache
-from hub.storage import candidates
+from hub.storage import candidates, promoted
 
 SLICE_DEG2_D = 400.0
 """Square degrees times days that the archive is searched for at once: a deep survey finds at most a million alerts there."""
@@ -67,10 +67,14 @@ class Matching:
         """By event id: the event, the hypotheses that it admits, and the numbers of each."""
         self._latest_s = max((one.window_d[1] for one in rules.hypotheses), default=0.0) * DAY_S
 
+    def is_searched(self, session: Session, event: Event) -> bool:
+        """Tell whether counterparts of an event are searched: one of low significance needs a pair that lifts it."""
+        return not self._rules.low_significance.is_low(event) or bool(promoted.of_ids(session, [event.event_id]))
+
     def targets(self, session: Session, event: Event) -> list[Target]:
-        """Return what an event can be matched with, all its versions included."""
+        """Return what an event can be matched with, all its versions included; nothing where it is not searched."""
         hypotheses = self._rules.hypotheses_for(tuple(event.classes))
-        if not hypotheses or not event.localization_ids:
+        if not hypotheses or not event.localization_ids or not self.is_searched(session, event):
             return []
         summaries, maps = self._maps.places(session, event.localization_ids)
         targets = targets_of(event, hypotheses, maps)

@@ -6,7 +6,7 @@ source's localization. The pairs of the others are withdrawn, with that reason.
 """
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from sqlalchemy.orm import Session
 
@@ -20,10 +20,11 @@ from hub.science.rules import Rules
 from hub.science.trigger_columns import Triggers
 from hub.science.windows import reach_s
 from hub.services import rates
+from hub.services.groups import Found, Grouping
 from hub.services.judging import UNFIT
 from hub.services.maps import MapCache
 from hub.services.versions import Versions
-from hub.storage import coincidences, events, sources
+from hub.storage import coincidences, events, groups, sources
 
 CENTRAL_MARGIN_S = 60.0
 """Partners are looked up this much beyond the window, because targeted searches count from the middle of their interval."""
@@ -36,6 +37,8 @@ class Pairing:
     rules: Rules
     maps: MapCache
     versions: Versions
+    overlaps: dict[tuple[str, ...], float] = field(default_factory=dict)
+    """Memory of `Grouping`."""
 
     def reach(self, session: Session, event: Event | None) -> set[str]:
         """Return the ids of all events that a pair of an event, or of its source, is evaluated with."""
@@ -53,7 +56,20 @@ class Pairing:
         """
         if event is None:
             return 0
-        return sum(self._write_pair(session, result) for result in self._fitting_pairs(session, event, locked))
+        found = [self._found(result) for result in self._fitting_pairs(session, event, locked)]
+        return self._write(session, found, event, locked)
+
+    def of_objects(self, session: Session, event: Event | None) -> None:
+        """Compute the group of an event again because its counterparts changed."""
+        if event is not None:
+            self._write(session, (), event, [event.event_id])
+
+    def _write(self, session: Session, found: Sequence[Found], event: Event, locked: Collection[str]) -> int:
+        """Write pairs of an event, with whether they count, and the groups that follow."""
+        if not found and not groups.homes(session, [event.event_id]):
+            return 0
+        grouping = Grouping(rules=self.rules, maps=self.maps, versions=self.versions, overlaps=self.overlaps)
+        return grouping.write(session, found, [event.event_id], locked)
 
     def _fitting_pairs(self, session: Session, event: Event, locked: Collection[str]) -> Iterable[PairResult]:
         held = {*locked, event.event_id}
@@ -127,19 +143,18 @@ class Pairing:
         if event is None:
             return 0
         fitting = {_coincidence_id(result) for result in self._fitting_pairs(session, event, locked)}
-        written = 0
+        unfit = []
         for former in coincidences.of_events(session, event.event_id):
             others = [member.id for member in former.members if member.id != event.event_id]
-            if former.coincidence_id in fitting or not set(others) <= set(locked):
-                continue
+            if former.coincidence_id in fitting or len(others) > 1 or not set(others) <= set(locked):
+                continue  # of several detectors: it follows from its pairs
             reasons = former.reasons if former.state is PairState.WITHDRAWN else (UNFIT, *former.reasons)
             withdrawn = replace(former, state=PairState.WITHDRAWN, reasons=reasons, created_at=self.versions.clock())
             of_pair = tuple(events.of_ids(session, [member.id for member in former.members]))
-            newest = coincidences.newest_of(session, [former.coincidence_id]).get(former.coincidence_id)
-            written += self.versions.write(session, withdrawn, newest, events_of_pair=of_pair, candidate=None, hypothesis=None)
-        return written
+            unfit.append(Found(version=withdrawn, events=of_pair))
+        return self._write(session, unfit, event, locked) if unfit else 0
 
-    def _write_pair(self, session: Session, result: PairResult) -> int:
+    def _found(self, result: PairResult) -> Found:
         events_of_pair = (result.first, result.second)
         version = self.versions.version(
             kind=result.rule.kind,
@@ -151,16 +166,7 @@ class Pairing:
             localization_ids=result.localization_ids,
             events_of_pair=events_of_pair,
         )
-        newest = coincidences.newest_of(session, [version.coincidence_id]).get(version.coincidence_id)
-        return self.versions.write(
-            session,
-            version,
-            newest,
-            events_of_pair=events_of_pair,
-            candidate=None,
-            hypothesis=None,
-            stands_for=result.stands_for,
-        )
+        return Found(version=version, events=events_of_pair, stands_for=result.stands_for)
 
     def partners(self, session: Session, event: Event) -> Iterable[Event]:
         """Yield the events whose times lie in a window of any rule around any time of an event; some more than once."""

@@ -1,11 +1,13 @@
 """What the HTTP API and the command line read: bodies of resources, one or a page of them."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, TypeVar
 
 from sqlalchemy.orm import Session
 
+from hub import resources
 from hub.errors import NotFound
 from hub.model.coincidence import Candidate, Coincidence, PairState
 from hub.model.event import Event, EventState, Version
@@ -15,6 +17,7 @@ from hub.model.notice import EventClass, Messenger
 from hub.model.significance import Significance
 from hub.model.sky import Localization
 from hub.science.arithmetic import Explained, explained
+from hub.science.rules import load_rules
 from hub.services import annotation_bodies, coverage, source_bodies, twins
 from hub.services.bodies import (
     Body,
@@ -69,6 +72,7 @@ def event_page(
     event_classes: Sequence[EventClass] | None = None,
     state: EventState | None = None,
     significances: Sequence[Significance] | None = None,
+    with_low: bool = False,
     live_only: bool = False,
     since: Instant | None = None,
     until: Instant | None = None,
@@ -76,13 +80,19 @@ def event_page(
     limit: int,
     before: tuple[int, str] | None = None,
 ) -> Page:
-    """Return events, the latest t0 first."""
+    """Return events, the latest t0 first.
+
+    Those of low significance that no pair lifts are left out, unless they are asked for: all of them (``with_low``), by their
+    grade, or by their name.
+    """
+    is_asked_for = with_low or significances is not None or bool(text)
     found = events.search(
         session,
         messengers=messengers,
         event_classes=event_classes,
         state=state,
         significances=significances,
+        without=None if is_asked_for else low_grades(),
         live_only=live_only,
         t0_from=since,
         t0_to=until,
@@ -91,6 +101,12 @@ def event_page(
         before=before,
     )
     return _page(found, limit, lambda one: _event(session, one), events.key)
+
+
+@cache
+def low_grades() -> Mapping[Messenger, frozenset[Significance]]:
+    """Return by messenger the grades that lists leave out."""
+    return load_rules(resources.read_text("conf/coincidence.toml")).low_significance.grades
 
 
 def event(session: Session, name: str) -> Body:

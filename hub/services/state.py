@@ -7,17 +7,18 @@ from sqlalchemy.orm import Session
 
 from hub.model.coincidence import Candidate, Coincidence, MemberKind, PairState
 from hub.model.event import Event
+from hub.model.group import Group
 from hub.model.source import Source
-from hub.storage import candidates, coincidences, events, sources
+from hub.storage import candidates, coincidences, events, groups, promoted, sources
 
 
 def final_state(session: Session) -> dict[str, Any]:
     """Return everything that must not depend on the order of arrival, as JSON values.
 
     Events with their notices and current localization, sources of several events, candidates with levels and scores, event-event
-    pairs with state and scores, and the open event-object coincidences. Version numbers, times of writing, and withdrawn
-    event-object coincidences are left out: these are records of messages that were sent on the way, and what is sent depends on
-    what was known at the time.
+    pairs with state and scores, the open event-object coincidences, open groups, and which events of low significance are
+    searched. Version numbers, times of writing, groups and event-object coincidences that are withdrawn are left out: these are
+    records of what was sent and shown on the way, and that depends on what was known at the time.
     """
     known = [event for event_id in events.all_ids(session) if (event := events.get(session, event_id)) is not None]
     latest: dict[str, Coincidence] = {}
@@ -34,8 +35,27 @@ def final_state(session: Session) -> dict[str, Any]:
         "coincidences": {
             one.coincidence_id: _coincidence(one)
             for one in sorted(latest.values(), key=lambda one: one.coincidence_id)
-            if one.state is PairState.OPEN or all(member.kind is MemberKind.EVENT for member in one.members)
+            if one.state is PairState.OPEN or _is_pair_of_events(one)
         },
+        "groups": {one.group_id: _group(one) for one in groups.search(session, state=PairState.OPEN, limit=None)},
+        "searched though low": sorted(promoted.of_ids(session, [event.event_id for event in known])),
+    }
+
+
+def _is_pair_of_events(one: Coincidence) -> bool:
+    """Tell whether it is there whenever its members ever fitted; those of several detectors are there once they were found."""
+    return len(one.members) == 2 and all(member.kind is MemberKind.EVENT for member in one.members)
+
+
+def _group(group: Group) -> Mapping[str, Any]:
+    return {
+        "centre": group.centre,
+        "kind": group.kind,
+        "members": {one.id: [one.part, one.via] for one in group.members},
+        "pairs": {one.coincidence_id: [one.held_back, one.elsewhere] for one in group.pairs},
+        "scores": [[score.statistic, score.value] for score in group.scores],
+        "reasons": list(group.reasons),
+        "is_live": group.is_live,
     }
 
 

@@ -21,6 +21,7 @@ from hub.model.outgoing import Leaves
 from hub.ports import Clock
 from hub.science.budget import HELD_BACK, ROOM, Budget, Verdict
 from hub.science.rules import Hypothesis
+from hub.services import group_jobs
 from hub.services.announcement import Announcements, stands
 from hub.services.followup import FollowupService
 from hub.services.maps import MapCache
@@ -83,6 +84,7 @@ class Versions:
         candidate: Candidate | None,
         hypothesis: Hypothesis | None,
         stands_for: Collection[str] = (),
+        elsewhere: str = "",
     ) -> int:
         """Store what was found where it differs from the newest version, with what follows.
 
@@ -99,19 +101,22 @@ class Versions:
         stands_for
             Ids of other coincidences of the same occurrence. Its message takes the place of theirs, so it is written before they
             are, in the same transaction.
+        elsewhere
+            Why it does not count though it fits: a member belongs to another group, or another coincidence counts the same.
 
         Returns
         -------
         int
             How many versions were written, or let out only now.
         """
-        found = self._judged(found)
+        found = self.judged(found, elsewhere)
         is_new = newest is None or _content(newest.version) != _content(found)
         if newest is not None:
             found = replace(found, version=newest.version.version + is_new)
         news = self._news(session, found, newest)
         if is_new:
             coincidences.add(session, found, let_out=self.leaves)
+            group_jobs.leave(session, found)
         elif newest is not None and not newest.let_out.covers(self.leaves):
             coincidences.mark_let_out(session, found, self.leaves)
         if not is_new and not news:
@@ -126,10 +131,11 @@ class Versions:
         )
         return 1
 
-    def _judged(self, found: Coincidence) -> Coincidence:
-        """Return a version with what the budget says of it: a function of its numbers and of nothing else."""
+    def judged(self, found: Coincidence, elsewhere: str = "") -> Coincidence:
+        """Return a version with what the budget says of it, a function of its numbers alone, or why it counts elsewhere."""
         reasons = tuple(reason for reason in found.reasons if not reason.startswith(HELD_BACK))
-        why = self._verdict(found).held_back if found.state is PairState.OPEN else ""
+        why = HELD_BACK + elsewhere if elsewhere else self._verdict(found).held_back
+        why = why if found.state is PairState.OPEN else ""
         return replace(found, held_back=bool(why), reasons=(why, *reasons) if why else reasons)
 
     def _verdict(self, found: Coincidence) -> Verdict:

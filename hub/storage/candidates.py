@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
-from sqlalchemy import Select, Text, bindparam, select, type_coerce
+from sqlalchemy import Select, Text, bindparam, delete, select, type_coerce
 from sqlalchemy.orm import Session
 from sqlmodel import col
 
@@ -56,6 +56,11 @@ def save_all(session: Session, found: Sequence[Candidate], known: Mapping[RowKey
     new = [index for index, row in enumerate(values) if known.get(row_key(found[index])) != row["document"]]
     upsert_all(session, CandidateRow, [values[index] for index in new], key=_KEY)
     return [found[index] for index in new]
+
+
+def forget(session: Session, event_id: str) -> None:
+    """Delete all candidates of an event that is not searched any more; what was announced of them stays."""
+    session.execute(delete(CandidateRow).where(col(CandidateRow.event_id) == event_id))
 
 
 def row_key(candidate: Candidate) -> RowKey:

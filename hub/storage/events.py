@@ -1,10 +1,10 @@
 """Events as their notices describe them now. The notices are the truth; the row of an event is computed from them."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from functools import cache
 from typing import Any
 
-from sqlalchemy import Select, delete, exists, or_, select
+from sqlalchemy import ColumnElement, Select, and_, delete, exists, or_, select
 from sqlalchemy.orm import Session
 from sqlmodel import col
 
@@ -15,7 +15,7 @@ from hub.model.significance import Significance
 from hub.storage import counters, sources
 from hub.storage.jsonable import dump, load
 from hub.storage.paging import Order, after, contains, ordering
-from hub.storage.tables import EventAliasRow, EventRow
+from hub.storage.tables import EventAliasRow, EventRow, PromotedRow
 from hub.storage.writing import CHUNK, among_those, insert_new, is_postgresql, storable, table, those, upsert
 
 Key = tuple[int, str]
@@ -160,13 +160,23 @@ def _class_names(document: Any) -> list[str]:
     return [version["stored"]["notice"]["event_class"] for version in document["versions"]]
 
 
-def search(
+def _is_any(grades: Mapping[Messenger, Collection[Significance]]) -> ColumnElement[bool]:
+    """Return the condition that an event has one of the grades of its messenger."""
+    named = [
+        and_(col(EventRow.messenger) == messenger.value, col(EventRow.significance).in_(sorted(one.value for one in listed)))
+        for messenger, listed in sorted(grades.items())
+    ]
+    return or_(*named)
+
+
+def search(  # noqa: C901 - one line for each filter
     session: Session,
     *,
     messengers: Sequence[Messenger] | None = None,
     event_classes: Sequence[EventClass] | None = None,
     state: EventState | None = None,
     significances: Sequence[Significance] | None = None,
+    without: Mapping[Messenger, Collection[Significance]] | None = None,
     live_only: bool = False,
     t0_from: Instant | None = None,
     t0_to: Instant | None = None,
@@ -176,6 +186,7 @@ def search(
 ) -> list[Event]:
     """Return events, the latest t0 first, then by id.
 
+    ``without`` leaves out events of a messenger that have one of some grades, unless a pair lifts them.
     ``t0_from`` and ``t0_to`` are inclusive; ``text`` is part of the id or of another name, in any case of letters; ``before``
     is the `key` of the last event of the page before.
     """
@@ -188,6 +199,8 @@ def search(
         statement = statement.where(col(EventRow.state) == state.value)
     if significances is not None:
         statement = statement.where(col(EventRow.significance).in_([one.value for one in significances]))
+    if without:
+        statement = statement.where(~_is_any(without) | exists().where(col(PromotedRow.event_id) == col(EventRow.event_id)))
     if live_only:
         statement = statement.where(col(EventRow.is_live).is_(True))
     if t0_from is not None:

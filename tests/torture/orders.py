@@ -154,7 +154,8 @@ def truth(session: Session) -> dict[str, Any]:
     for one in (one for event_id in state["events"] for one in candidates.of_event(session, event_id)):
         key = f"{one.event_id}|{one.survey}|{one.object_id}|{one.hypothesis}"
         state["candidates"][key]["all scores"] = _scores(one.scores)
-    groups = session.scalars(select(tables.GroupRow).where(tables.GroupRow.is_latest))
+    open_ones = tables.GroupRow.is_latest, tables.GroupRow.state == "open"  # what ended tells of what was shown on the way
+    groups = session.scalars(select(tables.GroupRow).where(*open_ones))
     homes = session.scalars(select(tables.GroupMemberRow))
     spent = session.scalars(select(tables.AnnouncedRow).where(tables.AnnouncedRow.withdrawn_tai_us.is_(None)))
     state |= {

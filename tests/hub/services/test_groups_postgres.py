@@ -1,0 +1,90 @@
+"""Several workers at once on PostgreSQL, each with other notices of the same groups."""
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from random import Random
+from threading import Barrier
+
+import pytest
+from sqlalchemy import create_engine, make_url, text
+
+from hub.services.state import final_state
+from hub.storage import coincidences, groups
+from hub.storage.engine import Store, open_store, upgrade
+from tests.conftest import missing
+from tests.support.correlating import Desk
+from tests.support.grouped import WORLD
+from tests.support.postgres import ServerMissing, server
+from tests.support.words import alerts
+
+pytestmark = pytest.mark.postgres
+
+N_WORKERS = 3
+
+
+@pytest.fixture(scope="module")
+def root() -> Iterator[str]:
+    try:
+        with server() as url:
+            yield url
+    except ServerMissing as reason:
+        missing(str(reason))
+
+
+def fresh(root: str, name: str) -> Store:
+    engine = create_engine(root, isolation_level="AUTOCOMMIT")
+    with engine.connect() as connection:
+        connection.execute(text(f"CREATE DATABASE {name}"))
+    engine.dispose()
+    url = make_url(root).set(database=name).render_as_string(hide_password=False)
+    upgrade(url)
+    return open_store(url)
+
+
+def object_near(number: int):
+    """Return the alerts of one fading object inside all maps."""
+    rows = ({"days": 0.4 + 0.5 * k, "flux_njy": 90_000.0 / 2**k, "source_id": 10 * number + k} for k in range(4))
+    return alerts(*({**row, "ra": 131.0 + number, "dec": 21.0, "object_id": str(100 + number).encode()} for row in rows))
+
+
+def played(store: Store, seed: int, n_workers: int) -> dict:
+    steps = Random(seed).sample([*WORLD, 0, 1], len(WORLD) + 2)
+    start = Barrier(n_workers)
+
+    def work(number: int) -> None:
+        desk = Desk(store)
+        start.wait(timeout=60)
+        for step in steps[number::n_workers]:
+            if isinstance(step, int):
+                desk.show(object_near(step))
+            else:
+                desk.tell(*step, run=False)
+            desk.correlation.run_jobs()
+
+    with ThreadPoolExecutor(n_workers) as pool:
+        for done in [pool.submit(work, number) for number in range(n_workers)]:
+            done.result(timeout=600)
+    last = Desk(store)
+    last.correlation.run_jobs()
+    assert last.waiting() == []
+    with store.reading() as session:
+        return final_state(session)
+
+
+def test_workers_side_by_side_end_with_the_groups_of_one(root: str) -> None:
+    alone = fresh(root, "groups_alone")
+    expected = played(alone, 0, 1)
+    alone.close()
+    assert expected["groups"]
+    for seed in (1, 2):
+        store = fresh(root, f"groups_{seed}")
+        assert played(store, seed, N_WORKERS) == expected
+        with store.reading() as session:
+            for one in [*groups.search(session, limit=None), *coincidences.search(session, limit=None)]:
+                kept = (
+                    groups.history(session, one.group_id)
+                    if hasattr(one, "group_id")
+                    else coincidences.history(session, one.coincidence_id)
+                )
+                assert [each.version for each in kept] == list(range(1, len(kept) + 1))
+        store.close()
