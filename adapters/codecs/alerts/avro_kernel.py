@@ -28,7 +28,7 @@ _READ_VARINT, _READ_BOOLEAN = int(Op.READ_VARINT), int(Op.READ_BOOLEAN)
 _READ_SIZED, _READ_FLOAT, _READ_DOUBLE = int(Op.READ_SIZED), int(Op.READ_FLOAT), int(Op.READ_DOUBLE)
 _LEAST_FLOAT, _LEAST_DOUBLE = int(Op.LEAST_FLOAT), int(Op.LEAST_DOUBLE)
 _ITEM, _EACH_FLOAT, _EACH_DOUBLE = int(Op.ITEM), int(Op.EACH_FLOAT), int(Op.EACH_DOUBLE)
-_EACH_BOOLEAN, _EACH_SIZED = int(Op.EACH_BOOLEAN), int(Op.EACH_SIZED)
+_EACH_SIZED = int(Op.EACH_SIZED)
 
 
 def _loader(result: Any, kind: ir.Type, widen: Callable[[Any, Any], Any]) -> Any:
@@ -211,6 +211,47 @@ def _walk(  # noqa: C901, PLR0912, PLR0915, PLR0917 - an interpreter is one loop
                 if tag != code[pc, 1]:
                     fault = _BRANCH
                     break
+            elif op >= _EACH_FLOAT:
+                if code[pc, 3] >= 0:
+                    if at >= end:
+                        fault = _ENDS_EARLY
+                        break
+                    tag = _byte(address + at)
+                    at += 1
+                    if tag != code[pc, 3]:
+                        if tag != code[pc, 4]:
+                            fault = _BRANCH
+                            break
+                        pc += 1
+                        continue
+                item = items[code[pc, 2], row + 1] - 1
+                if op == _EACH_SIZED:
+                    length, at, fault = _length(address, at, end)
+                    if fault:
+                        break
+                    if length == 1:
+                        each[code[pc, 1], item] = _byte(address + at)
+                    at += length
+                else:
+                    size = 4 if op == _EACH_FLOAT else 8 if op == _EACH_DOUBLE else 1
+                    if end - at < size:
+                        fault = _ENDS_EARLY
+                        break
+                    if size == 4:
+                        each[code[pc, 1], item] = _float(address + at)
+                    elif size == 8:
+                        each[code[pc, 1], item] = _double(address + at)
+                    else:
+                        byte = _byte(address + at)
+                        if byte > 1:
+                            fault = _VALUE
+                            break
+                        each[code[pc, 1], item] = byte
+                    at += size
+            elif op == _ITEM:
+                if items[code[pc, 1], row + 1] >= room:
+                    return row
+                items[code[pc, 1], row + 1] += 1
             elif op == _NEXT:
                 if left[level] > 1:
                     left[level] -= 1
@@ -253,25 +294,6 @@ def _walk(  # noqa: C901, PLR0912, PLR0915, PLR0917 - an interpreter is one loop
                 counts = within[column, 0] <= number <= within[column, 1] and not number >= numbers[column, row]  # NaN: none yet
                 if op in (_READ_FLOAT, _READ_DOUBLE) or counts:
                     numbers[column, row] = number
-            elif op == _ITEM:
-                if items[code[pc, 1], row + 1] >= room:
-                    return row
-                items[code[pc, 1], row + 1] += 1
-            elif op in (_EACH_FLOAT, _EACH_DOUBLE):
-                size = 4 if op == _EACH_FLOAT else 8
-                if end - at < size:
-                    fault = _ENDS_EARLY
-                    break
-                number = _float(address + at) if size == 4 else _double(address + at)
-                at += size
-                each[code[pc, 1], items[code[pc, 2], row + 1] - 1] = number
-            elif op == _EACH_SIZED:
-                length, at, fault = _length(address, at, end)
-                if fault:
-                    break
-                if length == 1:
-                    each[code[pc, 1], items[code[pc, 2], row + 1] - 1] = _byte(address + at)
-                at += length
             elif op == _READ_SIZED:
                 length, at, fault = _length(address, at, end)
                 if fault:
@@ -279,7 +301,7 @@ def _walk(  # noqa: C901, PLR0912, PLR0915, PLR0917 - an interpreter is one loop
                 integers[code[pc, 1], row] = at
                 integers[code[pc, 1] + 1, row] = length
                 at += length
-            elif op in (_BOOLEAN, _READ_BOOLEAN, _EACH_BOOLEAN):
+            elif op in (_BOOLEAN, _READ_BOOLEAN):
                 if at >= end:
                     fault = _ENDS_EARLY
                     break
@@ -290,8 +312,6 @@ def _walk(  # noqa: C901, PLR0912, PLR0915, PLR0917 - an interpreter is one loop
                 at += 1
                 if op == _READ_BOOLEAN:
                     integers[code[pc, 1], row] = byte
-                elif op == _EACH_BOOLEAN:
-                    each[code[pc, 1], items[code[pc, 2], row + 1] - 1] = byte
             elif op == _INDEX:
                 value, at, fault = _varint(address, at, end, 5, 0x0F)
                 if not fault and not 0 <= value < code[pc, 1]:

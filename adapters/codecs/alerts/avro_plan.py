@@ -113,7 +113,8 @@ class Op(IntEnum):
     """Number of the array: an item of it begins."""
 
     EACH_FLOAT = 19
-    """Column of the values of items, number of the array."""
+    """Column of the values of items, number of the array; byte that says "value" or -1 where it cannot be null, byte that says
+    "null". So are those behind it."""
 
     EACH_DOUBLE = 20
     EACH_BOOLEAN = 21
@@ -355,6 +356,10 @@ class _Builder:
             self.run.append([self.before, 2 * null, size, 0xFE if value["type"] == "boolean" else 0])
             self.before = 0
             return
+        each = self._want(value["type"], path, level) if value["type"] in _EACH else None
+        if each is not None and each.kind is As.EACH:
+            self._each_value(value["type"], each, path, 2 * (1 - null), 2 * null)
+            return
         at = self.op(Op.OPTION, path, 2 * (1 - null), 2 * null, 0)
         self.value(value, path, level)
         self.code[at][3] = self.here()
@@ -399,7 +404,7 @@ class _Builder:
 
     def _wanted(self, node: Any, want: Want, path: str) -> None:
         if want.kind is As.EACH:
-            self.op(_EACH[node["type"]], path, self.each[want.name], self.arrays[array_of(path)])
+            self._each_value(node["type"], want, path, -1, -1)
             return
         column = self.numbers[want.name] if want.name in self.numbers else self.integers[want.name]
         match node["type"]:
@@ -413,6 +418,9 @@ class _Builder:
                 self.op(Op.LEAST_DOUBLE if want.kind is As.LEAST else Op.READ_DOUBLE, path, column)
             case _:
                 self.op(Op.READ_SIZED, path, column)
+
+    def _each_value(self, kind: str, want: Want, path: str, value: int, null: int) -> None:
+        self.op(_EACH[kind], path, self.each[want.name], self.arrays[array_of(path)], value, null)
 
     def _unwanted(self, node: Any, path: str) -> None:
         match node["type"]:

@@ -279,7 +279,7 @@ def _run_plan(plan: Plan, wants: Sequence[Want], messages: Messages, *, to_the_e
         integers[:, begin], numbers[:, begin] = MISSING, np.nan  # this one was read in part
         for want in (want for want in wants if want.kind is As.EACH and want.paths):
             each[plan.each[want.name], items[plan.arrays[array_of(want.paths[0])], begin] :] = np.nan
-        each = np.concatenate([each, np.full(each.shape, np.nan)], axis=1)
+        each = np.concatenate([each, np.full((len(each), 3 * each.shape[1]), np.nan)], axis=1)
     texts = {want.name: plan.integers[want.name] for want in wants if want.kind is As.TEXT}
     no_items = np.zeros(n + 1, dtype=np.int64)
     of_name = {
