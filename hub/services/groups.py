@@ -142,8 +142,16 @@ class Grouping:
             now = self.versions.judged(pair, elsewhere.get(name, ""))
             if (now.held_back, now.reasons) != (pair.held_back, pair.reasons):
                 again = replace(pair, created_at=self.versions.clock())
-                changed.append(Found(version=again, events=_events(around, pair), stands_for=_instead(pair, around, elsewhere)))
+                events = self._in_order(pair, _events(around, pair))
+                changed.append(Found(version=again, events=events, stands_for=_instead(pair, around, elsewhere)))
         return changed
+
+    def _in_order(self, pair: Coincidence, events: tuple[Event, ...]) -> tuple[Event, ...]:
+        """Return the events of a pair as its rule has them, first and second: its messages are about the first."""
+        rule = next((one for one in self.rules.pairs if one.name == pair.hypothesis), None)
+        if rule is None or rule.first == rule.second or events[0].event_class in rule.first:
+            return events
+        return events[::-1]
 
     def _judged(self, around: Net, shared: Mapping[str, Found], elsewhere: Mapping[str, str]) -> dict[str, Coincidence]:
         """Return all open coincidences as they are written, by id."""

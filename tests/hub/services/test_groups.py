@@ -85,6 +85,7 @@ def test_the_other_takes_the_place_of_a_winner_that_is_retracted(store: Store) -
     assert pair_of(desk, "S1", "Fermi-1").state is PairState.WITHDRAWN
     assert not pair_of(desk, "S2", "Fermi-1").held_back
     assert about(desk) == [("S1", False), ("S1", True), ("S2", False)]
+    assert [one.key for one in desk.sent()] == ["S1", "S1", "S2"]
     assert list(open_groups(desk)) == ["S2"]
     with store.reading() as session:
         ended = [one for one in groups.search(session, limit=None) if one.state is PairState.WITHDRAWN]
