@@ -209,10 +209,13 @@ def _ahead(cadence: str, twice: Sequence[Outcome]) -> Table:
         counted = Counter(kind for one in own for kind in one.ahead)
         candidates = float(np.median([one.n_candidates for one in own])) if own else 0.0
         said = ", ".join(f"{KIND_NAMES[kind]} {n / len(own):.2f}" for kind, n in counted.most_common())
-        rows.append((_class_name(number), f"{candidates:g}", said or "nothing"))
+        lifted = [one.lifted_by for one in own if one.lifted_by]
+        means = {name: float(np.mean([one[name] for one in lifted])) for name in (lifted[0] if lifted else ())}
+        terms = ", ".join(f"{name} {value:+.1f}" for name, value in sorted(means.items(), key=lambda item: -abs(item[1])))
+        rows.append((_class_name(number), f"{candidates:g}", said or "nothing", terms or "-"))
     return Table(
         title=f"{cadence}: what is ranked before the counterpart, a merger",
-        columns=("90 % area", "confirmed candidates, median", "before it, mean number"),
+        columns=("90 % area", "confirmed candidates, median", "before it, mean number", "terms of these, over the counterpart's"),
         rows=tuple(rows),
     )
 

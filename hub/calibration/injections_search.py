@@ -6,7 +6,7 @@ the rules that the hub ships.
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 import numpy as np
@@ -41,6 +41,7 @@ from hub.science.onset import onsets
 from hub.science.place_levels import PlaceLevels
 from hub.science.ranking import fading, luminosity
 from hub.science.ranking.sky import DEG2_PER_SR
+from hub.science.ranking.table import SHIPPED
 from hub.science.rules import Rules
 from hub.science.target_columns import TargetNumbers
 
@@ -52,6 +53,9 @@ SAMPLED = 10
 
 WIDE_DEG2 = 200.0
 """Maps of larger areas are wide."""
+
+TERMS = tuple(one.name for one in SHIPPED)
+"""Statistics that are compared between the counterpart and what is ranked before it."""
 
 OURS = 1
 """Object id of the counterpart; those of other objects are larger."""
@@ -110,6 +114,9 @@ class Outcome:
 
     ahead: tuple[int, ...] = ()
     """Kinds of those that are ranked before it (`hub.demo.survey.light_curves`)."""
+
+    lifted_by: Mapping[str, float] = field(default_factory=dict)
+    """By how much each term of these is larger than the counterpart's, the mean over them; a silent term counts as 0."""
 
 
 def counterpart(sky: Nights, merger: Merger, event: int, dust: Dust, confirm_gap_s: float) -> Found:
@@ -383,6 +390,9 @@ def judged(merger: Merger, made: Candidates, *, max_area_deg2: float) -> Outcome
         n_candidates=1 + round(shares.sum()),
         why=ours.reasons,
         ahead=tuple(made.kinds[one.object_id] for one in before),
+        lifted_by={name: float(np.mean([_value(one, name) - _value(ours, name) for one in before])) for name in TERMS}
+        if before
+        else {},
     )
 
 

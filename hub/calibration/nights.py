@@ -165,6 +165,8 @@ class Nights:
         for row in range(tiles.ROWS):
             begin = int(self.survey.offset[row])
             asked = np.flatnonzero(wanted[begin : int(self.survey.offset[row + 1])]).tolist()
+            if not asked:
+                continue
             n, done, out = 0, 0, kernels.room_for(room)
             while done < len(asked):
                 more = kernels.detect_in_tile(
