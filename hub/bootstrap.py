@@ -51,6 +51,7 @@ from hub.science import sky_index
 from hub.science.class_rules import load_class_rules
 from hub.science.host_rules import load_host_rules
 from hub.science.localization_table import load_localization_table
+from hub.science.ranking import Ranking
 from hub.science.rules import load_rules
 from hub.science.sites import load_sites
 from hub.science.skymap_fits import SkymapWorker
@@ -69,6 +70,7 @@ from hub.services.judging import FactSource
 from hub.services.known_facts import KnownFacts
 from hub.services.map_fetch import MapFetching, MapFetchSettings, MapWishes
 from hub.services.maps import MapCache
+from hub.services.ranking_plugins import ranking_from
 from hub.services.relay import Relay
 from hub.services.routes import Route
 from hub.storage import heard, incidents, positions
@@ -360,6 +362,7 @@ def open_hub(
             leaves=leaves,
             facts=_facts(settings, maps),
             visits=VisitLookup(history.folder).before,
+            ranking=ranking_for(settings),
         )
         dispatch = Dispatch(store=store, sinks=sinks, clock=tells)
         stack.callback(dispatch.release_all)
@@ -534,6 +537,18 @@ def check_parts(settings: Settings) -> None:
     for name, sink in settings.destinations.items():
         catalogue.sink_options(sink.kind, f"destinations.{name}", sink.options)
     coverage.check(alert_streams(settings))
+    ranking_for(settings)
+
+
+def ranking_for(settings: Settings) -> Ranking:
+    """Return the terms that the rank of a candidate is the sum of.
+
+    Raises
+    ------
+    ConfigError
+        The settings name a term or a plug-in that there is not.
+    """
+    return ranking_from(settings.ranking.weights, settings.ranking.use)
 
 
 def check_shared(settings: Settings, name: str) -> None:

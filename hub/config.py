@@ -171,6 +171,20 @@ class CatalogsSection(Section):
     """Names of those that are used; empty for all that are there."""
 
 
+TermName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*$", max_length=40)]
+"""Name of a term of the rank: small letters, digits, single underscores."""
+
+
+class RankingSection(Section):
+    """Which terms the rank of a candidate is the sum of."""
+
+    weights: dict[TermName, Annotated[float, Field(ge=0, le=1000)]] = {}
+    """Factors of terms in the sum; 1 where there is none, 0 leaves a term out of the sum."""
+
+    use: dict[TermName, str] = {}
+    """Name of a term to the plug-in that takes its place, or that is added under a new name."""
+
+
 class LoggingSection(Section):
     """Log lines, on standard error."""
 
@@ -257,6 +271,7 @@ class Settings(BaseSettings):
     skymap: SkymapSection = SkymapSection()
     fetch: FetchSection = FetchSection()
     catalogs: CatalogsSection = CatalogsSection()
+    ranking: RankingSection = RankingSection()
     logging: LoggingSection = LoggingSection()
 
     @classmethod

@@ -27,6 +27,9 @@ def list_coincidences(
     kind: Annotated[Name, Query(description="gw-grb, gw-neutrino, gw-optical ...")] = None,
     state: Annotated[PairState | None, Query()] = None,
     live: Annotated[bool, Query(description="Leave out tests, mocks and untrusted ones")] = False,
+    held_back: Annotated[
+        bool | None, Query(description="Only those that are open and not announced, with the reason; false: only others")
+    ] = None,
     since: Annotated[Time, Query()] = None,
     until: Annotated[Time, Query()] = None,
     max_level: Annotated[Number, Query(description="Largest probability level of the object")] = None,
@@ -48,6 +51,7 @@ def list_coincidences(
             kind=kind,
             state=state,
             live_only=live,
+            held_back=held_back,
             since=moment(since),
             until=moment(until),
             max_level=max_level,

@@ -370,7 +370,8 @@ class Coincidence(Wire):
     state: str
     version: int
     is_live: bool
-    held_back: bool = Field(description="Whether it is open and yet not announced; the first reason says why")
+    held_back: bool = Field(description="Whether it is open and yet not announced")
+    held_back_reason: str | None = Field(description="Why it is not announced: the share of the budget and what it would spend")
     t0: Time | None
     created_at: Time
     joint_far_hz: float | None = Field(description="How often noise alone would do this, in time and place")
@@ -378,6 +379,7 @@ class Coincidence(Wire):
     random_association_hz: float | None = Field(description="How often unrelated real events would do this")
     level: float | None = Field(description="Probability level of the object in the localization, 0 at its peak")
     score: float | None = Field(description="Rank statistic, larger is better")
+    expected_unrelated: float | None = Field(description="Unrelated objects an event that are expected to do as well")
     scores: list[Score]
     reasons: list[str]
     localization_ids: list[str]
@@ -394,6 +396,7 @@ class Coincidence(Wire):
                     "version": 2,
                     "is_live": True,
                     "held_back": False,
+                    "held_back_reason": None,
                     "t0": "2017-08-17T12:41:04.400000Z",
                     "created_at": "2017-08-17T13:21:00.000000Z",
                     "joint_far_hz": 2.1e-17,
@@ -401,6 +404,7 @@ class Coincidence(Wire):
                     "random_association_hz": 1.1e-10,
                     "level": None,
                     "score": None,
+                    "expected_unrelated": None,
                     "scores": [{"statistic": "overlap", "version": 1, "value": 7.1, "unit": "1", "inputs": {}}],
                     "reasons": ["the burst came 1.7 s after the merger"],
                     "localization_ids": [],

@@ -68,6 +68,7 @@ class Counterpart(Wire):
     mu_high: float | None = Field(description="95 % quantile")
     chance: float | None = Field(description="1 - exp(-mu)")
     chance_dispersed: float | None = Field(description="The same with the error of mu and the over-dispersion")
+    expected_unrelated: float | None = Field(description="Unrelated objects an event that do as well: what the budget is asked")
     mu_reason: str | None = Field(description="Why there is no mu")
     n_live_maps: int = Field(description="Live events whose windows hold its detections: maps that it was tried against")
     n_maps_inside: int = Field(description="Events of which it is an open candidate")

@@ -24,6 +24,10 @@ def list_(
     event: Annotated[str | None, typer.Option(help="Only those of this event.")] = None,
     kind: Annotated[str | None, typer.Option(help="Only this kind, e.g. gw-grb.")] = None,
     max_level: Annotated[float | None, typer.Option(min=0, max=1, help="Only those inside this credible level.")] = None,
+    held_back: Annotated[
+        bool | None,
+        typer.Option("--held-back/--not-held-back", help="Only those that are open and not announced, with the reason."),
+    ] = None,
     limit: Limit = 100,
     as_json: AsJson = False,
 ) -> None:
@@ -33,13 +37,14 @@ def list_(
     with reading(context) as session:
         bodies = collect(
             lambda n, last: queries.coincidence_page(
-                session, event_name=event, kind=kind, max_level=max_level, limit=n, before=last
+                session, event_name=event, kind=kind, max_level=max_level, held_back=held_back, limit=n, before=last
             ),
             limit,
         )
     columns = (
         *("coincidence_id", "kind", "members", "state", "held_back", "version"),
         *("joint_far_hz", "random_association_hz", "level", "score"),
+        *(("expected_unrelated", "held_back_reason") if held_back else ()),
     )
     present(bodies, columns, as_json=as_json)
 

@@ -50,12 +50,13 @@ def counterparts(
     the reasons. Then the probability that it is none of them, by its parts, and what was searched by when.
     """
     settings = start(context)
-    from hub.bootstrap import now, open_database
+    from hub.bootstrap import now, open_database, ranking_for
     from hub.services import counterparts as answers
     from hub.services import coverage_curve
 
+    book = answers.book_of(ranking_for(settings))
     with open_database(settings) as store, store.reading() as session:
-        body = answers.of_event(session, settings.archive_folder, event, now=now(), hypothesis=hypothesis, limit=limit)
+        body = answers.of_event(session, settings.archive_folder, event, now=now(), hypothesis=hypothesis, limit=limit, book=book)
         single = body["hypotheses"][0]["hypothesis"] if body["hypotheses"] else None
         curve = coverage_curve.of_event(session, settings.archive_folder, event, now=now(), hypothesis=hypothesis or single)
     if as_json:
@@ -71,17 +72,21 @@ def counterparts(
 def chance(context: typer.Context, event: Event, *, hypothesis: Hypothesis = None, as_json: AsJson = False) -> None:
     """Measure the background of an event in the archive: unrelated objects at other places and times.
 
-    It reads much of the archive and takes seconds to minutes. `mmhub run` does it by itself for open live events. Exit code 3
+    It reads much of the archive and takes seconds to minutes. `mmhub run` does it by itself for open live events. What follows
+    for the candidates is stored with them; announced ones have it with the next `mmhub run` or `mmhub ingest`. Exit code 3
     where nothing is new.
     """
     settings = start(context)
-    from hub.bootstrap import create_database, now, open_history
+    from hub.bootstrap import create_database, now, open_history, ranking_for
     from hub.services import counterparts as answers
+    from hub.services.worths import Worths
 
+    book = answers.book_of(ranking_for(settings))
     with create_database(settings) as store:
-        found = answers.measuring(store, open_history(settings), settings.archive_folder, now).measure(
+        found = answers.measuring(store, open_history(settings), settings.archive_folder, now, book).measure(
             event, hypothesis=hypothesis, tell=complain if not as_json else lambda _: None
         )
+        Worths(store=store, archive=settings.archive_folder, book=book, clock=now).measure(event)
     for one in found:
         told = answers.background_body(one.survey, one, answers.background_of(one))
         if as_json:

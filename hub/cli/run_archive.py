@@ -42,17 +42,18 @@ def archive_keeper(context: typer.Context, settings: "Settings") -> "Worker":
 def run_archive(context: typer.Context, parent: int | None, is_stopped: Callable[[], bool]) -> None:
     """Look after the archive until SIGTERM or Ctrl-C, or until the process that started this one is gone.
 
-    Any number of these may run, on any machines: one at a time does the work (leases ``archive`` and ``background``).
+    Any number of these may run, on any machines: one at a time does the work (leases ``archive``, ``background`` and ``worths``).
     """
     settings = start(context)
-    from hub.bootstrap import DEMO_MARK, create_database, make_data_dir, now, open_history
+    from hub.bootstrap import DEMO_MARK, create_database, make_data_dir, now, open_history, ranking_for
     from hub.runtime.board import Board
     from hub.runtime.chores import Chore
     from hub.runtime.memory import settle, spare
     from hub.runtime.supervisor import Loop, Patience, Supervisor
     from hub.runtime.workers import die_with
     from hub.services.archive_care import ArchiveCare
-    from hub.services.counterparts import measuring
+    from hub.services.counterparts import book_of, measuring
+    from hub.services.worths import Worths
 
     os.nice(NICENESS)
     spare()
@@ -62,12 +63,15 @@ def run_archive(context: typer.Context, parent: int | None, is_stopped: Callable
     with create_database(settings) as store:
         history = open_history(settings)
         care = ArchiveCare(store, history, now)
-        background = measuring(store, history, settings.archive_folder, now)
+        book = book_of(ranking_for(settings))
+        background = measuring(store, history, settings.archive_folder, now, book)
+        worths = Worths(store=store, archive=settings.archive_folder, book=book, clock=now)
         chores = {
             "archive": Chore("archive", care.step, pause_s=PAUSE_S, on_stop=care.stop),
             "background": Chore("background", background.step, pause_s=PAUSE_S, on_stop=background.stop),
+            "worths": Chore("worths", worths.step, pause_s=PAUSE_S),
         }
-        board = Board(store, now, {"archive": care.health, "background": background.health})
+        board = Board(store, now, {"archive": care.health, "background": background.health, "worths": worths.health})
         loops = [Loop(name=name, body=chore.body) for name, chore in chores.items()]
         loops.append(Loop(name="board", body=board.body, is_background=True))
         supervisor = Supervisor(loops, Patience(grace_s=GRACE_S), on_change=board.changed)
@@ -81,6 +85,7 @@ def run_archive(context: typer.Context, parent: int | None, is_stopped: Callable
             with suppress(StorageError):  # then the next one sees that this process is gone, or waits for the lease to end
                 care.release()
                 background.release()
+                worths.release()
     code = EXIT_FAILED if supervisor.has_failed else 0
     if supervisor.cancelled:  # a step that cannot be asked to stop at once: the archive does not mind
         sys.stdout.flush()

@@ -39,6 +39,7 @@ def trials(settings: "Settings") -> Iterator[tuple[str, Found]]:
     yield _tried("hub.data_dir", partial(_data_dir, settings))
     yield _tried("storage", partial(_database, settings))
     yield _tried("rules", _rules)
+    yield _tried("ranking", partial(_ranking, settings))
     yield _tried("api", partial(_api, settings))
     if settings.intake.schema_registry:
         yield _tried("intake.schema_registry", partial(_servers, check_registry, settings))
@@ -130,6 +131,13 @@ def _rules() -> Found:
     rules = load_rules(resources.read_text("conf/coincidence.toml"), resources.read_text("conf/families.toml"))
     spent = "no budget of false announcements: everything leaves" if rules.budget is None else rules.budget.sentence
     return Found(fine=f"{len(rules.pairs)} pairs of events, {len(rules.hypotheses)} counterpart hypotheses; {spent}")
+
+
+def _ranking(settings: "Settings") -> Found:
+    from hub.bootstrap import ranking_for
+    from hub.services.ranking_plugins import sentence
+
+    return Found(fine=f"the rank is the sum of {sentence(ranking_for(settings))}")
 
 
 def _tried(name: str, work: Callable[[], Found]) -> tuple[str, Found]:

@@ -1,7 +1,7 @@
 """The numbers of a coincidence computed again from their stored inputs, with the arithmetic in words."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,13 +10,19 @@ import numpy as np
 from hub.model.coincidence import Coincidence, Score
 from hub.model.joint_rates import CHANCE, CHANCE_BY_TIME, NOISE, NOISE_BY_TIME
 from hub.model.sky import Skymap
+from hub.model.worth import WORTHS
+from hub.science import worth
+from hub.science.chance import Background
 from hub.science.healpix import pixels29
 from hub.science.joint import rates_again
 from hub.science.levels import Levels2D, Levels3D
 from hub.science.odds import bayes_factor, prior_odds
 from hub.science.overlap import overlap_integral
-from hub.science.ranking import DIGITS, VALUES
+from hub.science.ranking import DIGITS, PLUGIN, VALUES
 from hub.science.searches import FarMethod
+
+NO_PLUGINS: Mapping[str, Callable[[Mapping[str, Any]], float]] = {}
+NO_BACKGROUNDS: Mapping[tuple[str, str, str, int], Background] = {}
 
 TOLERANCE = 1e-9
 """Largest relative difference, or absolute one of logarithms, between a stored value and the same computed again."""
@@ -44,7 +50,13 @@ class Explained:
         )
 
 
-def explained(coincidence: Coincidence, maps: Mapping[str, Skymap]) -> list[Explained]:
+def explained(
+    coincidence: Coincidence,
+    maps: Mapping[str, Skymap],
+    *,
+    plugins: Mapping[str, Callable[[Mapping[str, Any]], float]] = NO_PLUGINS,
+    backgrounds: Mapping[tuple[str, str, str, int], Background] = NO_BACKGROUNDS,
+) -> list[Explained]:
     """Return each number of a version with its arithmetic, in the order in which they are stored.
 
     Parameters
@@ -53,16 +65,45 @@ def explained(coincidence: Coincidence, maps: Mapping[str, Skymap]) -> list[Expl
         One version.
     maps
         Those of `Coincidence.localization_ids` that are still stored, by id.
+    plugins
+        By name, the functions of the plug-ins that computed some of its terms.
+    backgrounds
+        Those of `hub.science.worth.backgrounds_of` that are still stored.
     """
     sky = [maps[name] for name in coincidence.localization_ids if name in maps]
-    return [_or_not(score, coincidence, sky) for score in coincidence.shown_scores]
+    return [_or_not(score, coincidence, sky, plugins, backgrounds) for score in coincidence.shown_scores]
 
 
-def _or_not(score: Score, coincidence: Coincidence, sky: Sequence[Skymap]) -> Explained:
+def _or_not(
+    score: Score,
+    coincidence: Coincidence,
+    sky: Sequence[Skymap],
+    plugins: Mapping[str, Any] = NO_PLUGINS,
+    backgrounds: Mapping[tuple[str, str, str, int], Background] = NO_BACKGROUNDS,
+) -> Explained:
     try:
+        if PLUGIN in score.inputs:
+            return _by_plugin(score, plugins)
+        if score.statistic in WORTHS and score.value is not None:
+            again, words = worth.again(score, backgrounds)
+            return Explained(score=score, arithmetic=words, again=again)
         return _members(score) if score.statistic == "source_members" else _explained(score, coincidence, sky)
     except (KeyError, TypeError):  # written by a version of the hub that stored fewer of them
         return Explained(score=score, arithmetic="its inputs are not stored with it", again=None)
+
+
+def _by_plugin(score: Score, plugins: Mapping[str, Any]) -> Explained:
+    """Return a term of the rank that another package computed."""
+    inputs = dict(score.inputs)
+    name = inputs.pop(PLUGIN)
+    if name not in plugins:
+        return Explained(score=score, arithmetic=f"by the plug-in {name!r}, which is not installed here", again=None)
+    try:
+        again = round(float(plugins[name](inputs)), DIGITS)
+    except Exception as error:  # noqa: BLE001 - foreign code: the other numbers are explained all the same
+        words = f"by the plug-in {name!r}, which broke: {type(error).__name__}"
+        return Explained(score=score, arithmetic=words, again=math.nan)
+    return Explained(score=score, arithmetic=f"by the plug-in {name!r}, from {_listed(inputs)}", again=again)
 
 
 def _explained(score: Score, coincidence: Coincidence, sky: Sequence[Skymap]) -> Explained:
@@ -119,10 +160,11 @@ def _published(score: Score) -> Explained:
 
 def _sum(score: Score, coincidence: Coincidence) -> Explained:
     weights = score.inputs.get("weights", {})
+    of_plugins = {one.statistic for one in coincidence.scores if PLUGIN in one.inputs}
     parts = [
         (f"{weights[name]:g} x {name}" if name in weights else name, weights.get(name, 1.0) * value)
         for name in score.inputs.get("sum_of", ())
-        if name in VALUES and (value := coincidence.score(name)) is not None
+        if (name in VALUES or name in of_plugins) and (value := coincidence.score(name)) is not None
     ]
     words = " ".join(f"{value:+.4f} ({name})" for name, value in parts)
     return Explained(score=score, arithmetic=words or "the sum of nothing", again=math.fsum(value for _, value in parts))

@@ -8,10 +8,11 @@ share of that, and a share is a threshold:
   Pairs that reach a false-alarm rate f are no more frequent than f, so no more false pairs than the share are announced. Trials
   count the searches that looked at the noise of one detector; the rate of real alerts counts them all already, so the second
   number has no factor.
-* A candidate leaves where at most the share of unrelated objects is expected to score as well. Until the expected number is
-  measured it follows from the score: its logs of likelihood ratios and of density over background sum to ``s``, and no more
-  than ``exp(-s)`` unrelated objects an event reach ``s`` (Markov's inequality, a likelihood ratio having mean 1 under
-  background), times the events a month that are searched.
+* A candidate leaves where at most the share of unrelated objects is expected to do as well, times the events a month that are
+  searched. The number is the measured one (`hub.science.worth`, each survey that is heard a trial); how many maps are live at the
+  same time is in the events a month already. Where nothing could be measured it follows from the score: its logs of likelihood
+  ratios and of density over background sum to ``s``, and no more than ``exp(-s)`` unrelated objects an event reach ``s``
+  (Markov's inequality, a likelihood ratio having mean 1 under background).
 
 Whether a version leaves follows from the version alone, never from what else was announced: a month's spending does not close
 the door, it is written down once for each coincidence (`hub.storage.announced`) and shown (`hub.services.budget`).
@@ -23,18 +24,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from hub.model.coincidence import Coincidence, MemberKind
+from hub.model.worth import BY_SCORE, EXPECTED, MEASURED
 
 MONTH_S = 30 * 86_400.0
 """Seconds in the month of the budget, 30 days as in gwcelery's thresholds."""
 
 HELD_BACK = "not announced: "
 """Beginning of the sentence that says why a version stays in the hub."""
-
-EXPECTED = "mu"
-"""Statistic of a candidate with the measured number of unrelated objects expected to score as well (`hub.science.chance`).
-
-It is measured by a job after the version was written, and computed anew whenever it is read (`hub.services.counterparts`), so
-no stored version has it yet: what decides today is the bound that follows from the score."""
 
 SUM_TOLERANCE = 1e-9
 """Relative rounding that the sum of shares may have above the budget."""
@@ -75,10 +71,11 @@ class Share:
 
     @property
     def promised_per_month(self) -> float:
-        """False announcements a month that the thresholds let through at most, never more than the share."""
-        if self.events_per_month is None or self.least_score is None:
-            return self.per_month
-        return min(self.per_month, self.events_per_month * math.exp(-self.least_score))
+        """False announcements a month that the thresholds let through at most: the share.
+
+        The least score of a hypothesis promises less only where its bound holds, which what is measured may deny.
+        """
+        return self.per_month
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -159,16 +156,21 @@ def _of_pair(pair: Coincidence, share: Share) -> Verdict:
 
 def _of_candidate(pair: Coincidence, share: Share) -> Verdict:
     events = 1.0 if share.events_per_month is None else share.events_per_month
-    measured, score = pair.score(EXPECTED), pair.score("rank")
-    if measured is None and score is None:
+    measured = next((one for one in pair.scores if one.statistic == EXPECTED and one.value is not None), None)
+    rank = pair.score("rank")
+    if measured is not None and measured.value is not None:
+        expected, basis = measured.value, str(measured.inputs.get("basis", MEASURED))
+        why = measured.inputs.get("reason")
+    elif rank is not None:
+        expected, basis, why = math.exp(-max(-700.0, min(rank, 700.0))), BY_SCORE, None
+    else:
         return _held("it has no score")
-    expected = measured if measured is not None else math.exp(-max(-700.0, min(score or 0.0, 700.0)))
     spends = expected * events
     if not spends <= share.per_month:
-        how = "are expected" if measured is not None else "are expected at most, by its score and the configured background"
+        how = "are expected at most" if basis == BY_SCORE else "are expected"
         return _held(
-            f"{expected:.3g} unrelated objects an event that score as well {how}, with {events:g} events a month that is "
-            f"{spends:.3g}, the share of {share.name} is {share.per_month:g}",
+            f"{expected:.3g} unrelated objects an event that do as well {how}, by {basis}{f' ({why})' if why else ''}, with "
+            f"{events:g} events a month that is {spends:.3g}, the share of {share.name} is {share.per_month:g}",
             spends,
         )
     return Verdict(held_back="", spends_per_month=spends)

@@ -5,19 +5,22 @@ ledger of visits, the event and the policy alone; a version is written where tha
 """
 
 import itertools
-from collections.abc import Callable, Iterator
+import math
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from threading import Event
 from typing import Any
 
 import numpy as np
+from sqlalchemy.orm import Session
 
 from hub.errors import InvalidRequest, StorageError
 from hub.model.alert import AlertBatch
 from hub.model.background import BackgroundVersion
 from hub.model.coincidence import Candidate, PairState
 from hub.model.coverage import Coverage
+from hub.model.event import Event as HubEvent
 from hub.model.event import EventState
 from hub.model.instant import Instant
 from hub.model.sky import Skymap
@@ -45,15 +48,17 @@ from hub.science.off_maps import (
     time_shifts,
 )
 from hub.science.point_visits import looks
-from hub.science.ranking import STATISTICS, VALUES
+from hub.science.ranking import DEFAULT, Ranking
 from hub.science.rules import DAY_S, Rules
 from hub.science.target_columns import TargetNumbers
+from hub.science.worth import outside_of
 from hub.services import coverage, searched
+from hub.services.expectations import WORTHS_JOB
 from hub.services.maps import MapCache
 from hub.services.matching import SLICE_DEG2_D, Matching
 from hub.services.queries import find_event
 from hub.services.turn import Turn
-from hub.storage import backgrounds, candidates, events
+from hub.storage import backgrounds, candidates, events, jobs
 from hub.storage.engine import Store
 from hub.storage.jsonable import dump
 from hub.telemetry import get_logger
@@ -64,17 +69,27 @@ LEASE = "background"
 """Of the processes that may measure one does: it takes seconds of all, and they would all find the same."""
 
 
-def comparable_score(candidate: Candidate) -> float:
-    """Return a candidate's rank without terms from outside of its alerts: those of off objects are not looked up.
+def comparable_score(candidate: Candidate, ranking: Ranking = DEFAULT) -> float:
+    """Return a candidate's rank without terms from outside of its alerts: those of off objects are not looked up."""
+    return candidate.score - outside_of(candidate, ranking)
 
-    The term of the onset is among them, for no ledger tells of the visits to an off map as they would have been.
-    """
-    outside = [
-        one.value
-        for one in candidate.scores
-        if one.statistic in VALUES and one.value is not None and (one.statistic == "timing" or one.statistic not in STATISTICS)
-    ]
-    return candidate.score - sum(outside)
+
+def has_moved(old: Mapping[str, Any], new: Mapping[str, Any], step: float) -> bool:
+    """Return whether what is stored of a background says something else, or its numbers changed by more than a share of them."""
+    if any(old.get(name) != new.get(name) for name in _FACTS):
+        return True
+    before, after = old["background"], new["background"]
+    if before.get("reason") != after.get("reason"):
+        return True
+    numbers = zip(_sizes(before), _sizes(after), strict=True)
+    return any(abs(now - then) > step * max(now, then) for then, now in numbers)
+
+
+_FACTS = ("localization_id", "t0", "begin", "seed", "n_points", "ranking")
+
+
+def _sizes(background: Mapping[str, Any]) -> tuple[float, float]:
+    return float(background.get("on_exposure", 0.0)), math.fsum(background.get("weights", ()))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -111,17 +126,26 @@ class Backgrounds:
     """
 
     def __init__(
-        self, *, store: Store, history: AlertHistory, archive: Path, rules: Rules, policy: CounterpartPolicy, clock: Clock
+        self,
+        *,
+        store: Store,
+        history: AlertHistory,
+        archive: Path,
+        rules: Rules,
+        policy: CounterpartPolicy,
+        clock: Clock,
+        ranking: Ranking = DEFAULT,
     ) -> None:
         self._store = store
         self._history = history
         self._archive = archive
         self._policy = policy
+        self._ranking = ranking
         self._clock = clock
         self._maps = MapCache()
         self._matching = Matching(history=history, rules=rules, maps=self._maps)
         self._longest_d = max((one.window_d[1] for one in rules.hypotheses), default=0.0)
-        self._asked: dict[str, Instant] = {}
+        self._asked: dict[tuple[str, str | None, Instant | None], Instant] = {}
         self._told_to_stop = Event()
         self._turn = Turn(store, LEASE, clock)
         self._is_mine = True
@@ -135,11 +159,12 @@ class Backgrounds:
             if not self._is_mine:
                 self._fault = ""
                 return 0
-            name = self._due()
-            if name is None:
+            event = self._due()
+            if event is None:
                 return 0
-            self._asked[name] = self._clock()
-            self._n_done += len(self.measure(name))
+            name = event.event_id
+            self._asked[_as_it_is(event)] = self._clock()
+            self._n_done += len(self.measure(name, least_step=self._policy.worth.background_step))
         except (InvalidRequest, StorageError) as error:
             log.warning("background not measured", error=str(error))
             self._fault = str(error)
@@ -166,7 +191,12 @@ class Backgrounds:
         return Health(state=state, alarms=alarms, facts={"versions": self._n_done})
 
     def measure(
-        self, name: str, *, hypothesis: str | None = None, tell: Callable[[str], None] = lambda _: None
+        self,
+        name: str,
+        *,
+        hypothesis: str | None = None,
+        tell: Callable[[str], None] = lambda _: None,
+        least_step: float = 0.0,
     ) -> list[BackgroundVersion]:
         """Measure the background of an event and return the versions that are new.
 
@@ -178,6 +208,8 @@ class Backgrounds:
             Only this one; all that the event admits where not given.
         tell
             Called with a sentence now and then.
+        least_step
+            What changed by a smaller share of itself is no new version.
 
         Raises
         ------
@@ -205,23 +237,34 @@ class Backgrounds:
             if self._told_to_stop.is_set():  # what is half done is not kept
                 break
             with self._store.transaction() as session:
-                saved = backgrounds.save(session, version)
+                saved = self._save(session, version, least_step)
             if saved is not None:
                 found.append(saved)
         return found
 
-    def _due(self) -> str | None:
+    @staticmethod
+    def _save(session: Session, version: BackgroundVersion, least_step: float) -> BackgroundVersion | None:
+        """Store a version where it says something new, and have the coincidences that it bears on written again."""
+        newest = backgrounds.latest(session, version.event_id, version.hypothesis, version.survey)
+        if newest is not None and least_step > 0.0 and not has_moved(newest.content, version.content, least_step):
+            return None
+        saved = backgrounds.save(session, version)
+        if saved is not None:
+            jobs.put(session, WORTHS_JOB, saved.event_id)
+        return saved
+
+    def _due(self) -> HubEvent | None:
         now = self._clock()
         with self._store.reading() as session:
             near = events.in_span(session, now.plus_s(-(self._longest_d + 1.0) * DAY_S), now)
             for event in near:
                 if event.state is not EventState.ACTIVE or not event.is_live or event.localization_id is None:
                     continue
-                last = self._asked.get(event.event_id)
+                last = self._asked.get(_as_it_is(event))
                 if last is not None and now.minus(last) < self._policy.chance.every_min * 60.0:
                     continue
                 if candidates.of_event(session, event.event_id, state=PairState.OPEN, limit=1):
-                    return event.event_id
+                    return event
         return None
 
     def _questions(self, name: str, hypothesis: str | None) -> list[_Asked]:
@@ -277,6 +320,7 @@ class Backgrounds:
             "begin": asked.begin.tai_us,
             "seed": policy.seed,
             "n_points": len(points),
+            "ranking": self._ranking.identity,
         }
         if visits is None:
             return {**facts, "until": None, "off_maps": [], "background": {"reason": f"coverage unknown: {reason}"}}
@@ -342,7 +386,7 @@ class Backgrounds:
             OffObject(
                 stratum=name,
                 level=float(found[index].level or 0.0),
-                score=comparable_score(found[index]),
+                score=comparable_score(found[index], self._ranking),
                 confirmed=found[index].confirmed,
             )
             for index, name in zip(placed.tolist(), names, strict=True)
@@ -380,7 +424,7 @@ class Backgrounds:
             numbers=[TargetNumbers.of(target)],
             objects=np.arange(len(curves), dtype=np.int64),
         )
-        made = evaluate_many([question], curves, Judgement(coverage=asked.coverage))[0]
+        made = evaluate_many([question], curves, Judgement(coverage=asked.coverage, ranking=self._ranking))[0]
         return [one for one in made if one.state is PairState.OPEN and one.level is not None], share
 
     def _allowed(self, asked: _Asked, alerts: AlertBatch, shift: Shift, until: Instant) -> AlertBatch:
@@ -399,6 +443,11 @@ class Backgrounds:
             return None, reason
         is_outline = np.array([one == FootprintKind.OUTLINE.value for one in found.footprint.texts()], dtype=np.bool_)
         return found.take(is_outline | (found.n_alerts >= self._policy.chance.min_hull_alerts)), ""
+
+
+def _as_it_is(event: HubEvent) -> tuple[str, str | None, Instant | None]:
+    """Return what a background is measured of: after an update of map or time the event has its turn at once."""
+    return event.event_id, event.localization_id, event.t0
 
 
 def _outside(points: MapPoints, asked: _Asked) -> MapPoints:

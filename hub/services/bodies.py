@@ -17,6 +17,8 @@ from hub.model.instant import Instant
 from hub.model.notice import Citation
 from hub.model.significance import significance_of
 from hub.model.sky import Localization, SkymapSummary, StatedPosition
+from hub.model.worth import EXPECTED
+from hub.science.budget import HELD_BACK
 from hub.storage.envelopes import SourceCounts, law_holds
 from hub.storage.outbox import OutboxEntry
 
@@ -129,6 +131,7 @@ def coincidence_body(coincidence: Coincidence) -> Body:
         "version": coincidence.version,
         "is_live": coincidence.is_live,
         "held_back": coincidence.held_back,
+        "held_back_reason": _why_held_back(coincidence),
         "t0": utc(coincidence.t0),
         "created_at": utc(coincidence.created_at),
         "joint_far_hz": jsonable(rates and rates.spacetime.value_hz),
@@ -136,10 +139,15 @@ def coincidence_body(coincidence: Coincidence) -> Body:
         "random_association_hz": jsonable(rates and rates.random_association.value_hz),
         "level": jsonable(coincidence.score("level_2d")),
         "score": jsonable(coincidence.score("rank")),
+        "expected_unrelated": jsonable(coincidence.score(EXPECTED)),
         "scores": [score_body(score) for score in coincidence.shown_scores],
         "reasons": jsonable(coincidence.reasons),
         "localization_ids": list(coincidence.localization_ids),
     }
+
+
+def _why_held_back(coincidence: Coincidence) -> str | None:
+    return next((text(one) for one in coincidence.reasons if one.startswith(HELD_BACK)), None) if coincidence.held_back else None
 
 
 def candidate_body(candidate: Candidate, rank: int | None = None) -> Body:

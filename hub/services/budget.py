@@ -12,8 +12,8 @@ from hub.services.bodies import jsonable, text, utc
 from hub.storage import announced
 from hub.storage.announced import Announced
 
-BASIS = "at most exp(-score) unrelated objects an event, by the score and the configured background"
-"""What the expected false candidates follow from until they are measured."""
+BASIS = "unrelated objects expected by the measured background, else at most exp(-score) by the configured one"
+"""What the expected false candidates follow from."""
 
 
 def budget_body(session: Session, budget: Budget, now: Instant, *, days: float = MONTH_S / 86_400.0) -> dict[str, Any]:

@@ -5,7 +5,7 @@ Pairs whose candidates a quieter pass changed are as good as changed to the next
 """
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from sqlalchemy.orm import Session
 
@@ -21,12 +21,14 @@ from hub.science.onset import VisitsBefore
 from hub.science.ranking import DEFAULT, Ranking
 from hub.science.rules import Hypothesis, Rules
 from hub.services import twins
+from hub.services.expectations import Expectations
 from hub.services.judging import UNFIT, FactSource, Judged, judge, knows_nothing, with_unfit
 from hub.services.matching import Matching, ObjectKey
 from hub.services.pasts import past_of
 from hub.services.twins import Twins
 from hub.services.versions import Versions
 from hub.storage import candidates, coincidences, unsaid
+from hub.storage.candidates import RowKey
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,11 +60,32 @@ class Candidacy:
     ranking: Ranking = DEFAULT
     """Which statistics count, and how much."""
 
+    expectations: Expectations = field(default_factory=lambda: Expectations(DEFAULT))
+    """What was measured beside the stream of the chance that unrelated objects do as well."""
+
     def of_event(self, session: Session, event: Event | None, keys: Collection[ObjectKey]) -> Done:
         """Evaluate some objects of an event whose notices may have changed."""
         if event is None or not keys:
             return Done()
         return self.evaluate(session, [(event, keys)], self.past(keys), only_changed=False)
+
+    def measured_anew(self, session: Session, event: Event | None) -> Done:
+        """Write the coincidences of an event's candidates as they are stored: something was measured of what they are worth."""
+        if event is None or not self.rules.hypotheses:
+            return Done()
+        least = min(one.min_announce_score for one in self.rules.hypotheses)
+        found = candidates.search(
+            session, event_id=event.event_id, state=PairState.OPEN, confirmed_only=True, min_score=least, limit=None
+        )
+        if not found:
+            return Done()
+        keys = {ObjectKey(survey=one.survey, object_id=one.object_id, hpx29=0) for one in found}
+        judged, due, same = _with_twins(
+            session,
+            [Judged(event=event, keys=keys, targets=(), candidates=found)],
+            {(one.event_id, one.survey, one.object_id) for one in found},
+        )
+        return Done(versions=self._announce(session, judged, due, same))
 
     def past(self, keys: Collection[ObjectKey]) -> dict[str, LightCurves]:
         """Return the archived alerts of some objects, by survey; objects that have none are left out."""
@@ -177,6 +200,9 @@ class Candidacy:
         for event, members, kind, of_kind in pairs.values():
             if _worthy(of_kind, rules):
                 worthy.setdefault((event.event_id, kind), set()).add(members[1].id)
+        worth = self.expectations.scores_of(
+            session, [(event, one) for event, _, _, of_kind in pairs.values() for one in _worthy(of_kind, rules)]
+        )
         return sum(
             self._announce_best(
                 session,
@@ -186,6 +212,7 @@ class Candidacy:
                 kind,
                 of_kind,
                 known.get(name),
+                worth,
                 others=same.get(event.event_id, twins.NO_TWINS).others(members[1].id),
                 instead=same.get(event.event_id, twins.NO_TWINS).stands_behind(
                     members[1].id, worthy.get((event.event_id, kind), ())
@@ -210,6 +237,7 @@ class Candidacy:
         kind: str,
         of_kind: Sequence[Candidate],
         newest: coincidences.Newest | None,
+        worth: Mapping[RowKey, tuple[Score, ...]],
         *,
         others: Sequence[str],
         instead: str | None,
@@ -227,7 +255,12 @@ class Candidacy:
             hypothesis=best.hypothesis,
             members=members,
             state=PairState.OPEN if worthy else PairState.WITHDRAWN,
-            scores=(_rank_score(best, self.ranking), _level_score(best), *best.scores),
+            scores=(
+                _rank_score(best, self.ranking),
+                _level_score(best),
+                *best.scores,
+                *(worth.get(candidates.row_key(best), ()) if worthy else ()),
+            ),
             reasons=(*best.reasons, *_same_as(others))
             if worthy
             else (

@@ -29,7 +29,7 @@ from hub.science.healpix import pixels29
 from hub.science.onset import VisitsBefore
 from hub.science.ranking import DEFAULT, Ranking
 from hub.science.rules import Rules
-from hub.services import group_jobs, onsets, rates, rescoring
+from hub.services import expectations, group_jobs, onsets, rates, rescoring
 from hub.services.announcement import Announcements
 from hub.services.association import Association
 from hub.services.candidacy import Candidacy, Done
@@ -131,6 +131,7 @@ class Correlation:
             facts=facts,
             visits=visits,
             ranking=ranking,
+            expectations=expectations.Expectations(ranking),
         )
 
     def leaving(self, leaves: Leaves) -> "Correlation":
@@ -181,6 +182,8 @@ class Correlation:
                 return self._on_onsets(job)
             case group_jobs.GROUP_JOB:
                 return self._on_group(job)
+            case expectations.WORTHS_JOB:
+                return self._on_worths(job)
             case _:
                 return self.on_event(job.key, job)
 
@@ -199,6 +202,14 @@ class Correlation:
             report += _reported(self._candidacy.of_event(session, events.get(session, job.key), last))
             jobs.done(session, job)
         return report
+
+    def _on_worths(self, job: jobs.Job) -> CorrelationReport:
+        """Write the coincidences of an event's objects again: what they are worth was measured anew."""
+        with self._store.transaction() as session:
+            _lock(session, [job.key])
+            done = self._candidacy.measured_anew(session, events.get(session, job.key))
+            jobs.done(session, job)
+        return _reported(done)
 
     def _on_object(self, job: jobs.Job) -> CorrelationReport:
         """Evaluate an object again as the candidate that it is or was of any event: somebody said something of it."""

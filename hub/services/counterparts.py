@@ -5,7 +5,7 @@ Computed from what is stored, whenever it is asked for: candidates, the newest b
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import cache
 from pathlib import Path
 
@@ -21,7 +21,7 @@ from hub.model.instant import Instant
 from hub.model.sky import Skymap
 from hub.model.visit import joined
 from hub.ports import AlertHistory, Clock
-from hub.science.chance import Background, density_per_deg2, expected
+from hub.science.chance import Background, density_per_deg2
 from hub.science.counterpart_policy import CounterpartPolicy, load_counterpart_policy
 from hub.science.crossmatch import admitted
 from hub.science.detectable import DepthCurve, depth_curve, moduli_of
@@ -29,17 +29,16 @@ from hub.science.levels import Levels2D
 from hub.science.map_points import by_prob
 from hub.science.point_visits import looks
 from hub.science.posterior import CONFIGURED, MEASURED, Densities, Posterior, PriorOf, Searched, posterior, prior_of
+from hub.science.ranking import DEFAULT, Ranking
 from hub.science.rules import DAY_S, Hypothesis, Rules, load_rules
+from hub.science.worth import UNMEASURED, Measured, chance_scores
 from hub.services import coverage, light_curve_models, searched, twins
-from hub.services.background import Backgrounds, comparable_score
+from hub.services.background import Backgrounds
 from hub.services.bodies import Body, jsonable, text, utc
+from hub.services.expectations import background_in, measured_of
 from hub.services.queries import find_event, find_localization
 from hub.storage import backgrounds, candidates, events
 from hub.storage.engine import Store
-from hub.storage.jsonable import load
-
-NOT_MEASURED = "the background of this event has not been measured yet"
-"""Why there is no expectation before the first job."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,6 +47,7 @@ class Book:
 
     rules: Rules
     policy: CounterpartPolicy
+    ranking: Ranking = DEFAULT
 
 
 @cache
@@ -59,10 +59,43 @@ def shipped() -> Book:
     )
 
 
-def measuring(store: Store, history: AlertHistory, archive: Path, clock: Clock) -> Backgrounds:
-    """Return what measures backgrounds by the rules and priors that the hub ships."""
-    book = shipped()
-    return Backgrounds(store=store, history=history, archive=archive, rules=book.rules, policy=book.policy, clock=clock)
+def book_of(ranking: Ranking) -> Book:
+    """Return the rules and priors that the hub ships, with a ranking."""
+    return replace(shipped(), ranking=ranking)
+
+
+def measuring(store: Store, history: AlertHistory, archive: Path, clock: Clock, book: Book | None = None) -> Backgrounds:
+    """Return what measures backgrounds, by the rules and priors that the hub ships where none are given."""
+    book = book or shipped()
+    return Backgrounds(
+        store=store,
+        history=history,
+        archive=archive,
+        rules=book.rules,
+        policy=book.policy,
+        clock=clock,
+        ranking=book.ranking,
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """All explanations of what was seen of an event, under one hypothesis."""
+
+    hypothesis: Hypothesis
+    own: Sequence[Candidate]
+    """The open candidates, each transient once, the best first."""
+
+    aliases: Mapping[str, tuple[str, ...]]
+    """Other objects of the same transient, by name of the candidate."""
+
+    versions: Mapping[str, BackgroundVersion]
+    """The newest backgrounds by survey."""
+
+    measured: Mapping[str, Measured]
+    """What they say of the event as it is now."""
+
+    posterior: Posterior
 
 
 def of_event(
@@ -103,10 +136,33 @@ def of_event(
     """
     book = book or shipped()
     event = find_event(session, name)
+    found = candidates.of_event(session, event.event_id, state=PairState.OPEN)
+    answers = answers_of(session, archive, event, found, now=now, hypothesis=hypothesis, book=book)
+    tried = Tried.of(session, book.rules, found)
+    return {
+        "event_id": text(event.event_id),
+        "state": event.state.value,
+        "localization_id": event.localization_id,
+        "t0": utc(event.t0),
+        "asked_at": utc(now),
+        "hypotheses": [_body(session, one, tried, limit, book.ranking) for one in answers],
+    }
+
+
+def answers_of(
+    session: Session,
+    archive: Path,
+    event: Event,
+    found: Sequence[Candidate],
+    *,
+    now: Instant,
+    book: Book,
+    hypothesis: str | None = None,
+) -> list[Answer]:
+    """Return the explanations of an event and its open candidates under each hypothesis; parameters and errors as `of_event`."""
     if event.localization_id is None or event.t0 is None:
         lacks = "no localization" if event.localization_id is None else "no time"
         raise InvalidRequest(f"the event {event.event_id} has {lacks}: nothing can be said of its counterpart")
-    found = candidates.of_event(session, event.event_id, state=PairState.OPEN)
     names = {one.hypothesis for one in found}
     chosen = [one for one in book.rules.hypotheses if one.name in names or one in admitted(event, book.rules.hypotheses)]
     if hypothesis is not None:
@@ -118,28 +174,21 @@ def of_event(
     skymap = find_localization(session, event.localization_id).skymap
     levels = Levels2D.of(skymap)
     hears = coverage.heard(session)
-    measured = backgrounds.of_event(session, event.event_id)
-    tried = _Tried.of(session, book.rules, found)
+    stored = backgrounds.of_event(session, event.event_id)
     answers = []
     for one in chosen:
         own, aliases = _transients(session, [candidate for candidate in found if candidate.hypothesis == one.name])
-        of_surveys = {survey: version for (of, survey), version in measured.items() if of == one.name}
+        versions = {survey: version for (of, survey), version in stored.items() if of == one.name}
+        measured = {name: measured_of(version, event, book.ranking, len(versions)) for name, version in versions.items()}
         seen = _searched(session, archive, event, skymap, levels, one, hears, book.policy, now)
-        answer = _posterior(event, one, own, of_surveys, seen, book.policy)
-        answers.append(_body(session, one, own, of_surveys, answer, tried, limit, aliases=aliases))
-    return {
-        "event_id": text(event.event_id),
-        "state": event.state.value,
-        "localization_id": event.localization_id,
-        "t0": utc(event.t0),
-        "asked_at": utc(now),
-        "hypotheses": answers,
-    }
+        answer = _posterior(event, one, own, measured, seen, book.policy)
+        answers.append(Answer(hypothesis=one, own=own, aliases=aliases, versions=versions, measured=measured, posterior=answer))
+    return answers
 
 
 def background_of(version: BackgroundVersion | None) -> Background:
     """Return the background that a version holds, one without numbers where there is none."""
-    return Background(reason=NOT_MEASURED) if version is None else load(Background, version.content["background"])
+    return UNMEASURED.background if version is None else background_in(version)
 
 
 def curve_of(  # noqa: PLR0917 - what the searched depth follows from
@@ -189,14 +238,15 @@ def curve_of(  # noqa: PLR0917 - what the searched depth follows from
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Tried:
+class Tried:
     """The live maps that objects were tried against: each is a chance for an unrelated object to lie in one."""
 
-    spans: Sequence[tuple[int, int]]
-    """From when to when alerts count for each live event, `Instant.tai_us`."""
+    spans: Sequence[tuple[int, int, str]]
+    """From when to when alerts count for each live event, `Instant.tai_us`, and its id."""
 
     @classmethod
-    def of(cls, session: Session, rules: Rules, found: Sequence[Candidate]) -> "_Tried":
+    def of(cls, session: Session, rules: Rules, found: Sequence[Candidate]) -> "Tried":
+        """Return those that some candidates may have been tried against."""
         if not found:
             return cls(spans=())
         longest = max((max(abs(day) for day in one.window_d) for one in rules.hypotheses), default=0.0) * DAY_S
@@ -208,13 +258,14 @@ class _Tried:
                 windows = [one.window_d for one in rules.hypotheses_for((event.event_class,))]
                 if windows:
                     low, high = min(low for low, _ in windows), max(high for _, high in windows)
-                    spans.append((event.t0.plus_s(low * DAY_S).tai_us, event.t0.plus_s(high * DAY_S).tai_us))
+                    begin, end = event.t0.plus_s(low * DAY_S).tai_us, event.t0.plus_s(high * DAY_S).tai_us
+                    spans.append((begin, end, event.event_id))
         return cls(spans=tuple(spans))
 
-    def n_of(self, one: Candidate) -> int:
-        """Return against how many maps an object was tried, that of the event included."""
+    def by(self, one: Candidate) -> list[str]:
+        """Return the events against whose maps an object was tried, that of the candidate included."""
         first, last = one.first_detection.tai_us, one.last_detection.tai_us
-        return sum(begin <= last and first <= end for begin, end in self.spans)
+        return [event_id for begin, end, event_id in self.spans if begin <= last and first <= end]
 
 
 def _searched(  # noqa: PLR0917 - as `curve_of`
@@ -245,14 +296,14 @@ def _posterior(  # noqa: PLR0917 - what it follows from
     event: Event,
     hypothesis: Hypothesis,
     own: Sequence[Candidate],
-    measured: dict[str, BackgroundVersion],
+    measured: Mapping[str, Measured],
     seen: Searched,
     policy: CounterpartPolicy,
 ) -> Posterior:
     remarks = []
     densities = {}
     for survey in sorted({one.survey for one in own} | set(measured)):
-        found = background_of(measured.get(survey))
+        found = measured.get(survey, UNMEASURED).background
         if found.is_sufficient and found.on_area_deg2 > 0.0:
             densities[survey] = Densities(
                 confirmed=density_per_deg2(found, confirmed=True),
@@ -274,19 +325,10 @@ def _posterior(  # noqa: PLR0917 - what it follows from
     return posterior(hypothesis.name, own, prior, seen, densities, policy.posterior, remarks)
 
 
-def _body(  # noqa: PLR0917 - what is shown of a hypothesis
-    session: Session,
-    hypothesis: Hypothesis,
-    own: Sequence[Candidate],
-    measured: dict[str, BackgroundVersion],
-    answer: Posterior,
-    tried: _Tried,
-    limit: int,
-    *,
-    aliases: Mapping[str, tuple[str, ...]],
-) -> Body:
+def _body(session: Session, said: Answer, tried: Tried, limit: int, ranking: Ranking) -> Body:
+    hypothesis, own, answer, aliases = said.hypothesis, said.own, said.posterior, said.aliases
     shares = {(one.survey, one.object_id): one for one in answer.shares}
-    found = {survey: background_of(version) for survey, version in measured.items()}
+    found = {survey: background_of(version) for survey, version in said.versions.items()}
     rows = []
     for rank, one in enumerate(own[:limit], start=1):
         share = shares[one.survey, one.object_id]
@@ -298,9 +340,9 @@ def _body(  # noqa: PLR0917 - what is shown of a hypothesis
                 "aliases": [text(name) for name in aliases.get(f"{one.survey}:{one.object_id}", ())],
                 "probability": jsonable(share.probability),
                 "among_candidates": jsonable(share.among_candidates),
-                **_chance(one, found.get(one.survey, Background(reason=NOT_MEASURED))),
-                "n_live_maps": tried.n_of(one),
-                "n_maps_inside": len({other.event_id for other in _elsewhere(session, one)}),
+                **_chance(one, said.measured.get(one.survey, UNMEASURED), ranking),
+                "n_live_maps": len(tried.by(one)),
+                "n_maps_inside": n_inside(session, one),
                 "confirmed": one.confirmed,
                 "n_detections": one.n_detections,
                 "level": jsonable(one.level),
@@ -322,7 +364,7 @@ def _body(  # noqa: PLR0917 - what is shown of a hypothesis
         "prior": jsonable(asdict(answer.prior)),
         "searched": jsonable(asdict(answer.searched)),
         "densities": {text(survey): jsonable(asdict(one)) for survey, one in answer.densities.items()},
-        "backgrounds": [background_body(survey, measured[survey], found[survey]) for survey in sorted(measured)],
+        "backgrounds": [background_body(survey, said.versions[survey], found[survey]) for survey in sorted(found)],
         "remarks": jsonable(answer.remarks),
         "candidates": rows,
     }
@@ -345,22 +387,22 @@ def _transients(session: Session, own: Sequence[Candidate]) -> tuple[list[Candid
     return kept, aliases
 
 
-def _elsewhere(session: Session, one: Candidate) -> list[Candidate]:
-    return candidates.search(session, survey=one.survey, object_id=one.object_id, state=PairState.OPEN)
+def n_inside(session: Session, one: Candidate) -> int:
+    """Return of how many events a candidate's object is an open candidate."""
+    found = candidates.search(session, survey=one.survey, object_id=one.object_id, state=PairState.OPEN)
+    return len({other.event_id for other in found})
 
 
-def _chance(one: Candidate, found: Background) -> Body:
-    told = None
-    if one.level is not None:
-        told = expected(found, level=one.level, score=comparable_score(one), confirmed=one.confirmed)
-    reason = None if told else found.reason or "the current map does not cover its place"
+def _chance(one: Candidate, measured: Measured, ranking: Ranking) -> Body:
+    mu, chance, expected = chance_scores(one, measured, ranking)
     return {
-        "mu": jsonable(told.mu) if told else None,
-        "mu_low": jsonable(told.low) if told else None,
-        "mu_high": jsonable(told.high) if told else None,
-        "chance": jsonable(told.chance) if told else None,
-        "chance_dispersed": jsonable(told.chance_dispersed) if told else None,
-        "mu_reason": reason,
+        "mu": jsonable(mu.value),
+        "mu_low": jsonable(mu.inputs.get("low")),
+        "mu_high": jsonable(mu.inputs.get("high")),
+        "chance": jsonable(chance.value),
+        "chance_dispersed": jsonable(mu.inputs.get("chance_dispersed")),
+        "expected_unrelated": jsonable(expected.value),
+        "mu_reason": mu.inputs.get("reason"),
     }
 
 

@@ -18,7 +18,7 @@ from hub.model.significance import Significance
 from hub.model.sky import Localization
 from hub.science.arithmetic import Explained, explained
 from hub.science.rules import load_rules
-from hub.services import annotation_bodies, coverage, source_bodies, twins
+from hub.services import annotation_bodies, coverage, expectations, ranking_plugins, source_bodies, twins
 from hub.services.bodies import (
     Body,
     candidate_body,
@@ -28,11 +28,12 @@ from hub.services.bodies import (
     followup_with_history_body,
     localization_body,
     outgoing_body,
+    score_body,
     source_body,
     version_body,
     voevent_body,
 )
-from hub.storage import candidates, coincidences, envelopes, events, followup, localizations, notices, outbox
+from hub.storage import candidates, coincidences, envelopes, events, followup, localizations, notices, outbox, worths
 from hub.storage.outbox import OutboxEntry, OutboxState
 
 Item = TypeVar("Item")
@@ -204,6 +205,7 @@ def coincidence_page(
     min_score: float | None = None,
     max_far_hz: float | None = None,
     live_only: bool = False,
+    held_back: bool | None = None,
     limit: int,
     before: tuple[int, str] | None = None,
 ) -> Page:
@@ -220,6 +222,7 @@ def coincidence_page(
         min_score=min_score,
         max_far_hz=max_far_hz,
         live_only=live_only,
+        held_back=held_back,
         limit=limit + 1,
         before=before,
     )
@@ -251,7 +254,9 @@ def explained_coincidence(
     if one is None:
         raise NotFound(f"coincidence {coincidence_id} has versions 1 to {max(found)}, not {version}")
     stored = {name: localizations.get(session, name) for name in one.localization_ids}
-    return one, explained(one, {name: place.skymap for name, place in stored.items() if place is not None})
+    maps = {name: place.skymap for name, place in stored.items() if place is not None}
+    measured = expectations.stored_backgrounds(session, one.scores)
+    return one, explained(one, maps, plugins=ranking_plugins.values_of(one.scores), backgrounds=measured)
 
 
 def coincidence_history(session: Session, coincidence_id: str) -> list[Body]:
@@ -410,7 +415,10 @@ def _candidate(session: Session, one: Candidate, rank: int | None = None) -> Bod
     said = annotation_bodies.of_object(session, one.survey, one.object_id, one.ra_deg, one.dec_deg)
     name = f"{one.survey}:{one.object_id}"
     aliases = twins.twins_of(twins.near(session, [name]).values()).others(name)
-    return {**candidate_body(one, rank), "aliases": list(aliases), "annotations": said}
+    worth = worths.of_objects(session, [one.event_id], [one.object_id]).get(candidates.row_key(one))
+    body = candidate_body(one, rank)
+    body["scores"] += [score_body(score) for score in worth.scores] if worth is not None else []
+    return {**body, "aliases": list(aliases), "annotations": said}
 
 
 def _canonical(session: Session, name: str | None) -> str | None:

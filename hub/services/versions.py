@@ -5,6 +5,9 @@ So each version remembers how much left because of it, and what is found is comp
 whether to write another, and with the newest that let out as much, to know whether it has to leave. A version that stands there
 already leaves under its number.
 
+What is measured beside the stream of an object's worth (`hub.science.worth`) is in the versions. Where nothing but these numbers
+changed a version is written, and nothing leaves.
+
 An open version that the budget of false announcements has no room for is stored like any other, says so, and is held back:
 nothing leaves because of it, and what had left before is taken back.
 """
@@ -18,6 +21,7 @@ from hub.model.coincidence import Candidate, Coincidence, Member, PairState, Sco
 from hub.model.event import Event
 from hub.model.instant import Instant
 from hub.model.outgoing import Leaves
+from hub.model.worth import WORTHS
 from hub.ports import Clock
 from hub.science.budget import HELD_BACK, ROOM, Budget, Verdict
 from hub.science.rules import Hypothesis
@@ -152,7 +156,7 @@ class Versions:
             else coincidences.last_let_out(session, found.coincidence_id, one)  # a quieter pass wrote the newest
             for one in news
         }
-        return {one for one, last in said.items() if last is None or _content(last) != _content(found)}
+        return {one for one, last in said.items() if last is None or _said(last) != _said(found)}
 
     def _let_out(  # noqa: PLR0917 - all that a version says
         self,
@@ -204,3 +208,9 @@ class Versions:
 def _content(coincidence: Coincidence) -> Coincidence:
     """Return a version without what differs between two versions that say the same."""
     return replace(coincidence, version=0, created_at=Instant(0))
+
+
+def _said(coincidence: Coincidence) -> Coincidence:
+    """Return the same without what was measured beside the stream: that it is another number is no news, what it decides is."""
+    scores = tuple(one for one in coincidence.scores if one.statistic not in WORTHS)
+    return replace(_content(coincidence), scores=scores)

@@ -1,6 +1,10 @@
 """Backgrounds of events: versions are added and never edited; one that says the same as the newest is none."""
 
-from sqlalchemy import select
+from collections.abc import Collection
+from functools import cache
+from typing import Any
+
+from sqlalchemy import Select, func, select
 from sqlalchemy.orm import Session
 from sqlmodel import col
 
@@ -8,7 +12,7 @@ from hub.model.background import BackgroundVersion
 from hub.model.instant import Instant
 from hub.storage.jsonable import dump
 from hub.storage.tables import BackgroundRow
-from hub.storage.writing import hold, insert_new
+from hub.storage.writing import among_those, hold, insert_new, is_postgresql, table, those
 
 
 def save(session: Session, found: BackgroundVersion) -> BackgroundVersion | None:
@@ -61,6 +65,30 @@ def of_event(session: Session, event_id: str) -> dict[tuple[str, str], Backgroun
         .execution_options(populate_existing=True)
     )
     return {(row.hypothesis, row.survey): _version(row) for row in session.scalars(statement)}
+
+
+def newest_numbers(session: Session, event_ids: Collection[str]) -> dict[tuple[str, str, str], int]:
+    """Return the number of the newest version by event, hypothesis and survey."""
+    if not event_ids:
+        return {}
+    rows = session.execute(_newest_numbers(is_postgresql(session)), {"of_events": those(session, event_ids)})
+    return {(event_id, hypothesis, survey): number for event_id, hypothesis, survey, number in rows}
+
+
+@cache
+def _newest_numbers(for_postgresql: bool) -> Select[*tuple[Any, ...]]:
+    row = table(BackgroundRow).c
+    key = row.event_id, row.hypothesis, row.survey
+    wanted = among_those(row.event_id, "of_events", for_postgresql=for_postgresql)
+    return select(*key, func.max(row.version)).where(wanted).group_by(*key)
+
+
+def get(session: Session, event_id: str, hypothesis: str, survey: str, number: int) -> BackgroundVersion | None:
+    """Return one version."""
+    row = BackgroundRow
+    same = col(row.event_id) == event_id, col(row.hypothesis) == hypothesis, col(row.survey) == survey
+    found = session.scalars(select(row).where(*same, col(row.version) == number)).first()
+    return None if found is None else _version(found)
 
 
 def _versions(session: Session, event_id: str, hypothesis: str, survey: str) -> list[BackgroundVersion]:

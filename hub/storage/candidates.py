@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
-from sqlalchemy import Select, Text, bindparam, delete, select, type_coerce
+from sqlalchemy import Select, Text, bindparam, case, delete, func, select, type_coerce
 from sqlalchemy.orm import Session
 from sqlmodel import col
 
@@ -180,6 +180,18 @@ def places(session: Session, event_id: str) -> list[ObjectPlace]:
     statement = select(col(CandidateRow.document)).where(col(CandidateRow.event_id) == event_id)
     names = ("survey", "object_id", "ra_deg", "dec_deg")
     return [ObjectPlace(**{name: document[name] for name in names}) for document in session.scalars(statement)]
+
+
+def sums(session: Session, event_id: str) -> tuple[int, float, float, int]:
+    """Return of an event's open candidates their number, the sums of scores and levels, and how many are confirmed.
+
+    Two sets of candidates with the same are almost surely the same.
+    """
+    row = table(CandidateRow).c
+    numbers = func.count(), func.sum(row.score), func.sum(row.level), func.sum(case((row.confirmed, 1), else_=0))
+    statement = select(*numbers).where(row.event_id == event_id, row.state == PairState.OPEN.value)
+    n, scores, levels, confirmed = session.execute(statement).one()
+    return int(n), float(scores or 0.0), float(levels or 0.0), int(confirmed or 0)
 
 
 def events_with(session: Session, since: Instant) -> list[str]:

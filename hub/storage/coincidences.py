@@ -84,6 +84,7 @@ def add(session: Session, coincidence: Coincidence, *, let_out: Leaves = Leaves.
         "level": _finite(coincidence.score(LEVEL_STATISTIC)),
         "score": _finite(coincidence.score(RANK_STATISTIC)),
         "joint_far_hz": far_hz(coincidence),
+        "held_back": coincidence.held_back,
         "created_tai_us": coincidence.created_at.tai_us,
         "first_created_tai_us": newest[1] if newest else coincidence.created_at.tai_us,
         "let_out": let_out.value,
@@ -203,13 +204,15 @@ def search(
     min_score: float | None = None,
     max_far_hz: float | None = None,
     live_only: bool = False,
+    held_back: bool | None = None,
     limit: int | None = 100,
     before: Key | None = None,
 ) -> list[Coincidence]:
     """Return latest versions, the most recently discovered coincidence first; a later version does not move it.
 
     Limits are inclusive. A coincidence without the number in question (level, score, rate) is left out where that is limited.
-    ``object_id`` names a member like ``LSST:169...``; ``before`` is the `key` of the last coincidence of the page before.
+    ``object_id`` names a member like ``LSST:169...``; ``held_back`` keeps those that are open and stay in the hub, or all others;
+    ``before`` is the `key` of the last coincidence of the page before.
     """
     statement = select(col(CoincidenceRow.document)).where(col(CoincidenceRow.is_latest).is_(True))
     for member_kind, member_id in ((MemberKind.EVENT, event_id), (MemberKind.OBJECT, object_id)):
@@ -231,6 +234,8 @@ def search(
             statement = statement.where(compare(column, wanted))
     if live_only:
         statement = statement.where(col(CoincidenceRow.is_live).is_(True))
+    if held_back is not None:
+        statement = statement.where(col(CoincidenceRow.held_back).is_(held_back))
     if before is not None:
         statement = statement.where(after(_ORDER, before))
     documents = session.scalars(statement.order_by(*ordering(_ORDER)).limit(limit))

@@ -359,6 +359,9 @@ class CoincidenceRow(Base, table=True):
     joint_far_hz: float | None
     """The larger of joint false-alarm rate and rate of unrelated real events: what listings are limited by."""
 
+    held_back: bool
+    """Whether it is open, and stays in the hub."""
+
     created_tai_us: int = Field(sa_type=BigInteger)
     first_created_tai_us: int = Field(sa_type=BigInteger)
     """When its first version was written: its place in listings."""
@@ -749,6 +752,23 @@ class BackgroundRow(Base, table=True):
     version: int = Field(primary_key=True)
     computed_tai_us: int = Field(sa_type=BigInteger)
     content: Any = Field(sa_type=CanonicalJson)
+
+
+class WorthRow(Base, table=True):
+    """What a candidate was found to be worth; written over where that changed by enough."""
+
+    __tablename__ = "worths"
+
+    event_id: str = Field(primary_key=True)
+    survey: str = Field(primary_key=True)
+    object_id: str = Field(primary_key=True)
+    hypothesis: str = Field(primary_key=True)
+    version: int
+    """How often it was found to be worth something else."""
+
+    computed_tai_us: int = Field(sa_type=BigInteger)
+    document: Any = Field(sa_type=CanonicalJson)
+    """The scores."""
 
 
 class PointingRow(Base, table=True):

@@ -13,6 +13,7 @@ from hub.model.sky import Localization
 from hub.ports import Announcement
 from hub.resources import read_text
 from hub.science.onset import VisitsBefore
+from hub.science.ranking import DEFAULT, Ranking
 from hub.science.rules import Rules, load_rules
 from hub.services.announcement import Announcements, AnnouncementSettings
 from hub.services.association import Association
@@ -53,6 +54,7 @@ class Desk:
         rules: Rules = RULES,
         followups: FollowupService | None = None,
         visits: VisitsBefore | None = None,
+        ranking: Ranking = DEFAULT,
     ) -> None:
         self.store = store
         self.renderer = FailingRenderer()
@@ -70,6 +72,7 @@ class Desk:
             followups=followups,
             clock=self.clock,
             visits=visits,
+            ranking=ranking,
         )
 
         self.association = Association(policy=rules.association, maps=MapCache(), clock=self.clock)

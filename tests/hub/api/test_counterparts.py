@@ -93,7 +93,9 @@ def test_counterparts_have_the_declared_shape(door):
         told = [row["probability"] for row in one["candidates"]]
         assert one["n_candidates"] == len(told)
         if one["reason"] is None:
-            assert sum(told) + one["p_none"] == pytest.approx(1.0)
+            assert sum(told) + one["p_none"] == pytest.approx(1.0, abs=1e-9)
+            assert set(one["none"]) == {"not_searched", "too_faint", "hidden_by_veto", "does_not_exist"}
+            assert sum(told) + sum(one["none"].values()) == pytest.approx(1.0, abs=1e-9)
     assert get(client, answer["links"]["coverage"])["data"]["event_id"] == answer["data"]["event_id"]
 
 

@@ -106,7 +106,8 @@ def test_check_tries_each_part_and_says_what_to_fix(capsys: pytest.CaptureFixtur
     assert f"127.0.0.1:{port}" in said["sources.away"]["says"][0]
     assert said["sources.off"]["says"] == ["is switched off (enabled = false)"]
     assert set(said) == {
-        *("hub.data_dir", "storage", "rules", "api", "sources.kafka", "sources.away", "sources.off", "destinations.voevents")
+        *("hub.data_dir", "storage", "rules", "ranking", "api"),
+        *("sources.kafka", "sources.away", "sources.off", "destinations.voevents"),
     }
 
 

@@ -51,7 +51,12 @@ def test_a_person_is_told_what_candidates_are_worth_and_what_was_searched(hub, k
         return
     assert "none of them" in out
     assert "searched by LSST: " in out
-    assert 0.0 < body["hypotheses"][0]["p_none"] <= 1.0
+    found = body["hypotheses"][0]
+    assert 0.0 < found["p_none"] <= 1.0
+    assert all(f"{part} " in out for part in ("not searched", "too faint", "hidden by veto", "does not exist"))
+    told = [row["probability"] for row in found["candidates"]]
+    assert found["n_candidates"] == len(told)
+    assert sum(found["none"].values()) + sum(told) == pytest.approx(1.0, abs=1e-9)
     assert body["coverage"]["series"][0]["by"] == "LSST"
     pytest.importorskip("matplotlib")
     hub("counterparts", "GW170817", "--plot", str(tmp_path / "curve.png"))

@@ -7,8 +7,9 @@ import pytest
 
 from hub.errors import ConfigError
 from hub.model.coincidence import Coincidence, Member, MemberKind, PairState, Score
+from hub.model.worth import EXPECTED
 from hub.resources import read_text
-from hub.science.budget import EXPECTED, HELD_BACK, MONTH_S, Spender, parse
+from hub.science.budget import HELD_BACK, MONTH_S, Spender, parse
 from hub.science.rules import load_rules
 from tests.support.words import T0
 
@@ -92,7 +93,7 @@ def test_a_candidate_leaves_by_the_bound_of_its_score_until_the_expected_number_
     assert not held.verdict(optical(limit + 1e-6)).held_back
     assert "by its score and the configured background" in held.verdict(optical(limit - 1e-6)).held_back
     assert not held.verdict(optical(0.0, **{EXPECTED: 0.05})).held_back
-    assert "are expected, with 2 events" in held.verdict(optical(50.0, **{EXPECTED: 0.06})).held_back
+    assert "are expected, by the measured background, with 2 events" in held.verdict(optical(50.0, **{EXPECTED: 0.06})).held_back
 
 
 def test_a_rule_that_is_no_more_has_no_share() -> None:

@@ -18,7 +18,7 @@ HERE = localization(gaussian_map(130.0, 20.0, 6.0), area90_deg2=300.0, dist_mean
 NEAR = localization(gaussian_map(133.0, 21.0, 4.0), area90_deg2=150.0)
 
 COMPUTED = {"joint_far_time_only", "joint_far", "random_association_time_only", "random_association", "overlap", "bayes_factor"}
-TERMS = {"rank", "level_2d", "sky", "fading", "luminosity", "reality"}
+TERMS = {"rank", "level_2d", "sky", "fading", "luminosity", "reality", "expected_unrelated"}
 
 
 @pytest.fixture

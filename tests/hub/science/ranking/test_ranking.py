@@ -142,7 +142,8 @@ def test_a_plug_in_takes_the_place_of_a_statistic_or_comes_beside_them() -> None
     assert "luck +7.00: always" in reasons
     assert total == pytest.approx(sum(one.value for one in scores if one.value is not None), abs=1e-8)
     assert [one.inputs["plugin"] for one in scores if one.statistic in {"sky", "luck"}] == ["seven", "seven"]
-    assert VALUES["sky"] is next(one.value_of for one in SHIPPED if one.name == "sky")  # what was stored before is explained still
+    shipped = next(one for one in SHIPPED if one.name == "sky")
+    assert VALUES["sky"] is shipped.value_of  # what was stored before is explained still
     with pytest.raises(ConfigError, match=r"\[ranking.use\] sky: there is no statistic 'eight' among the plug-ins: seven"):
         ranking_of({}, {"seven": seven}, {"sky": "eight"})
 
@@ -170,7 +171,11 @@ def test_a_plug_in_that_breaks_is_neutral_and_says_so(evaluate, says) -> None:
 @pytest.mark.parametrize(
     ("weights", "use", "says"),
     [
-        ({"skye": 0.5}, {}, r"\[ranking.weights\] skye: there is no such statistic; there are activity, classification, distance_3d"),
+        (
+            {"skye": 0.5},
+            {},
+            r"\[ranking.weights\] skye: there is no such statistic; there are activity, classification, distance_3d",
+        ),
         ({"sky": -1.0}, {}, "a weight is a number of at least 0, not -1"),
         ({"sky": math.inf}, {}, "a weight is a number of at least 0, not inf"),
         ({}, {"rank": "odd"}, r"\[ranking.use\] rank: the hub has another number of this name"),

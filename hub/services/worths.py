@@ -1,0 +1,186 @@
+"""What candidates are worth, measured beside the stream: all of an event at once, and stored where it changed by enough.
+
+The probabilities of an event's candidates depend on each other, on the ledger of visits and on the background, so they are worked
+out for an event as a whole, after its candidates or its background changed, never for an alert. A row says when, and of what. The
+numbers are a function of the candidates, the events, the newest backgrounds, the ledger and the policy.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy.orm import Session
+
+from hub.errors import InvalidRequest, StorageError
+from hub.model.coincidence import Candidate, PairState, Score
+from hub.model.event import Event, EventState
+from hub.model.instant import Instant
+from hub.model.worth import PROBABILITY
+from hub.ports import Clock, Health
+from hub.science.rules import DAY_S
+from hub.science.worth import UNMEASURED, chance_scores, live_maps_score, probability_scores
+from hub.services import counterparts
+from hub.services.counterparts import Answer, Book, Tried
+from hub.services.expectations import WORTHS_JOB
+from hub.services.queries import find_event
+from hub.services.turn import Turn
+from hub.storage import backgrounds, candidates, events, jobs, worths
+from hub.storage.engine import Store
+from hub.storage.worths import Key, Worth
+from hub.storage.writing import hold
+from hub.telemetry import get_logger
+
+log = get_logger("worths")
+
+LEASE = "worths"
+"""Of the processes that may do it one does."""
+
+
+class Worths:
+    """Keeps what is stored of the worth of candidates up to date; any number of processes may, the same comes out."""
+
+    def __init__(self, *, store: Store, archive: Path, book: Book, clock: Clock) -> None:
+        self._store = store
+        self._archive = archive
+        self._book = book
+        self._clock = clock
+        self._longest_d = max((one.window_d[1] for one in book.rules.hypotheses), default=0.0)
+        self._seen: dict[str, tuple[Any, Instant]] = {}
+        """Of each event what it was looked at with, and when."""
+        self._turn = Turn(store, LEASE, clock)
+        self._is_mine = True
+        self._n_done = 0
+        self._fault = ""
+
+    def step(self) -> int:
+        """Look at one open live event whose turn it is; return 1 where there was one, else 0."""
+        try:
+            self._is_mine = self._turn.take()
+            due = self._due() if self._is_mine else None
+            if due is None:
+                self._fault = ""
+                return 0
+            name, state = due
+            self._seen[name] = state, self._clock()
+            self._n_done += self.measure(name)
+        except (InvalidRequest, StorageError) as error:
+            log.warning("worth of candidates not measured", error=str(error))
+            self._fault = str(error)
+            return 0
+        except Exception as error:  # one bad event must not stop the others: its turn comes again later
+            log.exception("worth of candidates not measured")
+            self._fault = f"internal error ({type(error).__name__}), see the log"
+            return 0
+        self._fault = ""
+        return 1
+
+    def release(self) -> None:
+        """Let another process do it at once; to be called when no step is under way. Raises `StorageError`."""
+        self._turn.release()
+
+    def health(self) -> Health:
+        """Return how it is; callable from any thread."""
+        alarms = (f"what candidates are worth is not measured: {self._fault}",) if self._fault else ()
+        state = "faulty" if self._fault else "running" if self._is_mine else "another process does it"
+        return Health(state=state, alarms=alarms, facts={"written": self._n_done})
+
+    def measure(self, name: str) -> int:
+        """Work out what the candidates of an event are worth; return of how many something new was written.
+
+        Raises
+        ------
+        NotFound
+            There is no such event.
+        InvalidRequest
+            It has no time or map.
+        StorageError
+            A ledger or the database cannot be read.
+        """
+        now = self._clock()
+        with self._store.reading() as session:
+            event = find_event(session, name)
+            found = candidates.of_event(session, event.event_id, state=PairState.OPEN)
+            answers = counterparts.answers_of(session, self._archive, event, found, now=now, book=self._book)
+            tried = Tried.of(session, self._book.rules, found)
+            fresh = self._scores(session, found, answers, tried)
+        with self._store.transaction() as session:
+            hold(session, f"worths {event.event_id}")
+            stored = worths.of_event(session, event.event_id)
+            changed = {
+                key: Worth(version=stored[key].version + 1 if key in stored else 1, computed_at=now, scores=scores)
+                for key, scores in fresh.items()
+                if key not in stored or self._differ(stored[key].scores, scores)
+            }
+            gone = set(stored) - set(fresh)
+            worths.save_all(session, changed)
+            worths.forget(session, gone)
+            if changed or gone:
+                jobs.put(session, WORTHS_JOB, event.event_id)
+        return len(changed)
+
+    def _scores(
+        self, session: Session, found: Sequence[Candidate], answers: Sequence[Answer], tried: Tried
+    ) -> dict[Key, tuple[Score, ...]]:
+        best = found[: self._book.policy.worth.max_candidates]
+        probabilities: dict[tuple[str, str, str], Score] = {}
+        for answer in answers:
+            of_kept = probability_scores(answer.posterior, self._book.policy.posterior.veto_loss)
+            for (survey, object_id), score in of_kept.items():
+                for name in (f"{survey}:{object_id}", *answer.aliases.get(f"{survey}:{object_id}", ())):
+                    of_survey, _, of_object = name.partition(":")
+                    probabilities[answer.hypothesis.name, of_survey, of_object] = score
+        measured = {answer.hypothesis.name: answer.measured for answer in answers}
+        objects = {(one.survey, one.object_id): one for one in best}
+        inside = {name: counterparts.n_inside(session, one) for name, one in objects.items()}
+        fresh = {}
+        for one in best:
+            probability = probabilities.get((one.hypothesis, one.survey, one.object_id))
+            fresh[candidates.row_key(one)] = (
+                *chance_scores(one, measured.get(one.hypothesis, {}).get(one.survey, UNMEASURED), self._book.ranking),
+                live_maps_score(tried.by(one), inside[one.survey, one.object_id]),
+                *(() if probability is None else (probability,)),
+            )
+        return fresh
+
+    def _differ(self, old: Sequence[Score], new: Sequence[Score]) -> bool:
+        before, after = ({one.statistic: one for one in scores} for scores in (old, new))
+        if {name: one for name, one in before.items() if name != PROBABILITY} != {
+            name: one for name, one in after.items() if name != PROBABILITY
+        }:
+            return True
+        then, now = before.get(PROBABILITY), after.get(PROBABILITY)
+        if then is None or now is None or then.value is None or now.value is None:
+            return _reason(then) != _reason(now) or _value(then) != _value(now)
+        return abs(now.value - then.value) >= self._book.policy.worth.probability_step
+
+    def _due(self) -> tuple[str, Any] | None:
+        now, policy = self._clock(), self._book.policy
+        with self._store.reading() as session:
+            for event in events.in_span(session, now.plus_s(-(self._longest_d + 1.0) * DAY_S), now):
+                if event.state is not EventState.ACTIVE or not event.is_live or event.localization_id is None:
+                    continue
+                former, at = self._seen.get(event.event_id, (None, None))
+                since_min = None if at is None else now.minus(at) / 60.0
+                if since_min is not None and since_min < policy.worth.every_min:
+                    continue
+                state = _state(session, event)
+                if state is not None and (state != former or since_min is None or since_min >= policy.chance.every_min):
+                    return event.event_id, state
+        return None
+
+
+def _state(session: Session, event: Event) -> tuple[object, ...] | None:
+    """Return what the worth of an event's candidates follows from, the ledger aside, in short; None where it has none."""
+    sums = candidates.sums(session, event.event_id)
+    if not sums[0]:
+        return None
+    numbers = backgrounds.newest_numbers(session, [event.event_id])
+    return event.localization_id, event.t0, len(event.versions), sums, tuple(sorted(numbers.items()))
+
+
+def _reason(score: Score | None) -> object:
+    return None if score is None else score.inputs.get("reason")
+
+
+def _value(score: Score | None) -> float | None:
+    return None if score is None else score.value
