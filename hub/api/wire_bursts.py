@@ -34,7 +34,11 @@ class Burst(Wire):
     t0: Time | None
     duration_s: float | None
     aliases: list[str]
-    localization_id: str | None = Field(description="The smallest of its events'")
+    localization_id: str | None = Field(
+        description="Combined of those of its events that are independent and agree, else the smallest"
+    )
+    localization_origin: str = Field(description="Whose localizations it is made of, and why others are left out")
+    combined_ids: list[str] = Field(description="Ids of the localizations that are combined; empty where none are")
     is_live: bool
     members: list[BurstMember] = Field(description="The earliest first")
     links: list[BurstLink] = Field(description="The strongest first; without any one of them it would fall apart")
@@ -49,6 +53,8 @@ class Burst(Wire):
                     "duration_s": 2.0,
                     "aliases": ["GRB 170817A"],
                     "localization_id": None,
+                    "localization_origin": "no member has a place",
+                    "combined_ids": [],
                     "is_live": True,
                     "members": [
                         {

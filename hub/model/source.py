@@ -79,10 +79,16 @@ class Source:
     """The longest that a member states."""
 
     localization_id: str | None
-    """The smallest of its members'."""
+    """Where it lies: the combined map of the independent localizations of its members that agree, else the smallest of all."""
 
     is_live: bool
     """False where its members are tests, mocks or from untrusted sources; they never share a source with real ones."""
+
+    combined_ids: tuple[str, ...] = ()
+    """Ids of the localizations that are combined, the smallest first; empty where none are."""
+
+    localization_origin: str = ""
+    """Whose localizations its own is made of, and why others are not among them: a sentence."""
 
     @property
     def event_ids(self) -> tuple[str, ...]:

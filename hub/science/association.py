@@ -7,7 +7,7 @@ do two events whose places exclude each other, however many others lie between t
 """
 
 import itertools
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from hub.model.event import Event, EventState
@@ -16,9 +16,7 @@ from hub.model.notice import EventClass, Messenger, Role
 from hub.model.source import Link, LinkKind, Source, SourceMember, Word, WordKind
 from hub.science.association_policy import AssociationPolicy
 from hub.science.event_names import keys_of
-
-Overlap = Callable[[str, str], float]
-"""Exact overlap integral of two localizations by their ids."""
+from hub.science.source_place import Overlap, Placed, place_of_source
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -195,7 +193,7 @@ def associate(
         is_hard = one.kind in (LinkKind.NAME, LinkKind.CITATION)
         if is_hard or groups.may_meet(one, lambda a, b: not are_apart(a, b, policy, overlap)):
             groups.unite(one)
-    return groups.sources()
+    return groups.sources(policy, overlap)
 
 
 _KINDS = tuple(LinkKind)
@@ -259,19 +257,25 @@ class _Groups:
             self._group[name] = ours
             self._links[name] = links
 
-    def sources(self) -> tuple[Source, ...]:
+    def sources(self, policy: AssociationPolicy, overlap: Overlap) -> tuple[Source, ...]:
         """Return the groups as sources, by id."""
         groups = {id(group): group for group in self._group.values()}
-        found = [source_of([self._by_id[name] for name in group], self._links[min(group)]) for group in groups.values()]
+        found = [
+            source_of([self._by_id[name] for name in group], self._links[min(group)], policy, overlap)
+            for group in groups.values()
+        ]
         return tuple(sorted(found, key=lambda one: one.source_id))
 
 
-def source_of(members: Sequence[Sighting], links: Sequence[Link]) -> Source:
-    """Return the source that some events are, held together by some links."""
+def source_of(members: Sequence[Sighting], links: Sequence[Link], policy: AssociationPolicy, overlap: Overlap) -> Source:
+    """Return the source that some events are, held together by some links.
+
+    Where several localizations are to be combined, its own is the smallest of them until somebody has done so.
+    """
     ordered = sorted(members, key=lambda one: one.order)
     ids = {one.event_id for one in ordered}
     durations = [one.duration_s for one in ordered if one.duration_s is not None]
-    placed = [(one.area90_deg2, one.localization_id) for one in ordered if one.area90_deg2 is not None and one.localization_id]
+    place = place_of_source(_placed(ordered), policy.combine, overlap)
     return Source(
         source_id=ordered[0].event_id,
         members=tuple(
@@ -289,9 +293,23 @@ def source_of(members: Sequence[Sighting], links: Sequence[Link]) -> Source:
         aliases=tuple(sorted({alias for one in ordered for alias in one.aliases} - ids)),
         t0=ordered[0].t0,
         duration_s=max(durations, default=None),
-        localization_id=min(placed)[1] if placed else None,
+        localization_id=place.localization_ids[0] if place.localization_ids else None,
+        combined_ids=place.localization_ids if len(place.localization_ids) > 1 else (),
+        localization_origin=place.origin,
         is_live=all(one.is_real for one in ordered),
     )
+
+
+def _placed(members: Iterable[Sighting]) -> Iterator[Placed]:
+    for one in members:
+        if one.localization_id is not None and one.area90_deg2 is not None:
+            yield Placed(
+                event_id=one.event_id,
+                mission=one.mission,
+                localization_id=one.localization_id,
+                area90_deg2=one.area90_deg2,
+                cites=one.cites,
+            )
 
 
 def _number(event: Event, *names: str) -> float | None:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from hub.model.notice import EventClass
+from hub.science.source_place import CombinePolicy
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,6 +56,9 @@ class AssociationPolicy:
 
     missions: Mapping[str, Clock]
     """By name."""
+
+    combine: CombinePolicy | None = None
+    """When localizations of one burst are combined; None for never."""
 
     @property
     def widest_s(self) -> float:
@@ -120,6 +124,7 @@ def parse(row: Mapping[str, Any]) -> AssociationPolicy:
         "max_clock_s",
         "others",
         "mission",
+        "combine",
     }
     _only(row, known, "[association]")
     policy = AssociationPolicy(
@@ -134,6 +139,7 @@ def parse(row: Mapping[str, Any]) -> AssociationPolicy:
         max_clock_s=_number(row, "max_clock_s", 0.0, 600.0),
         others=_clock(row["others"]),
         missions={name: _clock(one) for name, one in row.get("mission", {}).items()},
+        combine=_combine(row["combine"]) if "combine" in row else None,
     )
     for name, clock in (("others", policy.others), *policy.missions.items()):
         if clock.clock_s > policy.max_clock_s or clock.reach_s > policy.max_reach_s:
@@ -151,6 +157,15 @@ def _patterns(row: Mapping[str, Any], key: str) -> tuple[re.Pattern[str], ...]:
 def _clock(row: Mapping[str, Any]) -> Clock:
     _only(row, {"clock_s", "reach_s"}, "a mission of [association]")
     return Clock(clock_s=_number(row, "clock_s", 0.0, 600.0), reach_s=_number(row, "reach_s", 0.0, 3_600.0))
+
+
+def _combine(row: Mapping[str, Any]) -> CombinePolicy:
+    _only(row, {"min_overlap", "max_area_ratio", "made_of_others"}, "[association.combine]")
+    return CombinePolicy(
+        min_overlap=_number(row, "min_overlap", 1e-9, 1e6),
+        max_area_ratio=_number(row, "max_area_ratio", 1.0, 1e12),
+        made_of_others=frozenset(str(name) for name in row.get("made_of_others", ())),
+    )
 
 
 def _only(row: Mapping[str, Any], known: set[str], where: str) -> None:

@@ -10,18 +10,24 @@ from dataclasses import dataclass, replace
 
 from sqlalchemy.orm import Session
 
+from hub.errors import SkymapRefused
 from hub.model.event import Event
 from hub.model.notice import Messenger
+from hub.model.sky import Localization, LocalizationSource
 from hub.model.source import Source, Word
 from hub.ports import Clock
 from hub.science.association import Sighting, associate, link, sighting
 from hub.science.association_policy import AssociationPolicy
+from hub.science.combined import combined
 from hub.science.event_names import keys_of
 from hub.services.maps import MapCache
 from hub.storage import circulars, events, localizations, sources
 from hub.telemetry import get_logger
 
 log = get_logger(__name__)
+
+NO_PRODUCT = "; together they leave no place, so it is the smallest of them"
+"""Said of a source where the localizations that were to be combined cannot be."""
 
 MAX_TOGETHER = 2_000
 """Events that hang together before the hub stops following links: more is a fault of a rule, and must not stop everything."""
@@ -69,7 +75,8 @@ class Association:
         """
         sources.associate(session)
         changes = self._changes(session, event_ids)
-        for source, change in changes.sources:
+        for found, change in changes.sources:
+            source = self._with_place(session, found)
             sources.save(session, source, f"{change}; {because}" if because else change, self.clock())
             log.info("source", id=source.source_id, members=source.event_ids)
         return changes.event_ids
@@ -80,8 +87,30 @@ class Association:
             return Changes(sources=(), event_ids=frozenset())
         overlap = _Overlap(session, self.maps)
         wanted = {one.source_id: one for one in associate(found.sightings.values(), found.words, self.policy, overlap)}
-        stored = sources.latest_of(session, {*found.stored.values(), *wanted})
-        return _compared(wanted, {name: one.source for name, one in stored.items()})
+        latest = sources.latest_of(session, {*found.stored.values(), *wanted})
+        stored = {name: one.source for name, one in latest.items()}
+        return _compared({name: _as_placed(one, stored.get(name)) for name, one in wanted.items()}, stored)
+
+    def _with_place(self, session: Session, source: Source) -> Source:
+        """Return a source with the combined map of its members, stored, where one is to be made that was not made before."""
+        if not source.combined_ids or source.localization_id != source.combined_ids[0]:
+            return source
+        if source.localization_origin.endswith(NO_PRODUCT):
+            return source
+        maps = self.maps.localizations(session, source.combined_ids)
+        try:
+            made = combined([one.skymap for one in maps.values()])
+        except SkymapRefused:
+            return replace(source, localization_origin=source.localization_origin + NO_PRODUCT)
+        place = Localization(
+            localization_id=made.skymap.digest(),
+            source=LocalizationSource.COMBINED,
+            skymap=made.skymap,
+            summary=made.summary,
+            remarks=(f"The place of the burst {source.source_id}: {source.localization_origin}.", *made.remarks),
+        )
+        localizations.save(session, place)
+        return replace(source, localization_id=place.localization_id)
 
     def _together(self, session: Session, event_ids: Collection[str]) -> "_Together":
         """Return all events that anything links with some events, directly or through others."""
@@ -191,6 +220,14 @@ class _Overlap:
 
     def __call__(self, a: str, b: str) -> float:
         return self.maps.overlap(self.maps.localization(self.session, a), self.maps.localization(self.session, b))
+
+
+def _as_placed(source: Source, former: Source | None) -> Source:
+    """Return a source with the combined map that it has already, where that is of the same localizations."""
+    if not source.combined_ids or former is None or former.combined_ids != source.combined_ids:
+        return source
+    refused = NO_PRODUCT if former.localization_id == source.localization_id else ""
+    return replace(source, localization_id=former.localization_id, localization_origin=source.localization_origin + refused)
 
 
 def _compared(wanted: Mapping[str, Source], stored: Mapping[str, Source]) -> Changes:

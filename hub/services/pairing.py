@@ -201,8 +201,9 @@ class _Burst:
         """Return a member with the place of the whole source, by whichever mission that is."""
         if self.source is None or self.source.localization_id in (None, member.localization_id):
             return member
-        owner = next(one for one in self.members if one.localization_id == self.source.localization_id)
-        return replace(member, localization_id=owner.localization_id, position=owner.position)
+        own = next((one for one in self.members if one.localization_id == self.source.localization_id), None)
+        place = own.position if own is not None else None  # a combined map is of no stated position
+        return replace(member, localization_id=self.source.localization_id, position=place)
 
 
 def _members(events_of_pair: Iterable[Event]) -> tuple[Member, ...]:

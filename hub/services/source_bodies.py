@@ -18,6 +18,8 @@ def source_body(source: Source) -> Body:
         "duration_s": jsonable(source.duration_s),
         "aliases": [text(alias) for alias in source.aliases],
         "localization_id": source.localization_id,
+        "localization_origin": text(source.localization_origin),
+        "combined_ids": list(source.combined_ids),
         "is_live": source.is_live,
         "members": [
             {
@@ -78,6 +80,10 @@ def alone_body(event: Event) -> Body:
         "duration_s": None,
         "aliases": [text(alias) for alias in event.aliases],
         "localization_id": event.localization_id,
+        "localization_origin": text(
+            f"that of {event.event_id}" if event.localization_id is not None else "no member has a place"
+        ),
+        "combined_ids": [],
         "is_live": event.is_live and event.role is not Role.TEST,
         "members": [
             {

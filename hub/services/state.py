@@ -79,6 +79,8 @@ def _source(source: Source) -> Mapping[str, Any]:
         "events": list(source.event_ids),
         "links": [one.reason for one in source.links],
         "localization_id": source.localization_id,
+        "combined_ids": list(source.combined_ids),
+        "localization_origin": source.localization_origin,
         "is_live": source.is_live,
     }
 

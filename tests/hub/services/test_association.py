@@ -6,9 +6,13 @@ import pytest
 
 from hub.model.coincidence import PairState
 from hub.model.notice import EventClass, Stage
+from hub.model.sky import Localization, LocalizationSource
 from hub.model.source import LinkKind, Source
+from hub.science.combined import combined
+from hub.science.levels import Levels2D
+from hub.science.overlap import overlap_integral
 from hub.services.sources import join, split, take_back
-from hub.storage import sources
+from hub.storage import localizations, sources
 from hub.storage.engine import Store, open_store, upgrade
 from tests.support.correlating import Desk
 from tests.support.words import T0, gaussian_map, grb, localization, notice
@@ -68,7 +72,7 @@ def test_one_burst_by_three_missions_is_one_source_one_open_pair_and_one_announc
     assert desk.words() == ["v1"]
     open_one = pair(desk, "Fermi-1")
     assert open_one.score("source_members") == 3.0
-    assert NARROW.localization_id in open_one.localization_ids
+    assert source(desk).localization_id in open_one.localization_ids
     assert any(
         reason.startswith("one burst seen by Fermi, SVOM, Swift: Fermi-1, Swift-2, SVOM-3 (") for reason in open_one.reasons
     )
@@ -233,7 +237,8 @@ def test_a_joined_burst_an_hour_later_makes_no_pair_of_its_own(desk: Desk) -> No
     say(desk, join, "Fermi-1", "Swift-2", **who())
     assert members(desk) == [("Fermi-1", "Swift-2")]
     assert open_pairs(desk) == [("Fermi-1", "S260301a")]
-    assert NARROW.localization_id in pair(desk, "Fermi-1").localization_ids
+    assert source(desk).combined_ids == (NARROW.localization_id, WIDE.localization_id)
+    assert source(desk).localization_id in pair(desk, "Fermi-1").localization_ids
 
 
 def test_a_source_that_excludes_the_gravitational_wave_makes_no_pair(desk: Desk) -> None:
@@ -252,3 +257,60 @@ def test_rates_count_the_burst_once(desk: Desk) -> None:
         rows = sources.times_of_sources(session, [EventClass.GRB], T0.plus_s(-10), T0.plus_s(9000))
     assert {source for *_, source in rows} == {"Fermi-1", "Fermi-8"}
     assert [mission for _, mission, *_ in rows] == ["Fermi", "Swift", "SVOM", "Fermi"]
+
+
+def source(desk: Desk) -> Source:
+    with desk.store.reading() as session:
+        (found,) = sources.search(session, limit=None)
+    return found
+
+
+def test_independent_places_that_agree_become_one_map_that_pairs_use(desk: Desk) -> None:
+    told(desk, FERMI, SWIFT, GRAVITY)
+    one = source(desk)
+    assert one.combined_ids == (NARROW.localization_id, WIDE.localization_id)
+    made = combined([NARROW.skymap, WIDE.skymap])
+    assert one.localization_id == made.skymap.digest()
+    with desk.store.reading() as session:
+        stored = localizations.get(session, one.localization_id)
+    assert stored is not None
+    assert stored.source is LocalizationSource.COMBINED
+    assert stored.remarks[0] == (
+        "The place of the burst Fermi-1: combined of 2 that are independent and agree, of Swift-2, Fermi-1."
+    )
+    found = pair(desk, "Fermi-1")
+    assert one.localization_id in found.localization_ids
+    assert found.score("overlap") == pytest.approx(overlap_integral(made.skymap, GW_PLACE.skymap), rel=1e-12)
+    assert stored.summary.area90_deg2 < min(levels_area(NARROW), levels_area(WIDE))
+
+
+def levels_area(place: Localization) -> float:
+    return Levels2D.of(place.skymap).area_of_level(0.9)
+
+
+def test_ground_and_final_position_of_one_trigger_are_never_multiplied(desk: Desk) -> None:
+    final = grb(stage=Stage.UPDATE, issued_at=T0.plus_s(900), sequence=2)
+    told(desk, FERMI, (final, NARROW), (svom(), localization(gaussian_map(133.5, 21.0, 3.0), area90_deg2=130.0)))
+    one = source(desk)
+    assert len(one.combined_ids) == 2
+    assert one.combined_ids[0] == NARROW.localization_id
+    assert WIDE.localization_id not in one.combined_ids
+
+
+def test_places_that_disagree_leave_the_smallest_and_say_so(desk: Desk) -> None:
+    beside = localization(gaussian_map(144.0, 21.0, 1.5), area90_deg2=31.0)
+    named = {"aliases": ("GRB 260301A",)}
+    told(desk, (swift(**named), NARROW), (svom(**named), beside))
+    one = source(desk)
+    assert one.combined_ids == ()
+    assert one.localization_id == NARROW.localization_id
+    assert "that of SVOM-3 is left out: it disagrees with that of Swift-2" in one.localization_origin
+
+
+def test_the_combined_map_goes_with_its_member(desk: Desk) -> None:
+    told(desk, FERMI, SWIFT, GRAVITY)
+    told(desk, (swift(stage=Stage.RETRACTION, issued_at=T0.plus_s(900)), None))
+    with desk.store.reading() as session:
+        history = sources.history(session, "Fermi-1")
+    assert [len(one.source.combined_ids) for one in history] == [2, 0]
+    assert WIDE.localization_id in pair(desk, "Fermi-1").localization_ids
