@@ -12,7 +12,7 @@ from hub.catalogs.recipes import recipes
 from hub.catalogs.searching import Catalogs
 from hub.catalogs.writing import add
 from hub.model.alert import concatenate
-from hub.model.coincidence import Candidate
+from hub.model.coincidence import Candidate, PairState
 from hub.resources import read_text
 from hub.science.arithmetic import explained
 from hub.science.host_rules import load_host_rules
@@ -123,6 +123,53 @@ def test_the_3d_level_is_told_with_its_range(desk: Desk) -> None:
     assert level.inputs["distance_5_mpc"] < level.inputs["distance_mpc"] < level.inputs["distance_95_mpc"]
     assert score(said["wrong"], "level_3d") > 0.999
     assert score(said["lone"], "level_3d") is None
+
+
+BLACK_HOLES = {"BBH": 0.97, "BNS": 0.0, "NSBH": 0.0, "Terrestrial": 0.03}
+"""A merger of black holes, whose only hypothesis is a flare of the disc that it happened in."""
+
+
+def nucleus(fluxes: dict[float, float]) -> list[dict[str, object]]:
+    ra, dec = PLACES[b"qso"]
+    rows = {"object_id": b"qso", "ra": ra, "dec": dec, "reliability": 0.95, "flux_err_njy": 100.0}
+    return [{**rows, "days": days, "flux_njy": flux, "source_id": 10_000 + int(days)} for days, flux in fluxes.items()]
+
+
+QUIET = {-300.0 + 10.0 * step: 9_000.0 + 500.0 * (step % 3) for step in range(28)}
+FLARE = {30.0: 20_000.0, 35.0: 26_000.0, 40.0: 21_000.0}
+
+
+def flare(desk: Desk, *batches: dict[float, float]) -> Candidate:
+    """Return the candidate that a nucleus is, by alerts before the merger and after it."""
+    for fluxes in batches:
+        desk.show(alerts(*nucleus(fluxes)))
+    desk.tell(notice(far_hz=3e-9, classification=BLACK_HOLES), HERE)
+    with desk.store.reading() as session:
+        (one,) = candidates.search(session, limit=None)
+    assert one.hypothesis == "agn-flare"
+    return one
+
+
+def test_a_nucleus_that_rises_above_its_own_past_is_the_flare_of_a_merger_of_black_holes(desk: Desk) -> None:
+    one = flare(desk, QUIET, FLARE)
+    assert (one.state, one.confirmed) == (PairState.OPEN, True)
+    assert "in agn catalogue" in one.flags
+    assert score(one, "activity") == 4.0
+    assert any("from 28 earlier detections" in reason for reason in one.reasons)
+
+
+def test_a_nucleus_as_it_always_was_is_held_against_it(desk: Desk) -> None:
+    one = flare(desk, QUIET, {30.0: 9_100.0, 35.0: 9_300.0})
+    assert one.state is PairState.OPEN
+    assert score(one, "activity") < 0.0
+
+
+def test_a_nucleus_without_past_detections_is_a_candidate_and_its_activity_is_neutral_with_the_reason(desk: Desk) -> None:
+    one = flare(desk, FLARE)
+    assert (one.state, one.confirmed) == (PairState.OPEN, True)
+    (activity,) = (each for each in one.scores if each.statistic == "activity")
+    assert activity.value is None
+    assert any("fewer than 2 detections of the past: its variability is not known" in reason for reason in one.reasons)
 
 
 def test_all_of_it_is_computed_again_from_what_is_stored(desk: Desk) -> None:

@@ -1,31 +1,41 @@
 """Which objects are looked at again: a late alert may matter by what it says of its object's past."""
 
 import itertools
+from dataclasses import replace
 
 import pytest
 from sqlalchemy import delete
 
 from hub.model.alert import AlertBatch
 from hub.model.coincidence import PairState
+from hub.science.hypotheses import PriorActivity
 from hub.storage import candidates
 from hub.storage.engine import Store
 from hub.storage.tables import LocalizationRow
-from tests.support.correlating import Desk
+from tests.support.correlating import RULES, Desk
 from tests.support.words import DAY_S, T0, alerts, gaussian_map, grb, localization, notice
 
 HERE = localization(gaussian_map(130.0, 20.0, 6.0))
 BLACK_HOLES = {"BBH": 0.95, "BNS": 0.0, "NSBH": 0.0, "Terrestrial": 0.05}
 BEFORE = alerts({"days": -10.0, "source_id": 1})
-AFTER = alerts({"days": 20.0, "source_id": 2}, {"days": 20.5, "source_id": 3, "object_id": b"200"})
+AFTER = alerts({"days": 20.0, "source_id": 2}, {"days": 20.5, "source_id": 3, "object_id": b"200", "ra": 131.0})
 
+PAST_REQUIRED = replace(
+    RULES,
+    hypotheses=tuple(
+        replace(one, prior_activity=PriorActivity.REQUIRE) if one.name == "agn-flare" else one for one in RULES.hypotheses
+    ),
+)
 TOLD_LATER = alerts({"days": 55.0, "source_id": 1, "reliability": 0.1, "first_tai_us": T0.plus_s(-10 * DAY_S).tai_us})
 ORDERS = list(itertools.permutations(["event", "before", "after"]))
 
 
 @pytest.mark.parametrize("order", ORDERS)
 @pytest.mark.parametrize("before", [BEFORE, TOLD_LATER], ids=["an old alert", "a doubtful later alert that tells of it"])
-def test_a_flare_needs_a_past_whenever_the_past_becomes_known(store: Store, order: tuple[str, ...], before: AlertBatch) -> None:
-    desk = Desk(store)
+def test_where_a_past_is_required_it_counts_whenever_it_becomes_known(
+    store: Store, order: tuple[str, ...], before: AlertBatch
+) -> None:
+    desk = Desk(store, rules=PAST_REQUIRED)
     for step in order:
         match step:
             case "event":
