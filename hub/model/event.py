@@ -8,7 +8,7 @@ from typing import Any
 from hub.model.instant import Instant
 from hub.model.notice import STAGE_ORDER, EventClass, Messenger, Notice, Role, Stage
 from hub.model.significance import Significance, significance_of_all
-from hub.model.sky import StatedPosition
+from hub.model.sky import WHOLE_SKY_ID, StatedPosition
 
 
 class EventState(StrEnum):
@@ -102,7 +102,8 @@ class Event:
     """The current stated position."""
 
     localization_id: str | None
-    """The current localization: that of the newest notice in issue order which localizes, its fetched map before its own."""
+    """The current localization: that of the newest notice in issue order which localizes, its fetched map before its own; the
+    whole sky only where no notice says more."""
 
     far_hz: float | None
     p_astro: float | None
@@ -139,9 +140,8 @@ class Event:
 
     @property
     def localization_ids(self) -> tuple[str, ...]:
-        """Localizations of all versions that localize, in issue order, each once."""
-        found = [v.stored.localization_ids for v in self.versions if v.stored.notice.localizes]
-        return tuple(dict.fromkeys(name for names in found for name in names))
+        """Localizations of all versions that localize or are searched on the whole sky, in issue order, each once."""
+        return tuple(dict.fromkeys(name for version in self.versions for name in _places(version.stored)))
 
 
 def assemble(event_id: str, notices: Sequence[StoredNotice]) -> Event:
@@ -163,7 +163,7 @@ def assemble(event_id: str, notices: Sequence[StoredNotice]) -> Event:
     said = [stored.notice for stored in counted]
     content = [notice for notice in said if notice.stage is not Stage.RETRACTION] or said
     newest = content[-1]
-    localizing = [s for s in counted if s.localization_ids and s.notice.localizes]
+    places = [names[-1] for stored in counted if (names := _places(stored))]
     positioned = [n for n in content if n.position is not None and n.localizes]
     classified = [n for n in content if n.classification or n.vetoes]
     properties: dict[str, Any] = {}
@@ -180,7 +180,7 @@ def assemble(event_id: str, notices: Sequence[StoredNotice]) -> Event:
         versions=tuple(Version(number=i, stored=stored) for i, stored in enumerate(ordered, start=1)),
         t0=_last(content, "t0") or _last(said, "t0"),
         position=positioned[-1].position if positioned else None,
-        localization_id=localizing[-1].localization_ids[-1] if localizing else None,
+        localization_id=next((name for name in reversed(places) if name != WHOLE_SKY_ID), places[-1] if places else None),
         far_hz=_last(content, "far_hz"),
         p_astro=_last(content, "p_astro"),
         classification=next((n.classification for n in reversed(content) if n.classification), {}),
@@ -195,6 +195,11 @@ def assemble(event_id: str, notices: Sequence[StoredNotice]) -> Event:
 def believed(ordered: Sequence[StoredNotice]) -> Sequence[StoredNotice]:
     """Return the notices from trusted sources; all of them where there are none."""
     return [stored for stored in ordered if stored.is_trusted] or ordered
+
+
+def _places(stored: StoredNotice) -> tuple[str, ...]:
+    """Return the localizations by which a notice places its event."""
+    return tuple(name for name in stored.localization_ids if stored.notice.localizes or name == WHOLE_SKY_ID)
 
 
 def _last(notices: Sequence[Notice], name: str) -> Any:

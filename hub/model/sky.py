@@ -152,6 +152,7 @@ class LocalizationSource(StrEnum):
     POLYGON = "polygon"
     SYSTEMATIC = "circle+systematic"
     COMBINED = "combined"
+    WHOLE_SKY = "whole sky"
 
 
 def whole_sky() -> Skymap:
@@ -159,6 +160,10 @@ def whole_sky() -> Skymap:
     size = np.int64(1) << 58
     lo = np.arange(12, dtype=np.int64) * size
     return Skymap(lo=lo, hi=lo + size, probdensity=np.full(12, 1.0 / (4.0 * np.pi)))
+
+
+WHOLE_SKY_ID = whole_sky().digest()
+"""Its content address: what events have that are searched by time, though nobody says where they lie."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

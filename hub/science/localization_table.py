@@ -10,9 +10,9 @@ from typing import Any
 
 from hub.errors import ConfigError
 from hub.model.instant import Instant
-from hub.model.notice import Notice
-from hub.model.sky import Localization, StatedPosition
-from hub.science.localization import SystematicModel, Treatment, localize
+from hub.model.notice import EventClass, Notice, Stage
+from hub.model.sky import Localization, LocalizationSource, StatedPosition, whole_sky
+from hub.science.localization import SystematicModel, Treatment, localization_from_skymap, localize
 
 _CONDITIONS = {"name", "mission", "kinds", "streams", "properties", "since", "until"}
 _TREATMENT = {"model", "systematic_included", "containment", "scale", "least_sigma_deg", "prefer"}
@@ -54,6 +54,22 @@ class Row:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class WholeSky:
+    """Which events are searched for by their time on the whole sky, where nothing says where they lie."""
+
+    classes: frozenset[EventClass] = frozenset()
+    least_detectors: int = 1
+    """Notices that state fewer (``n_detectors``) are left out."""
+
+    def holds(self, notice: Notice) -> bool:
+        """Tell whether a notice without a place stands for the whole sky."""
+        if notice.event_class not in self.classes or notice.stage is Stage.RETRACTION:
+            return False
+        stated = notice.properties.get("n_detectors")
+        return not isinstance(stated, int | float) or stated >= self.least_detectors
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LocalizationTable:
     """All of conf/localizations.toml."""
 
@@ -61,6 +77,8 @@ class LocalizationTable:
     rows: tuple[Row, ...]
     containment: float
     """Probability inside a region that states none."""
+
+    whole_sky: WholeSky = field(default_factory=WholeSky)
 
     def row_of(self, notice: Notice) -> Row | None:
         """Return the first row that fits a notice; None where it has none."""
@@ -80,6 +98,13 @@ class LocalizationTable:
         """Return the map of a notice's position; None where it states none that can be drawn."""
         return None if notice.position is None else localize(notice.position, self.treatment_of(notice))
 
+    def stand_in(self, notice: Notice) -> Localization | None:
+        """Return what stands for the place of a notice that has none: the whole sky, or nothing."""
+        if not self.whole_sky.holds(notice):
+            return None
+        said = "The notice states no place that can be drawn: counterparts are searched by time, on the whole sky."
+        return localization_from_skymap(whole_sky(), (said,), source=LocalizationSource.WHOLE_SKY)
+
     def localize(self, position: StatedPosition, model: str | None = None) -> Localization | None:
         """Return the map of a position of which only the systematic model is known, by its name.
 
@@ -96,15 +121,24 @@ def load_localization_table(text: str) -> LocalizationTable:
     """Return the table in a TOML text; raises `ConfigError`."""
     try:
         data = tomllib.loads(text)
-        _known(data, {"version", "default", "model", "notice"}, "the file")
+        _known(data, {"version", "default", "model", "notice", "whole_sky"}, "the file")
         containment = _between(data["default"], "containment", 0.0, 1.0)
         _known(data["default"], {"containment"}, "[default]")
         models = {name: _model(name, row) for name, row in data["model"].items()}
         rows = tuple(_row(row, models, containment) for row in data.get("notice", []))
+        everywhere = _whole_sky(data.get("whole_sky", {}))
     except (tomllib.TOMLDecodeError, KeyError, TypeError, ValueError, AttributeError) as error:
         missing = f"the key {error} is missing" if isinstance(error, KeyError) else str(error)
         raise ConfigError(f"conf/localizations.toml: {missing}") from error
-    return LocalizationTable(models=models, rows=rows, containment=containment)
+    return LocalizationTable(models=models, rows=rows, containment=containment, whole_sky=everywhere)
+
+
+def _whole_sky(row: Mapping[str, Any]) -> WholeSky:
+    _known(row, {"classes", "least_detectors"}, "[whole_sky]")
+    least = row.get("least_detectors", 1)
+    if isinstance(least, bool) or not isinstance(least, int) or least < 1:
+        raise ValueError("least_detectors of [whole_sky] is a number of at least 1")
+    return WholeSky(classes=frozenset(EventClass(name) for name in row.get("classes", ())), least_detectors=least)
 
 
 def _model(name: str, row: Mapping[str, Any]) -> SystematicModel:

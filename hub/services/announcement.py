@@ -12,7 +12,7 @@ from hub.model.event import Event, believed
 from hub.model.instant import Instant
 from hub.model.notice import Citation, CiteKind
 from hub.model.outgoing import Outgoing, Subject
-from hub.model.sky import Localization
+from hub.model.sky import WHOLE_SKY_ID, Localization
 from hub.ports import Announcement, Renderer
 from hub.services.routes import Route
 from hub.storage import announced, outbox
@@ -203,7 +203,8 @@ def _place(
 ) -> tuple[float | None, float | None, float | None]:
     if candidate is not None:
         return candidate.ra_deg, candidate.dec_deg, OBJECT_RADIUS_DEG
-    known = [(event, place) for event, place in zip(events, localizations, strict=True) if place is not None]
+    places = zip(events, localizations, strict=True)
+    known = [(event, place) for event, place in places if place is not None and place.localization_id != WHOLE_SKY_ID]
     if not known:
         return None, None, None
     event, best = min(known, key=lambda pair: (pair[1].summary.area90_deg2, pair[0].event_id))

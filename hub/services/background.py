@@ -23,7 +23,7 @@ from hub.model.coverage import Coverage
 from hub.model.event import Event as HubEvent
 from hub.model.event import EventState
 from hub.model.instant import Instant
-from hub.model.sky import Skymap
+from hub.model.sky import WHOLE_SKY_ID, Skymap
 from hub.model.visit import DetectorVisits, FootprintKind
 from hub.ports import AlertHistory, Clock, Health
 from hub.science.candidates import Judgement, Question, evaluate_many
@@ -258,9 +258,15 @@ class Backgrounds:
         with self._store.reading() as session:
             near = events.in_span(session, now.plus_s(-(self._longest_d + 1.0) * DAY_S), now)
             for event in near:
+<<<<<<< Updated upstream
                 if event.state is not EventState.ACTIVE or not event.is_live or event.localization_id is None:
                     continue
                 last = self._asked.get(_as_it_is(event))
+=======
+                if event.state is not EventState.ACTIVE or not event.is_live or event.localization_id in (None, WHOLE_SKY_ID):
+                    continue  # beside the whole sky there is no place to measure a background in
+                last = self._asked.get(event.event_id)
+>>>>>>> Stashed changes
                 if last is not None and now.minus(last) < self._policy.chance.every_min * 60.0:
                     continue
                 if candidates.of_event(session, event.event_id, state=PairState.OPEN, limit=1):

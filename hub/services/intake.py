@@ -352,6 +352,11 @@ class Intake:
         run.event_ids.add(event_id)
 
     def _localize(self, notice: Notice) -> tuple[Localization | None, tuple[str, ...]]:
+        """Return where the notice says its event lies, or what stands for that, and what was wrong with its map."""
+        place, remarks = self._stated_place(notice)
+        return (place if place is not None else self._localizations.stand_in(notice)), remarks
+
+    def _stated_place(self, notice: Notice) -> tuple[Localization | None, tuple[str, ...]]:
         """Return where the notice says its event lies, by its map or else by its position, and what was wrong with the map."""
         if not notice.localizes:
             return None, ()
