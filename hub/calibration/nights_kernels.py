@@ -164,7 +164,10 @@ def detect_in_tile(  # noqa: C901 - the loops of one sum, from kinds to objects
     if not len(both):
         return n
     of_tile = TileVisits(both, visits.number[both], visits.night[both], visits.mjd[both], visits.band[both], visits.error[both])
-    earliest, latest, least_error = of_tile.night.min(), of_tile.night.max(), of_tile.error.min()
+    earliest, latest = of_tile.night.min(), of_tile.night.max()
+    at_most, least_error = np.empty(6), np.full(6, 1e30)
+    for i in range(len(both)):
+        least_error[of_tile.band[i]] = min(least_error[of_tile.band[i]], of_tile.error[i])
     ra_t, dec_t = tiles.place_in(row, column, 0.5, 0.5)
     area = tiles.area_deg2(row)
     tile_state = mix(world.state, tile)
@@ -184,7 +187,7 @@ def detect_in_tile(  # noqa: C901 - the loops of one sum, from kinds to objects
                 if world.fraction < 1.0 and uniform(mix(key, _THINNED)) >= world.fraction:
                     continue
                 par = parameters(kind, key, block)
-                at_most = _noise_needed(kind, par, least_error)
+                _noise_needed(kind, par, least_error, at_most)
                 is_old, n_chosen = False, 0
                 for begin in range(0, n_past, _AT_ONCE):
                     end = min(n_past, begin + _AT_ONCE)
@@ -231,14 +234,16 @@ def _largest(kind: int, par: Parameters) -> float:
 
 
 @compiled
-def _noise_needed(kind: int, par: Parameters, least_error: float) -> float:
-    """Return the largest first number of a normal draw with which noise could still make an object a detection.
+def _noise_needed(kind: int, par: Parameters, least_error: NDArray[np.float64], at_most: NDArray[np.float64]) -> None:
+    """Fill in, by band, the largest first number of a normal draw with which noise could still make an object a detection.
 
     The normal number is ``sqrt(-2 ln u)`` times a cosine, so its size is bounded by u alone: nearly all looks at faint stars are
     decided by that, without the light curve.
     """
-    needed = 5.0 - _largest(kind, par) / least_error - 1e-6
-    return math.exp(-0.5 * needed * needed) if needed > 0.0 else 2.0
+    largest = _largest(kind, par)
+    for band in range(len(at_most)):
+        needed = 5.0 - largest / least_error[band] - 1e-6
+        at_most[band] = math.exp(-0.5 * needed * needed) if needed > 0.0 else 2.0
 
 
 @compiled
@@ -250,7 +255,7 @@ def _would_detect(
     block: int,
     key: np.uint64,
     par: Parameters,
-    at_most: float,
+    at_most: NDArray[np.float64],
     efficiency: float,
     kilonova: NDArray[np.float64],
     chosen: NDArray[np.int64],
@@ -269,7 +274,7 @@ def _would_detect(
                 continue
         elif kind != GHOST:
             noise = mix(own, _LOOK)
-            if at_most < 1.0 and (float(noise >> _S32) + 0.5) * _HALF > at_most:
+            if (float(noise >> _S32) + 0.5) * _HALF > at_most[band[i]]:
                 continue
             if uniform(mix(own, _LOST)) >= efficiency:
                 continue
