@@ -258,15 +258,9 @@ class Backgrounds:
         with self._store.reading() as session:
             near = events.in_span(session, now.plus_s(-(self._longest_d + 1.0) * DAY_S), now)
             for event in near:
-<<<<<<< Updated upstream
-                if event.state is not EventState.ACTIVE or not event.is_live or event.localization_id is None:
-                    continue
-                last = self._asked.get(_as_it_is(event))
-=======
                 if event.state is not EventState.ACTIVE or not event.is_live or event.localization_id in (None, WHOLE_SKY_ID):
                     continue  # beside the whole sky there is no place to measure a background in
-                last = self._asked.get(event.event_id)
->>>>>>> Stashed changes
+                last = self._asked.get(_as_it_is(event))
                 if last is not None and now.minus(last) < self._policy.chance.every_min * 60.0:
                     continue
                 if candidates.of_event(session, event.event_id, state=PairState.OPEN, limit=1):
