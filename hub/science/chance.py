@@ -20,6 +20,12 @@ from numpy.typing import NDArray
 PRIOR_COUNTS = 0.5
 """Added to every count, as Jeffreys' prior of a Poisson rate does (Jeffreys 1961, section 3.10): no expectation is ever 0."""
 
+PRIOR_ALIKE = 4.0
+"""So many unrelated objects that look no more like a counterpart than not are added to those measured: few say little."""
+
+LEAST_LIKENESS, MOST_EVIDENCE = 0.05, 8.0
+"""Least mean, and the most that one of them can do to it: a single odd object is no measure."""
+
 LOW, HIGH = 0.05, 0.95
 """Quantiles of the interval that is stated."""
 
@@ -82,6 +88,10 @@ class ChancePolicy:
     min_exposure_ratio: float
     """Off exposure of a stratum over the exposure inside the map; with less it is pooled."""
 
+    typical_dispersion: float
+    """Relative variance of rates from map to map beyond Poisson, with a standard deviation as large: what is supposed before the
+    off maps tell, and where they are too few to."""
+
     max_unlike: float
     """Share of the exposure inside the map that may have no like in the off maps."""
 
@@ -107,6 +117,9 @@ class OffObject:
     level: float
     score: float
     confirmed: bool
+
+    evidence: float = 0.0
+    """Logarithm of the likelihood ratio of what was seen of it, as if it were the counterpart; its place aside."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -166,6 +179,9 @@ class Background:
 
     scores: tuple[float, ...] = ()
     confirmed: tuple[bool, ...] = ()
+    evidences: tuple[float, ...] = ()
+    """`OffObject.evidence`; none where the background was measured before it was kept."""
+
     weights: tuple[float, ...] = ()
     """How many objects inside the map each stands for."""
 
@@ -242,7 +258,7 @@ def estimate(
     if unlike > policy.max_unlike * on_total:
         share = f"{100 * unlike / on_total:.0f} %"
         return facts(reason=f"insufficient background: {share} of what was searched has no like in the off maps")
-    return _background(assigned, pools, searched, on_total / (on_total - unlike), facts)
+    return _background(assigned, pools, searched, on_total / (on_total - unlike), policy.typical_dispersion, facts)
 
 
 def expected(background: Background, *, level: float, score: float, confirmed: bool = False) -> Expectation | None:
@@ -268,6 +284,20 @@ def density_per_deg2(background: Background, *, confirmed: bool) -> float | None
         return None
     own = np.asarray(background.confirmed, dtype=bool) == confirmed
     return _expectation(np.asarray(background.weights)[own], background).mu / background.on_area_deg2
+
+
+def likeness(background: Background, *, confirmed: bool) -> float | None:
+    """Return the mean likelihood ratio of unrelated objects, of those with two detections or of those seen once.
+
+    None where it was not measured.
+    """
+    if not background.is_sufficient or len(background.evidences) != len(background.weights):
+        return None
+    own = np.asarray(background.confirmed, dtype=bool) == confirmed
+    weights, evidences = np.asarray(background.weights)[own], np.asarray(background.evidences)[own]
+    prior = PRIOR_ALIKE * background.unit_weight
+    mean = float(weights @ np.exp(np.minimum(evidences, MOST_EVIDENCE))) + prior
+    return max(LEAST_LIKENESS, mean / (float(weights.sum()) + prior))
 
 
 def interval(value: float | None, edges: Sequence[float], *, unit: str = "") -> str:
@@ -301,7 +331,11 @@ class _Pools:
         found = [(thing.stratum, 1.0 / one.share_evaluated) for one in offs for thing in one.objects]
         counts = [_projected(found, names) for names in policy.pooling]
         return cls(
-            poolings=policy.pooling, min_ratio=policy.min_exposure_ratio, on=tuple(own), off=tuple(off), counts=tuple(counts)
+            poolings=policy.pooling,
+            min_ratio=policy.min_exposure_ratio,
+            on=tuple(own),
+            off=tuple(off),
+            counts=tuple(counts),
         )
 
     def cell_of(self, stratum: Stratum) -> tuple[int, tuple[str, ...]] | None:
@@ -329,21 +363,22 @@ def _values(stratum: Stratum, names: Sequence[str]) -> tuple[str, ...]:
     return tuple(getattr(stratum, name) for name in names)
 
 
-def _background(
+def _background(  # noqa: PLR0917 - what it follows from
     assigned: Mapping[tuple[int, tuple[str, ...]], float],
     pools: _Pools,
     offs: Sequence[OffMap],
     scale: float,
+    typical: float,
     facts: "partial[Background]",
 ) -> Background:
     per_object = {cell: scale * exposure / pools.off[cell[0]][cell[1]] for cell, exposure in assigned.items()}
-    found: list[tuple[float, float, bool, float]] = []
+    found: list[tuple[float, float, bool, float, float]] = []
     for one in offs:
         for thing in one.objects:
             own = [(number, _values(thing.stratum, names)) for number, names in enumerate(pools.poolings)]
             weight = math.fsum(per_object.get(cell, 0.0) for cell in own) / one.share_evaluated
             if weight > 0.0:
-                found.append((thing.score, thing.level, thing.confirmed, weight))
+                found.append((thing.score, thing.level, thing.confirmed, weight, thing.evidence))
     found.sort(reverse=True)
     cells = [
         CellRate(
@@ -363,18 +398,21 @@ def _background(
         levels=tuple(one[1] for one in found),
         confirmed=tuple(one[2] for one in found),
         weights=tuple(one[3] for one in found),
+        evidences=tuple(one[4] for one in found),
         unit_weight=on_total / math.fsum(one.total for one in offs),
-        dispersion=_dispersion(pools, offs),
+        dispersion=_dispersion(pools, offs, typical),
     )
 
 
-def _dispersion(pools: _Pools, offs: Sequence[OffMap]) -> float:
-    """Return the relative variance of the rates of whole off maps beyond Poisson, by the method of moments.
+def _dispersion(pools: _Pools, offs: Sequence[OffMap], typical: float) -> float:
+    """Return the relative variance of the rates of whole off maps beyond Poisson.
 
-    The rates come from the same counts, so a map with the share h of the exposure leaves ``(1 - h)`` of its variance.
+    By the method of moments, joined with what is typical, each weighed by its own error: some ten maps of a few objects each
+    tell little, and would be taken for maps that do not differ at all as often as not. The rates come from the same counts, so
+    a map with the share h of the exposure leaves ``(1 - h)`` of its variance.
     """
     whole = math.fsum(one.total for one in offs)
-    excess, squares = [], []
+    excess, squares, expected_counts = [], [], []
     for one in offs:
         means = []
         for stratum, exposure in sorted(one.exposure.items()):
@@ -385,8 +423,15 @@ def _dispersion(pools: _Pools, offs: Sequence[OffMap]) -> float:
         n = len(one.objects) / one.share_evaluated
         excess.append((n - mean) ** 2 - mean * left / one.share_evaluated)
         squares.append(mean**2 * left)
-    below = math.fsum(squares)
-    return max(0.0, math.fsum(excess) / below) if below > 0.0 else 0.0
+        expected_counts.append(mean)
+    below, mean = math.fsum(squares), math.fsum(expected_counts) / len(offs)
+    if not below > 0.0 or not mean > 0.0:
+        return typical
+    found = math.fsum(excess) / below
+    if not typical > 0.0:
+        return max(0.0, found)
+    of_maps, of_typical = len(offs) / (2.0 * (1.0 / mean + typical) ** 2), 1.0 / typical**2
+    return max(0.0, (of_maps * found + of_typical * typical) / (of_maps + of_typical))
 
 
 def _expectation(weights: NDArray[np.float64], background: Background) -> Expectation:
@@ -395,7 +440,8 @@ def _expectation(weights: NDArray[np.float64], background: Background) -> Expect
     unit = background.unit_weight
     mu = math.fsum(weights.tolist()) + PRIOR_COUNTS * unit
     variance = math.fsum((weights**2).tolist()) + PRIOR_COUNTS * unit**2
-    relative = variance / mu**2 + background.dispersion
+    # The off maps differ among themselves as the map does from them, so their mean has its share of it.
+    relative = variance / mu**2 + background.dispersion * (1.0 + 1.0 / max(1, background.n_off_maps))
     shape = 1.0 / relative
     low, high = (float(gammaincinv(shape, at)) / shape * mu for at in (LOW, HIGH))
     return Expectation(

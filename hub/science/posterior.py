@@ -17,10 +17,14 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from hub.model.coincidence import Candidate
+from hub.science.chance import Background, density_per_deg2, likeness
 
 PARTS = ("not_searched", "too_faint", "hidden_by_veto", "does_not_exist")
 """Why none of the candidates is the counterpart; the names of `Posterior.none`."""
 
+
+LEAST_BRIGHT = 0.05
+"""Smaller shares of counterparts that are bright enough are taken as this large: nothing is expected of such events anyway."""
 
 MEASURED, CONFIGURED = "measured", "configured"
 """What a density of unrelated objects rests on."""
@@ -59,6 +63,9 @@ class PosteriorPolicy:
 
     veto_loss: float
     """Probability that a counterpart is among what cuts and vetoes take out."""
+
+    confirmed_share: float
+    """Of the counterparts that are detected the share that is confirmed by two detections; the others are seen once."""
 
     single_background_per_deg2: float
     """Unrelated objects seen once, where no background is measured."""
@@ -102,12 +109,44 @@ class Searched:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Densities:
-    """Unrelated objects that pass the cuts, per square degree."""
+    """Unrelated objects that pass the cuts, per square degree and counterpart of that kind that would be seen."""
 
     confirmed: float | None
     single: float | None
     basis: str
     """`MEASURED`, `CONFIGURED`, or why there is none."""
+
+
+def measured_densities(
+    background: Background, searched: Searched, candidates: Sequence[Candidate], policy: PosteriorPolicy
+) -> Densities:
+    """Return the densities that a sufficient background of known area gives.
+
+    A counterpart is either confirmed or seen once, so each kind has its share of it. And whatever a likelihood ratio is made of,
+    its mean over unrelated objects is the probability that a counterpart would be among what is seen: else it is none, because
+    what the terms suppose of unrelated objects is not what they are. So the mean that is measured in the off maps over the one
+    that it should be is a factor of the density, and the chances of unrelated objects add up to what is so.
+    """
+    bright = max(_unit(searched.bright_enough), LEAST_BRIGHT) if any(_tells_brightness(one) for one in candidates) else 1.0
+
+    def of_kind(share: float, *, confirmed: bool) -> float | None:
+        density, alike = density_per_deg2(background, confirmed=confirmed), likeness(background, confirmed=confirmed)
+        return None if density is None else density / share * (1.0 if alike is None else alike / bright)
+
+    return Densities(
+        confirmed=of_kind(policy.confirmed_share, confirmed=True),
+        single=of_kind(1.0 - policy.confirmed_share, confirmed=False),
+        basis=MEASURED,
+    )
+
+
+def configured_densities(confirmed_per_deg2: float, policy: PosteriorPolicy) -> Densities:
+    """Return the densities where none could be measured."""
+    return Densities(
+        confirmed=confirmed_per_deg2 / policy.confirmed_share,
+        single=policy.single_background_per_deg2 / (1.0 - policy.confirmed_share),
+        basis=CONFIGURED,
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,10 +7,25 @@ import numpy as np
 import pytest
 
 from hub.resources import read_text
-from hub.science.chance import OffMap, OffObject, Stratum, density_per_deg2, estimate, expected, interval
+from hub.science.chance import (
+    OffMap,
+    OffObject,
+    Stratum,
+    density_per_deg2,
+    estimate,
+    expected,
+    interval,
+    likeness,
+)
 from hub.science.counterpart_policy import load_counterpart_policy
 
-POLICY = load_counterpart_policy(read_text("conf/counterparts.toml")).chance
+SHIPPED = load_counterpart_policy(read_text("conf/counterparts.toml")).chance
+POLICY = replace(SHIPPED, min_off_maps=3)
+"""A few maps are enough where they are of one sky."""
+
+
+NO_TYPICAL = replace(POLICY, typical_dispersion=0.0)
+"""What is measured of the off maps alone."""
 
 
 def stratum(programme="wide", band="g", gap="1.5 to 4", depth="24 to 24.5", level="below 0.5"):
@@ -46,7 +61,7 @@ def test_the_expectation_is_unbiased_and_its_error_the_one_that_is_stated():
     rng = np.random.default_rng(1001)
     pulls, counts = [], []
     for _ in range(300):
-        background = estimate(ON, [off_map(rng, k) for k in range(12)], POLICY)
+        background = estimate(ON, [off_map(rng, k) for k in range(12)], NO_TYPICAL)
         found = all_of(background)
         pulls.append((found.mu - TRUE) / (found.mu * math.sqrt(found.relative_variance)))
         counts.append((rng.poisson(TRUE) - found.mu) / math.sqrt(found.mu + found.relative_variance * found.mu**2))
@@ -128,3 +143,35 @@ def test_the_order_of_the_off_maps_does_not_matter():
 
 def test_intervals_are_told_in_words():
     assert [interval(x, (1.0, 2.0)) for x in (0.5, 1.0, 2.0, None, math.nan)] == ["below 1", "1 to 2", "from 2", "none", "none"]
+
+
+def test_few_maps_of_few_objects_are_as_different_as_is_typical_and_many_say_it_themselves():
+    rng = np.random.default_rng(1010)
+    poor = estimate(dict.fromkeys(RATES, 3.0), [off_map(rng, k, exposure=dict.fromkeys(RATES, 3.0)) for k in range(4)], POLICY)
+    rich = estimate(ON, [off_map(rng, k, exposure=dict.fromkeys(RATES, 3000.0)) for k in range(20)], POLICY)
+
+    assert poor.dispersion == pytest.approx(POLICY.typical_dispersion, rel=0.3)
+    assert rich.dispersion < 0.2 * POLICY.typical_dispersion
+
+
+def test_the_spread_that_is_stated_holds_for_a_sky_that_differs_from_map_to_map():
+    rng = np.random.default_rng(1011)
+    found = []
+    for _ in range(400):
+        one = all_of(estimate(ON, [off_map(rng, k, dispersion=0.1) for k in range(10)], POLICY))
+        n = rng.poisson(TRUE * rng.gamma(10.0, 0.1))
+        found.append((n - one.mu) / math.sqrt(one.mu + one.relative_variance * one.mu**2))
+    assert 0.85 < math.sqrt(np.mean(np.square(found))) < 1.15
+
+
+def test_how_much_unrelated_objects_look_like_counterparts_is_measured():
+    rng = np.random.default_rng(1012)
+
+    def measured(evidence):
+        offs = [off_map(rng, k, exposure=dict.fromkeys(RATES, 300.0)) for k in range(8)]
+        return estimate(ON, [replace(m, objects=[replace(o, evidence=evidence) for o in m.objects]) for m in offs], POLICY)
+
+    assert likeness(measured(math.log(0.5)), confirmed=True) == pytest.approx(0.5, rel=0.1)
+    assert likeness(measured(math.log(2.0)), confirmed=False) == pytest.approx(2.0, rel=0.1)
+    assert likeness(replace(measured(0.0), evidences=()), confirmed=True) is None  # measured before it was kept
+    assert likeness(replace(measured(0.0), reason="none"), confirmed=True) is None

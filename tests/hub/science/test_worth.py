@@ -18,6 +18,7 @@ POLICY = PosteriorPolicy(
     selected_by=(),
     in_measured_density=(),
     veto_loss=0.02,
+    confirmed_share=0.7,
     single_background_per_deg2=75.0,
     use_configured_background=True,
     n_points=10,
