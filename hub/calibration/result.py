@@ -74,6 +74,8 @@ QUICK = Size(
     defects=0.6,
     mergers=60,
     largest_deg2=60.0,
+    off_maps=40,
+    seasons=1,
 )
 """A few minutes."""
 

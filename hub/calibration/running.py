@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
+from hub.calibration.candidates import CandidatesPart
 from hub.calibration.injections import Injections
 from hub.calibration.null_law import NullLaw
 from hub.calibration.planted import Planted
@@ -18,7 +19,7 @@ from hub.calibration.subject import as_shipped
 from hub.calibration.truth_side import TruthSide
 from hub.calibration.year import Year
 
-_LONGEST_FIRST = ("null", "injections", "planted", "truth")
+_LONGEST_FIRST = ("injections", "candidates", "null", "planted", "truth")
 """Parts that are begun before the others where several run side by side, so that none is waited for at the end."""
 
 
@@ -38,6 +39,7 @@ def all_parts(triggers: Path | None) -> tuple[Part, ...]:
         Planted(subject=subject, nature=subject.rules),
         Slides(subject=subject, nature=subject.rules, triggers=triggers),
         Injections(subject=subject),
+        CandidatesPart(),
     )
 
 
