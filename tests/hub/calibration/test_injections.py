@@ -122,7 +122,7 @@ def test_targets_of_opportunity_are_visited_twice_a_night_and_after_the_merger()
     assert too_visits(replace(few()[0], area90_deg2=900.0), sky()) is None
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(1800)
 def test_a_slice_with_a_fixed_seed() -> None:
     surveyed, pointed = outcomes(SUBJECT, sky(), SEED, few(), silent)
     assert len(surveyed) == len(few())

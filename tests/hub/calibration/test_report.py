@@ -98,7 +98,7 @@ def test_help_loads_neither_plots_nor_compilers() -> None:
     assert done.stdout.strip() == "[]"
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(1800)
 def test_parts_that_run_side_by_side_find_the_same() -> None:
     size = replace(QUICK, mergers=2, largest_deg2=25.0)
     parts = chosen(all_parts(None), ("slides", "injections"))
