@@ -8,11 +8,12 @@ import math
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from hub.model.alert import NO_TIME, AlertBatch
+from hub.model.alert import COLUMN_DTYPES, NO_TIME, AlertBatch
 from hub.model.visit import DetectorVisits, ab_mag
 from hub.science.chance import ChancePolicy, Stratum, interval
 from hub.science.healpix import MAX_ORDER, Floats, Int64s, at_order, centres, find, merge, neighbours, pixels29
@@ -22,6 +23,7 @@ from hub.science.point_visits import PointVisits
 DAY_US = 86_400_000_000
 """Microseconds in a day."""
 
+_TIMES = tuple(name for name in COLUMN_DTYPES if name.endswith("_tai_us"))
 _US_PER_S = 1_000_000
 _SAME_LOOK_US = 60 * _US_PER_S
 """A detection and the visit that made it differ by at most so much: the same exposure."""
@@ -80,11 +82,12 @@ def moved_back(alerts: AlertBatch, shift: Shift) -> AlertBatch:
     """Return alerts of an off map as they would be inside the map after the event; their provenance is left out."""
     later = shift.days * DAY_US
     ra = (alerts.ra_deg - shift.ra_deg) % 360.0
+    told = ((name, getattr(alerts, name)) for name in _TIMES)
+    times: dict[str, Any] = {name: np.where(time == NO_TIME, NO_TIME, time + later) for name, time in told}
     return replace(
         alerts,
         ra_deg=ra,
-        mid_tai_us=alerts.mid_tai_us + later,
-        first_tai_us=np.where(alerts.first_tai_us == NO_TIME, NO_TIME, alerts.first_tai_us + later),
+        **times,
         hpx29=alerts.hpx29 if shift.ra_deg == 0.0 else pixels29(ra, alerts.dec_deg),
         provenance=None,
     )

@@ -21,14 +21,23 @@ from hub.model.instant import Instant
 from hub.model.sky import Skymap
 from hub.model.visit import joined
 from hub.ports import AlertHistory, Clock
-from hub.science.chance import Background, density_per_deg2
+from hub.science.chance import Background
 from hub.science.counterpart_policy import CounterpartPolicy, load_counterpart_policy
 from hub.science.crossmatch import admitted
 from hub.science.detectable import DepthCurve, depth_curve, moduli_of
 from hub.science.levels import Levels2D
 from hub.science.map_points import by_prob
 from hub.science.point_visits import looks
-from hub.science.posterior import CONFIGURED, MEASURED, Densities, Posterior, PriorOf, Searched, posterior, prior_of
+from hub.science.posterior import (
+    Densities,
+    Posterior,
+    PriorOf,
+    Searched,
+    configured_densities,
+    measured_densities,
+    posterior,
+    prior_of,
+)
 from hub.science.ranking import DEFAULT, Ranking
 from hub.science.rules import DAY_S, Hypothesis, Rules, load_rules
 from hub.science.worth import UNMEASURED, Measured, chance_scores
@@ -305,18 +314,10 @@ def _posterior(  # noqa: PLR0917 - what it follows from
     for survey in sorted({one.survey for one in own} | set(measured)):
         found = measured.get(survey, UNMEASURED).background
         if found.is_sufficient and found.on_area_deg2 > 0.0:
-            densities[survey] = Densities(
-                confirmed=density_per_deg2(found, confirmed=True),
-                single=density_per_deg2(found, confirmed=False),
-                basis=MEASURED,
-            )
+            densities[survey] = measured_densities(found, seen, own, policy.posterior)
         elif policy.posterior.use_configured_background:
             remarks.append(f"{survey}: {found.reason}; the density of unrelated objects is the configured one")
-            densities[survey] = Densities(
-                confirmed=hypothesis.background_per_deg2,
-                single=policy.posterior.single_background_per_deg2,
-                basis=CONFIGURED,
-            )
+            densities[survey] = configured_densities(hypothesis.background_per_deg2, policy.posterior)
         else:
             densities[survey] = Densities(confirmed=None, single=None, basis=found.reason or "insufficient background")
     prior = prior_of(policy.existence(hypothesis.name), event.p_astro, event.classification, event.properties)
