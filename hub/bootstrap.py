@@ -75,6 +75,7 @@ from hub.services.relay import Relay
 from hub.services.routes import Route
 from hub.storage import heard, incidents, positions
 from hub.storage.engine import Store, open_store, upgrade
+from hub.storage.identity import identity
 
 
 def make_data_dir(settings: Settings) -> Path:
@@ -207,8 +208,11 @@ def open_skymap_reader(settings: Settings) -> Iterator[SkymapWorker]:
         yield worker
 
 
-def open_history(settings: Settings) -> ArchiveHistory:
-    """Return the memory of past alerts; it holds nothing that needs closing, and its folder is made with the first alert."""
+def open_history(settings: Settings, store: Store | None = None) -> ArchiveHistory:
+    """Return the memory of past alerts; it holds nothing that needs closing, and its folder is made with the first alert.
+
+    With the state database it refuses alerts where it belongs to another one.
+    """
     section = settings.archive
     return ArchiveHistory(
         settings.archive_folder,
@@ -219,7 +223,13 @@ def open_history(settings: Settings) -> ArchiveHistory:
             known_bytes=CACHES.source_ids,
             recent_bytes=CACHES.recent_rows,
         ),
+        database=None if store is None else partial(_identity, store),
     )
+
+
+def _identity(store: Store) -> str:
+    with store.transaction() as session:
+        return identity(session)
 
 
 def load_kernels(settings: Settings) -> None:
@@ -323,7 +333,7 @@ def open_hub(
         What of that which follows from alerts and notices may leave the hub; where it is not everything, no jobs are done.
     """
     tells = clock or now
-    history = open_history(settings)
+    history = open_history(settings, store)
     maps = MapCache(budget_bytes=CACHES.whole_maps, place_budget_bytes=CACHES.candidate_maps)
     rules = load_rules(read_text("conf/coincidence.toml"), read_text("conf/families.toml"))
     followups = _followups(settings, store, tells, seed)

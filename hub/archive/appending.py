@@ -2,19 +2,20 @@
 
 import os
 import secrets
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from threading import Lock
 
 import numpy as np
 from numpy.typing import NDArray
 
-from hub.archive import layout
+from hub.archive import layout, owner
 from hub.archive.columns import table_of
-from hub.archive.known import KnownIds
+from hub.archive.durable import make_folders
+from hub.archive.known import KnownIds, Versions
 from hub.archive.recent import Recent
 from hub.archive.segments import Footers, Note, write_segment
-from hub.archive.space import shortage
+from hub.archive.space import shortage, translated
 from hub.errors import StorageError
 from hub.model.alert import AlertBatch
 
@@ -29,9 +30,21 @@ class Writer:
     same instant both store it: readers drop the repeat, merging removes it and counts it.
     """
 
-    def __init__(self, archive: Path, footers: Footers, recent: Recent, *, known_bytes: int, min_free_bytes: int) -> None:
+    def __init__(
+        self,
+        archive: Path,
+        footers: Footers,
+        recent: Recent,
+        *,
+        known_bytes: int,
+        min_free_bytes: int,
+        database: Callable[[], str] | None = None,
+    ) -> None:
         self._archive = archive
         self._min_free_bytes = min_free_bytes
+        self._database = database
+        """Gives the number of the database whose archive it must be; None once it is known to be, or where nobody asks."""
+
         self._known = KnownIds(archive, footers, known_bytes)
         self._recent = recent
         self._lock = Lock()
@@ -43,20 +56,45 @@ class Writer:
         is_new = np.zeros(len(batch), dtype=bool)
         if len(batch) == 0:
             return is_new
-        is_new[np.unique(batch.source_id, return_index=True)[1]] = True
+        best = batch.best()
         nights = layout.nights_of(batch.mid_tai_us)
         with self._lock:
             if (sentence := shortage(self._archive, self._min_free_bytes)) is not None:
                 raise StorageError(sentence)
-            for night in np.unique(nights).tolist():
-                rows = np.flatnonzero(is_new & (nights == night))
+            self._claim()
+            self._known.forget()
+            for night in np.unique(nights[best]).tolist():
+                rows = best[nights[best] == night]
                 is_new[rows] = self._append_night(night, batch.take(rows))
         return is_new
+
+    def _claim(self) -> None:
+        """Refuse an archive of another database: no book of that one would tell of these rows."""
+        if self._database is None:
+            return
+        database = self._database()
+        with translated(self._archive):
+            make_folders(self._archive)
+        if owner.claim(self._archive, database) != database:
+            raise StorageError(owner.foreign(self._archive))
+        self._database = None
+
+    def outranking(self, batch: AlertBatch) -> NDArray[np.bool_]:
+        """Return which rows of a batch, all stored, hold instead of other versions that are stored; see `ArchiveHistory`."""
+        found = np.zeros(len(batch), dtype=bool)
+        nights, cells = layout.nights_of(batch.mid_tai_us), layout.cells_of(batch.hpx29)
+        versions = Versions(batch.source_id, batch.revision)
+        with self._lock:
+            for night in np.unique(nights).tolist():
+                rows = np.flatnonzero(nights == night)
+                found[rows] = self._known.look_up(night, batch.survey, cells[rows], versions.take(rows)).outranks
+        return found
 
     def _append_night(self, night: int, batch: AlertBatch) -> NDArray[np.bool_]:
         """Store the new of rows of one night with different ids."""
         cells = layout.cells_of(batch.hpx29)
-        is_new = ~self._known.which(night, batch.survey, cells, batch.source_id)
+        versions = Versions(batch.source_id, batch.revision)
+        is_new = ~self._known.look_up(night, batch.survey, cells, versions).is_known
         rows = np.flatnonzero(is_new)
         if not len(rows):
             return is_new
@@ -66,7 +104,7 @@ class Writer:
         note = Note(survey=batch.survey, cells=dict(zip(present.tolist(), counts.tolist(), strict=True)))
         path = layout.fresh_file(self._archive, night, self._name())
         write_segment(path, table_of(fresh), note)
-        self._known.add(night, batch.survey, cells[rows], fresh.source_id, path)
+        self._known.add(night, batch.survey, cells[rows], versions.take(rows), path)
         if _is_plain(fresh.object_id) and _is_plain(fresh.band):  # else what is read of the file differs, and has to be read
             self._recent.add(night, path, fresh)
         return is_new

@@ -43,6 +43,7 @@ SCHEMA = pa.schema(
             ("began_tai_us", pa.int64()),
             ("quiet_tai_us", pa.int64()),
             ("template_tai_us", pa.int64()),
+            ("revision", pa.int64()),
             ("visit", pa.int64()),
             ("detector", pa.int32()),
             ("reason", _WORDS),
@@ -203,18 +204,42 @@ def concatenated(tables: Sequence[pa.Table], columns: Sequence[str] = tuple(SCHE
     return pa.concat_tables(tables).unify_dictionaries()
 
 
-def first_of_each(survey: Words, source_id: NDArray[np.int64]) -> NDArray[np.intp] | None:
-    """Return the first row of each (survey, source id), ascending; None where all rows differ, which is found faster."""
-    codes = np.unique(survey.codes)
-    keys = source_id
-    if len(codes) == 1:
-        ascending = np.sort(keys)
-        if not (ascending[1:] == ascending[:-1]).any():
-            return None
-    order = np.lexsort((np.arange(len(keys)), keys, survey.codes))
-    is_first = np.ones(len(keys), dtype=bool)
-    is_first[1:] = (keys[order][1:] != keys[order][:-1]) | (survey.codes[order][1:] != survey.codes[order][:-1])
-    return np.sort(order[is_first])
+def best_of_each(table: pa.Table) -> NDArray[np.intp] | None:
+    """Return the rows that hold, ascending: of each (survey, source id) the first of the greatest revision.
+
+    None where all rows are of different detections, which is found faster.
+    """
+    survey, keys = words_of(table["survey"]), ints_of(table["source_id"])
+    if _are_distinct(survey, keys):
+        return None
+    order = np.lexsort((-ints_of(table["revision"]), keys, survey.codes))
+    return np.sort(order[_begins(survey.codes[order], keys[order])])
+
+
+def first_of_versions(table: pa.Table) -> NDArray[np.intp] | None:
+    """Return the first row of each version, a (survey, source id, revision), ascending; None where all rows differ."""
+    survey, keys = words_of(table["survey"]), ints_of(table["source_id"])
+    if _are_distinct(survey, keys):
+        return None
+    revision = ints_of(table["revision"])
+    order = np.lexsort((revision, keys, survey.codes))
+    is_first = _begins(survey.codes[order], keys[order], revision[order])
+    return None if is_first.all() else np.sort(order[is_first])
+
+
+def _are_distinct(survey: Words, source_id: NDArray[np.int64]) -> bool:
+    """Tell whether all rows are of one survey and of different detections."""
+    if len(np.unique(survey.codes)) > 1:
+        return False
+    ascending = np.sort(source_id)
+    return not (ascending[1:] == ascending[:-1]).any()
+
+
+def _begins(*columns: NDArray[Any]) -> NDArray[np.bool_]:
+    """Return which of sorted rows differ from the one before."""
+    found = np.ones(len(columns[0]), dtype=bool)
+    found[1:] = np.logical_or.reduce([column[1:] != column[:-1] for column in columns])
+    return found
 
 
 __all__ = [
@@ -224,10 +249,11 @@ __all__ = [
     "PROVENANCE_COLUMNS",
     "SCHEMA",
     "batches_of",
+    "best_of_each",
     "bytes_of",
     "completed",
     "concatenated",
-    "first_of_each",
+    "first_of_versions",
     "ints_of",
     "table_of",
     "take_rows",

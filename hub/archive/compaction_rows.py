@@ -15,9 +15,12 @@ from hub.archive.hats import Pixel
 from hub.archive.hats_writing import Counts, count
 from hub.archive.segments import Footer, Footers, Note, replaced
 from hub.archive.space import translated
+from hub.model.revision import UNKNOWN
 
 Ids = NDArray[np.int64]
-"""Source ids or order-29 pixels."""
+"""Source ids, order-29 pixels or revisions."""
+
+_NO_PLACES = np.zeros(0, dtype=np.intp)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -31,8 +34,19 @@ class Survey:
     repeated: Ids
     """Source ids of several rows, ascending."""
 
+    best: Ids
+    """For each of `repeated` the revision that holds."""
+
     taken: NDArray[np.bool_]
-    """For each of `repeated` whether one of its rows is in the catalog already; the only array that changes."""
+    """For each of `repeated` whether its row is in the catalog already."""
+
+    def places(self, ids: Ids) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+        """Return which of some rows are of several, as indices into `repeated` and into the rows."""
+        if not len(self.repeated):
+            return _NO_PLACES, _NO_PLACES
+        place = np.minimum(np.searchsorted(self.repeated, ids), len(self.repeated) - 1)
+        several = np.flatnonzero(self.repeated[place] == ids)
+        return place[several], several
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -51,7 +65,7 @@ class Rows:
     archive
         Its folder.
     files
-        Of the night: of repeats the row is kept that stands in the catalog, else in a merged file, else in a fresh one.
+        Of the night: of versions the one that holds is kept, of its repeats the row in the catalog, else in a merged file.
     footers
         Of the files.
     """
@@ -95,7 +109,21 @@ class Rows:
             own = ids if len(names) == 1 else ids[codes == code]
             if len(own):
                 found[name] = _survey(own)
+        if any(len(one.repeated) for one in found.values()):
+            self._find_best(found, keep)
         return found, counts
+
+    def _find_best(self, surveys: dict[str, Survey], keep: Callable[[], None]) -> None:
+        """Find out which revision holds of each detection that has several rows."""
+        for file in self._files:
+            table = _read(file, list(range(len(file.footer.rows))), ("survey", "source_id", "revision"))
+            words, ids, revisions = words_of(table["survey"]), ints_of(table["source_id"]), ints_of(table["revision"])
+            for code in np.unique(words.codes).tolist():
+                one = surveys[words.values[code]]
+                own = np.flatnonzero(words.codes == code)
+                place, several = one.places(ids[own])
+                np.maximum.at(one.best, place, revisions[own[several]])
+            keep()
 
     def of(self, pixel: Pixel, surveys: dict[str, Survey]) -> pa.Table:
         """Return the rows of a pixel, ascending in `PIXEL`, those left out that repeat one of this or a former call.
@@ -107,12 +135,12 @@ class Rows:
         del parts
         pixels = ints_of(table[PIXEL])
         order = np.argsort(pixels, kind="stable")
-        words, ids = words_of(table["survey"]), ints_of(table["source_id"])
+        words, ids, revisions = words_of(table["survey"]), ints_of(table["source_id"]), ints_of(table["revision"])
         is_first = np.ones(len(ids), dtype=bool)
         present = np.unique(words.codes).tolist()
         for code in present:
             own = np.flatnonzero(words.codes == code)
-            is_first[own] = _first(ids[own], surveys[words.values[code]])
+            is_first[own] = _first(ids[own], revisions[own], surveys[words.values[code]])
         order = order[is_first[order]]
         name = words.values[present[0]] if len(present) == 1 else ""
         return take_rows(table, order).replace_schema_metadata(Note(survey=name).metadata())
@@ -124,20 +152,21 @@ def _survey(ids: Ids) -> Survey:
     is_again = ids[1:] == ids[:-1]
     repeated = np.unique(ids[1:][is_again])
     n_again = int(np.count_nonzero(is_again))
-    return Survey(len(ids), len(ids) - n_again, repeated, np.zeros(len(repeated), dtype=bool))
+    best = np.full(len(repeated), UNKNOWN, dtype=np.int64)
+    return Survey(len(ids), len(ids) - n_again, repeated, best, np.zeros(len(repeated), dtype=bool))
 
 
-def _first(ids: Ids, survey: Survey) -> NDArray[np.bool_]:
-    """Return for each row whether it is the first of its id, in this and former calls; remember which were there."""
+def _first(ids: Ids, revisions: Ids, survey: Survey) -> NDArray[np.bool_]:
+    """Return for each row whether it is the first that holds, in this and former calls; remember which were there."""
     first = np.ones(len(ids), dtype=bool)
-    if not len(survey.repeated):
+    place, several = survey.places(ids)
+    if not len(several):
         return first
-    place = np.minimum(np.searchsorted(survey.repeated, ids), len(survey.repeated) - 1)
-    several = np.flatnonzero(survey.repeated[place] == ids)
     first[several] = False
-    which, at = np.unique(place[several], return_index=True)
+    holds = revisions[several] == survey.best[place]
+    which, at = np.unique(place[holds], return_index=True)
     new = ~survey.taken[which]
-    first[several[at[new]]] = True
+    first[several[holds][at[new]]] = True
     survey.taken[which] = True
     return first
 

@@ -20,7 +20,8 @@ from hub.archive.retention import Retired, retire
 from hub.archive.searching import THREADS, Search
 from hub.archive.segments import Footers
 from hub.archive.space import shortage
-from hub.model.alert import AlertBatch, concatenate
+from hub.archive.visits_slices import bounds
+from hub.model.alert import AlertBatch
 from hub.model.instant import Instant
 from hub.science.healpix import merge
 
@@ -73,9 +74,14 @@ class ArchiveHistory:
         Of the archive; made when the first alert comes.
     settings
         How it is kept.
+    database
+        Gives the number of the database that it belongs to (`hub.storage.identity`); asked before the first row is appended, and
+        an archive of another one is refused. Nobody is asked where it is not given.
     """
 
-    def __init__(self, folder: Path, settings: ArchiveSettings | None = None) -> None:
+    def __init__(
+        self, folder: Path, settings: ArchiveSettings | None = None, *, database: Callable[[], str] | None = None
+    ) -> None:
         self.folder = folder
         self.settings = settings or ArchiveSettings()
         self._footers = Footers()
@@ -88,11 +94,32 @@ class ArchiveHistory:
             self._recent,
             known_bytes=self.settings.known_bytes,
             min_free_bytes=self.settings.min_free_bytes,
+            database=database,
         )
 
     def append(self, batch: AlertBatch) -> NDArray[np.bool_]:
         """Store the rows that are not there yet, durably; see the port."""
         return self._writer.append(batch)
+
+    def outranking(self, batch: AlertBatch) -> NDArray[np.bool_]:
+        """Return which rows of a batch that was appended hold instead of other versions of the detection.
+
+        The same when a row comes again. Of two processes that append versions of one detection at the same instant, and ask this
+        afterwards, one sees the version of the other.
+        """
+        return self._writer.outranking(batch)
+
+    def versions(self, batch: AlertBatch) -> AlertBatch:
+        """Return all versions that are stored of some detections and lie where these or near them, in no particular order."""
+        lo, hi = around(np.unique(batch.hpx29))
+        nights = layout.nights_of(batch.mid_tai_us)
+        region = Region(
+            lo=lo, hi=hi, start_us=int(bounds(int(nights.min()))[0].tai_us), end_us=int(bounds(int(nights.max()))[1].tai_us)
+        )
+        for found in batches_of(self._search.versions(region, ALERT_COLUMNS)):
+            if found.survey == batch.survey:
+                return found.take(np.isin(found.source_id, batch.source_id))
+        return AlertBatch.empty(batch.survey)
 
     def in_region(self, lo: NDArray[np.int64], hi: NDArray[np.int64], start: Instant, end: Instant) -> list[AlertBatch]:
         """Return all alerts inside ascending disjoint order-29 ranges and the time window, one batch per survey, by name."""
@@ -115,16 +142,14 @@ class ArchiveHistory:
             return AlertBatch.empty(survey)
         lo, hi = around(np.unique(hpx29))
         found = self._search.of_objects(survey, sorted(set(object_ids)), lo, hi)
-        return _each_once(found) if found else AlertBatch.empty(survey)
+        return found[0] if found else AlertBatch.empty(survey)
 
     def with_neighbours(self, survey: str, object_ids: Sequence[str], hpx29: NDArray[np.int64]) -> list[AlertBatch]:
         """Return all alerts of some objects and of what lies around them; see the port."""
         if not len(object_ids):
             return []
         pixels = np.unique(hpx29)
-        found = self._search.of_objects(survey, sorted(set(object_ids)), *around(pixels), near=closely_around(pixels))
-        surveys = sorted({one.survey for one in found})
-        return [_each_once([one for one in found if one.survey == name]) for name in surveys]
+        return self._search.of_objects(survey, sorted(set(object_ids)), *around(pixels), near=closely_around(pixels))
 
     def cone(
         self, ra_deg: float, dec_deg: float, radius_deg: float, start: Instant | None = None, end: Instant | None = None
@@ -154,10 +179,10 @@ class ArchiveHistory:
         lo, hi = merge(pixels, pixels + 1)
         region = Region(lo=lo, hi=hi, start_us=int(batch.mid_tai_us.min()), end_us=int(batch.mid_tai_us.max()) + 1)
         names = ("survey", "source_id", "topic", "partition", "offset")
-        columns = [column.to_pylist() for column in self._search.table(region, names).select(names).columns]
-        stored = {row[1]: row[2:] for row in zip(*columns, strict=True) if row[0] == batch.survey}
-        named = zip(place.topic.texts(), place.partition.tolist(), place.offset.tolist(), strict=True)
-        return np.array([stored.get(one) == at for one, at in zip(batch.source_id.tolist(), named, strict=True)], dtype=bool)
+        columns = [column.to_pylist() for column in self._search.versions(region, names).columns]
+        stored = {row[1:] for row in zip(*columns, strict=True) if row[0] == batch.survey}
+        named = zip(batch.source_id.tolist(), place.topic.texts(), place.partition.tolist(), place.offset.tolist(), strict=True)
+        return np.array([one in stored for one in named], dtype=bool)
 
     def nights(self) -> list[int]:
         """Return the nights that have rows, ascending."""
@@ -208,13 +233,6 @@ class ArchiveHistory:
         """Return what a person must know: that there is no room."""
         sentence = shortage(self.folder, self.settings.min_free_bytes)
         return () if sentence is None else (sentence,)
-
-
-def _each_once(found: list[AlertBatch]) -> AlertBatch:
-    """Return the alerts of one survey, each once, ordered by time."""
-    alerts = concatenate(found)
-    alerts = alerts.take(np.unique(alerts.source_id, return_index=True)[1])
-    return alerts.take(np.argsort(alerts.mid_tai_us, kind="stable"))
 
 
 _LEAST, _GREATEST = np.iinfo(np.int64).min, np.iinfo(np.int64).max

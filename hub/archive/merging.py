@@ -6,6 +6,8 @@ rewritten a few times, and a sparse night is not scattered over hundreds of file
 
 A merged file is written whole before those that it replaces are deleted, and it names them. After a crash in between, their rows
 are there twice for a while: readers drop repeats, counting leaves the replaced ones out, and the next merging deletes them.
+Versions of a detection that do not hold any more stay until the night is closed: a process that died before it looked at what
+they belong to finds them when it looks again.
 """
 
 import fcntl
@@ -21,7 +23,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from hub.archive import layout
-from hub.archive.columns import PIXEL, SCHEMA, concatenated, first_of_each, ints_of, take_rows, words_of
+from hub.archive.columns import PIXEL, SCHEMA, concatenated, first_of_versions, ints_of, take_rows
 from hub.archive.segments import Footers, Note, beside, publish, read_rows, replaced, stage
 from hub.archive.space import translated
 
@@ -235,7 +237,7 @@ class _Work:
         before = sum(self.footers.get(one).note.repeats for one in owed)
         n_rows = sum(part.num_rows for part in parts)
         rows = parts[0] if len(parts) == 1 else _in_order(concatenated(parts))
-        first = first_of_each(words_of(rows["survey"]), ints_of(rows["source_id"]))
+        first = first_of_versions(rows)
         rows = rows if first is None else take_rows(rows, first)
         present, counts = np.unique(layout.cells_of(ints_of(rows[PIXEL])), return_counts=True)
         note = Note(

@@ -1,4 +1,8 @@
-"""Which database an archive belongs to: its ledgers say what that one heard, and another one would write them anew."""
+"""Which database an archive belongs to: that of the first hub that appends to it, or looks after it.
+
+Its ledgers say what that one heard, and another one would write them anew; rows that another one's workers append are in no book
+of the first.
+"""
 
 import os
 from pathlib import Path
@@ -11,7 +15,7 @@ OWNER = "database"
 
 
 def owner_of(archive: Path) -> str | None:
-    """Return the number of the database that an archive belongs to; None where none has looked after it yet.
+    """Return the number of the database that an archive belongs to; None where it belongs to none yet.
 
     Raises
     ------

@@ -24,9 +24,6 @@ ROW_BYTES = sum(np.dtype(kind).itemsize for kind in COLUMN_DTYPES.values()) + np
 FILE_BYTES = 500
 """What the name of a file costs in memory, about."""
 
-_ID_BYTES = np.dtype(COLUMN_DTYPES["object_id"]).itemsize
-"""Longest object id: one that was asked for and is longer has no rows."""
-
 _SLACK_ROWS = 4096
 """So many rows of files that are gone stay among the others until they are taken out, and as many again as are in use."""
 
@@ -160,16 +157,8 @@ class Recent:
                     return list(listed)
             return [path for path in listed if path not in one.files]
 
-    def rows(  # noqa: PLR0917 - what a search is asked for
-        self,
-        night: int,
-        listed: Sequence[Path],
-        region: Region,
-        survey: str,
-        object_ids: Sequence[str],
-        near: Region | None = None,
-    ) -> tuple[list[AlertBatch], list[Path]]:
-        """Return the rows of some objects within a region, of those files of a night that are here and listed; and the others.
+    def rows(self, night: int, listed: Sequence[Path], region: Region, survey: str | None) -> tuple[list[AlertBatch], list[Path]]:
+        """Return the rows within a region, of those files of a night that are here and listed; and the other files.
 
         Parameters
         ----------
@@ -180,30 +169,22 @@ class Recent:
         region
             Where; times are not looked at.
         survey
-            Of the objects.
-        object_ids
-            Theirs.
-        near
-            Where the rows of all other objects are wanted too, of whatever survey; it lies inside the region.
+            Whose rows; of all surveys where it is None.
         """
         with self._lock:
             one = self._nights.get(night)
             if one is None:
                 return [], list(listed)
-            runs = tuple(run for name, of_survey in one.runs.items() if near is not None or name == survey for run in of_survey)
+            runs = tuple(run for name, own in one.runs.items() if survey in {None, name} for run in own)
             numbers = [one.files.get(path) for path in listed]
-        here = {known[0] for known in numbers if known is not None}
+        here = np.array([known[0] for known in numbers if known is not None], dtype=np.int32)
         elsewhere = [path for path, known in zip(listed, numbers, strict=True) if known is None]
-        wanted = np.array([raw for name in object_ids if len(raw := name.encode()) <= _ID_BYTES] or [b""], dtype=f"S{_ID_BYTES}")
         found = []
         for run in runs:  # they never change, so nobody waits for this
             rows = region.found_in(run.rows.hpx29)
-            is_wanted = np.isin(run.rows.object_id[rows], wanted) & (run.rows.survey == survey)
-            if near is not None:
-                is_wanted |= near.rows(run.rows.hpx29[rows])
-            rows = rows[is_wanted]
-            if is_here := [row for row, number in zip(rows.tolist(), run.file[rows].tolist(), strict=True) if number in here]:
-                found.append(run.rows.take(np.array(is_here, dtype=np.intp)))
+            rows = rows[np.isin(run.file[rows], here)]
+            if len(rows):
+                found.append(run.rows.take(rows))
         return found, elsewhere
 
     def _n_bytes(self) -> int:

@@ -16,12 +16,12 @@ from hub.archive.columns import (
     PIXEL,
     SCHEMA,
     batches_of,
+    best_of_each,
     concatenated,
-    first_of_each,
     ints_of,
     take_rows,
-    words_of,
 )
+from hub.archive.holding import Found
 from hub.archive.recent import Recent
 from hub.archive.region import Region
 from hub.archive.segments import Footer, Footers, opened, read_rows
@@ -30,8 +30,8 @@ from hub.model.alert import AlertBatch
 
 T = TypeVar("T")
 
-Choice = Callable[[pa.Table], pa.Table]
-"""Of the rows of one file."""
+_VERSION = ("survey", "source_id", "revision")
+"""Columns that tell which rows hold."""
 
 THREADS = 2
 """Files that are read at once by one search."""
@@ -47,7 +47,7 @@ class Search:
         self._threads = threads
 
     def table(self, region: Region, columns: Sequence[str]) -> pa.Table:
-        """Return the rows of a region, each (survey, source id) once, in no particular order.
+        """Return the rows of a region, of each (survey, source id) the version that holds, in no particular order.
 
         Parameters
         ----------
@@ -56,16 +56,24 @@ class Search:
         columns
             Names of `SCHEMA`.
         """
-        read = tuple(dict.fromkeys((*columns, "survey", "source_id")))
+        table, is_distinct = self._table(region, columns)
+        if not is_distinct:
+            best = best_of_each(table)
+            table = table if best is None else take_rows(table, best)
+        return table.select(list(columns))
+
+    def versions(self, region: Region, columns: Sequence[str]) -> pa.Table:
+        """Return the rows of a region, all versions of a detection that are stored, one perhaps twice."""
+        return self._table(region, columns)[0].select(list(columns))
+
+    def _table(self, region: Region, columns: Sequence[str]) -> tuple[pa.Table, bool]:
+        """Return the rows of a region as they are stored, and whether no detection can be there twice."""
+        read = tuple(dict.fromkeys((*columns, *_VERSION)))
         nights = self._nights(region) if len(region.lo) else []
         found = [self._of_night(night, region, read) for night in nights]
         parts = [part for tables, _ in found for part in tables]
         table = concatenated(parts, read)
-        is_distinct = all(is_distinct for _, is_distinct in found) and _are_apart([tables for tables, _ in found])
-        if len(parts) > 1 and not is_distinct:
-            first = first_of_each(words_of(table["survey"]), ints_of(table["source_id"]))
-            table = table if first is None else take_rows(table, first)
-        return table.select(list(columns))
+        return table, all(is_distinct for _, is_distinct in found) and _are_apart([tables for tables, _ in found])
 
     def of_objects(
         self,
@@ -75,9 +83,10 @@ class Search:
         hi: NDArray[np.int64],
         near: tuple[NDArray[np.int64], NDArray[np.int64]] | None = None,
     ) -> list[AlertBatch]:
-        """Return the rows of some objects within ascending disjoint ranges of pixels; one may be there twice.
+        """Return the rows of some objects within ascending disjoint ranges of pixels, one batch for each survey, by name.
 
-        Fresh files are looked up in memory, where this process wrote or read them before.
+        Each detection is there once, ordered by time. What another version within the ranges outranks is left out, whichever
+        object that one belongs to. Fresh files are looked up in memory, where this process wrote or read them before.
 
         Parameters
         ----------
@@ -90,26 +99,27 @@ class Search:
         """
         region = Region(lo=lo, hi=hi, start_us=_LEAST, end_us=_GREATEST)
         around = None if near is None else Region(lo=near[0], hi=near[1], start_us=_LEAST, end_us=_GREATEST)
-        found: list[AlertBatch] = []
+        found = Found(survey=survey, object_ids=object_ids, near=around)
         nights = self._nights(region)
         self._recent.keep_only(nights)
         for night in nights:
-            found += self._of_objects(night, region, survey, object_ids, around)
-        return found
+            found.extend(self._of_objects(night, region, survey, object_ids, around))
+        return found.holding()
 
-    def _of_objects(
-        self, night: int, region: Region, survey: str, object_ids: Sequence[str], near: Region | None
-    ) -> list[AlertBatch]:
-        wanted = pa.array(object_ids, pa.string())
+    def _of_objects(self, night: int, region: Region, survey: str, object_ids: Sequence[str], near: Region | None) -> Found:
+        of_survey = survey if near is None else None
 
-        def read() -> list[AlertBatch]:
+        def read() -> Found:
             files = self._listed(night, region)
-            self._remember(night, files.fresh, survey if near is None else None)
-            found, elsewhere = self._recent.rows(night, files.fresh, region, survey, object_ids, near)
+            self._remember(night, files.fresh, of_survey)
+            found = Found(survey=survey, object_ids=object_ids, near=near)
+            here, elsewhere = self._recent.rows(night, files.fresh, region, of_survey)
+            for rows in here:
+                found.add(rows)
             fresh = [path for path in elsewhere if near is not None or self._footers.get(path).note.survey in {"", survey}]
-            paths = [*fresh, *_beside_fresh(files, region)]
-            tables = self._of_files(paths, region, ALERT_COLUMNS, lambda part: _only(part, survey, wanted, near))
-            return [*found, *(batch for table in tables for batch in batches_of(table))]
+            for table in self._of_files([*fresh, *_beside_fresh(files, region)], region, ALERT_COLUMNS):
+                found.add_table(table)
+            return found
 
         return repeated(read, self._archive)
 
@@ -127,7 +137,7 @@ class Search:
         return list(self._files_by_cell(night))
 
     def scan(self, night: int, columns: Sequence[str] = tuple(SCHEMA.names)) -> Iterator[pa.Table]:
-        """Yield the rows of a night cell by cell, ascending in `PIXEL` throughout, each (survey, source id) of a cell once.
+        """Yield the rows of a night cell by cell, ascending in `PIXEL`, of each (survey, source id) of a cell the one that holds.
 
         What is appended meanwhile may be there or not. A table holds one cell: 130 tables for a night of a survey.
 
@@ -138,13 +148,13 @@ class Search:
         columns
             Names of `SCHEMA`.
         """
-        read = tuple(dict.fromkeys((*columns, PIXEL, "survey", "source_id")))
+        read = tuple(dict.fromkeys((*columns, PIXEL, *_VERSION)))
         for cell in self.cells_of(night):
             whole = np.array([cell << layout.CELL_SHIFT]), np.array([(cell + 1) << layout.CELL_SHIFT])
             region = Region(lo=whole[0], hi=whole[1], start_us=_LEAST, end_us=_GREATEST)
             table = concatenated(self._of_night(night, region, read)[0], read)
-            first = first_of_each(words_of(table["survey"]), ints_of(table["source_id"]))
-            table = table if first is None else take_rows(table, first)
+            best = best_of_each(table)
+            table = table if best is None else take_rows(table, best)
             if table.num_rows:
                 order = np.lexsort((ints_of(table["source_id"]), ints_of(table[PIXEL])))
                 yield take_rows(table, order).select(list(columns))
@@ -184,18 +194,16 @@ class Search:
 
         return layout.list_night(self._archive, night, wanted)
 
-    def _of_files(
-        self, paths: Sequence[Path], region: Region, columns: tuple[str, ...], keep: Choice | None = None
-    ) -> list[pa.Table]:
+    def _of_files(self, paths: Sequence[Path], region: Region, columns: tuple[str, ...]) -> list[pa.Table]:
         """Return what each of some files has, in their order; several are read at once."""
         if len(paths) < 3 or self._threads < 2:
-            tables = [self._of_file(path, region, columns, keep) for path in paths]
+            tables = [self._of_file(path, region, columns) for path in paths]
         else:
             with ThreadPoolExecutor(self._threads) as pool:
-                tables = list(pool.map(lambda path: self._of_file(path, region, columns, keep), paths))
+                tables = list(pool.map(lambda path: self._of_file(path, region, columns), paths))
         return [table for table in tables if table is not None]
 
-    def _of_file(self, path: Path, region: Region, columns: tuple[str, ...], keep: Choice | None) -> pa.Table | None:
+    def _of_file(self, path: Path, region: Region, columns: tuple[str, ...]) -> pa.Table | None:
         footer = self._footers.get(path)
         groups = self._groups(footer, region)
         if not len(groups):
@@ -215,9 +223,7 @@ class Search:
             table = read(groups[is_hit].tolist(), columns)
         if not is_hit.all():
             inside = inside[np.repeat(is_hit, footer.rows[groups])]
-        if not inside.all():
-            table = take_rows(table, inside)
-        return table if keep is None else keep(table)
+        return table if inside.all() else take_rows(table, inside)
 
     @staticmethod
     def _groups(footer: Footer, region: Region) -> NDArray[np.intp]:
@@ -229,15 +235,6 @@ def _beside_fresh(files: layout.NightFiles, region: Region) -> list[Path]:
     """Return the merged files and those of the catalog that a region may meet."""
     merged = [path for paths in files.cells.values() for path in paths]
     return [*merged, *(one.path for one in files.closed if region.touches(one.lo, one.hi))]
-
-
-def _only(table: pa.Table, survey: str, object_ids: pa.Array, near: Region | None) -> pa.Table:
-    import pyarrow.compute as pc  # noqa: PLC0415
-
-    mask = pc.and_(pc.equal(table["survey"].cast(pa.string()), survey), pc.is_in(table["object_id"], value_set=object_ids))
-    if near is not None:
-        mask = pc.or_(mask, pa.chunked_array([pa.array(near.rows(ints_of(table[PIXEL])))]))
-    return table.filter(mask)
 
 
 def _are_apart(nights: Sequence[Sequence[pa.Table]]) -> bool:

@@ -1,11 +1,13 @@
 """Survey alerts as columns. There is never an object per alert."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
+
+from hub.model.revision import UNKNOWN, revisions
 
 NO_TIME = np.iinfo(np.int64).min
 """Value of a time column where the alert does not say."""
@@ -31,6 +33,7 @@ COLUMN_DTYPES: dict[str, str] = {
     "began_tai_us": "i8",
     "quiet_tai_us": "i8",
     "template_tai_us": "i8",
+    "revision": "i8",
 }
 """Column name to numpy type of an `AlertBatch`."""
 
@@ -39,6 +42,7 @@ UNSAID: dict[str, bool | int] = {
     "began_tai_us": int(NO_TIME),
     "quiet_tai_us": int(NO_TIME),
     "template_tai_us": int(NO_TIME),
+    "revision": UNKNOWN,
 }
 """What stands in columns that alerts need not have: those of most streams, and those that were archived before."""
 
@@ -155,6 +159,9 @@ WORD_COLUMNS = ("reason", "target", "schema", "reliability_version", "topic")
 """Columns of a `Provenance` that are `Words`."""
 
 
+_NOT_GIVEN = np.zeros(0, dtype=np.int64)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class AlertBatch:
     """Alerts of one survey, one array per field, all of shape ``(n,)``, read-only. NaN, ``b""`` and `NO_TIME` mean missing."""
@@ -218,10 +225,16 @@ class AlertBatch:
     template_tai_us: NDArray[np.int64]
     """When the last image was taken that the template is made of; `NO_TIME` where the packet does not say, as LSST's never do."""
 
+    revision: NDArray[np.int64] = field(default_factory=lambda: _NOT_GIVEN)
+    """Of several versions of a detection the greatest holds (`hub.model.revision`); worked out from the row where not given."""
+
     provenance: Provenance | None = None
     """Where the rows come from; None where nobody said or asked."""
 
     def __post_init__(self) -> None:
+        if self.revision is _NOT_GIVEN:
+            found = revisions({name: getattr(self, name) for name in COLUMN_DTYPES})
+            object.__setattr__(self, "revision", found)
         for name in COLUMN_DTYPES:
             getattr(self, name).setflags(write=False)
 
@@ -238,6 +251,7 @@ class AlertBatch:
         arrays: dict[str, Any] = {
             name: np.array(columns[name], dtype=kind) if name in columns else np.full(n, UNSAID[name], dtype=kind)
             for name, kind in COLUMN_DTYPES.items()
+            if name != "revision" or np.any(columns.get(name, UNKNOWN))
         }
         return cls(survey=survey, provenance=columns.get("provenance"), **arrays)
 
@@ -253,6 +267,10 @@ class AlertBatch:
             survey=self.survey, provenance=provenance, **{name: getattr(self, name)[index] for name in COLUMN_DTYPES}
         )
 
+    def best(self) -> NDArray[np.intp]:
+        """Return the indices of the rows that hold, ascending: of those of one detection the first of the greatest revision."""
+        return best_of(self.source_id, self.revision)
+
     def rows(self) -> Iterator[dict[str, Any]]:
         """Yield each row as plain Python values (for storage and listings of few rows, never the hot path)."""
         names = list(COLUMN_DTYPES)
@@ -262,6 +280,18 @@ class AlertBatch:
             row["object_id"] = row["object_id"].decode()
             row["band"] = row["band"].decode()
             yield row
+
+
+def best_of(source_id: NDArray[np.int64], revision: NDArray[np.int64]) -> NDArray[np.intp]:
+    """Return the index of the first row of the greatest revision of each source id, ascending."""
+    n = len(source_id)
+    ascending = np.sort(source_id)
+    if not (ascending[1:] == ascending[:-1]).any():  # nearly always, and found faster
+        return np.arange(n)
+    order = np.lexsort((-revision, source_id))
+    is_first = np.ones(n, dtype=bool)
+    is_first[1:] = source_id[order][1:] != source_id[order][:-1]
+    return np.sort(order[is_first])
 
 
 def concatenate(batches: list[AlertBatch]) -> AlertBatch:

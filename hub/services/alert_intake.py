@@ -65,7 +65,7 @@ class AppendedAlerts:
     """Whether the archive did not have the row before, or has it only because this very packet was not booked then."""
 
     n_repeats: int = 0
-    """Rows left out, because another row of the same packets has their id."""
+    """Rows left out, because another row of the same packets has their id and holds as well or better."""
 
     @property
     def n_new(self) -> int:
@@ -245,9 +245,9 @@ class AlertIntake:
         for alerts, message in zip(rows.batches, rows.message_index, strict=True):
             if self._hears is not None:
                 self._hears(batch.source, batch.alert_stream, alerts.survey, _topics(batch, message))
-            first = _first_of_each(alerts.source_id)
-            n_repeats = len(alerts) - len(first)
-            unique, origin = (alerts.take(first), message[first]) if n_repeats else (alerts, message)
+            best = alerts.best()
+            n_repeats = len(alerts) - len(best)
+            unique, origin = (alerts.take(best), message[best]) if n_repeats else (alerts, message)
             placed = _placed(unique, origin, batch)
             found.append(
                 AppendedAlerts(
@@ -360,8 +360,3 @@ def _joined(one: AlertRows, two: AlertRows, shift: int) -> AlertRows:
         statements=(*one.statements, *((index + shift, statement) for index, statement in two.statements)),
         held=(*one.held, *((index + shift, reason) for index, reason in two.held)),
     )
-
-
-def _first_of_each(source_ids: NDArray[np.int64]) -> NDArray[np.intp]:
-    """Return the index of the first row of each alert, ascending."""
-    return np.sort(np.unique(source_ids, return_index=True)[1])

@@ -22,7 +22,18 @@ from hub.science.ranking import DEFAULT, Ranking
 from hub.science.rules import Hypothesis, Rules
 from hub.services import twins
 from hub.services.expectations import Expectations
-from hub.services.judging import UNFIT, FactSource, Judged, judge, knows_nothing, with_unfit
+from hub.services.judging import (
+    NOTHING_SHRUNK,
+    REATTRIBUTED,
+    UNFIT,
+    FactSource,
+    Judged,
+    Shrunk,
+    is_record,
+    judge,
+    knows_nothing,
+    with_unfit,
+)
 from hub.services.matching import Matching, ObjectKey
 from hub.services.pasts import past_of
 from hub.services.twins import Twins
@@ -98,6 +109,7 @@ class Candidacy:
         past: Mapping[str, LightCurves],
         *,
         only_changed: bool,
+        shrunk: Shrunk = NOTHING_SHRUNK,
     ) -> Done:
         """Write the candidates that some objects are of events, and the coincidences of them.
 
@@ -111,6 +123,8 @@ class Candidacy:
             Their alerts, read under the locks.
         only_changed
             Whether to pass over the coincidences of candidates that did not change: where the event did not.
+        shrunk
+            Objects that may have lost detections to other versions of them.
         """
         pairs, past = self._with_kin(session, pairs, past)
         by = Judgement(coverage=self.coverage(session), ranking=self.ranking, confirmation=self.rules.confirmation)
@@ -118,7 +132,7 @@ class Candidacy:
             session, self.matching, pairs, past, by=by, facts=self.facts, visits=self.visits, look_back_d=self.rules.look_back_d
         )
         stored = candidates.stored(session, {name for of_event in judged for name in of_event.names})
-        judged = [with_unfit(of_event, past, stored) for of_event in judged]
+        judged = [with_unfit(of_event, past, stored, shrunk) for of_event in judged]
         found = [one for of_event in judged for one in of_event.candidates]
         changed = candidates.save_all(session, found, stored)
         twins.place_all(session, found, past)
@@ -265,7 +279,7 @@ class Candidacy:
             if worthy
             else (
                 _why_withdrawn(event, best, instead, is_searched=self.matching.is_searched(session, event)),
-                *(one for one in best.reasons if one != UNFIT),
+                *(one for one in best.reasons if one not in _WHY),
             ),
             localization_ids=(event.localization_id,) if event.localization_id else (),
             events_of_pair=(event,),
@@ -307,7 +321,7 @@ def _with_twins(
         event_id = of_event.event.event_id
         whole = replace(of_event, candidates=[*of_event.candidates, *stored.get(event_id, ())])
         added.append(whole)
-        present = {f"{each.survey}:{each.object_id}" for each in whole.candidates}
+        present = {f"{each.survey}:{each.object_id}" for each in whole.candidates if not is_record(each)}
         same[event_id] = twins.twins_of([places[name] for name in sorted(present & set(places))])
     wanted = {
         (event_id, *other.partition(":")[::2])
@@ -343,6 +357,9 @@ def _level_score(candidate: Candidate) -> Score:
     )
 
 
+_WHY = (REATTRIBUTED, UNFIT)
+
+
 def _why_withdrawn(event: Event, candidate: Candidate, instead: str | None, *, is_searched: bool) -> str:
     if event.state.value == "retracted":
         return f"withdrawn: {event.event_id} was retracted"
@@ -350,8 +367,8 @@ def _why_withdrawn(event: Event, candidate: Candidate, instead: str | None, *, i
         return f"withdrawn: {event.event_id}: {'; '.join(event.vetoes)}"
     if not is_searched:
         return f"withdrawn: {event.event_id} is of low significance, and no pair of it is under the budget any more"
-    if UNFIT in candidate.reasons:
-        return UNFIT
+    if (why := next((one for one in _WHY if one in candidate.reasons), None)) is not None:
+        return why
     if instead is not None:
         return f"withdrawn: it is the same transient as {instead}, which stands for both"
     if candidate.state is PairState.WITHDRAWN:

@@ -15,7 +15,6 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-from numpy.typing import NDArray
 from sqlalchemy.orm import Session
 
 from hub.errors import StorageError
@@ -35,9 +34,9 @@ from hub.services.association import Association
 from hub.services.candidacy import Candidacy, Done
 from hub.services.event_memory import EventMemory
 from hub.services.followup import FollowupService
-from hub.services.judging import FactSource, knows_nothing
+from hub.services.judging import NOTHING_SHRUNK, FactSource, Shrunk, knows_nothing
 from hub.services.maps import MapCache
-from hub.services.matching import Matching, ObjectKey
+from hub.services.matching import Matching, ObjectKey, Touched
 from hub.services.pairing import Pairing
 from hub.services.versions import Versions
 from hub.storage import candidates, coincidences, events, jobs, packets, sources, ties
@@ -337,20 +336,20 @@ class Correlation:
         self._watch((event_id, object_id, batch.survey) for event_id, object_id in touched.unwatched)
         try:
             with self._store.transaction() as session:
-                done = self._touched(session, touched.events)
-                _keep_packets(session, batch, touched.matched, payloads)
+                done = self._touched(session, touched.events, _shrunk(batch, touched))
+                _keep_packets(session, batch, touched, payloads)
             return report + done
         except StorageError:
             raise
         except Exception:  # one bad event must not stop the others: each is tried by itself
             log.exception("alerts broke the correlation", n_alerts=len(batch), event_ids=sorted(touched.events))
         with self._store.transaction() as session:
-            _keep_packets(session, batch, touched.matched, payloads)
+            _keep_packets(session, batch, touched, payloads)
             if self._candidacy.versions.leaves is Leaves.ALL:
                 for event_id in sorted(touched.events):
                     jobs.put(session, EVENT_JOB, event_id)
                 return report
-        return report + self._one_by_one(touched.events)
+        return report + self._one_by_one(touched.events, _shrunk(batch, touched))
 
     def _at_once(self, batch: AlertBatch, payloads: Sequence[bytes] | None) -> CorrelationReport:
         """Match a batch and evaluate what it touched in one transaction that no other writes beside."""
@@ -362,17 +361,17 @@ class Correlation:
             report = CorrelationReport(matched_alerts=int(touched.matched.sum()), in_large_maps=touched.n_in_large)
             if touched.events:
                 candidates.watch(session, batch.survey, touched.unwatched)
-                report += self._touched(session, touched.events)
-                _keep_packets(session, batch, touched.matched, payloads)
+                report += self._touched(session, touched.events, _shrunk(batch, touched))
+                _keep_packets(session, batch, touched, payloads)
         return report
 
-    def _one_by_one(self, touched: Mapping[str, Collection[ObjectKey]]) -> CorrelationReport:
+    def _one_by_one(self, touched: Mapping[str, Collection[ObjectKey]], shrunk: Shrunk) -> CorrelationReport:
         """Evaluate what a batch touched, each event by itself; those that break are named in the report."""
         report = CorrelationReport()
         for event_id, keys in sorted(touched.items()):
             try:
                 with self._store.transaction() as session:
-                    report += self._touched(session, {event_id: keys})
+                    report += self._touched(session, {event_id: keys}, shrunk)
             except StorageError:
                 raise
             except Exception:  # one bad event must not stop the others
@@ -390,12 +389,14 @@ class Correlation:
                 for survey, of_survey in by_survey.items():
                     candidates.watch(session, survey, of_survey)
 
-    def _touched(self, session: Session, touched: Mapping[str, Collection[ObjectKey]]) -> CorrelationReport:
+    def _touched(
+        self, session: Session, touched: Mapping[str, Collection[ObjectKey]], shrunk: Shrunk = NOTHING_SHRUNK
+    ) -> CorrelationReport:
         """Evaluate the objects that a batch touched; everything is read once for all events."""
         _lock(session, touched)
         past = self._candidacy.past({key for keys in touched.values() for key in keys})
         pairs = [(event, touched[event.event_id]) for event in self._events.of_ids(session, touched)]
-        return _reported(self._candidacy.evaluate(session, pairs, past, only_changed=True))
+        return _reported(self._candidacy.evaluate(session, pairs, past, only_changed=True, shrunk=shrunk))
 
 
 def _partners_of(event_id: str, pairs: Iterable[Coincidence]) -> set[str]:
@@ -413,8 +414,14 @@ def _parts(keys: Sequence[ObjectKey]) -> list[Sequence[ObjectKey]]:
     return [keys[start : start + OBJECTS_AT_ONCE] for start in range(0, len(keys), OBJECTS_AT_ONCE)] or [()]
 
 
-def _keep_packets(session: Session, batch: AlertBatch, matched: NDArray[np.bool_], payloads: Sequence[bytes] | None) -> None:
+def _shrunk(batch: AlertBatch, touched: Touched) -> Shrunk:
+    return frozenset((batch.survey, object_id) for object_id in touched.shrunk)
+
+
+def _keep_packets(session: Session, batch: AlertBatch, touched: Touched, payloads: Sequence[bytes] | None) -> None:
     """Keep the packets of rows that match; last in a transaction, for others may write the same ones and are waited for."""
     if payloads is not None:
-        rows = np.flatnonzero(matched).tolist()
-        packets.save_all(session, batch.survey, ((int(batch.source_id[row]), payloads[row]) for row in rows))
+        for mask, is_instead in ((touched.matched & ~touched.revised, False), (touched.matched & touched.revised, True)):
+            rows = np.flatnonzero(mask).tolist()
+            found = ((int(batch.source_id[row]), payloads[row]) for row in rows)
+            packets.save_all(session, batch.survey, found, instead=is_instead)

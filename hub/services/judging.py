@@ -36,6 +36,20 @@ def knows_nothing(session: Session, questions: Sequence[Question], curves: Light
 UNFIT = "withdrawn: it does not fit under the present rules"
 """First reason of a candidate that former rules made."""
 
+REATTRIBUTED = "withdrawn: the survey gives its detections to something else by now, or took them back"
+"""First reason of a candidate that only versions of detections made which do not hold any more: a record of what was known."""
+
+
+Shrunk = frozenset[tuple[str, str]]
+"""Survey and object id of objects that may have lost detections."""
+
+NOTHING_SHRUNK: Shrunk = frozenset()
+
+
+def is_record(candidate: Candidate) -> bool:
+    """Tell whether a candidate is only a record of what was known: its detections are not its own any more."""
+    return candidate.reasons[:1] == (REATTRIBUTED,)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Judged:
@@ -111,8 +125,10 @@ def _onsets(questions: Sequence[Question], curves: LightCurves, visits: VisitsBe
     return onsets(curves, visits, look_back_d, asked)
 
 
-def with_unfit(judged: Judged, past: Mapping[str, LightCurves], stored: Mapping[RowKey, JsonText]) -> Judged:
-    """Return the same with what was a candidate by former rules and is none by the present ones, withdrawn.
+def with_unfit(
+    judged: Judged, past: Mapping[str, LightCurves], stored: Mapping[RowKey, JsonText], shrunk: Shrunk = NOTHING_SHRUNK
+) -> Judged:
+    """Return the same with what was a candidate by former rules, or by former versions of detections, and is none now, withdrawn.
 
     Where the archive does not have the alerts any more, what was said stays.
 
@@ -124,6 +140,8 @@ def with_unfit(judged: Judged, past: Mapping[str, LightCurves], stored: Mapping[
         Alerts of the objects by survey.
     stored
         What is stored of the objects, and perhaps of others.
+    shrunk
+        Objects that lost detections just now.
     """
     made = {candidates.row_key(one) for one in judged.candidates}
     unfit = sorted(set(_rows_of(judged, stored)) - made)
@@ -138,13 +156,23 @@ def with_unfit(judged: Judged, past: Mapping[str, LightCurves], stored: Mapping[
     withdrawn = []
     for row in unfit:
         _, survey, object_id, hypothesis = row
+        former = candidates.read(stored[row])
+        if is_record(former):
+            continue
         begin = begins.get((survey, object_id))
+        if (survey, object_id) in shrunk:
+            withdrawn.append(_without_detections(former))
+            continue
         if begin is None or (hypothesis in ends and begin >= ends[hypothesis]):
             continue
-        former = candidates.read(stored[row])
         reasons = tuple(one for one in former.reasons if one != UNFIT)
         withdrawn.append(replace(former, state=PairState.WITHDRAWN, reasons=(UNFIT, *reasons)))
     return replace(judged, candidates=[*judged.candidates, *withdrawn])
+
+
+def _without_detections(former: Candidate) -> Candidate:
+    reasons = tuple(one for one in former.reasons if one != UNFIT)
+    return replace(former, state=PairState.WITHDRAWN, reasons=(REATTRIBUTED, *reasons))
 
 
 def _rows_of(judged: Judged, stored: Mapping[RowKey, JsonText]) -> Iterable[RowKey]:

@@ -3,6 +3,7 @@
 import itertools
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -51,8 +52,27 @@ class Touched:
     matched: NDArray[np.bool_]
     """Mask of the rows that match any event."""
 
+    revised: NDArray[np.bool_]
+    """Mask of the rows that hold instead of other versions of the detection."""
+
+    shrunk: frozenset[str]
+    """Object ids that may have lost detections to these rows: theirs, and those of the other versions."""
+
     n_in_large: int
     """Pairs of alert and event that would match but for the map, which is too large to make candidates."""
+
+
+@runtime_checkable
+class RemembersVersions(Protocol):
+    """A history that knows of several versions of a detection."""
+
+    def outranking(self, batch: AlertBatch) -> NDArray[np.bool_]:
+        """Return which rows of a batch that was appended hold instead of other versions of the detection."""
+        ...
+
+    def versions(self, batch: AlertBatch) -> AlertBatch:
+        """Return all versions that are stored of some detections, those of the batch included."""
+        ...
 
 
 class Matching:
@@ -119,19 +139,38 @@ class Matching:
         matched = np.zeros(len(batch), dtype=bool)
         touched: dict[str, set[ObjectKey]] = {}
         if not len(batch):
-            return Touched(events=touched, unwatched=set(), matched=matched, n_in_large=0)
+            return Touched(events=touched, unwatched=set(), matched=matched, revised=matched, shrunk=frozenset(), n_in_large=0)
+        revised, others = self._versions(batch)
         fits = self._live_sky.matches(session, batch)
         matched[fits.rows] = True
-        names, rows = np.unique(batch.object_id, return_index=True)
-        place = {name.decode(): row for name, row in zip(names.tolist(), rows.tolist(), strict=True) if name}
+        place = _pixels_of(others) | _pixels_of(batch)
         of_fits = batch.object_id[fits.rows].tolist()
         found = {(event_id, name.decode()) for event_id, name in zip(fits.event_ids.tolist(), of_fits, strict=True)}
         since = Instant(int(batch.mid_tai_us.min())).plus_s(-self._latest_s)
         watched = candidates.watched(session, batch.survey, place, since)
         for event_id, object_id in found | watched:
-            key = ObjectKey(survey=batch.survey, object_id=object_id, hpx29=int(batch.hpx29[place[object_id]]))
+            key = ObjectKey(survey=batch.survey, object_id=object_id, hpx29=place[object_id])
             touched.setdefault(event_id, set()).add(key)
-        return Touched(events=touched, unwatched=found - watched, matched=matched, n_in_large=fits.n_in_large)
+        return Touched(
+            events=touched,
+            unwatched=found - watched,
+            matched=matched,
+            revised=revised,
+            shrunk=frozenset(_pixels_of(others)),
+            n_in_large=fits.n_in_large,
+        )
+
+    def _versions(self, batch: AlertBatch) -> tuple[NDArray[np.bool_], AlertBatch]:
+        """Return which rows hold instead of other versions, and all versions of these.
+
+        Whoever evaluates the others watches the pairs first and reads their alerts then: either these rows are among what is
+        read, or the pairs are seen here.
+        """
+        none = AlertBatch.empty(batch.survey)
+        if not isinstance(self._history, RemembersVersions):
+            return np.zeros(len(batch), dtype=bool), none
+        revised = self._history.outranking(batch)
+        return revised, self._history.versions(batch.take(revised)) if revised.any() else none
 
     def backward(self, session: Session, event: Event) -> set[ObjectKey]:
         """Return the objects among all past alerts that match an event, and those that are its candidates already."""
@@ -149,6 +188,13 @@ class Matching:
         return {
             ObjectKey(survey=one.survey, object_id=one.object_id, hpx29=pixel) for one, pixel in zip(known, pixels, strict=True)
         }
+
+
+def _pixels_of(batch: AlertBatch) -> dict[str, int]:
+    """Return the objects of some alerts, and for each the pixel of one of them."""
+    names, rows = np.unique(batch.object_id, return_index=True)
+    pixels = batch.hpx29[rows].tolist()
+    return {name.decode(): pixel for name, pixel in zip(names.tolist(), pixels, strict=True) if name}
 
 
 def _slices(target: Target, maps: Mapping[str, Levels2D]) -> Iterator[tuple[Int64s, Int64s, Instant, Instant]]:

@@ -9,6 +9,7 @@ from hub.model.coincidence import Candidate, Coincidence, MemberKind, PairState
 from hub.model.event import Event
 from hub.model.group import Group
 from hub.model.source import Source
+from hub.services.judging import is_record
 from hub.storage import candidates, coincidences, events, groups, promoted, sources
 
 
@@ -17,8 +18,9 @@ def final_state(session: Session) -> dict[str, Any]:
 
     Events with their notices and current localization, sources of several events, candidates with levels and scores, event-event
     pairs with state and scores, the open event-object coincidences, open groups, and which events of low significance are
-    searched. Version numbers, times of writing, groups and event-object coincidences that are withdrawn are left out: these are
-    records of what was sent and shown on the way, and that depends on what was known at the time.
+    searched. Version numbers, times of writing, groups and event-object coincidences that are withdrawn, and candidates that only
+    former versions of detections made are left out: these are records of what was sent and shown on the way, and that depends on
+    what was known at the time.
     """
     known = [event for event_id in events.all_ids(session) if (event := events.get(session, event_id)) is not None]
     latest: dict[str, Coincidence] = {}
@@ -27,6 +29,8 @@ def final_state(session: Session) -> dict[str, Any]:
         for coincidence in coincidences.of_event(session, event.event_id):
             latest[coincidence.coincidence_id] = coincidence
         for candidate in candidates.of_event(session, event.event_id):
+            if is_record(candidate):
+                continue
             found[f"{event.event_id}|{candidate.survey}|{candidate.object_id}|{candidate.hypothesis}"] = _candidate(candidate)
     return {
         "events": {event.event_id: _event(event) for event in known},

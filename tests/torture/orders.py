@@ -153,7 +153,8 @@ def truth(session: Session) -> dict[str, Any]:
         state["coincidences"][name]["localizations"] = list(latest[name].localization_ids)
     for one in (one for event_id in state["events"] for one in candidates.of_event(session, event_id)):
         key = f"{one.event_id}|{one.survey}|{one.object_id}|{one.hypothesis}"
-        state["candidates"][key]["all scores"] = _scores(one.scores)
+        if key in state["candidates"]:
+            state["candidates"][key]["all scores"] = _scores(one.scores)
     open_ones = tables.GroupRow.is_latest, tables.GroupRow.state == "open"  # what ended tells of what was shown on the way
     groups = session.scalars(select(tables.GroupRow).where(*open_ones))
     homes = session.scalars(select(tables.GroupMemberRow))

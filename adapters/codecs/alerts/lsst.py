@@ -1,7 +1,7 @@
 """LSST values by the names of every schema version, out of a projection or out of a whole record."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -13,9 +13,10 @@ from adapters.codecs.alerts.avro_schema import As, Want
 from adapters.codecs.alerts.past import Looks, past_of
 from adapters.codecs.alerts.reading import EARLIEST_MJD, LATEST_MJD, MISSING, Reading, is_plausible_mjd, problem
 from hub.errors import DecodeError
-from hub.model.alert import NO_TIME, AlertBatch, Provenance, Words
+from hub.model.alert import COLUMN_DTYPES, NO_TIME, AlertBatch, Provenance, Words
 from hub.model.instant import MJD_OF_1970, Instant
 from hub.model.pixel29 import pixels29
+from hub.model.revision import revisions, stated
 
 SURVEY = "LSST"
 """Name of the survey in batches."""
@@ -59,6 +60,8 @@ WANTS = (
     _source("is_negative", As.FLAG, "isNegative", "is_negative"),
     _source("is_saturated", As.FLAG, "pixelFlags_saturatedCenter"),
     _source("is_dipole", As.FLAG, "isDipole"),
+    _source("processed_mjd", As.NUMBER, "timeProcessedMjdTai"),
+    _source("withdrawn_mjd", As.NUMBER, "timeWithdrawnMjdTai"),
     Want(name="n_history", paths=("prvDiaSources",), kind=As.COUNT),
     *_each("prvDiaSources", "history", _TIME | _FLUX | _BAND | _SIGNS),
     *_each("prvDiaForcedSources", "forced", _TIME | _FLUX | _ERROR | _BAND | {"withdrawn": ("timeWithdrawnMjdTai",)}),
@@ -92,7 +95,7 @@ def to_rows(found: Projection, version: str) -> Rows:
     good = _good(found)
     index = np.flatnonzero(good)
     return Rows(
-        batch=_batch(found, index, version),
+        batch=_with_revision(_batch(found, index, version)),
         index=index,
         faults=tuple((row, _fault(found, row)) for row in np.flatnonzero(~good).tolist()),
     )
@@ -126,7 +129,8 @@ def from_record(record: Mapping[str, Any]) -> Reading:
     )
     return _reading(
         source_id=source["diaSourceId"],
-        object_id=source.get("diaObjectId") or 0,
+        # What the survey took back belongs to no object.
+        object_id=0 if is_plausible_mjd(source.get("timeWithdrawnMjdTai")) else source.get("diaObjectId") or 0,
         ra_deg=_number(source["ra"]),
         dec_deg=_number(source.get("dec", source.get("decl"))),
         mid_mjd=_number(mid_mjd),
@@ -258,6 +262,7 @@ def _batch(found: Projection, index: NDArray[np.intp], version: str) -> AlertBat
     mid_us = _tai_us(mid_mjd)
     is_negative = np.where(negative == NOTHING, flux < 0, negative == 1)
     is_dipole = whole["is_dipole"] == 1
+    is_withdrawn = _is_plausible(number["withdrawn_mjd"])
     is_solar_system = _stated(whole["ss_object_id"], 0) != 0
     own = Looks(
         first=np.arange(len(index) + 1),
@@ -276,7 +281,8 @@ def _batch(found: Projection, index: NDArray[np.intp], version: str) -> AlertBat
     return AlertBatch(
         survey=SURVEY,
         source_id=whole["source_id"],
-        object_id=_object_ids(_stated(whole["object_id"], 0)),
+        # What the survey took back belongs to no object.
+        object_id=_object_ids(np.where(is_withdrawn, 0, _stated(whole["object_id"], 0))),
         ra_deg=number["ra_deg"],
         dec_deg=number["dec_deg"],
         mid_tai_us=mid_us,
@@ -296,8 +302,17 @@ def _batch(found: Projection, index: NDArray[np.intp], version: str) -> AlertBat
         began_tai_us=past.began_us,
         quiet_tai_us=past.quiet_us,
         template_tai_us=np.full(len(index), NO_TIME),  # no version dates the template
+        revision=stated(number["processed_mjd"], is_withdrawn),
         provenance=_provenance(found, index, whole, version),
     )
+
+
+def _with_revision(batch: AlertBatch) -> AlertBatch:
+    """Return the rows with their revisions, of which they have what the packets say of themselves."""
+    columns = {name: getattr(batch, name) for name in COLUMN_DTYPES}
+    place = batch.provenance
+    more = (place.visit, place.detector) if place is not None else ()
+    return replace(batch, revision=revisions(columns, batch.revision, more))
 
 
 def _looks(found: Projection, prefix: str, index: NDArray[np.intp]) -> Looks:

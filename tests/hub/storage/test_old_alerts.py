@@ -1,6 +1,5 @@
 """Alerts of a version before the archive move there, and are dropped only then."""
 
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -37,8 +36,8 @@ def old(url: str) -> str:
 
 def without_later_columns(batch: AlertBatch) -> AlertBatch:
     """Return what the table could keep."""
-    unsaid = {name: np.full(len(batch), value, dtype=COLUMN_DTYPES[name]) for name, value in UNSAID.items()}
-    return replace(batch, **unsaid)
+    told = {name: getattr(batch, name) for name in COLUMN_DTYPES if name not in UNSAID}
+    return AlertBatch.from_columns(batch.survey, **told)
 
 
 def plain(row: dict[str, object]) -> dict[str, object]:

@@ -59,6 +59,7 @@ def test_every_version_gives_the_same_row(version: str):
         "is_saturated": False,
         "hpx29": row["hpx29"],
         **UNSAID,
+        "revision": row["revision"],
     }
 
 

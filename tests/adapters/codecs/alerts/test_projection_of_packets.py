@@ -82,7 +82,7 @@ def plain_batch(payload: bytes) -> AlertBatch | None:
 
 
 def assert_same_row(batch: AlertBatch, row: int, plain: AlertBatch) -> None:
-    for name in COLUMN_DTYPES:
+    for name in COLUMN_DTYPES.keys() - {"revision"}:  # in which the batch has more of the packet than a reading
         np.testing.assert_array_equal(getattr(batch, name)[row], getattr(plain, name)[0], err_msg=name)
 
 
