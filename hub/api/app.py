@@ -37,6 +37,7 @@ from hub.api.quota import Quota
 from hub.api.security import demand_declarations
 from hub.model.instant import Instant
 from hub.ports import Clock
+from hub.science.ranking import DEFAULT, Ranking
 from hub.services.push import Submit
 from hub.storage.engine import Store
 from hub.telemetry import get_logger
@@ -82,6 +83,7 @@ def create_app(
     archive: Path | None = None,
     catalogs_folder: Path | None = None,
     catalogs_used: Sequence[str] = (),
+    ranking: Ranking = DEFAULT,
 ) -> FastAPI:
     """Return the application on an open state database.
 
@@ -107,6 +109,8 @@ def create_app(
         Folder of the catalogues of known sources.
     catalogs_used
         Names of those of them that candidates are looked up in; all where none is named.
+    ranking
+        Which terms the rank of candidates is the sum of.
     """
     demand_declarations(subject.router for subject in (*SUBJECTS, metrics))
     tells = clock or _now
@@ -134,6 +138,7 @@ def create_app(
     app.state.archive = archive
     app.state.catalogs = catalogs_folder
     app.state.catalogs_used = tuple(catalogs_used)
+    app.state.ranking = ranking
     app.state.anonymous_read = anonymous_read
     app.state.takes_in = submit is not None
     app.state.notices = notices.NoticeDoor(submit=submit, clock=tells, per_minute=Quota(notices_per_minute, 60.0))

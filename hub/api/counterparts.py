@@ -40,7 +40,13 @@ def get_counterparts(
     """Return the candidates with the probability of each and of none, by its parts, and how many unrelated ones are expected."""
     with store.reading() as session:
         body = counterparts.of_event(
-            session, archive, event_id, now=request.app.state.clock(), hypothesis=hypothesis, limit=limit
+            session,
+            archive,
+            event_id,
+            now=request.app.state.clock(),
+            hypothesis=hypothesis,
+            limit=limit,
+            book=counterparts.book_of(request.app.state.ranking),
         )
     own = path("events", body["event_id"])
     links = {"self": f"{own}/counterparts", "event": own, "coverage": f"{own}/coverage/curve", "candidates": f"{own}/candidates"}

@@ -30,10 +30,10 @@ def diff(
 ) -> None:
     """Say what differs between two versions of an event: areas, distance, rates, class, time, place, overlaps and rank moves."""
     settings = start(context)
-    from hub.bootstrap import open_database
+    from hub.bootstrap import open_database, ranking_for
     from hub.services.differences import Means, differences, differences_body
 
-    means = Means.of_folders(settings.archive_folder, settings.catalogs_folder, settings.catalogs.use)
+    means = Means.of_folders(settings.archive_folder, settings.catalogs_folder, settings.catalogs.use, ranking_for(settings))
     with open_database(settings) as store, store.reading() as session:
         body = differences_body(differences(session, event, before, after, means))
     if as_json:

@@ -363,6 +363,7 @@ def _add_destinations(crew: _Crew, settings: "Settings", hub: "Hub", sinks: "dic
 
 
 def _add_api(crew: _Crew, settings: "Settings", hub: "Hub", stack: ExitStack, board: "Board", *, as_json: bool) -> None:
+    from hub.bootstrap import ranking_for
     from hub.cli.serve import api_loop, listening
     from hub.services.push import submission
 
@@ -379,5 +380,6 @@ def _add_api(crew: _Crew, settings: "Settings", hub: "Hub", stack: ExitStack, bo
         archive=settings.archive_folder,
         catalogs_folder=settings.catalogs_folder,
         catalogs_used=settings.catalogs.use,
+        ranking=ranking_for(settings),
     )
     crew.add("api", body)

@@ -17,6 +17,7 @@ from hub.errors import ConfigError
 
 if TYPE_CHECKING:
     from hub.config import ApiSection
+    from hub.science.ranking import Ranking
     from hub.services.push import Submit
     from hub.storage.engine import Store
 
@@ -41,7 +42,7 @@ def serve(
 ) -> None:
     """Answer the HTTP API from the database until SIGTERM or Ctrl-C; nothing is taken in or sent."""
     settings = start(context, api__host=host, api__port=port)
-    from hub.bootstrap import open_database
+    from hub.bootstrap import open_database, ranking_for
     from hub.runtime.supervisor import Loop, Supervisor
 
     with open_database(settings) as store, listening(settings.api, as_json=as_json) as door:
@@ -56,6 +57,7 @@ def serve(
                         archive=settings.archive_folder,
                         catalogs_folder=settings.catalogs_folder,
                         catalogs_used=settings.catalogs.use,
+                        ranking=ranking_for(settings),
                     ),
                 )
             ]
@@ -117,6 +119,7 @@ def api_loop(
     archive: Path | None = None,
     catalogs_folder: Path | None = None,
     catalogs_used: Sequence[str] = (),
+    ranking: "Ranking | None" = None,
 ) -> Callable[[asyncio.Event], Awaitable[None]]:
     """Return the body of a loop that serves the API on a listening socket until it is told to stop.
 
@@ -138,10 +141,13 @@ def api_loop(
         Folder of the catalogues of known sources.
     catalogs_used
         Names of those of them that candidates are looked up in; all where none is named.
+    ranking
+        Which terms the rank of candidates is the sum of; as shipped where not given.
     """
     import uvicorn
 
     from hub.api.app import create_app
+    from hub.science.ranking import DEFAULT
 
     class Server(uvicorn.Server):
         """A server that leaves signals to the supervisor."""
@@ -162,6 +168,7 @@ def api_loop(
                     archive=archive,
                     catalogs_folder=catalogs_folder,
                     catalogs_used=catalogs_used,
+                    ranking=ranking or DEFAULT,
                 ),
                 lifespan="on",
                 log_config=None,

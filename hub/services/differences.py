@@ -25,6 +25,7 @@ from hub.science.class_rules import load_class_rules
 from hub.science.host_rules import load_host_rules
 from hub.science.onset import VisitsBefore
 from hub.science.rank_moves import Move, moves
+from hub.science.ranking import DEFAULT, Ranking
 from hub.science.rules import Rules
 from hub.science.small_cone import separation_arcsec
 from hub.science.spatial import no_place
@@ -115,9 +116,10 @@ class Means:
     maps: MapCache
     facts: FactSource = knows_nothing
     visits: VisitsBefore | None = None
+    ranking: Ranking = DEFAULT
 
     @classmethod
-    def of_folders(cls, archive: Path, catalogs: Path | None, use: Sequence[str] = ()) -> "Means":
+    def of_folders(cls, archive: Path, catalogs: Path | None, use: Sequence[str] = (), ranking: Ranking = DEFAULT) -> "Means":
         """Return what an archive and catalogues tell, by the rules that the hub ships."""
         maps, hosts = MapCache(), load_host_rules(read_text("conf/hosts.toml"))
         facts: FactSource = knows_nothing
@@ -125,7 +127,8 @@ class Means:
             hosting = Hosting(Catalogued(Catalogs(catalogs, use), hosts), hosts, maps)
             facts = KnownFacts(hosting=hosting, classes=load_class_rules(read_text("conf/classes.toml")))
         history = ArchiveHistory(archive)
-        return cls(history=history, rules=shipped().rules, maps=maps, facts=facts, visits=VisitLookup(archive).before)
+        visits = VisitLookup(archive).before
+        return cls(history=history, rules=shipped().rules, maps=maps, facts=facts, visits=visits, ranking=ranking)
 
 
 def differences(session: Session, name: str, before: int, after: int, means: Means) -> Differences:
@@ -260,7 +263,7 @@ def _moves(session: Session, old: Event, new: Event, means: Means) -> tuple[tupl
     if not keys:
         return (), 0
     past = past_of(means.history, keys)
-    by = Judgement(coverage=coverage.heard(session), confirmation=means.rules.confirmation)
+    by = Judgement(coverage=coverage.heard(session), ranking=means.ranking, confirmation=means.rules.confirmation)
 
     def judged(event: Event) -> Sequence[Candidate]:
         asked = [(event, keys)]
@@ -268,5 +271,5 @@ def _moves(session: Session, old: Event, new: Event, means: Means) -> tuple[tupl
         return judge(session, matching, asked, past, by=by, facts=means.facts, visits=means.visits, look_back_d=far)[0].candidates
 
     there = {(survey, name) for survey, curves in past.items() for name in curves.names}
-    return moves(judged(old), judged(new), top=TOP), len({(key.survey, key.object_id) for key in keys} - there)
-
+    moved = moves(judged(old), judged(new), top=TOP, ranking=means.ranking)
+    return moved, len({(key.survey, key.object_id) for key in keys} - there)
