@@ -65,7 +65,7 @@ SEARCHES = (
         found=2,
         nights=(0,),
         bands="iz",
-        depth_ab=20.2,
+        depth_ab=20.2,  # the limit of what counts as detected, whatever its S/N
         pause_min=30.0,
     ),
 )
@@ -83,8 +83,8 @@ class Densities:
     """The sky; what is shipped where None."""
 
     searches: tuple[Published, ...] = SEARCHES
-    repeats: int = 8
-    """Each search is made so often elsewhere, so that the simulated number has little noise."""
+    repeats: int = 12
+    """Each search is made so often elsewhere, and one that found few more often: the simulated number has little noise."""
 
     name: str = "densities"
     title: str = "Unrelated new transients"
@@ -96,7 +96,8 @@ class Densities:
         checks, rows = [], []
         for search in self.searches:
             tell(search.name)
-            numbers = [confirmed(int(rng.integers(2**31)), search, simulation) for _ in range(self.repeats)]
+            n = self.repeats * max(1, 10 // search.found)
+            numbers = [confirmed(int(rng.integers(2**31)), search, simulation) for _ in range(n)]
             mean, published = float(np.mean(numbers)), search.found / search.area_deg2
             simulated = mean / search.area_deg2
             low, high = _poisson_range(search.found)

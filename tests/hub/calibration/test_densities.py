@@ -13,11 +13,11 @@ DECAM = SEARCHES[1]
 
 def test_the_published_numbers_are_met_within_a_factor_of_two_and_not_with_five_times_the_supernovae():
     rng = [np.random.default_rng([1003, 1]) for _ in range(2)]
-    assert not Densities(repeats=6).run(rng[0], QUICK, lambda _: None).failed
+    assert not Densities(repeats=4).run(rng[0], QUICK, lambda _: None).failed
 
     crowded = shipped().population.model_copy(update={"supernovae_per_deg2_day": 0.75})
     sky = shipped().model_copy(update={"population": crowded})
-    assert len(Densities(repeats=6, simulation=sky).run(rng[1], QUICK, lambda _: None).failed) == 2
+    assert len(Densities(repeats=4, simulation=sky).run(rng[1], QUICK, lambda _: None).failed) == 2
 
 
 def test_who_looks_deeper_finds_more():
