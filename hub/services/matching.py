@@ -1,7 +1,7 @@
 """Which objects may belong to which events: a new batch against all events, an event against all past alerts."""
 
 import itertools
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Protocol, runtime_checkable
 
@@ -175,10 +175,11 @@ class Matching:
     def backward(self, session: Session, event: Event) -> set[ObjectKey]:
         """Return the objects among all past alerts that match an event, and those that are its candidates already."""
         found: set[ObjectKey] = set()
-        for target in self.targets(session, event):
-            for lo, hi, start, end in _slices(target, self._maps.levels(session, event.localization_ids)):
-                for batch in self._history.in_region(lo, hi, start, end):
-                    found |= _keys(batch, match(batch, target))
+        for alike in _alike(self.targets(session, event)):
+            for lo, hi, start, end in _slices(alike, self._maps.levels(session, event.localization_ids)):
+                fitting = [one for one in alike if one.window[0] < end and one.window[1] >= start]
+                for batch in self._history.in_region(lo, hi, start, end) if fitting else ():
+                    found |= _keys(batch, np.logical_or.reduce([match(batch, one) for one in fitting]))
         return found | self.known(session, event.event_id)
 
     def known(self, session: Session, event_id: str) -> set[ObjectKey]:
@@ -197,10 +198,21 @@ def _pixels_of(batch: AlertBatch) -> dict[str, int]:
     return {name.decode(): pixel for name, pixel in zip(names.tolist(), pixels, strict=True) if name}
 
 
-def _slices(target: Target, maps: Mapping[str, Levels2D]) -> Iterator[tuple[Int64s, Int64s, Instant, Instant]]:
-    """Yield regions and times that together are all where alerts can match a target, each small enough to be held in memory."""
-    fitting = [levels for name, levels in maps.items() if name not in target.too_large]
-    regions = [(levels, levels.region(target.hypothesis.max_level)) for levels in fitting]
+def _alike(targets: Iterable[Target]) -> list[list[Target]]:
+    """Return the targets in groups that look at the same region, so that the archive is read once for each."""
+    found: dict[tuple[float, frozenset[str]], list[Target]] = {}
+    for one in targets:
+        found.setdefault((one.hypothesis.max_level, one.too_large), []).append(one)
+    return list(found.values())
+
+
+def _slices(targets: Sequence[Target], maps: Mapping[str, Levels2D]) -> Iterator[tuple[Int64s, Int64s, Instant, Instant]]:
+    """Yield regions and times that together are all where alerts can match any of some targets, each of a size for the memory.
+
+    The targets are alike: they look at the same region.
+    """
+    fitting = [levels for name, levels in maps.items() if name not in targets[0].too_large]
+    regions = [(levels, levels.region(targets[0].hypothesis.max_level)) for levels in fitting]
     if not regions:
         return
     lo, hi = merge(
@@ -208,7 +220,7 @@ def _slices(target: Target, maps: Mapping[str, Levels2D]) -> Iterator[tuple[Int6
         np.concatenate([levels.hi[rows] for levels, rows in regions]),
     )
     area = np.cumsum(area_sr(lo, hi)) * SR_TO_DEG2
-    start, end = target.window
+    start, end = min(one.window[0] for one in targets), max(one.window[1] for one in targets)
     edges = [0, *(np.flatnonzero(np.diff(area // SLICE_DEG2_D)) + 1).tolist(), len(lo)]
     for first, last in itertools.pairwise(edges):
         step_s = max(SLICE_DEG2_D / max(float(area[last - 1] - area[first]), 1e-6), 1.0) * DAY_S
