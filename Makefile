@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 # Both cores of a small machine; `make test PYTEST_FLAGS=` runs one test after another.
 PYTEST_FLAGS ?= -n 2 --dist loadfile
 
-.PHONY: demo test caches check bench ranks fuzz torture serve docs clean
+.PHONY: demo test caches check bench ranks fuzz torture torture-orders serve docs clean
 .DELETE_ON_ERROR:
 
 demo: $(VENV)/installed
@@ -47,6 +47,10 @@ torture: $(VENV)/installed-test
 	&& rm -r $$folder
 	MMHUB_TEST_REBALANCES=50 MMHUB_TEST_OUTAGE_S=60 $(BIN)/python -m pytest \
 	  tests/flows/kafka/test_group.py tests/flows/kafka/test_outages.py tests/torture -o timeout=3600
+
+# An hour at most on two quiet cores: one world in a thousand random orders and batches, a fifth of them by two hubs at once.
+torture-orders: $(VENV)/installed-test
+	$(BIN)/python -m tests.torture.orders --orders 1000 --page docs/reliability.md
 
 serve: $(VENV)/installed
 	$(BIN)/mmhub serve

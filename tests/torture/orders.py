@@ -1,18 +1,26 @@
 """The same messages in random orders and batches, by one hub or two at once, must end in the same state.
 
-``python -m tests.torture.orders --runs 1000 --seed 1 [--workers 2] [--postgresql]``. Each run has a seed of its own, which it names, so
-that one that fails can be had alone, with fewer alerts for a smaller reproduction (``--alerts 60``).
+``python -m tests.torture.orders --orders 1000 --seed 1 [--postgresql]``. Each order has a seed of its own, which it names, so that one that
+fails can be had alone, with fewer alerts for a smaller reproduction (``--alerts 60``); whether one or two hubs bring it follows from its
+place among the others, unless ``--two-every`` says 0 or 1.
 """
 
 import argparse
 import itertools
 import json
+import os
+import shutil
+import statistics
 import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from multiprocessing import get_context
+from multiprocessing.connection import Connection, wait
 from pathlib import Path
 from random import Random
 from threading import Barrier
@@ -42,6 +50,7 @@ from hub.services.state import final_state
 from hub.storage import candidates, coincidences, events, outbox, tables
 from hub.storage.engine import Store, make_engine, upgrade
 from hub.storage.outbox import OutboxEntry, OutboxState
+from tests.benchmarks.report import machine
 from tests.support import small_world
 from tests.support.flow_checks import check_books, superseded_by_others
 from tests.support.postgres import server
@@ -52,6 +61,12 @@ PAIRS_ONLY = "pairs"
 """A destination that wants to know of pairs of events only, and of what is taken back."""
 
 DESTINATIONS = ("voevents", PAIRS_ONLY)
+
+ROOM_BYTES = 1 << 30
+"""What all orders of a run take at most, many times over: each is deleted before the next."""
+
+END_S = 30.0
+"""How long a process may take to end that has said all."""
 
 NEVER_EQUAL = ("version", "created_at", "first_created_at", "created_tai_us", "is_latest", "first_created_tai_us")
 """Of a version: when it was written, and after how many others."""
@@ -336,38 +351,155 @@ class Orders:
             engine.dispose()
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """Which orders are run."""
+
+    seed: int
+    """Of the first one; each has the next."""
+
+    n_alerts: int
+    two_every: int
+    """Of so many orders one is brought by two hubs at once; 0 for none."""
+
+    without: str = ""
+    """Name of a step that is left out."""
+
+    postgresql: bool = False
+
+    def workers_of(self, number: int) -> int:
+        """Return how many hubs bring an order at once."""
+        return 2 if self.two_every and number % self.two_every == self.two_every - 1 else 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ended:
+    """How one order ended."""
+
+    number: int
+    seed: int
+    workers: int
+    differences: list[str]
+    cpu_s: float
+    """Of this process and all its threads."""
+
+
+def run(asked: Asked, numbers: Sequence[int], say: Callable[[Ended | str], None]) -> None:
+    """Run some orders one after the other in this process, and say how each ended; before them, what all must end in."""
+    telemetry.configure("error")
+    with ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="mmhub-orders-", dir=in_memory())))
+        root = stack.enter_context(server()) if asked.postgresql else None
+        skymaps = stack.enter_context(SkymapWorker())
+        orders = Orders(folder, skymaps, n_alerts=asked.n_alerts, root=root)
+        say(json.dumps(orders.expected, sort_keys=True))
+        for number in numbers:
+            cpu, workers = time.process_time(), asked.workers_of(number)
+            found = orders.differs(asked.seed + number, workers=workers, without=asked.without)
+            say(
+                Ended(
+                    number=number,
+                    seed=asked.seed + number,
+                    workers=workers,
+                    differences=found,
+                    cpu_s=time.process_time() - cpu,
+                )
+            )
+
+
+def in_memory() -> str | None:
+    """Return a folder that no disk keeps, where there is one with room: what is tried here is no loss of power."""
+    shared = Path("/dev/shm")
+    return str(shared) if os.access(shared, os.W_OK) and shutil.disk_usage(shared).free > ROOM_BYTES else None
+
+
+def _part(asked: Asked, numbers: Sequence[int], told: "Connection[Ended | str, None]") -> None:
+    with told:
+        run(asked, numbers, told.send)
+
+
+def in_processes(asked: Asked, n_orders: int, n_processes: int) -> Iterator[Ended | str]:
+    """Yield what `run` says, of several processes that share the orders; what one that dies has not said is missing."""
+    context = get_context("spawn")
+    ends: list[Connection[None, Ended | str]] = []
+    children = []
+    for first in range(min(n_processes, n_orders)):
+        hears, tells = context.Pipe(duplex=False)
+        child = context.Process(target=_part, args=(asked, range(first, n_orders, n_processes), tells))
+        child.start()
+        tells.close()
+        ends.append(hears)
+        children.append(child)
+    try:
+        while ends:
+            for one in wait(ends):
+                assert isinstance(one, Connection)
+                try:
+                    yield one.recv()
+                except EOFError:
+                    ends.remove(one)
+    finally:
+        for child in children:
+            child.join(END_S)
+            child.terminate()
+
+
 def main() -> int:
-    """Run orders as the command line says; return how many ended otherwise."""
+    """Run orders as the command line says; return whether all ended alike."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0] if __doc__ else "")
-    parser.add_argument("--runs", type=int, default=1000)
+    parser.add_argument("--orders", type=int, default=1000)
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--workers", type=int, choices=(1, 2), default=1)
+    parser.add_argument("--processes", type=int, default=os.cpu_count() or 1, help="that share the orders")
+    parser.add_argument("--two-every", type=int, default=5, help="of so many orders one is brought by two hubs at once; 0: none")
     parser.add_argument("--alerts", type=int, default=world.N_ALERTS, help="fewer, for a smaller reproduction")
     parser.add_argument(
         "--without", default="", metavar="STEP", help="leave one thing out, which must show: `late trigger`, `split`"
     )
     parser.add_argument("--postgresql", action="store_true")
+    parser.add_argument("--page", type=Path, help="add a line to the table of this page, e.g. docs/reliability.md")
     options = parser.parse_args()
-    telemetry.configure("error")
-    bad = 0
-    with ExitStack() as stack:
-        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="mmhub-orders-")))
-        root = stack.enter_context(server()) if options.postgresql else None
-        skymaps = stack.enter_context(SkymapWorker())
-        orders = Orders(folder, skymaps, n_alerts=options.alerts, root=root)
-        print({name: len(part) for name, part in orders.expected.items()}, flush=True)
-        for number in range(options.runs):
-            seed, cpu = options.seed + number, time.process_time()
-            found = orders.differs(seed, workers=options.workers, without=options.without)
-            bad += bool(found)
-            verdict = "differs" if found else "equal"
-            print(
-                f"run {number + 1} of {options.runs}, seed {seed}: {verdict} ({time.process_time() - cpu:.1f} s CPU)", flush=True
-            )
-            for sentence in found[:12]:
-                print(f"  {sentence}", flush=True)
-    print(f"{options.runs} orders from seed {options.seed}, {options.workers} at once: {bad} ended otherwise")
-    return min(bad, 1)
+    asked = Asked(
+        seed=options.seed,
+        n_alerts=options.alerts,
+        two_every=options.two_every,
+        without=options.without,
+        postgresql=options.postgresql,
+    )
+    begun, ended, ends = time.monotonic(), list[Ended](), set[str]()
+    for one in in_processes(asked, options.orders, options.processes):
+        if isinstance(one, str):
+            ends.add(one)
+            continue
+        ended.append(one)
+        verdict = "differs" if one.differences else "equal"
+        how = ", by two hubs at once" if one.workers == 2 else ""
+        print(f"{len(ended)} of {options.orders}, seed {one.seed}{how}: {verdict} ({one.cpu_s:.1f} s CPU)", flush=True)
+        for sentence in one.differences[:12]:
+            print(f"  {sentence}", flush=True)
+    bad = [one for one in ended if one.differences]
+    is_whole = len(ended) == options.orders and len(ends) == 1
+    print(f"{len(ended)} orders from seed {options.seed}: {len(bad)} ended otherwise", flush=True)
+    if len(ends) > 1:
+        print("the processes themselves disagree about the first order", flush=True)
+    if options.page is not None:
+        add_line(options.page, asked, ended, (time.monotonic() - begun) / 60.0)
+    return 0 if is_whole and not bad else 1
+
+
+def add_line(page: Path, asked: Asked, ended: Sequence[Ended], minutes: float) -> None:
+    """Add how a run ended to the table at the end of a page."""
+    two = sum(one.workers == 2 for one in ended)
+    cells = (
+        f"{datetime.now(UTC):%Y-%m-%d}",
+        machine(),
+        f"{len(ended)} from seed {asked.seed}, {two} of them by two hubs at once",
+        f"{asked.n_alerts} alerts, {len(world.notices())} notices" + (f", without `{asked.without}`" if asked.without else ""),
+        "PostgreSQL" if asked.postgresql else "SQLite",
+        f"{statistics.mean(one.cpu_s for one in ended):.1f} s" if ended else "-",
+        f"{minutes:.0f} min",
+        str(sum(bool(one.differences) for one in ended)),
+    )
+    page.write_text(page.read_text().rstrip("\n") + "\n| " + " | ".join(cells) + " |\n")
 
 
 if __name__ == "__main__":
