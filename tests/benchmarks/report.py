@@ -86,6 +86,11 @@ SECTIONS: Mapping[str, Section] = {
         words=f"{_MANY} --bursts 2",
         quick=f"{_SMALL} --maps 30 --single-detector 1 {_SHORT}",
     ),
+    "updates": Section(
+        title="An update or a retraction with 300 live maps",
+        module="updates",
+        quick="--maps 12 --single-detector 1 --packets 2000 --trials 4",
+    ),
     "search": Section(title="Searching backwards", module="search", words="--postgresql", quick="--rows 1000000"),
     "search_100m": Section(
         title="Searching backwards in 100 million rows",
