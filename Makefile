@@ -48,7 +48,7 @@ torture: $(VENV)/installed-test
 	MMHUB_TEST_REBALANCES=50 MMHUB_TEST_OUTAGE_S=60 $(BIN)/python -m pytest \
 	  tests/flows/kafka/test_group.py tests/flows/kafka/test_outages.py tests/torture -o timeout=3600
 
-# An hour at most on two quiet cores: one world in a thousand random orders and batches, a fifth of them by two hubs at once.
+# Some hours on two quiet cores: one world in a thousand random orders and batches, a fifth of them by two hubs at once.
 torture-orders: $(VENV)/installed-test
 	$(BIN)/python -m tests.torture.orders --orders 1000 --page docs/reliability.md
 
