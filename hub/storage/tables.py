@@ -720,6 +720,49 @@ class TokenRow(Base, table=True):
     last_used_tai_us: int | None = Field(sa_type=BigInteger)
 
 
+class PersonRow(Base, table=True):
+    """Somebody who may use the hub."""
+
+    __tablename__ = "persons"
+    __table_args__ = (UniqueConstraint("subject"),)
+
+    name: str = Field(primary_key=True)
+    scopes: Any = Field(sa_type=CanonicalJson)
+    password_hash: str | None
+    """Argon2id with its parameters and salt."""
+
+    subject: str | None
+    created_tai_us: int = Field(sa_type=BigInteger)
+    disabled_tai_us: int | None = Field(sa_type=BigInteger)
+
+
+class PersonGroupRow(Base, table=True):
+    """That a person belongs to a group."""
+
+    __tablename__ = "person_groups"
+    __table_args__ = (ForeignKeyConstraint(["person"], ["persons.name"]),)
+
+    person: str = Field(primary_key=True)
+    group_name: str = Field(primary_key=True)
+
+
+class SessionRow(Base, table=True):
+    """That a person has signed in with a browser."""
+
+    __tablename__ = "sessions"
+    __table_args__ = (ForeignKeyConstraint(["person"], ["persons.name"]), Index(None, "person"), Index(None, "expires_tai_us"))
+
+    session_id: str = Field(primary_key=True)
+    """The first digits of the digest."""
+
+    digest: str
+    person: str
+    created_tai_us: int = Field(sa_type=BigInteger)
+    expires_tai_us: int = Field(sa_type=BigInteger)
+    seen_tai_us: int = Field(sa_type=BigInteger)
+    ended_tai_us: int | None = Field(sa_type=BigInteger)
+
+
 class MapFetchRow(Base, table=True):
     """A sky map that a notice of an event names by its URL."""
 
