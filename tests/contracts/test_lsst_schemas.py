@@ -58,7 +58,13 @@ def test_every_wanted_path_exists_in_some_version_and_every_version_has_the_need
         assert found
         return {field["name"] for field in json.JSONDecoder().raw_decode(found[1])[0]}
 
-    records = {"": "", "diaSource": "diaSource", "prvDiaSources": "diaSource", "diaObject": "diaObject"}
+    records = {
+        "": "",
+        "diaSource": "diaSource",
+        "prvDiaSources": "diaSource",
+        "prvDiaForcedSources": "diaForcedSource",
+        "diaObject": "diaObject",
+    }
     for path in WANTED:
         record, _, name = path.rpartition(".")
         assert any(name in fields(version, records[record]) for version in VERSIONS), path
