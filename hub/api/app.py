@@ -20,6 +20,7 @@ from hub.api import (
     counterparts,
     coverage,
     events,
+    facilities,
     groups,
     localizations,
     metrics,
@@ -67,6 +68,7 @@ SUBJECTS = (
     coverage,
     counterparts,
     catalogs,
+    facilities,
 )
 """Modules whose routers make the API."""
 

@@ -29,6 +29,7 @@ def get_root() -> Response:
         "circulars",
         "annotations",
         "visits",
+        "facilities",
         "sources",
         "health",
         "ready",
