@@ -46,6 +46,7 @@ from hub.cli import (
     source,
     status,
     token,
+    user,
     what,
 )
 from hub.cli.invocation import EXIT_FAILED, EXIT_NOTHING_FOUND, EXIT_USAGE, Invocation
@@ -130,6 +131,7 @@ for _verbs in (
     outbox,
     serve,
     token,
+    user,
     compact,
     config,
     database,
