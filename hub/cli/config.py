@@ -52,7 +52,7 @@ def check(context: typer.Context, as_json: AsJson = False) -> None:
     for name, found in trials(settings):
         any_fails |= bool(found.faults)
         if as_json:
-            emit({"part": name, "fine": not found.faults, "says": list(found.faults) or [found.fine]})
+            emit({"part": name, "fine": not found.faults, "says": list(found.faults) or found.fine.splitlines()})
         else:
             for sentence in found.faults or (found.fine,):
                 for line in filter(None, map(str.strip, sentence.splitlines())):

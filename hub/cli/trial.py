@@ -40,6 +40,7 @@ def trials(settings: "Settings") -> Iterator[tuple[str, Found]]:
     yield _tried("storage", partial(_database, settings))
     yield _tried("rules", _rules)
     yield _tried("ranking", partial(_ranking, settings))
+    yield _tried("policy", _policy)
     yield _tried("api", partial(_api, settings))
     if settings.intake.schema_registry:
         yield _tried("intake.schema_registry", partial(_servers, check_registry, settings))
@@ -131,6 +132,19 @@ def _rules() -> Found:
     rules = load_rules(resources.read_text("conf/coincidence.toml"), resources.read_text("conf/families.toml"))
     spent = "no budget of false announcements: everything leaves" if rules.budget is None else rules.budget.sentence
     return Found(fine=f"{len(rules.pairs)} pairs of events, {len(rules.hypotheses)} counterpart hypotheses; {spent}")
+
+
+def _policy() -> Found:
+    from hub import resources
+    from hub.science.followup_reading import check_sites, load_policy
+    from hub.science.followup_rules import summary
+    from hub.science.sites import load_sites
+
+    policy = load_policy(resources.read_text("conf/policy.toml"))
+    check_sites(policy, [site.name for site in load_sites(resources.read_text("conf/sites.toml"))])
+    stop = " and is stopped (stop_all)" if policy.stop_all else ""
+    head = f"version {policy.version} has {len(policy.rules)} rules{stop}"
+    return Found(fine="\n".join([head, *(summary(rule, policy) for rule in policy.rules)]))
 
 
 def _ranking(settings: "Settings") -> Found:

@@ -50,6 +50,17 @@ def load_policy(text: str) -> Policy:
         raise ConfigError(str(error)) from error
 
 
+def check_sites(policy: Policy, names: Iterable[str]) -> None:
+    """Raise `ConfigError` where an allocation names a site that is not among these."""
+    there = dict.fromkeys(names)
+    for one in policy.allocations.values():
+        for site in one.sites:
+            if site not in there:
+                raise ConfigError(
+                    f"the allocation {one.name!r} of the follow-up policy names the site {site!r}; there are {', '.join(there)}"
+                )
+
+
 def _policy(row: Row) -> Policy:
     tables = ("live", "approval", "breaker", "budget", "skip", "template", "allocation", "rule")
     row.only("version", "stop_all", "stopped_networks", *tables)

@@ -68,15 +68,23 @@ def decide(facts: FollowupFacts, policy: Policy) -> Decision:
     stop = _never(facts, policy)
     if stop:
         return Decision(verdict=Verdict.SKIP, rule=None, reasons=stop, policy_version=policy.version)
+    rule, passed = first_match(facts, policy)
+    if rule is not None:
+        return _decide_by(rule, facts, policy, passed)
+    return Decision(
+        verdict=Verdict.SKIP, rule=None, reasons=("no rule matches",), passed_over=passed, policy_version=policy.version
+    )
+
+
+def first_match(facts: FollowupFacts, policy: Policy) -> tuple[Rule | None, dict[str, tuple[str, ...]]]:
+    """Return the first rule that matches, None where none does, and of those before it, by name, why each does not."""
     passed: dict[str, tuple[str, ...]] = {}
     for rule in policy.rules:
         misses = why_no_match(rule, facts)
         if not misses:
-            return _decide_by(rule, facts, policy, passed)
+            return rule, passed
         passed[rule.name] = misses
-    return Decision(
-        verdict=Verdict.SKIP, rule=None, reasons=("no rule matches",), passed_over=passed, policy_version=policy.version
-    )
+    return None, passed
 
 
 def why_no_match(rule: Rule, facts: FollowupFacts) -> tuple[str, ...]:

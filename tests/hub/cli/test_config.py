@@ -106,7 +106,7 @@ def test_check_tries_each_part_and_says_what_to_fix(capsys: pytest.CaptureFixtur
     assert f"127.0.0.1:{port}" in said["sources.away"]["says"][0]
     assert said["sources.off"]["says"] == ["is switched off (enabled = false)"]
     assert set(said) == {
-        *("hub.data_dir", "storage", "rules", "ranking", "api"),
+        *("hub.data_dir", "storage", "rules", "ranking", "policy", "api"),
         *("sources.kafka", "sources.away", "sources.off", "destinations.voevents"),
     }
 
@@ -122,6 +122,24 @@ def test_check_prints_the_sum_of_the_budget_for_people_and_for_machines(capsys: 
     given = float(line.partition("; ")[2].partition(" of ")[0])
     assert sum(row["per_month"] for row in budget["share"]) <= given <= budget["false_per_month"]
     assert f" of {budget['false_per_month']:g} false announcements a month are given to " in line
+
+
+@pytest.mark.usefixtures("free_port")
+def test_check_says_what_each_rule_of_the_follow_up_policy_does(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    names = [rule["name"] for rule in tomllib.loads(read_text("conf/policy.toml"))["rule"]]
+    assert main(["config", "check", "--json"]) == 0
+    said = {one["part"]: one for one in map(json.loads, capsys.readouterr().out.splitlines())}
+    head, *lines = said["policy"]["says"]
+    assert head == f"version 1 has {len(names)} rules"
+    assert [line.partition(" (")[0] for line in lines] == names
+    shutil.copytree(Path(resources.__file__).parent.parent / "conf", tmp_path / "tree" / "conf")
+    file = tmp_path / "tree" / "conf" / "policy.toml"
+    file.write_text(file.read_text().replace('sites = ["CTIO"', 'sites = ["Ctio"'))
+    monkeypatch.setattr(resources, "_root", lambda: tmp_path / "tree")
+    assert main(["config", "check"]) == 1
+    assert "policy: the allocation 'simulated' of the follow-up policy names the site 'Ctio'" in capsys.readouterr().out
 
 
 @pytest.mark.usefixtures("free_port")

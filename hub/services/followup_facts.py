@@ -1,0 +1,390 @@
+"""What the follow-up policy is asked with, read from what is stored, and what it answers. Nothing is written and nothing is sent.
+
+Who looks is a person or a plan, never the path of alerts: all requests that were made before are read, and visibility is computed
+for the allocations of the one rule that matches.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from functools import cache
+from typing import Any
+
+import numpy as np
+from sqlalchemy.orm import Session
+
+from hub import resources
+from hub.errors import NotFound
+from hub.model.coincidence import Candidate, Member, MemberKind, PairState, coincidence_id
+from hub.model.event import Event, EventState
+from hub.model.followup import RequestState, Submission
+from hub.model.instant import Instant
+from hub.model.pointing import Pointing, PointingStatus
+from hub.model.sky import SkymapSummary
+from hub.model.visit import Footprints
+from hub.science.class_rules import ClassRules, load_class_rules
+from hub.science.families import Families
+from hub.science.followup_facts import Asked, FollowupFacts, Observed, Seen
+from hub.science.followup_limits import breaker_opens
+from hub.science.followup_policy import Allocation, Breaker, Policy, Rule, Target, Template
+from hub.science.followup_reading import check_sites, load_policy
+from hub.science.followup_rules import Decision, decide, first_match
+from hub.science.footprint import Halves, holding
+from hub.science.latitudes import galactic_latitude_deg
+from hub.science.rules import DAY_S, Rules, load_rules
+from hub.science.sites import Constraints, Site, load_sites
+from hub.science.small_cone import separation_arcsec
+from hub.services.bodies import Body, jsonable
+from hub.services.classified import classes_of
+from hub.services.queries import find_event
+from hub.storage import candidates, coincidences, followup, localizations, pointings
+
+YEAR_S = 365.25 * DAY_S
+"""Of false-alarm rates a year, as notices state them, seconds."""
+
+BAND = "r"
+"""Of the expected magnitude."""
+
+SAME_PLACE_DEG = 0.01
+"""Requests that are done so near are observations of the present target, degrees; fields are wider."""
+
+_FREE = frozenset({RequestState.REJECTED, RequestState.CANCELLED, RequestState.EXPIRED})
+"""States of requests that cost nothing: they fill no budget and are no reason to leave a place out."""
+
+_FAULTS = frozenset({RequestState.UNKNOWN, RequestState.REJECTED, RequestState.APPROVED})
+"""What a sending becomes when the network did not answer, refused, or could not be reached."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PolicyBook:
+    """The policy with the tables that its facts follow from."""
+
+    policy: Policy
+    rules: Rules
+    classes: ClassRules
+    sites: Mapping[str, Site]
+    credentials: frozenset[str] = frozenset()
+    """Allocations for which there is a credential."""
+
+
+@cache
+def shipped() -> PolicyBook:
+    """Return the policy and the tables that the hub ships; raises `ConfigError` where one is wrong."""
+    return book_of(resources.read_text("conf/policy.toml"))
+
+
+def book_of(policy_text: str) -> PolicyBook:
+    """Return a policy with the tables that the hub ships; raises `ConfigError` where one is wrong."""
+    policy = load_policy(policy_text)
+    sites = {site.name: site for site in load_sites(resources.read_text("conf/sites.toml"))}
+    check_sites(policy, sites)
+    return PolicyBook(
+        policy=policy,
+        rules=load_rules(resources.read_text("conf/coincidence.toml"), resources.read_text("conf/families.toml")),
+        classes=load_class_rules(resources.read_text("conf/classes.toml")),
+        sites=sites,
+    )
+
+
+# ---------------------------------------------------------------------------------------------------------------------- answers
+
+
+def decisions(
+    session: Session,
+    name: str,
+    *,
+    now: Instant,
+    candidate: str | None = None,
+    hypothesis: str | None = None,
+    book: PolicyBook | None = None,
+) -> list[Body]:
+    """Return what the policy would do with an event, or with one of its candidates under each hypothesis, and why.
+
+    Parameters
+    ----------
+    session
+        Only read from.
+    name
+        Of the event, any.
+    now
+        The present.
+    candidate
+        Id of the object, with or without its survey before a colon; the event itself where not given.
+    hypothesis
+        Only this one.
+    book
+        The policy and its tables; those that the hub ships where not given.
+
+    Raises
+    ------
+    NotFound
+        There is no such event, or it has no such candidate.
+    """
+    book = book or shipped()
+    event = find_event(session, name)
+    found: Sequence[Candidate | None] = [None]
+    if candidate is not None:
+        found = _candidates(session, event, candidate, hypothesis)
+    return [_body(*decide_one(session, event, one, now=now, book=book)) for one in found]
+
+
+def decide_one(
+    session: Session, event: Event, candidate: Candidate | None, *, now: Instant, book: PolicyBook
+) -> tuple[FollowupFacts, Decision]:
+    """Return what is known of an event, or of a candidate of it, and what the policy does with that."""
+    facts = facts_of(session, event, candidate, now=now, book=book)
+    rule, _ = first_match(facts, book.policy)
+    if rule is not None and rule.allocations:
+        facts = replace(facts, seen=_seen(session, event, facts, rule, now, book))
+    return facts, decide(facts, book.policy)
+
+
+def facts_of(session: Session, event: Event, candidate: Candidate | None, *, now: Instant, book: PolicyBook) -> FollowupFacts:
+    """Return what is known of an event, or of a candidate of it, without what telescopes see."""
+    summary = localizations.summary(session, event.localization_id) if event.localization_id else None
+    place = _place(event, candidate)
+    submissions = followup.search(session, limit=None)
+    facts = FollowupFacts(
+        event_id=event.event_id,
+        role=event.role,
+        is_trusted=event.is_live,
+        is_active=event.state is EventState.ACTIVE and (candidate is None or candidate.state is PairState.OPEN),
+        event_class=event.event_class,
+        messenger=event.messenger,
+        mission=event.mission,
+        stage=event.current.notice.stage,
+        significance=event.significance,
+        class_probability=_probabilities(event),
+        far_per_yr=None if event.far_hz is None else event.far_hz * YEAR_S,
+        area90_deg2=None if summary is None else summary.area90_deg2,
+        error_deg=None if event.position is None else event.position.radius_deg,
+        distance_mpc=None if summary is None else summary.dist_mean_mpc,
+        p_astro=event.p_astro,
+        hours_since_trigger=None if event.t0 is None else now.minus(event.t0) / 3600.0,
+        ra_deg=None if place is None else place[0],
+        dec_deg=None if place is None else place[1],
+        asked=tuple(_asked(one, place, now) for one in submissions if one.transitions and one.state not in _FREE),
+        observed=None if place is None else _observed(session, event, place, submissions, now),
+        stopped=stopped_networks(submissions, book.policy.breaker, now),
+        credentials=book.credentials,
+    )
+    return facts if candidate is None else _with_candidate(session, facts, event, candidate, summary, now, book)
+
+
+def stopped_networks(submissions: Sequence[Submission], breaker: Breaker, now: Instant) -> dict[str, str]:
+    """Return the networks whose circuit breaker is open, and why, by what came of each sending."""
+    answers: dict[str, list[tuple[float, bool]]] = {}
+    for one in submissions:
+        for before, step in zip(one.transitions, one.transitions[1:], strict=False):
+            if before.state is RequestState.SENDING:
+                answers.setdefault(step.network, []).append((now.minus(step.at) / 3600.0, step.state in _FAULTS))
+    return {network: why for network, said in sorted(answers.items()) if (why := breaker_opens(breaker, said))}
+
+
+def _body(facts: FollowupFacts, decision: Decision) -> Body:
+    told = asdict(replace(facts, asked=(), observed=None, seen={}))
+    for left_out in ("event_id", "candidate", "hypothesis", "asked", "observed", "seen", "credentials"):
+        del told[left_out]
+    said: dict[str, Any] = jsonable(asdict(decision))
+    return {
+        "event_id": jsonable(facts.event_id),
+        "candidate": jsonable(facts.candidate),
+        "hypothesis": jsonable(facts.hypothesis),
+        **said,
+        "n_asked": len(facts.asked),
+        "facts": jsonable(told),
+    }
+
+
+# ------------------------------------------------------------------------------------------------------------------------ facts
+
+
+def _candidates(session: Session, event: Event, name: str, hypothesis: str | None) -> list[Candidate]:
+    survey, _, object_id = name.rpartition(":")
+    found = candidates.search(session, event_id=event.event_id, survey=survey or None, object_id=object_id, hypothesis=hypothesis)
+    if not found:
+        under = "" if hypothesis is None else f" under the hypothesis {hypothesis}"
+        raise NotFound(f"{event.event_id} has no candidate {name}{under}")
+    return found
+
+
+def _place(event: Event, candidate: Candidate | None) -> tuple[float, float] | None:
+    if candidate is not None:
+        return candidate.ra_deg, candidate.dec_deg
+    return None if event.position is None else (event.position.ra_deg, event.position.dec_deg)
+
+
+def _probabilities(event: Event) -> dict[str, float]:
+    stated = {**event.properties, **event.classification}
+    return {
+        name: float(value)
+        for name, value in sorted(stated.items())
+        if isinstance(value, (int, float)) and not isinstance(value, bool) and 0.0 <= value <= 1.0
+    }
+
+
+def _with_candidate(  # noqa: PLR0917 - what is known already, of what, when and by which tables
+    session: Session,
+    facts: FollowupFacts,
+    event: Event,
+    one: Candidate,
+    summary: SkymapSummary | None,
+    now: Instant,
+    book: PolicyBook,
+) -> FollowupFacts:
+    stated = classes_of(session, one.survey, [one.object_id], np.array([one.ra_deg]), np.array([one.dec_deg]), book.classes).get(
+        one.object_id, ()
+    )
+    names = {said.name for said in stated if book.classes.group_of(said.source, said.name) is not None}
+    return replace(
+        facts,
+        candidate=f"{one.survey}:{one.object_id}",
+        hypothesis=one.hypothesis,
+        level=one.level,
+        score=one.score,
+        expected_mag=_expected_mag(event, one, summary, now, book.rules),
+        confirmed=one.confirmed,
+        announced=_is_announced(session, one, book.rules),
+        classified=tuple(sorted(names)),
+    )
+
+
+def _expected_mag(event: Event, one: Candidate, summary: SkymapSummary | None, now: Instant, rules: Rules) -> float | None:
+    """Return the mean magnitude of the hypothesis' family at the map's mean distance; None where nobody can say."""
+    hypothesis = next((found for found in rules.hypotheses if found.name == one.hypothesis), None)
+    families: Families | None = rules.families
+    if hypothesis is None or hypothesis.light_curve is None or families is None or event.t0 is None:
+        return None
+    if summary is None or summary.dist_mean_mpc is None or not summary.dist_mean_mpc > 0.0:
+        return None
+    ebv = families.dust.ebv(float(galactic_latitude_deg(one.ra_deg, one.dec_deg)))
+    age_d = now.minus(event.t0) / DAY_S
+    mean = families.expected_magnitude(hypothesis.light_curve, age_d, summary.dist_mean_mpc, BAND, ebv=ebv).mean
+    return mean if math.isfinite(mean) else None
+
+
+def _is_announced(session: Session, one: Candidate, rules: Rules) -> bool | None:
+    """Return whether its coincidence is open and not held back; None under a hypothesis that the rules do not have."""
+    hypothesis = next((found for found in rules.hypotheses if found.name == one.hypothesis), None)
+    if hypothesis is None:
+        return None
+    members = (
+        Member(kind=MemberKind.EVENT, id=one.event_id),
+        Member(kind=MemberKind.OBJECT, id=f"{one.survey}:{one.object_id}"),
+    )
+    pair = coincidences.latest(session, coincidence_id(hypothesis.kind, members))
+    if pair is None or pair.hypothesis != one.hypothesis:
+        return False
+    return pair.state is PairState.OPEN and not pair.held_back
+
+
+def _asked(one: Submission, place: tuple[float, float] | None, now: Instant) -> Asked:
+    intent = one.intent
+    return Asked(
+        event_id=intent.event_id,
+        target=intent.target,
+        network=intent.network,
+        instrument=intent.instrument,
+        hours_ago=now.minus(intent.created_at) / 3600.0,
+        seconds=sum(float(row.get("seconds", 0.0)) * int(row.get("count", 1)) for row in intent.exposures),
+        separation_deg=None if place is None else separation_arcsec(*place, intent.ra_deg, intent.dec_deg) / 3600.0,
+    )
+
+
+def _observed(
+    session: Session, event: Event, place: tuple[float, float], submissions: Sequence[Submission], now: Instant
+) -> tuple[Observed, ...]:
+    """Return what is done of a place: requests of the hub, and what observers report because of the event."""
+    found = [
+        Observed(by=f"{one.intent.network} {one.intent.instrument}", hours_ago=now.minus(one.transitions[-1].at) / 3600.0)
+        for one in submissions
+        if one.transitions
+        and one.state is RequestState.COMPLETED
+        and separation_arcsec(*place, one.intent.ra_deg, one.intent.dec_deg) <= SAME_PLACE_DEG * 3600.0
+    ]
+    done = [one for one in pointings.of_event(session, event.event_id) if one.status is PointingStatus.COMPLETED]
+    if done:
+        is_in = holding(Halves.of(_footprints(done)), *place)
+        found += [
+            Observed(by=one.instrument, hours_ago=now.minus(one.at) / 3600.0)
+            for one, inside in zip(done, is_in.tolist(), strict=True)
+            if inside
+        ]
+    return tuple(sorted(found, key=lambda one: (one.hours_ago, one.by)))
+
+
+def _footprints(found: Sequence[Pointing]) -> Footprints:
+    corners = [corner for one in found for corner in one.corners_deg]
+    return Footprints(
+        first=np.cumsum([0, *(len(one.corners_deg) for one in found)]).astype(np.int64),
+        ra_deg=np.array([ra for ra, _ in corners], dtype=np.float64),
+        dec_deg=np.array([dec for _, dec in corners], dtype=np.float64),
+    )
+
+
+# ------------------------------------------------------------------------------------------------------------------- visibility
+
+
+def _seen(  # noqa: PLR0917 - of what, by which rule, when and by which tables
+    session: Session, event: Event, facts: FollowupFacts, rule: Rule, now: Instant, book: PolicyBook
+) -> dict[tuple[str, str], Seen]:
+    template = book.policy.templates[rule.template]
+    begin = min(event.t0, now) if template.from_trigger and event.t0 is not None else now
+    end = begin.plus_s(template.window_h * 3600.0)
+    found = {}
+    for name in rule.allocations:
+        allocation = book.policy.allocations[name]
+        if end.minus(now) <= 0.0:
+            seen: Seen | None = Seen(is_observable=False, reason=f"its window ended {-end.minus(now) / 3600.0:.2g} h ago")
+        elif rule.target is Target.MAP:
+            seen = _seen_map(session, event, allocation, template, now, end, book)
+        else:
+            seen = _seen_place(facts, allocation, template, now, end, book)
+        if seen is not None:
+            found[name, template.name] = seen
+    return found
+
+
+def _needs(template: Template) -> Constraints:
+    return Constraints(max_airmass=template.max_airmass, min_moon_separation_deg=template.min_moon_separation_deg)
+
+
+def _seen_place(  # noqa: PLR0917 - place, telescopes, needs and window
+    facts: FollowupFacts, allocation: Allocation, template: Template, now: Instant, end: Instant, book: PolicyBook
+) -> Seen | None:
+    from hub.science.visibility import visibility  # noqa: PLC0415 - two seconds and 100 MB, wanted only where a rule matches
+
+    if facts.ra_deg is None or facts.dec_deg is None:
+        return None
+    sites = [book.sites[name] for name in allocation.sites]
+    verdicts = visibility(facts.ra_deg, facts.dec_deg, sites, now, end, _needs(template))
+    seeing = [one.reason for one in verdicts if one.is_observable]
+    return Seen(is_observable=bool(seeing), reason="; ".join(seeing or [f"{one.site}: {one.reason}" for one in verdicts]))
+
+
+def _seen_map(  # noqa: PLR0917 - map, telescopes, needs and window
+    session: Session,
+    event: Event,
+    allocation: Allocation,
+    template: Template,
+    now: Instant,
+    end: Instant,
+    book: PolicyBook,
+) -> Seen | None:
+    """Return whether any site can observe a field that holds some of the map."""
+    from hub.science.planning.fields import Field  # noqa: PLC0415 - compiled parts, wanted only where a rule is for maps
+    from hub.science.planning.planner import NoPlan, Timing, plan  # noqa: PLC0415 - as above
+
+    found = localizations.get(session, event.localization_id) if event.localization_id else None
+    if found is None or allocation.fov_deg is None:
+        return None
+    timing = Timing(start=now, hours=end.minus(now) / 3600.0, exposure_s=template.field_seconds)
+    whys = []
+    for name in allocation.sites:
+        try:
+            fields = plan(found.skymap, Field(fov_deg=allocation.fov_deg), 1, timing, book.sites[name], _needs(template))
+        except NoPlan as error:
+            whys.append(f"{name}: {error}")
+        else:
+            return Seen(is_observable=True, reason=f"{name}: its best field holds {fields[0].prob:.3g} of the map")
+    return Seen(is_observable=False, reason="; ".join(whys))
