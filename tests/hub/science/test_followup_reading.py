@@ -1,9 +1,12 @@
 """Each mistake in the follow-up policy is a sentence that says where it stands."""
 
+import re
+
 import pytest
 
 from hub.errors import ConfigError
 from hub.resources import read_text
+from hub.science.followup_facts import FLAGS, NUMBERS, WORDS
 from hub.science.followup_reading import load_policy
 from tests.conftest import REPOSITORY
 
@@ -119,3 +122,10 @@ def test_a_rule_states_its_own_skips_for_single_keys_only():
     text = SHIPPED.replace('reason = "announced, and', 'skip = { classified = false }\nreason = "announced, and')
     *_, last = load_policy(text).rules
     assert (last.skip.classified, last.skip.not_observable, last.skip.observed_within_h) == (False, True, 6.0)
+
+
+def test_every_key_is_in_the_reference():
+    page = (REPOSITORY / "docs/reference/policy.md").read_text(encoding="utf-8")
+    told = set(re.findall(r"`([a-z_0-9]+)`", page))
+    used = set(re.findall(r"^([a-z_0-9]+) = ", SHIPPED + TAROT, re.MULTILINE))
+    assert used | set(NUMBERS) | set(WORDS) | set(FLAGS) <= told | {f"{end}_{name}" for end in ("min", "max") for name in NUMBERS}
