@@ -58,7 +58,6 @@ def cells_of(skymap: Skymap, field: Field, n: int, within: NDArray[np.bool_] | N
         For each pixel of the map whether it may be looked at, shape ``(n_pixels,)``; None for all.
     """
     wanted = SPARE * n * field.area_deg2
-    order = _order(field, min(wanted, FULL_SKY_DEG2))
     area = area_sr(skymap.lo, skymap.hi) * (180.0 / np.pi) ** 2
     usable = skymap.probdensity > 0.0
     if within is not None:
@@ -67,6 +66,8 @@ def cells_of(skymap: Skymap, field: Field, n: int, within: NDArray[np.bool_] | N
     ranked = ranked[np.argsort(-skymap.probdensity[ranked], kind="stable")]
     last = int(np.searchsorted(np.cumsum(area[ranked]), wanted)) + 1
     kept = np.sort(ranked[:last])
+    # A pixel of the map may be larger than all that is wanted.
+    order = _order(field, min(max(wanted, float(area[kept].sum())), FULL_SKY_DEG2))
     lo, hi, density = skymap.lo[kept], skymap.hi[kept], skymap.probdensity[kept]
     shift = 2 * (MAX_ORDER - order)
     pixels = at_order(lo, hi, order)

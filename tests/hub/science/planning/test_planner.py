@@ -9,13 +9,13 @@ from hypothesis import strategies as st
 
 from hub.model.instant import Instant
 from hub.resources import read_text
-from hub.science.healpix import area_sr, centres
+from hub.science.healpix import MAX_ORDER, area_sr, centres
 from hub.science.planning.below import Below
-from hub.science.planning.cells import cells_of
+from hub.science.planning.cells import MAX_CELLS, cells_of
 from hub.science.planning.fields import Field, Shape, unit_vectors
 from hub.science.planning.nights import moments, observable, sky_over
 from hub.science.planning.planner import NoPlan, Timing, plan
-from hub.science.planning.scoring import area_bound, scores
+from hub.science.planning.scoring import area_bound, order_for, pixels_of, scores
 from hub.science.sites import Constraints, load_sites
 from tests.support.skymaps import from_pixels, gaussian_map, random_pixels
 
@@ -52,7 +52,7 @@ def test_what_pointings_hold_is_the_share_of_places_drawn_from_the_map(shape, pl
 
 
 @settings(deadline=None, max_examples=15)
-@given(seed=st.integers(0, 2**32 - 1), n=st.integers(1, 12), fov=st.sampled_from([0.5, 3.0, 15.0]), shape=st.sampled_from(Shape))
+@given(seed=st.integers(0, 2**32 - 1), n=st.integers(1, 12), fov=st.sampled_from([2.0, 5.0, 15.0]), shape=st.sampled_from(Shape))
 def test_any_map_gets_pointings_that_add_less_and_less(seed, n, fov, shape):
     rng = np.random.default_rng(seed)
     lo, hi = random_pixels(rng, 60, deepest=12)
@@ -73,7 +73,16 @@ def test_a_few_pointings_are_as_good_as_the_best_of_all_pairs_on_a_grid():
     field = Field(fov_deg=3.0)
     steps = np.arange(-3.0, 3.1, 0.75)
     places = [(150.0 + x, y) for x, y in itertools.product(steps, steps)]
-    best = max(scores(skymap, field, np.array(pair))[1][-1] for pair in itertools.combinations(places, 2))
+    alone, _ = scores(skymap, field, np.array(places))
+    which, pixels = pixels_of(field, np.array(places))
+    lo = np.unique(pixels) << 2 * (MAX_ORDER - order_for(field))
+    prob = Below(skymap.lo, skymap.hi, skymap.probdensity).between(lo, lo + (1 << 2 * (MAX_ORDER - order_for(field))))
+    held = np.zeros((len(places), len(lo)))
+    held[which, np.searchsorted(np.unique(pixels), pixels)] = 1.0
+    both = (held * prob) @ held.T
+    best = max(alone[i] + alone[j] - both[i, j] for i, j in itertools.combinations(range(len(places)), 2))
+    pair = np.array([places[0], places[7]])
+    assert scores(skymap, field, pair)[1][-1] == pytest.approx(alone[0] + alone[7] - both[0, 7], abs=1e-12)
     assert plan(skymap, field, 2, TIMING)[-1].cum_prob >= best - 0.003
 
 
@@ -133,6 +142,13 @@ def test_cells_hold_the_probability_of_the_map_they_are_made_of():
     assert cells.prob.sum() == pytest.approx(1.0, abs=1e-9)
     assert len(cells.band_starts) * cells.band_deg >= 180.0
     assert cells.band_starts[-1] == len(cells)
+
+
+def test_a_map_of_large_pixels_and_a_small_field_make_no_more_cells_than_bearable():
+    flat = from_pixels(np.array([0], dtype=np.int64), np.array([1 << 58], dtype=np.int64), np.ones(1))
+    cells = cells_of(flat, Field(fov_deg=0.5), 12)
+    assert MAX_CELLS / 4 < len(cells) <= MAX_CELLS
+    assert cells.prob.sum() == pytest.approx(1.0, abs=1e-9)
 
 
 def test_the_same_question_has_the_same_answer():
