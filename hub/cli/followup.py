@@ -5,12 +5,16 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from hub.cli.files import read_up_to
 from hub.cli.invocation import reading
 from hub.cli.listing import AsJson, Limit, collect, facts, present
 from hub.cli.output import emit, say, table
 
 if TYPE_CHECKING:
     from hub.services.followup_facts import PolicyBook
+
+MAX_POLICY_BYTES = 1 << 20
+"""Largest file of a policy."""
 
 group = typer.Typer(no_args_is_help=True, help="Look at requests to telescopes.")
 """Verbs below ``mmhub followup``."""
@@ -89,12 +93,15 @@ def _book(file: Path | None) -> "PolicyBook":
     if file is None:
         return followup_facts.shipped()
     try:
-        text = file.read_text(encoding="utf-8")
+        data = read_up_to(file, MAX_POLICY_BYTES)
     except OSError as error:
         raise ConfigError(f"cannot read {file}: {error.strerror}") from error
+    if data is None:
+        raise ConfigError(f"{file} is no policy: it is larger than {MAX_POLICY_BYTES} bytes")
+    try:
+        return followup_facts.book_of(data.decode())
     except UnicodeDecodeError as error:
         raise ConfigError(f"{file} is no text in UTF-8") from error
-    return followup_facts.book_of(text)
 
 
 def _tell(body: dict[str, Any]) -> None:
