@@ -37,7 +37,9 @@ def _fits(uniq: Any, density: Any) -> bytes:
     return fits_bytes(columns, NUNIQ_HEADER)
 
 
-WHOLE_SKY = _fits(range(4, 16), np.full(12, 1.0 / (4.0 * np.pi)))
+WHOLE_SKY = _fits(
+    range(16, 64), np.full(48, 1.0 / (4.0 * np.pi))
+)  # of order 1: that of order 0 is what the hub itself writes for "nowhere"
 NORTH, SOUTH = (_fits([4 + pixel], [12.0 / (4.0 * np.pi)]) for pixel in (0, 11))
 REFUSED = {
     "half.fits": (a_map(0.5), "the probability of the map sums to 0.5, not to 1"),
