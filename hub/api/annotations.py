@@ -10,14 +10,14 @@ from hub.api import wire
 from hub.api.paging import one_response, page_response, path, read_cursor
 from hub.api.parameters import DEFAULT_LIMIT, Cursor, Limit, Name, StoreDep
 from hub.api.problems import problem
-from hub.api.security import READS, Needs
+from hub.api.security import READS, Caller, Needs
 from hub.model.annotation import AnnotationKind, AnnotationState
-from hub.model.token import Scope, Token
+from hub.model.token import Scope
 from hub.services import annotations
 
 router = APIRouter(tags=["annotations"])
 
-Annotator = Annotated[Token, Depends(Needs(Scope.ANNOTATE))]
+Annotator = Annotated[Caller, Depends(Needs(Scope.ANNOTATE, persons=True))]
 """The caller of a route that decides about proposals."""
 
 Reason = Annotated[wire.DecisionReason | None, Body(description="Why, in a few words")]
@@ -86,7 +86,7 @@ def reject_annotation(
 def _decide(
     request: Request,
     store: StoreDep,
-    caller: Token,
+    caller: Caller,
     annotation_id: str,
     state: AnnotationState,
     reason: wire.DecisionReason | None,
@@ -98,7 +98,7 @@ def _decide(
             session,
             annotation_id,
             state,
-            by=caller.name,
+            by=caller.signature,
             note=reason.note if reason else "",
             at=request.app.state.clock(),
         )

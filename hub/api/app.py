@@ -30,6 +30,7 @@ from hub.api import (
     problems,
     rates,
     schemas,
+    session,
     wire,
 )
 from hub.api.paging import PREFIX
@@ -52,6 +53,7 @@ _DESCRIPTION = (
 
 
 SUBJECTS = (
+    session,
     operations,
     events,
     localizations,
@@ -144,6 +146,7 @@ def create_app(
     app.state.anonymous_read = anonymous_read
     app.state.takes_in = submit is not None
     app.state.notices = notices.NoticeDoor(submit=submit, clock=tells, per_minute=Quota(notices_per_minute, 60.0))
+    app.state.sign_in = session.SignInDoor()
     problems.install(app)
     app.include_router(metrics.router, dependencies=[Depends(only_known_parameters)], responses=problems.PROBLEM_RESPONSES)
     for subject in SUBJECTS:

@@ -12,9 +12,9 @@ from hub.api import wire, wire_bursts
 from hub.api.paging import one_response, page_response, path, read_cursor
 from hub.api.parameters import DEFAULT_LIMIT, Cursor, Limit, StoreDep
 from hub.api.problems import problem
-from hub.api.security import READS, Needs
+from hub.api.security import READS, Caller, Needs
 from hub.model.source import WordKind
-from hub.model.token import Scope, Token
+from hub.model.token import Scope
 from hub.science.rules import load_rules
 from hub.services import sources
 from hub.services.association import Association
@@ -22,7 +22,7 @@ from hub.services.maps import MapCache
 
 router = APIRouter(tags=["bursts"])
 
-Annotator = Annotated[Token, Depends(Needs(Scope.ANNOTATE))]
+Annotator = Annotated[Caller, Depends(Needs(Scope.ANNOTATE, persons=True))]
 """The caller of a route that says what is one burst."""
 
 Number = Annotated[int, PathParameter(ge=1, le=10**9)]
@@ -85,12 +85,12 @@ def take_back(
         return _only_reads(request)
     with store.transaction() as session:
         body = sources.take_back(
-            session, _association(request), number, by=caller.name, because=said.because, at=request.app.state.clock()
+            session, _association(request), number, by=caller.signature, because=said.because, at=request.app.state.clock()
         )
     return _answer(body)
 
 
-def _say(request: Request, store: StoreDep, caller: Token, kind: WordKind, event_id: str, said: wire_bursts.About) -> Response:
+def _say(request: Request, store: StoreDep, caller: Caller, kind: WordKind, event_id: str, said: wire_bursts.About) -> Response:
     if not request.app.state.takes_in:
         return _only_reads(request)
     do = sources.join if kind is WordKind.JOIN else sources.split
@@ -100,7 +100,7 @@ def _say(request: Request, store: StoreDep, caller: Token, kind: WordKind, event
             _association(request),
             event_id,
             said.other,
-            by=caller.name,
+            by=caller.signature,
             because=said.because,
             at=request.app.state.clock(),
         )

@@ -12,14 +12,14 @@ from hub.api.coverage import ArchiveDep, Band
 from hub.api.paging import one_response, path
 from hub.api.parameters import DEFAULT_LIMIT, Limit, Name, Number, StoreDep
 from hub.api.problems import problem
-from hub.api.security import READS, Needs
+from hub.api.security import READS, Caller, Needs
 from hub.errors import InvalidRequest
-from hub.model.token import Scope, Token
+from hub.model.token import Scope
 from hub.services import counterparts, coverage_curve, pointings
 
 router = APIRouter(tags=["counterparts"])
 
-Reporter = Annotated[Token, Depends(Needs(Scope.ANNOTATE))]
+Reporter = Annotated[Caller, Depends(Needs(Scope.ANNOTATE, persons=True))]
 """The caller of a route that takes reports in."""
 
 MAX_BODY_BYTES = 4 << 20
@@ -100,6 +100,6 @@ async def report_pointings(request: Request, store: StoreDep, caller: Reporter) 
     return one_response(body, {"self": path("pointings")})
 
 
-def _add(request: Request, store: StoreDep, caller: Token, words: str) -> dict[str, object]:
+def _add(request: Request, store: StoreDep, caller: Caller, words: str) -> dict[str, object]:
     with store.transaction() as session:
-        return pointings.add(session, words, reported_by=caller.name, now=request.app.state.clock())
+        return pointings.add(session, words, reported_by=caller.signature, now=request.app.state.clock())

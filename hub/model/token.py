@@ -68,6 +68,11 @@ class Token:
     last_used_at: Instant | None = None
     """To the hour."""
 
+    @property
+    def signature(self) -> str:
+        """What decisions of its holder are signed with."""
+        return self.name
+
 
 def new_token() -> str:
     """Return a token that nobody can guess: ``mmh_`` and 43 characters."""

@@ -8,7 +8,7 @@ from fastapi.routing import APIRoute
 
 from hub.api import wire
 from hub.api.app import create_app
-from hub.api.security import OPEN, READS, SAFE_METHODS, demand_declarations, scopes_of
+from hub.api.security import OPEN, READS, SAFE_METHODS, Way, demand_declarations, scopes_of
 from hub.errors import StorageError
 from hub.model.token import Scope
 from hub.services import tokens
@@ -50,6 +50,9 @@ DECLARED = {
     "GET /api/v1/outgoing/{message_id}/payload": Scope.READ,
     "GET /api/v1/schemas/ids/{schema_id}": Scope.READ,
     "POST /api/v1/notices": Scope.NOTICE_SUBMIT,
+    "POST /api/v1/session": Way.SIGN_IN,
+    "GET /api/v1/session": Way.SESSION,
+    "DELETE /api/v1/session": Way.SESSION,
     "GET /api/v1/circulars": Scope.READ,
     "GET /api/v1/circulars/{circular_id}": Scope.READ,
     "GET /api/v1/circulars/{circular_id}/versions": Scope.READ,
@@ -155,8 +158,10 @@ def door(request, tmp_path_factory):
 
 def expected(door, method, scopes, caller):
     (scope,) = scopes
-    if scope is None:
+    if scope in (None, Way.SIGN_IN):
         return None
+    if scope is Way.SESSION:
+        return 401  # a token is no session
     is_open = door.anonymous_read and scope is Scope.READ and method in SAFE_METHODS
     if caller == "nobody":
         return None if is_open else 401

@@ -51,6 +51,7 @@ def test_one_sentence_for_whatever_is_wrong(store):
         ("maria", PASSWORD + "x" * 1000),
         ("maria", "\ud800" * 20),
         ("nobody", PASSWORD),
+        ("mar\x00ia", PASSWORD),
         ("proxied", PASSWORD),
         ("gone", PASSWORD),
     ):
