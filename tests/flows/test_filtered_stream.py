@@ -157,7 +157,11 @@ def test_a_hub_that_hears_both_claims_what_the_full_stream_allows(tmp_path: Path
         assert not any(reason.startswith("coverage:") for one in found.values() for reason in one.reasons)
         with store.reading() as session:
             books = {one.source: one for one in envelopes.counts(session)}
-        assert (books["rubin"].stored, books["rubin"].received) == (0, len(PACKETS))
+            assert envelopes.law_holds(envelopes.counts(session))
+        # The survey's own packets state more than the broker's: they are later versions of the same detections, and hold.
+        distinct = len({one.payload for one in PACKETS})
+        assert (books["rubin"].stored, books["rubin"].duplicates) == (distinct, len(PACKETS) - distinct)
+        assert books["fink"].stored == distinct
 
 
 def test_what_a_broker_says_of_an_object_is_kept_where_the_source_is_trusted(tmp_path: Path):
