@@ -14,12 +14,14 @@ import pytest
 import voeventparse
 
 from tests.conftest import REPOSITORY
-from tests.hub.cli.test_run import BURST, PLACE, T0, Running, address, afterglow, until
+from tests.hub.cli.test_run import PLACE, T0, Running, address, afterglow, burst, until
 from tests.support.ports import free_ports
 from tests.support.voevents import voevent
 from tests.support.vtp_peers import RawPeer
 
 pytestmark = [pytest.mark.slow, pytest.mark.kafka]
+
+BURST = burst(T0)
 
 RETRACTION = voevent(
     ivorn="ivo://nasa.gsfc.gcn/SWIFT#BAT_GRB_Pos_1234567-002",
