@@ -24,7 +24,11 @@ def test_each_event_pair_and_candidate_has_one_row_with_all_columns(store: Store
         candidate_rows = overview.candidate_rows(session, per_event=3)
     rows = {row[0]: dict(zip(overview.EVENT_COLUMNS, row, strict=True)) for row in event_rows}
     assert list(rows) == ["Fermi-1", "Fermi-2", "S260301a"]
-    assert (rows["S260301a"]["90 % deg2"], rows["S260301a"]["candidates"], rows["S260301a"]["state"]) == (300.0, 5, "active")
+    assert (rows["S260301a"]["90 % deg2"], rows["S260301a"]["candidates"], rows["S260301a"]["state"]) == (
+        300.0,
+        10,
+        "active",
+    )  # two hypotheses of five objects
     assert (rows["Fermi-2"]["t0"], rows["Fermi-2"]["90 % deg2"], rows["Fermi-2"]["candidates"]) == (None, None, 0)
     (pair,) = (dict(zip(overview.PAIR_COLUMNS, row, strict=True)) for row in pair_rows)
     assert {pair["first"], pair["second"]} == {"Fermi-1", "S260301a"}
