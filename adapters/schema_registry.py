@@ -9,6 +9,7 @@ growing while, because a producer may register its schema late; a registry that 
 
 import json
 import os
+import secrets
 import threading
 import time
 from collections import deque
@@ -252,7 +253,7 @@ class SchemaRegistry:
     def _keep(self, name: str, value: Mapping[str, Any]) -> None:
         if self._folder is None:
             return
-        unfinished = self._folder / f".{name}.{os.getpid()}.unfinished"
+        unfinished = self._folder / f".{name}.{secrets.token_hex(8)}.unfinished"
         try:
             self._folder.mkdir(parents=True, exist_ok=True)
             with unfinished.open("w", encoding="utf-8") as file:

@@ -5,6 +5,7 @@ of the first.
 """
 
 import os
+import secrets
 from pathlib import Path
 
 from hub.archive.durable import sync_folder
@@ -41,7 +42,7 @@ def claim(archive: Path, database: str) -> str:
     if (owner := owner_of(archive)) is not None:
         return owner
     path = archive / OWNER
-    beside = archive / f".{OWNER}-{os.getpid()}"
+    beside = archive / f".{OWNER}-{secrets.token_hex(8)}"
     with translated(path):
         with beside.open("w", encoding="ascii") as file:
             file.write(f"{database}\n")
