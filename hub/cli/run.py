@@ -126,7 +126,8 @@ def _ends_early() -> Iterator[Callable[[], bool]]:
     """Let SIGTERM and Ctrl-C during the start end it with exit code 0; once the loops run, the supervisor answers them.
 
     Nothing is acknowledged before the loops run, and what is under way in the database is rolled back. Yields what tells whether
-    the stop came: where it falls into a callback of a library the exception is lost.
+    the stop came: where it falls into a callback of a library, such as a weak reference's, the exception is lost, and Python
+    would print it with its traceback.
     """
     was_told = threading.Event()
 
@@ -134,13 +135,19 @@ def _ends_early() -> Iterator[Callable[[], bool]]:
         was_told.set()
         raise SystemExit(0)
 
+    def unless_leaving(lost: "sys.UnraisableHookArgs") -> None:
+        if not (was_told.is_set() and isinstance(lost.exc_value, SystemExit)):
+            former_hook(lost)
+
     if threading.current_thread() is not threading.main_thread():
         yield was_told.is_set
         return
+    former_hook, sys.unraisablehook = sys.unraisablehook, unless_leaving
     former = {number: signal.signal(number, leave) for number in (signal.SIGTERM, signal.SIGINT)}
     try:
         yield was_told.is_set
     finally:
+        sys.unraisablehook = former_hook
         for number, handler in former.items():
             signal.signal(number, handler)
 

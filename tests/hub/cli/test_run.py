@@ -215,6 +215,28 @@ def test_a_source_that_makes_no_sense_is_one_sentence(tmp_path, sources: str, se
         assert until(lambda: hub.said).startswith(sentence)
 
 
+FALLS_INTO_A_CALLBACK = """
+import os, signal, weakref
+from hub.cli.run import _ends_early
+class Thing: pass
+with _ends_early() as is_stopped:
+    thing = Thing()
+    reference = weakref.ref(thing, lambda _: (os.kill(os.getpid(), signal.SIGTERM), sum(range(1000))))
+    del thing
+    print(is_stopped())
+    reference = weakref.ref(thing := Thing(), lambda _: 1 / 0)
+    del thing
+"""
+
+
+def test_a_stop_that_falls_into_a_callback_is_remembered_and_prints_nothing():
+    words = [sys.executable, "-c", FALLS_INTO_A_CALLBACK]
+    done = subprocess.run(words, capture_output=True, text=True, check=True, env=os.environ | {"PYTHONPATH": str(REPOSITORY)})
+    assert done.stdout == "True\n"
+    assert "SystemExit" not in done.stderr
+    assert "ZeroDivisionError" in done.stderr  # other faults are still said
+
+
 def test_inbox_that_cannot_be_made_needs_a_person(tmp_path):
     (tmp_path / "inbox").write_bytes(b"a file")
     with run(tmp_path, "ingest") as hub:
