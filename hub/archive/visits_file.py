@@ -8,6 +8,7 @@ import json
 import os
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
+from functools import lru_cache
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -176,9 +177,15 @@ def read_note(archive: Path, night: int) -> Note:
     path = path_of(archive, night)
     try:
         with translated(path):
-            return _note(pq.read_metadata(path))
+            told = path.stat()
+            return _note_at(path, (told.st_ino, told.st_size, told.st_mtime_ns))
     except FileNotFoundError:
         return Note()
+
+
+@lru_cache(maxsize=256)
+def _note_at(path: Path, state: tuple[int, int, int]) -> Note:
+    return _note(pq.read_metadata(path))
 
 
 def digest_of(archive: Path, night: int, surveys: Collection[str]) -> str:
@@ -187,12 +194,12 @@ def digest_of(archive: Path, night: int, surveys: Collection[str]) -> str:
     return hashlib.sha256("\n".join([*sorted(surveys), "", *names]).encode()).hexdigest()[:32]
 
 
-def has_seen_all(archive: Path, night: int, note: Note, surveys: Collection[str]) -> bool:
+def has_seen_all(archive: Path, night: int, note: Note) -> bool:
     """Return whether a night has the files from which its ledger was computed, and no other ones.
 
     Files that were merged or compacted since have other names, and may hold other versions: the ledger must look again.
     """
-    return bool(note.files) and note.files == digest_of(archive, night, surveys)
+    return bool(note.files) and note.files == digest_of(archive, night, ())
 
 
 def digests(archive: Path, night: int) -> dict[Key, int]:

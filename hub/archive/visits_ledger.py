@@ -125,6 +125,7 @@ class VisitLedger:
 
     def _update_night(self, night: int, full: FullTopics, now: Instant, keep: Callable[[], None]) -> int:
         digest = visits_file.digest_of(self._archive.folder, night, full)
+        files = visits_file.digest_of(self._archive.folder, night, ())
         note = visits_file.read_note(self._archive.folder, night)
         if note.settled == digest and note.agrees_with(full):
             self._seen.pop(night, None)
@@ -150,7 +151,7 @@ class VisitLedger:
         due = {key for key, (_, since) in seen.items() if now.minus(since) >= self._quiet_s}
         self._seen[night] = {key: told for key, told in seen.items() if key not in due}
         settled = "" if self._seen[night] else digest
-        if due or settled or note.settled or len(stays) < len(known) or note.files != digest:  # also where it waits again
+        if due or settled or note.settled or len(stays) < len(known) or note.files != files:  # also where it waits again
             computed = [self._compute(night, some, counted, sky, keep) for some in self._groups(due, counted)]
             spans = self._spans(note, counted, self._seen[night].keys(), full, night=night, now=now)
             visits = _latest([stays, *computed])
@@ -161,7 +162,7 @@ class VisitLedger:
                 night,
                 visits,
                 settled=settled,
-                files=digest,
+                files=files,
                 digests=digests | {key: counted.digest[key] for key in due},
                 topics=note.topics_with(counted.topics, full),
                 spans=spans,

@@ -80,6 +80,16 @@ class Hearing:
         """Whether any of the window was heard."""
         return bool(self.heard)
 
+    def sure(self, window: Window) -> tuple[Interval, ...]:
+        """Return of which times of the window nothing is in doubt; a visit at the edge of a doubt is in it."""
+        begin, end = window[0].tai_us, window[1].tai_us
+        left = [(max(one.begin_us, begin), min(one.end_us, end)) for one in self.heard]
+        for one in self.unheard:
+            first, last = one.begin.tai_us, one.end.tai_us
+            parts = [part for low, high in left for part in ((low, min(high, first - 1)), (max(low, last + 1), high))]
+            left = [(low, high) for low, high in parts if low <= high]
+        return tuple(Interval(begin_us=low, end_us=high) for low, high in sorted(left))
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Lost:
@@ -286,7 +296,6 @@ def _books(session: Session, archive: Path, hears: Coverage, survey: str, window
         sought -= {one.topic for one in notes[night].spans if one.survey == survey}
     deleted = frozenset(removed.nights(archive))
     with_rows = frozenset(layout.nights(archive))
-    in_full = {one for one in hears.surveys() if hears.full_topics(one)}
     held = [(night, one) for night, note in notes.items() if note.is_current for one in note.held if one.survey == survey]
     runs: dict[tuple[str, int], list[Run]] = {}
     for night, one in held:
@@ -305,7 +314,7 @@ def _books(session: Session, archive: Path, hears: Coverage, survey: str, window
         unseen=frozenset(
             night
             for night, note in notes.items()
-            if night in with_rows and note.is_current and not _has_seen(archive, night, note, in_full, deleted)
+            if night in with_rows and note.is_current and not _has_seen(archive, night, note, deleted)
         ),
         held={place: merged(some) for place, some in runs.items()},
     )
@@ -316,9 +325,9 @@ def _is_former(gaps: Iterable[_Lost], topic: str, night: int) -> bool:
     return any(gap.offsets is None and gap.topic in {None, topic} and gap.at >= begin for gap in gaps)
 
 
-def _has_seen(archive: Path, night: int, note: Note, in_full: Collection[str], deleted: Collection[int]) -> bool:
+def _has_seen(archive: Path, night: int, note: Note, deleted: Collection[int]) -> bool:
     """Return whether the ledger of a night was computed from the rows that are there; one that lost rows has."""
-    return night in deleted or visits_file.has_seen_all(archive, night, note, in_full)
+    return night in deleted or visits_file.has_seen_all(archive, night, note)
 
 
 def _gaps(session: Session, topics: Mapping[str, Instant], sources: frozenset[str]) -> list[_Lost]:
