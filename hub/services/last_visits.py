@@ -45,7 +45,7 @@ class SureVisits:
         nights = visits_file.nights(self._archive)
         if not nights or not len(first.time_us):
             return _NOTHING
-        begin = max(int(first.time_us.min()) - int(look_back_d * _DAY_US), bounds(nights[0])[0].tai_us)
+        begin = max(int(first.time_us.min()), bounds(nights[0])[0].tai_us) - int(look_back_d * _DAY_US)
         end = min(int(first.time_us.max()), bounds(nights[-1])[1].tai_us)
         if begin > end:
             return _NOTHING

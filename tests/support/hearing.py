@@ -132,7 +132,9 @@ class Hub:
     def visits(self, start: float, end: float) -> list[int]:
         return [int(one) for one in sorted({one["visit"] for one in self.ask(start, end)["visits"]})]
 
-    def by_filter_first(self, day: float, number: int, *, n_first: int | None, per_detector: float = 2.0, partition: int = 0) -> int:
+    def by_filter_first(
+        self, day: float, number: int, *, n_first: int | None, per_detector: float = 2.0, partition: int = 0
+    ) -> int:
         """Let a filter bring some alerts of a visit, or all, and the full topic all of them afterwards; return how many."""
         own = {"per_detector": per_detector, "visit": number, "mid_tai_us": FIRST.plus_s(day * DAY_S).tai_us}
         some = camera_rows(np.random.default_rng(number), pointing(RA, DEC), topic=FINK, offset=0, **own)
