@@ -7,10 +7,10 @@ import pyarrow as pa
 import pytest
 
 from hub.model.alert import NO_TIME
-from hub.ports import Incident
+from hub.ports import Incident, Position
 from hub.science.onset import Basis, FirstSeen, Onsets
 from hub.services.last_visits import SureVisits
-from hub.storage import incidents
+from hub.storage import incidents, positions
 from hub.storage.engine import Store
 from tests.support.api_night import fill
 from tests.support.hearing import DAY_S, Hub
@@ -123,3 +123,12 @@ def test_without_a_full_stream_nothing_is_known(store: Store, tmp_path: Path) ->
     assert onset(hub, 0.1) == (0.05, Basis.VISIT)
     hub.filtered(-1, TOPIC)  # a filter brings the same topic: it is none of a full stream any more
     assert onset(hub, 0.1) == (None, Basis.COVERAGE_UNKNOWN)
+
+
+def test_the_books_are_asked_while_others_are_being_written(hub: Hub) -> None:
+    for day in (0, 0.05, 0.1, 1):
+        hub.visit(day)
+    hub.update()
+    with hub.store.transaction() as session:
+        positions.advance(session, "another", [Position(topic="x", partition=0, first_offset=0, next_offset=1, n_messages=1)])
+        assert onset(hub, 0.1) == (0.05, Basis.VISIT)
