@@ -322,7 +322,8 @@ def _books(session: Session, archive: Path, hears: Coverage, survey: str, window
 
 def _is_former(gaps: Iterable[_Lost], topic: str, night: int) -> bool:
     begin, _ = bounds(night)
-    return any(gap.offsets is None and gap.topic in {None, topic} and gap.at >= begin for gap in gaps)
+    anew = [gap for gap in gaps if gap.topic == topic and gap.partition is not None and gap.offsets is None]
+    return any(gap.at >= begin for gap in anew)
 
 
 def _has_seen(archive: Path, night: int, note: Note, deleted: Collection[int]) -> bool:
