@@ -101,5 +101,6 @@ def test_visits_without_any_error_have_no_depth_and_reach_none(hub, tmp_path):
         deep = searched.of_event(session, history.folder, "S170817a", depth_ab=20.0, **values)
         whole = searched.of_event(session, history.folder, "S170817a", **values)
     assert {one["band"] for one in deep["visits"]} == {"i"}
-    assert deep["n_too_shallow"] == len(visits_file.read(history.folder, night_of(FIRST.tai_us))) // 2
+    assert deep["n_without_depth"] == len(visits_file.read(history.folder, night_of(FIRST.tai_us))) // 2
+    assert (deep["n_too_shallow"], deep["coverage"]) == (0, "partial")
     assert [one["depth_ab"] is None for one in whole["visits"]] == [True, False]
