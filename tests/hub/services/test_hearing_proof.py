@@ -159,7 +159,7 @@ def test_a_partition_that_stood_still_for_weeks_and_lost_its_messages_leaves_all
 
 def test_the_latest_visit_of_a_partition_may_go_on(hub: Hub) -> None:
     hub.visit(0, partitions=2)
-    hub.visit(0.01, partitions=2, n_alerts=PART)
+    hub.visit(0.01, partitions=2)
     hub.visit(0.02)
     hub.update(0.1)
     assert states(hub, (0, 0.009), (0, 0.01), (0.01, 0.019)) == ["known", "partial", "partial"]
