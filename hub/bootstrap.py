@@ -28,7 +28,6 @@ from adapters.schema_registry import SchemaRegistry
 from adapters.transports.kafka.listening import Heard
 from hub.archive.history import ArchiveHistory, ArchiveSettings
 from hub.archive.space import MB
-from hub.archive.visits_lookup import VisitLookup
 from hub.config import DestinationSection, HubSection, Settings, SourceSection
 from hub.errors import ConfigError, Permanent, StorageError, Transient
 from hub.model.coverage import AlertStream
@@ -68,6 +67,7 @@ from hub.services.held import HeldAlerts
 from hub.services.intake import Intake, IntakeSettings
 from hub.services.judging import FactSource
 from hub.services.known_facts import KnownFacts
+from hub.services.last_visits import SureVisits
 from hub.services.map_fetch import MapFetching, MapFetchSettings, MapWishes
 from hub.services.maps import MapCache
 from hub.services.ranking_plugins import ranking_from
@@ -371,7 +371,7 @@ def open_hub(
             coverage=listening.coverage,
             leaves=leaves,
             facts=_facts(settings, maps),
-            visits=VisitLookup(history.folder).before,
+            visits=SureVisits(store, history.folder).before,
             ranking=ranking_for(settings),
         )
         dispatch = Dispatch(store=store, sinks=sinks, clock=tells)

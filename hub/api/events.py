@@ -115,7 +115,8 @@ def get_differences(
     after: Annotated[int, Query(alias="to", ge=1, le=10**9, description="Number of the one that it is compared with")],
 ) -> Response:
     """Return what differs between two versions: numbers, class, time, place, overlaps, and who moved in the ranking."""
-    means = Means.of_folders(archive, request.app.state.catalogs, request.app.state.catalogs_used, request.app.state.ranking)
+    state = request.app.state
+    means = Means.of_folders(archive, state.catalogs, state.catalogs_used, state.ranking, store)
     with store.reading() as session:
         body = differences_body(differences(session, event_id, before, after, means))
     own = path("events", body["event_id"])

@@ -86,6 +86,8 @@ class PositionCoverage(Standing):
     window_end: Time
     band: str | None
     n_visits: int
+    n_without_footprint: int = Field(description="Visits near the position that do not tell where all of their camera looked")
+    n_without_band: int = Field(description="Visits of the position that do not say their band, where one was asked for")
     last: DetectorVisit | None
     bands: list[BandSearched]
     visits: list[DetectorVisit] = Field(description="The latest first, as many as asked for")
@@ -147,7 +149,9 @@ class EventCoverage(Standing):
     )
     n_visits: int
     n_detectors: int
-    n_too_shallow: int = Field(description="Detectors in the window that do not reach the depth, or do not tell theirs")
+    n_too_shallow: int = Field(description="Detectors in the window that do not reach the depth")
+    n_without_band: int = Field(description="Detectors in the window that do not say their band, where one was asked for")
+    n_without_depth: int = Field(description="Detectors in the window that do not say their depth, where one was asked for")
     n_without_footprint: int = Field(description="Detectors with too few alerts to tell where they looked")
     n_incomplete: int = Field(description="Visits with missing detectors")
     programmes: list[Programme]

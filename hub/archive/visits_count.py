@@ -22,7 +22,7 @@ Key = tuple[str, int]
 FullTopics = Mapping[str, Collection[str]]
 """The topics of the full streams of each survey."""
 
-COUNTED = ("survey", "visit", "mid_tai_us", "topic", "partition", "offset")
+COUNTED = ("survey", "source_id", "revision", "visit", "mid_tai_us", "topic", "partition", "offset")
 """Columns of the archive that are counted."""
 
 
@@ -34,6 +34,8 @@ SLACK_US = 600_000_000
 
 NO_PLACE = -1
 """Stands for the partition of rows that do not say where in a topic they stood."""
+
+_DIGEST_MAX = (1 << 63) - 1
 
 _Marks = NDArray[np.int64]
 """Shape ``(n, 6)``: visit, partition, least and greatest offset, earliest and latest time of its rows."""
@@ -85,6 +87,9 @@ class Counted:
     first_us: dict[Key, int] = field(default_factory=dict)
     """Earliest time in each visit."""
 
+    digest: dict[Key, int] = field(default_factory=dict)
+    """Of the rows of each visit, in whatever order: another one where a row came, went, or holds in another version."""
+
     in_full: set[Key] = field(default_factory=set)
     """Visits of which a full stream brought any alert."""
 
@@ -99,9 +104,6 @@ class Counted:
 
     offsets: dict[tuple[str, str], Offsets] = field(default_factory=dict)
     """Those of all rows that name a visit, by survey and full topic."""
-
-    by_topic: Counter[tuple[str, str, int]] = field(default_factory=Counter)
-    """Rows of each visit that a full topic brought, by survey, topic and visit."""
 
     n_rows: int = 0
     """Of all surveys."""
@@ -124,18 +126,29 @@ class Counted:
                 if is_full:
                     self._extend(survey, text, table, own[by_topic == topic])
             is_full_row = np.isin(by_topic, [index for index, text in enumerate(topics.values) if text in full[survey]])
-            self._count(survey, number, visits[own], ints_of(table["mid_tai_us"])[own], is_full_row)
+            digests = _digests(ints_of(table["source_id"])[own], ints_of(table["revision"])[own])
+            self._count(survey, number, visits[own], ints_of(table["mid_tai_us"])[own], is_full_row, digests)
 
-    def _count(
-        self, survey: str, number: int, visits: NDArray[np.int64], times: NDArray[np.int64], is_full: NDArray[np.bool_]
+    def _count(  # noqa: PLR0917 - columns
+        self,
+        survey: str,
+        number: int,
+        visits: NDArray[np.int64],
+        times: NDArray[np.int64],
+        is_full: NDArray[np.bool_],
+        digests: NDArray[np.uint64],
     ) -> None:
         numbers, which, counts = np.unique(visits, return_inverse=True, return_counts=True)
         first = np.full(len(numbers), np.iinfo(np.int64).max)
         np.minimum.at(first, which, times)
         heard = np.bincount(which, weights=is_full, minlength=len(numbers)) > 0
-        for visit, n, at, in_full in zip(numbers.tolist(), counts.tolist(), first.tolist(), heard.tolist(), strict=True):
+        sums = np.zeros(len(numbers), dtype=np.uint64)
+        np.add.at(sums, which, digests)
+        columns = (numbers.tolist(), counts.tolist(), first.tolist(), heard.tolist(), sums.tolist())
+        for visit, n, at, in_full, digest in zip(*columns, strict=True):
             key = survey, visit
             self.n_alerts[key] += n
+            self.digest[key] = (self.digest.get(key, 0) + digest) & _DIGEST_MAX
             self.first_us[key] = min(at, self.first_us.get(key, at))
             self.slices.setdefault(key, set()).add(number)
             if in_full:
@@ -146,13 +159,21 @@ class Counted:
             ints_of(table[name])[rows] for name in ("visit", "mid_tai_us", "partition", "offset")
         )
         self.offsets.setdefault((survey, topic), Offsets()).add(partitions, offsets)
-        numbers, counts = np.unique(visits, return_counts=True)
-        for visit, n in zip(numbers.tolist(), counts.tolist(), strict=True):
-            self.by_topic[survey, topic, visit] += n
         partitions = np.where(offsets < 0, NO_PLACE, partitions)
         marks = _reduced(np.stack([visits, partitions, offsets, offsets, times, times], axis=1))
         before = self.marks.get((survey, topic))
         self.marks[survey, topic] = marks if before is None else _reduced(np.concatenate([before, marks]))
+
+
+def _digests(ids: NDArray[np.int64], revisions: NDArray[np.int64]) -> NDArray[np.uint64]:
+    """Return a number for each version of a detection, whose sums tell sets apart (splitmix64, Steele et al. 2014)."""
+    found = ids.astype(np.uint64)
+    for more in (np.zeros(1, dtype=np.uint64), revisions.astype(np.uint64)):
+        found = (found ^ more) + np.uint64(0x9E3779B97F4A7C15)
+        found = (found ^ (found >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+        found = (found ^ (found >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+        found ^= found >> np.uint64(31)
+    return found
 
 
 def _reduced(marks: _Marks) -> _Marks:
@@ -211,13 +232,7 @@ def spans_of(counted: Counted, waiting: Collection[Key], now_us: int) -> list[Sp
 
 def held_of(counted: Counted) -> list[Held]:
     """Return at which offsets of each full topic a night has rows, whatever becomes of their visits."""
-    elsewhere: Counter[tuple[str, str]] = Counter()
-    for (survey, topic, visit), n in counted.by_topic.items():
-        elsewhere[survey, topic] += counted.n_alerts[survey, visit] - n
-    return [
-        Held(survey=survey, topic=topic, runs=own.runs(), n_elsewhere=elsewhere[survey, topic])
-        for (survey, topic), own in counted.offsets.items()
-    ]
+    return [Held(survey=survey, topic=topic, runs=own.runs()) for (survey, topic), own in counted.offsets.items()]
 
 
 def _turns(marks: _Marks) -> tuple[int, int]:

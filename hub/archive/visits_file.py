@@ -8,6 +8,7 @@ import json
 import os
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
+from functools import lru_cache
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -18,13 +19,11 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from hub.archive.columns import words_of
-from hub.archive.counting import Counts
 from hub.archive.durable import make_folders, sync_folder
 from hub.archive.layout import SUFFIX, VISITS, list_night, name_of, night_of
 from hub.archive.places import cone_ranges
-from hub.archive.segments import Footers
 from hub.archive.space import translated
-from hub.archive.visits_count import FullTopics, Span
+from hub.archive.visits_count import FullTopics, Key, Span
 from hub.archive.visits_held import Held
 from hub.model.instant import Instant
 from hub.model.visit import NUMBER_COLUMNS, TEXT_COLUMNS, DetectorVisits, Footprints, joined
@@ -37,9 +36,12 @@ PIXEL = "_healpix_29"
 ROW_GROUP = 4096
 """Rows that are read at least: twenty visits of 189 detectors."""
 
-VERSION = 4
+VERSION = 5
 """Of the files: version 1 had visits of which only a filtered stream was heard, version 2 did not say in which order they came,
-and version 3 not at which offsets the rows stood."""
+version 3 not at which offsets the rows stood, and version 4 not from which versions of the rows a visit was computed."""
+
+DIGEST = "rows_digest"
+"""Column with the digest of the rows from which a visit was computed, `hub.archive.visits_count.Counted.digest`."""
 
 _KEY = b"mmhub"
 _TRIES = 20
@@ -55,6 +57,9 @@ class Note:
     settled: str = ""
     """Digest of the archive's files from which every visit was computed; empty where some may be missing."""
 
+    files: str = ""
+    """Digest of the archive's files whose rows it has seen, whether it waits for more of them or not."""
+
     max_radius_deg: float = 0.0
     """Distance of the farthest corner of any footprint from its middle."""
 
@@ -66,6 +71,9 @@ class Note:
 
     bands: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """Those of each survey's visits, ascending."""
+
+    unsure: frozenset[str] = frozenset()
+    """Surveys with visits of which it is not known in all of their detectors where they looked, in which band or how deep."""
 
     n_rows: int = -1
     """Rows that the night had when it was computed."""
@@ -113,6 +121,8 @@ def write(
     visits: DetectorVisits,
     *,
     settled: str = "",
+    files: str = "",
+    digests: Mapping[Key, int] = MappingProxyType({}),
     topics: Mapping[str, Mapping[str, bool]] = MappingProxyType({}),
     spans: Sequence[Span] = (),
     n_rows: int = -1,
@@ -130,6 +140,8 @@ def write(
     note = {
         "version": VERSION,
         "settled": settled,
+        "files": files,
+        "unsure": sorted({visits.survey.text(row) for row in np.flatnonzero(visits.is_unsure).tolist()}),
         "max_radius_deg": float(radius.max(initial=0.0)),
         "topics": topics,
         "spans": [asdict(one) for one in spans],
@@ -137,7 +149,7 @@ def write(
         "n_rows": n_rows,
         "held": [asdict(one) for one in held],
     }
-    table = _table(visits).replace_schema_metadata({_KEY: json.dumps(note).encode()})
+    table = _table(visits, digests).replace_schema_metadata({_KEY: json.dumps(note).encode()})
     with translated(path):
         make_folders(path.parent)
         beside = path.with_name(f".{path.name}")
@@ -165,9 +177,15 @@ def read_note(archive: Path, night: int) -> Note:
     path = path_of(archive, night)
     try:
         with translated(path):
-            return _note(pq.read_metadata(path))
+            told = path.stat()
+            return _note_at(path, (told.st_ino, told.st_size, told.st_mtime_ns))
     except FileNotFoundError:
         return Note()
+
+
+@lru_cache(maxsize=256)
+def _note_at(path: Path, state: tuple[int, int, int]) -> Note:
+    return _note(pq.read_metadata(path))
 
 
 def digest_of(archive: Path, night: int, surveys: Collection[str]) -> str:
@@ -176,14 +194,27 @@ def digest_of(archive: Path, night: int, surveys: Collection[str]) -> str:
     return hashlib.sha256("\n".join([*sorted(surveys), "", *names]).encode()).hexdigest()[:32]
 
 
-def has_seen_all(archive: Path, night: int, note: Note, surveys: Collection[str]) -> bool:
-    """Return whether a night has the rows from which its ledger was computed, and no other ones.
+def has_seen_all(archive: Path, night: int, note: Note) -> bool:
+    """Return whether a night has the files from which its ledger was computed, and no other ones.
 
-    Files that were merged or compacted since have other names: then the rows are counted, from the footers.
+    Files that were merged or compacted since have other names, and may hold other versions: the ledger must look again.
     """
-    if note.settled and note.settled == digest_of(archive, night, surveys):
-        return True
-    return Counts(archive, Footers()).of_night(night).rows == note.n_rows
+    return bool(note.files) and note.files == digest_of(archive, night, ())
+
+
+def digests(archive: Path, night: int) -> dict[Key, int]:
+    """Return the digest of the rows from which each visit of a night's ledger was computed."""
+    path = path_of(archive, night)
+    try:
+        with translated(path), pq.ParquetFile(path, read_dictionary=["survey"]) as file:
+            if DIGEST not in file.schema_arrow.names:
+                return {}
+            table = file.read(["survey", "visit", DIGEST], use_threads=False)
+    except FileNotFoundError:
+        return {}
+    names = words_of(table["survey"])
+    columns = names.codes.tolist(), table["visit"].to_pylist(), table[DIGEST].to_pylist()
+    return {(names.values[code], visit): digest for code, visit, digest in zip(*columns, strict=True)}
 
 
 def read(archive: Path, night: int) -> DetectorVisits:
@@ -214,6 +245,9 @@ class Groups:
     max_radius_deg: float
     surveys: frozenset[str]
     """Those of which a full stream was heard in that night."""
+
+    unsure: frozenset[str] = frozenset()
+    """As `Note.unsure`."""
 
     def near(self, lo: NDArray[np.int64], hi: NDArray[np.int64]) -> NDArray[np.int64]:
         """Return the numbers of the groups that have a pixel in ascending disjoint ranges, perhaps."""
@@ -253,6 +287,7 @@ def groups_of(archive: Path, night: int) -> Groups:
         greatest=greatest,
         max_radius_deg=note.max_radius_deg,
         surveys=frozenset(one.survey for one in note.spans),
+        unsure=note.unsure,
     )
 
 
@@ -323,6 +358,8 @@ def _note(metadata: pq.FileMetaData) -> Note:
     return Note(
         version=int(told.get("version", 1)),
         settled=str(told.get("settled", "")),
+        files=str(told.get("files", "")),
+        unsure=frozenset(told.get("unsure", ())),
         max_radius_deg=float(told.get("max_radius_deg", 180.0)),
         topics=told.get("topics", {}),
         spans=tuple(_span(one) for one in told.get("spans", ())),
@@ -350,7 +387,7 @@ def _span(told: Mapping[str, Any]) -> Span:
 
 def _held(told: Mapping[str, Any]) -> Held:
     runs = {int(partition): [(int(low), int(high)) for low, high in some] for partition, some in told["runs"].items()}
-    return Held(survey=told["survey"], topic=told["topic"], runs=runs, n_elsewhere=int(told["n_elsewhere"]))
+    return Held(survey=told["survey"], topic=told["topic"], runs=runs)
 
 
 def _bands(visits: DetectorVisits) -> dict[str, list[str]]:
@@ -362,7 +399,7 @@ def _bands(visits: DetectorVisits) -> dict[str, list[str]]:
     return {survey: sorted(bands - {""}) for survey, bands in found.items()}
 
 
-def _table(visits: DetectorVisits) -> pa.Table:
+def _table(visits: DetectorVisits, digests: Mapping[Key, int]) -> pa.Table:
     pixel = pixels29(visits.ra_deg, visits.dec_deg) if len(visits) else np.zeros(0, dtype=np.int64)
     names = sorted(set(visits.survey.values))
     survey = np.array([names.index(name) for name in visits.survey.values] or [0])[visits.survey.codes]
@@ -374,6 +411,8 @@ def _table(visits: DetectorVisits) -> pa.Table:
     for name in TEXT_COLUMNS:
         words = getattr(ordered, name)
         columns[name] = pa.array(words.values or ("",)).take(pa.array(words.codes)).dictionary_encode()
+    keys = zip(ordered.survey.texts(), ordered.visit.tolist(), strict=True)
+    columns[DIGEST] = np.array([digests.get(key, 0) for key in keys], dtype=np.int64)
     columns["corner_ra_deg"] = pa.ListArray.from_arrays(offsets, pa.array(ordered.polygons.ra_deg))
     columns["corner_dec_deg"] = pa.ListArray.from_arrays(offsets, pa.array(ordered.polygons.dec_deg))
     return pa.table(columns)

@@ -1,7 +1,7 @@
 """At which offsets of a topic the archive has rows: what the books say was understood must be here too.
 
 A packet that was read and understood and of which no row is here may be of a visit that no ledger tells of: its alerts named no
-visit, or came by a filter first, or are in another archive.
+visit, or came by a filter first, or are in another archive. Nothing excuses a hole: whose packet stood in it is not known.
 """
 
 from bisect import bisect_left, bisect_right
@@ -31,14 +31,10 @@ class Held:
     runs: dict[int, list[Run]]
     """By partition, ascending: offsets of the rows that name a visit."""
 
-    n_elsewhere: int = 0
-    """Rows of visits that the topic brought too and that came by other topics first: their packets may be
-    among those without a row."""
-
     def joined(self, other: "Held") -> "Held":
         """Return what both have."""
         runs = {one: merged([*self.runs.get(one, ()), *other.runs.get(one, ())]) for one in self.runs.keys() | other.runs.keys()}
-        return Held(survey=self.survey, topic=self.topic, runs=runs, n_elsewhere=self.n_elsewhere + other.n_elsewhere)
+        return Held(survey=self.survey, topic=self.topic, runs=runs)
 
 
 class Offsets:

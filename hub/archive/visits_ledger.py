@@ -1,7 +1,8 @@
 """Keeps the ledgers of the nights: finds out which visits have rows that their ledger has not seen, and computes those anew.
 
-A visit is computed when no rows of it have come for a while, and again when late ones came. Nothing is remembered that a restart
-would have to know: the archive and the ledgers tell what is due, and computing it twice gives the same. A night is read in slices
+A visit is computed when no rows of it have come for a while, and again whenever they became others: late ones came, or versions
+that hold in the place of former ones. Nothing is remembered that a restart would have to know: the archive and the ledgers tell
+what is due, and computing it twice gives the same. A night is read in slices
 of the sky, and its visits are computed some at a time: memory does not grow with the night.
 """
 
@@ -78,7 +79,7 @@ class VisitLedger:
         self._rows_at_once = rows_at_once
         self._footers = Footers()
         self._seen: dict[int, dict[Key, tuple[int, Instant]]] = {}
-        """For each night the visits that wait: how many alerts they had, and since when."""
+        """For each night the visits that wait: the digest of their rows, and since when it is that."""
 
         self._looked: dict[int, Instant] = {}
         self._settled: set[int] = set()
@@ -124,6 +125,7 @@ class VisitLedger:
 
     def _update_night(self, night: int, full: FullTopics, now: Instant, keep: Callable[[], None]) -> int:
         digest = visits_file.digest_of(self._archive.folder, night, full)
+        files = visits_file.digest_of(self._archive.folder, night, ())
         note = visits_file.read_note(self._archive.folder, night)
         if note.settled == digest and note.agrees_with(full):
             self._seen.pop(night, None)
@@ -131,21 +133,27 @@ class VisitLedger:
         sky = slices(self._archive.folder, self._footers, night, self._rows_at_once)
         counted = self._count(night, sky, full, keep)
         known = visits_file.read(self._archive.folder, night) if note.is_current else DetectorVisits.empty()
-        stays = _without(known, counted.n_alerts.keys() - counted.in_full)
-        had = _alerts_by_visit(stays)
+        had = _alerts_by_visit(known)
+        gone = counted.n_alerts.keys() - counted.in_full
+        was_deleted = night in removed.nights(self._archive.folder)
+        if not was_deleted:  # else their rows went, and the visits were made all the same
+            gone |= had.keys() - counted.n_alerts.keys()
+        stays = _without(known, gone)
+        digests = visits_file.digests(self._archive.folder, night) if note.is_current else {}
         waiting = self._seen.get(night, {})
         seen: dict[Key, tuple[int, Instant]] = {}
         for key in counted.in_full:
-            n = counted.n_alerts[key]
-            if n > had.get(key, 0):
+            now_is = counted.digest[key]
+            is_other = counted.n_alerts[key] > had.get(key, 0) if was_deleted else now_is != digests.get(key)
+            if is_other:
                 before = waiting.get(key)
-                seen[key] = before if before is not None and before[0] == n else (n, now)
+                seen[key] = before if before is not None and before[0] == now_is else (now_is, now)
         due = {key for key, (_, since) in seen.items() if now.minus(since) >= self._quiet_s}
         self._seen[night] = {key: told for key, told in seen.items() if key not in due}
         settled = "" if self._seen[night] else digest
-        if due or settled or note.settled or len(stays) < len(known):  # also where what was settled waits again
+        if due or settled or note.settled or len(stays) < len(known) or note.files != files:  # also where it waits again
             computed = [self._compute(night, some, counted, sky, keep) for some in self._groups(due, counted)]
-            spans = self._spans(note, counted, self._seen[night].keys() - had.keys(), full, night=night, now=now)
+            spans = self._spans(note, counted, self._seen[night].keys(), full, night=night, now=now)
             visits = _latest([stays, *computed])
             if settled:
                 self._settled.add(night)
@@ -154,6 +162,8 @@ class VisitLedger:
                 night,
                 visits,
                 settled=settled,
+                files=files,
+                digests=digests | {key: counted.digest[key] for key in due},
                 topics=note.topics_with(counted.topics, full),
                 spans=spans,
                 n_rows=counted.n_rows,

@@ -5,9 +5,11 @@ long as the ledgers of their nights do not change.
 """
 
 import threading
+from bisect import bisect_left, bisect_right
 from collections import OrderedDict
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -36,10 +38,37 @@ _Question = tuple[str, int, float, float, float, bytes, float]
 """Survey, time, flux, position, band, days back."""
 
 
+@dataclass(frozen=True, slots=True)
+class Times:
+    """Times of which nothing is in doubt."""
+
+    spans: tuple[tuple[int, int], ...]
+    """First and last microsecond of each, `Instant.tai_us`, ascending, disjoint."""
+
+    def within(self, begin_us: int, end_us: int) -> Self:
+        """Return what lies between two times, both included."""
+        first = bisect_left(self.spans, begin_us, key=lambda one: one[1])
+        last = bisect_right(self.spans, end_us, key=lambda one: one[0])
+        return type(self)(tuple((max(low, begin_us), min(high, end_us)) for low, high in self.spans[first:last]))
+
+    def hold(self, begin_us: int, end_us: int) -> bool:
+        """Return whether all from a time to another is in them."""
+        return self.within(begin_us, end_us).spans == ((begin_us, end_us),)
+
+    def holds(self, at_us: NDArray[np.int64]) -> NDArray[np.bool_]:
+        """Return which times are in them."""
+        ends = np.array(self.spans, dtype=np.int64).reshape(-1, 2)
+        first = np.searchsorted(ends[:, 1], at_us)
+        return np.asarray(first < np.searchsorted(ends[:, 0], at_us, side="right"))
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Answer:
     states: tuple[State, ...]
     """Of the ledgers that it was found in."""
+
+    sure: Times | None
+    """The times of which nothing was in doubt, within those that were asked for."""
 
     time_us: int
     is_known: bool
@@ -67,7 +96,7 @@ class VisitLookup:
         self._n_rows = 0
         self._answers: OrderedDict[_Question, _Answer] = OrderedDict()
 
-    def before(self, first: FirstSeen, look_back_d: float) -> LastVisits:
+    def before(self, first: FirstSeen, look_back_d: float, sure: Times | None = None) -> LastVisits:
         """Return the last visit of each place and band before a time, no longer before than some days, that went deeper.
 
         Parameters
@@ -76,6 +105,9 @@ class VisitLookup:
             Places, bands, times and fluxes; a flux that is not a number is deeper than no visit.
         look_back_d
             Days.
+        sure
+            Visits count that were made in these times, and an answer is known where they hold all of the days before and the
+            ledgers tell where, in which band and how deep each visit of them looked. Where not given, all in the ledgers counts.
 
         Raises
         ------
@@ -83,9 +115,9 @@ class VisitLookup:
             A ledger cannot be read.
         """
         with self._lock:
-            return self._before(first, look_back_d)
+            return self._before(first, look_back_d, sure)
 
-    def _before(self, first: FirstSeen, look_back_d: float) -> LastVisits:
+    def _before(self, first: FirstSeen, look_back_d: float, sure: Times | None) -> LastVisits:
         n = len(first.time_us)
         times, known = np.full(n, NO_TIME), np.zeros(n, dtype=np.bool_)
         states = dict(visits_file.states(self._archive))
@@ -95,18 +127,22 @@ class VisitLookup:
         keys = [(first.survey, *row, look_back_d) for row in zip(*(one.tolist() for one in columns), strict=True)]
         new: list[int] = []
         nights = [self._nights(states, int(at), look_back_d) for at in first.time_us.tolist()]
+        back_us = int(look_back_d * _DAY_US)
+        own_sure = [sure.within(at - back_us, at) if sure is not None else None for at in first.time_us.tolist()]
         for index, key in enumerate(keys):
             answer = self._answers.get(key)
-            if answer is not None and answer.states == tuple(states[night] for night in nights[index]):
+            is_same = answer is not None and answer.states == tuple(states[night] for night in nights[index])
+            if answer is not None and is_same and answer.sure == own_sure[index]:
                 times[index], known[index] = answer.time_us, answer.is_known
                 self._answers.move_to_end(key)
             else:
                 new.append(index)
         if new:
-            self._find(first, np.array(new), [nights[index] for index in new], states, look_back_d, times, known)
+            self._find(first, np.array(new), [nights[index] for index in new], states, look_back_d, times, known, sure)
             for index in new:
                 found = _Answer(
                     states=tuple(states[night] for night in nights[index]),
+                    sure=own_sure[index],
                     time_us=int(times[index]),
                     is_known=bool(known[index]),
                 )
@@ -130,14 +166,18 @@ class VisitLookup:
         look_back_d: float,
         times: NDArray[np.int64],
         known: NDArray[np.bool_],
+        sure: Times | None,
     ) -> None:
         """Write down the answers of some questions, one night after the other, the latest first: most are answered by few."""
         ranges: dict[int, tuple[NDArray[np.int64], NDArray[np.int64]]] = {}
+        unsure: set[int] = set()
         for night in sorted({night for own in nights for night in own}, reverse=True):
             groups = self._groups_of(night, states[night])
             told = np.array([index for index, own in zip(new.tolist(), nights, strict=True) if night in own], dtype=np.int64)
-            if first.survey in groups.surveys:
+            if sure is None and first.survey in groups.surveys:
                 known[told] = True
+            if first.survey in groups.unsure:
+                unsure.update(told.tolist())
             asked = told[times[told] == NO_TIME]
             wanted: set[int] = set()
             for index in asked.tolist():
@@ -147,7 +187,11 @@ class VisitLookup:
                 wanted.update(groups.near(*ranges[index]).tolist())
             for number in sorted(wanted):
                 rows = self._rows_of(night, states[night], number)
-                _latest(first, asked, rows, look_back_d, times)
+                _latest(first, asked, rows, look_back_d, times, sure)
+        if sure is not None:
+            for index in new.tolist():
+                at = int(first.time_us[index])
+                known[index] = index not in unsure and sure.hold(at - int(look_back_d * _DAY_US), at)
 
     def _groups_of(self, night: int, state: State) -> Groups:
         kept = self._groups.get(night)
@@ -171,8 +215,13 @@ _LEAST_RADIUS_DEG = 0.5
 """Footprints are looked for at least so near, degrees: so the ranges of a place serve all nights of one camera."""
 
 
-def _latest(
-    first: FirstSeen, asked: NDArray[np.int64], rows: DetectorVisits, look_back_d: float, times: NDArray[np.int64]
+def _latest(  # noqa: PLR0917 - the column that it fills
+    first: FirstSeen,
+    asked: NDArray[np.int64],
+    rows: DetectorVisits,
+    look_back_d: float,
+    times: NDArray[np.int64],
+    sure: Times | None,
 ) -> None:
     """Write down the latest visit of some rows that would have seen each place, where it is later than what was found."""
     own = rows.take(np.isin(rows.survey.codes, [code for code, name in enumerate(rows.survey.values) if name == first.survey]))
@@ -183,5 +232,7 @@ def _latest(
     bands = np.array([[name.decode() in one.split(",") for one in own.band.values] for name in first.band[asked].tolist()])
     keep = bands[found.point, own.band.codes[found.visit]]
     keep &= (mid < first.time_us[index] - SAME_VISIT_US) & (mid >= first.time_us[index] - int(look_back_d * _DAY_US))
-    keep &= own.depth_njy[found.visit] < first.flux_njy[index]
+    keep &= own.has_depth[found.visit] & (own.depth_njy[found.visit] < first.flux_njy[index])
+    if sure is not None:
+        keep &= sure.holds(mid)
     np.maximum.at(times, index[keep], mid[keep])

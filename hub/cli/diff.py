@@ -33,8 +33,9 @@ def diff(
     from hub.bootstrap import open_database, ranking_for
     from hub.services.differences import Means, differences, differences_body
 
-    means = Means.of_folders(settings.archive_folder, settings.catalogs_folder, settings.catalogs.use, ranking_for(settings))
+    folders = settings.archive_folder, settings.catalogs_folder
     with open_database(settings) as store, store.reading() as session:
+        means = Means.of_folders(*folders, settings.catalogs.use, ranking_for(settings), store)
         body = differences_body(differences(session, event, before, after, means))
     if as_json:
         emit(body)

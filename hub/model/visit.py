@@ -126,11 +126,35 @@ class DetectorVisits:
         columns |= {name: Words.of(()) for name in TEXT_COLUMNS}
         return cls(**columns, polygons=Footprints.empty(0))
 
+    @property
+    def is_in_part(self) -> NDArray[np.bool_]:
+        """Which rows' footprints are less than what was searched, or none."""
+        return ~_says(self.footprint, FootprintKind.OUTLINE.value)
+
+    @property
+    def has_band(self) -> NDArray[np.bool_]:
+        """Which rows say their band."""
+        return ~_says(self.band, "")
+
+    @property
+    def has_depth(self) -> NDArray[np.bool_]:
+        """Which rows say how deep they went; errors of zero and less say nothing."""
+        return np.asarray(np.isfinite(self.depth_njy) & (self.depth_njy > 0))
+
+    @property
+    def is_unsure(self) -> NDArray[np.bool_]:
+        """Of which rows it is not known where all of the detector looked, in which band, or how deep."""
+        return self.is_in_part | ~self.has_band | ~self.has_depth
+
     def take(self, index: NDArray[np.intp] | NDArray[np.bool_]) -> Self:
         """Return the rows of an index or mask."""
         columns: dict[str, Any] = {name: getattr(self, name)[index] for name in NUMBER_COLUMNS}
         columns |= {name: getattr(self, name).take(index) for name in TEXT_COLUMNS}
         return type(self)(**columns, polygons=self.polygons.take(index))
+
+
+def _says(words: Words, wanted: str) -> NDArray[np.bool_]:
+    return np.asarray(np.isin(words.codes, [code for code, value in enumerate(words.values) if value == wanted]))
 
 
 NUMBER_COLUMNS = {

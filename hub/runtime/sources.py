@@ -179,8 +179,7 @@ class SourceLoop:
 
     def _take_packets(self, batch: PacketBatch | None, runs: Sequence[Position], in_full: bool) -> None:
         if batch is None:  # places of nothing: where a partition is taken up, or what had no content
-            with self._store.transaction() as session:
-                positions.advance(session, self._name, runs)
+            self._flow.take_up(self._name, runs)
             return
         report = self._flow.take_packets(batch, runs, in_full=in_full)
         self._n_taken += len(batch)

@@ -45,7 +45,7 @@ class Basis(IntEnum):
 
 WORDS = {
     Basis.AGE_UNKNOWN: "age unknown: no visit of this place and band went as deep in the {days:g} d before",
-    Basis.COVERAGE_UNKNOWN: "coverage unknown: no ledger of visits tells of the {days:g} d before",
+    Basis.COVERAGE_UNKNOWN: "coverage unknown: no ledger of visits tells of all the {days:g} d before",
 }
 """Why nothing can be said of the onset."""
 

@@ -105,7 +105,10 @@ class AlertIntake:
         self._clock = clock
         self._hears = hears
         self._booked: dict[tuple[str, str, int], int] = {}
-        """Offset up to which this process itself has booked a partition, and all before it was found to be booked too."""
+        """Offset up to which this process itself has booked a partition, and all before it was found to be booked too.
+
+        Forgotten where a partition is taken up, which a run of no messages tells: another process may have had it since.
+        """
 
     def accept(
         self,
@@ -163,8 +166,21 @@ class AlertIntake:
                 dead_letters=letters,
             )
         if not has_unbooked:  # else the batch that was interrupted may have been longer than this one
-            self._booked |= {(batch.source, run.topic, run.partition): run.next_offset for run in runs}
+            self._booked |= {(batch.source, run.topic, run.partition): run.next_offset for run in runs if run.n_messages}
         return report
+
+    def take_up(self, source: str, runs: Sequence[Position]) -> None:
+        """Note where partitions are taken up, or what had no content, and trust no books of before.
+
+        Raises
+        ------
+        StorageError
+            The database does not take it.
+        """
+        for run in runs:
+            self._booked.pop((source, run.topic, run.partition), None)
+        with self._store.transaction() as session:
+            positions.advance(session, source, runs)
 
     def _doubts(self, batch: PacketBatch, runs: Sequence[Position]) -> Mapping[tuple[str, int], Place] | None:
         """Return how far the books go where packets may be archived and not booked: somebody died, or failed, in between.
@@ -172,7 +188,7 @@ class AlertIntake:
         None where each partition goes on from what this process booked last.
         """
         places = [((batch.source, run.topic, run.partition), run.first_offset) for run in runs]
-        is_certain = all(self._booked.get(place) == first for place, first in places)
+        is_certain = all(run.n_messages for run in runs) and all(self._booked.get(place) == first for place, first in places)
         for place, _ in places:
             self._booked.pop(place, None)  # until it is booked
         if is_certain:

@@ -12,7 +12,6 @@ from pathlib import Path
 from sqlalchemy.orm import Session
 
 from hub.archive.history import ArchiveHistory
-from hub.archive.visits_lookup import VisitLookup
 from hub.catalogs.searching import Catalogs
 from hub.errors import InvalidRequest, NotFound
 from hub.model.coincidence import Candidate, MemberKind
@@ -36,11 +35,13 @@ from hub.services.counterparts import shipped
 from hub.services.hosting import Hosting
 from hub.services.judging import FactSource, judge, knows_nothing
 from hub.services.known_facts import KnownFacts
+from hub.services.last_visits import SureVisits
 from hub.services.maps import MapCache
 from hub.services.matching import Matching
 from hub.services.pasts import past_of
 from hub.services.queries import find_event
 from hub.storage import coincidences, events, localizations
+from hub.storage.engine import Store
 
 TOP = 10
 """So many of the best candidates of either version are followed."""
@@ -119,15 +120,22 @@ class Means:
     ranking: Ranking = DEFAULT
 
     @classmethod
-    def of_folders(cls, archive: Path, catalogs: Path | None, use: Sequence[str] = (), ranking: Ranking = DEFAULT) -> "Means":
-        """Return what an archive and catalogues tell, by the rules that the hub ships."""
+    def of_folders(
+        cls,
+        archive: Path,
+        catalogs: Path | None,
+        use: Sequence[str] = (),
+        ranking: Ranking = DEFAULT,
+        store: Store | None = None,
+    ) -> "Means":
+        """Return what an archive and catalogues tell, by the rules that the hub ships; of visits the books must tell too."""
         maps, hosts = MapCache(), load_host_rules(read_text("conf/hosts.toml"))
         facts: FactSource = knows_nothing
         if catalogs is not None:
             hosting = Hosting(Catalogued(Catalogs(catalogs, use), hosts), hosts, maps)
             facts = KnownFacts(hosting=hosting, classes=load_class_rules(read_text("conf/classes.toml")))
         history = ArchiveHistory(archive)
-        visits = VisitLookup(archive).before
+        visits = SureVisits(store, archive).before if store is not None else None
         return cls(history=history, rules=shipped().rules, maps=maps, facts=facts, visits=visits, ranking=ranking)
 
 

@@ -91,6 +91,16 @@ class Flow:
             self._wake()
         return PacketFlowReport(intake=report, correlation=done)
 
+    def take_up(self, source: str, runs: Sequence[Position]) -> None:
+        """Note where partitions are taken up, or what had no content.
+
+        Raises
+        ------
+        StorageError
+            The database does not take it.
+        """
+        self._intake.take_up(source, runs)
+
     def work(self) -> CorrelationReport:
         """Do the jobs that others left: processes that only took messages in, or a crash."""
         with self._turn:

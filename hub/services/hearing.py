@@ -80,6 +80,16 @@ class Hearing:
         """Whether any of the window was heard."""
         return bool(self.heard)
 
+    def sure(self, window: Window) -> tuple[Interval, ...]:
+        """Return of which times of the window nothing is in doubt; a visit at the edge of a doubt is in it."""
+        begin, end = window[0].tai_us, window[1].tai_us
+        left = [(max(one.begin_us, begin), min(one.end_us, end)) for one in self.heard]
+        for one in self.unheard:
+            first, last = one.begin.tai_us, one.end.tai_us
+            parts = [part for low, high in left for part in ((low, min(high, first - 1)), (max(low, last + 1), high))]
+            left = [(low, high) for low, high in parts if low <= high]
+        return tuple(Interval(begin_us=low, end_us=high) for low, high in sorted(left))
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Lost:
@@ -173,10 +183,11 @@ class _Books:
     """Nights of which rows came, or went, since their ledger was computed."""
 
     held: Mapping[tuple[str, int], Sequence[Run]]
-    """At which offsets there are rows of these nights, by topic and partition."""
+    """At which offsets there are rows of these nights, by topic and partition; none of a former topic of the same name."""
 
-    elsewhere: Mapping[tuple[int, str], int]
-    """How many rows of visits of a topic came by other topics, by night and topic."""
+    def is_former(self, night: int, topic: str) -> bool:
+        """Return whether a night's alerts may have come by a former topic of the same name: its offsets were others."""
+        return _is_former(self.gaps, topic, night)
 
     def spans(self, topic: str) -> list[tuple[int, Span]]:
         """Return the nights that a topic brought visits of, ascending, and from when to when; none whose alerts all came late."""
@@ -285,9 +296,11 @@ def _books(session: Session, archive: Path, hears: Coverage, survey: str, window
         sought -= {one.topic for one in notes[night].spans if one.survey == survey}
     deleted = frozenset(removed.nights(archive))
     with_rows = frozenset(layout.nights(archive))
-    in_full = {one for one in hears.surveys() if hears.full_topics(one)}
     held = [(night, one) for night, note in notes.items() if note.is_current for one in note.held if one.survey == survey]
-    places = {(one.topic, partition) for _, one in held for partition in one.runs}
+    runs: dict[tuple[str, int], list[Run]] = {}
+    for night, one in held:
+        for partition, some in one.runs.items() if not _is_former(gaps, one.topic, night) else ():
+            runs.setdefault((one.topic, partition), []).extend(some)
     return _Books(
         survey=survey,
         topics=topics,
@@ -301,19 +314,21 @@ def _books(session: Session, archive: Path, hears: Coverage, survey: str, window
         unseen=frozenset(
             night
             for night, note in notes.items()
-            if night in with_rows and note.is_current and not _has_seen(archive, night, note, in_full, deleted)
+            if night in with_rows and note.is_current and not _has_seen(archive, night, note, deleted)
         ),
-        held={
-            (topic, partition): merged(run for _, one in held if one.topic == topic for run in one.runs.get(partition, ()))
-            for topic, partition in places
-        },
-        elsewhere={(night, one.topic): one.n_elsewhere for night, one in held},
+        held={place: merged(some) for place, some in runs.items()},
     )
 
 
-def _has_seen(archive: Path, night: int, note: Note, in_full: Collection[str], deleted: Collection[int]) -> bool:
+def _is_former(gaps: Iterable[_Lost], topic: str, night: int) -> bool:
+    begin, _ = bounds(night)
+    anew = [gap for gap in gaps if gap.topic == topic and gap.partition is not None and gap.offsets is None]
+    return any(gap.at >= begin for gap in anew)
+
+
+def _has_seen(archive: Path, night: int, note: Note, deleted: Collection[int]) -> bool:
     """Return whether the ledger of a night was computed from the rows that are there; one that lost rows has."""
-    return night in deleted or visits_file.has_seen_all(archive, night, note, in_full)
+    return night in deleted or visits_file.has_seen_all(archive, night, note)
 
 
 def _gaps(session: Session, topics: Mapping[str, Instant], sources: frozenset[str]) -> list[_Lost]:
@@ -456,8 +471,9 @@ def _unproved(  # noqa: PLR0917 - the place, the time and the books
     if n := books.unread.count(topic, partition, low, high, times):
         said = "a packet" if n == 1 else f"{n} packets"
         return f"{said} of {text(topic)} could not be read, see mmhub deadletter list: what was in there is not known"
-    n = n_missing(books.held.get((topic, partition), ()), low, high)
-    if n > sum(books.elsewhere.get((night, topic), 0) for night in nights):
+    if any(books.is_former(night, topic) for night in nights):
+        return f"{text(topic)} was made anew under its name: by which of both these alerts came is not known"
+    if n := n_missing(books.held.get((topic, partition), ()), low, high):
         said = "a packet" if n == 1 else f"{n} packets"
         return (
             f"{said} of {where} from offset {low} to {high} left no row with a visit in this archive: its alerts named no visit, "

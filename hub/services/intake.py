@@ -155,6 +155,10 @@ class Intake:
         """Take in a batch of alert packets and note where they stood; see `AlertIntake.accept`."""
         return self._alerts.accept(batch, runs, in_full=in_full)
 
+    def take_up(self, source: str, runs: Sequence[Position]) -> None:
+        """Note where partitions are taken up, or what had no content; see `AlertIntake.take_up`."""
+        self._alerts.take_up(source, runs)
+
     def retry(self, digest: str) -> IntakeReport | None:
         """Take a dead letter (whole digest) in again; return None where there is no such letter."""
         run = _Run(1)

@@ -53,6 +53,12 @@ MAX_REMARKS = 20
 _DAY_S = 86_400.0
 _AROUND_DEG = 0.75
 
+UNKNOWN_CAMERA_DEG = 12.0
+"""A camera that is not known may look so far from any of its alerts, degrees: across that of ZTF it is 10."""
+
+_SLACK_DEG = 0.5
+"""Alerts lie so far from the middle of their detector at most, and some more, degrees."""
+
 
 def cameras() -> dict[str, Camera]:
     """Return the cameras that the hub knows, by survey."""
@@ -160,14 +166,29 @@ def at_position(
     _check_window(begin, end, MAX_WINDOW_D)
     said = standings(session, archive, coverage.heard(session), (begin, end), survey)
     _check_band(archive, said, begin, end, band)
-    parts, silent = [], []
+    reach_deg = max((_across_deg(one.survey) for one in said), default=0.0) + _SLACK_DEG
+    parts, without_band, unlaid, silent = [], [], [], list[Body]()
     for night in _nights(archive, begin, end):
-        near = _chosen(visits_file.read_near(archive, night, ra_deg, dec_deg, _AROUND_DEG), said, begin, end, band)
+        near = _of_band(_chosen(visits_file.read_near(archive, night, ra_deg, dec_deg, reach_deg), said, begin, end), band)
         is_in = holding(Halves.of(near.polygons), ra_deg, dec_deg)
-        parts.append(near.take(is_in))
-        silent += _silent(near, is_in, ra_deg, dec_deg)
+        is_told = near.has_band if band is not None else np.ones(len(near), dtype=np.bool_)
+        parts.append(near.take(is_in & is_told))
+        without_band += _keys(near.take(is_in & ~is_told))
+        some_silent, some_unlaid = _not_in(near, is_in, ra_deg, dec_deg)
+        silent += some_silent
+        unlaid += some_unlaid
     found = joined(parts)
     remarks = _remarks(said)
+    doubted = {survey for survey, _ in (*without_band, *unlaid)} | {one["survey"] for one in silent}
+    if without_band:
+        remarks.append(
+            f"{_counted(without_band)} of this place did not say the band: whether it was {text(str(band))} is not known"
+        )
+    if unlaid:
+        remarks.append(
+            f"{_counted(unlaid)} near this place sent too few alerts, or too odd ones, to tell where all of the camera looked, "
+            "see n_without_footprint: whether this place was searched is not known"
+        )
     if silent:
         remarks.append(
             f"in {len(silent)} visit{'s' if len(silent) > 1 else ''} the detector at this place sent no alert, see silent: "
@@ -181,9 +202,11 @@ def at_position(
         "window_start": utc(begin),
         "window_end": utc(end),
         "band": band,
-        **_standing_body(said),
+        **_standing_body(said, doubted),
         "remarks": remarks,
-        "n_visits": len({*zip(found.survey.texts(), found.visit.tolist(), strict=True)}),
+        "n_visits": len(_keys(found)),
+        "n_without_footprint": len(unlaid),
+        "n_without_band": len(without_band),
         "silent": sorted(silent, key=lambda one: str(one["mid_at"]), reverse=True)[:limit],
         "last": rows[0] if rows else None,
         "bands": _bands(found),
@@ -241,8 +264,12 @@ def of_event(
     said = standings(session, archive, coverage.heard(session), (begin, until), survey)
     _check_band(archive, said, begin, until, band)
     whole = joined([visits_file.read(archive, night) for night in _nights(archive, begin, until)])
-    in_time = _chosen(whole, said, begin, until, band)
-    found = in_time if depth_ab is None else in_time.take(ab_mag(in_time.depth_njy) >= depth_ab)
+    in_time = _of_band(_chosen(whole, said, begin, until), band)
+    is_told = in_time.has_band if band is not None else np.ones(len(in_time), dtype=np.bool_)
+    has_depth = in_time.has_depth if depth_ab is not None else np.ones(len(in_time), dtype=np.bool_)
+    is_deep = has_depth if depth_ab is None else has_depth & (ab_mag(in_time.depth_njy) >= depth_ab)
+    found = in_time.take(is_told & is_deep)
+    doubted, remarks = _doubts_of_share(in_time, is_told, has_depth)
     found = found.take(np.lexsort((found.detector, found.visit, found.mid_tai_us)))
     share = share_of(find_localization(session, event.localization_id).skymap, Halves.of(found.polygons))
     visits = _visits_of_map(found, share.gain, _complete(whole))
@@ -254,12 +281,14 @@ def of_event(
         "window_end": utc(until),
         "depth_ab": depth_ab,
         "band": band,
-        **_standing_body(said),
-        "remarks": _remarks(said),
+        **_standing_body(said, doubted),
+        "remarks": [*_remarks(said), *remarks],
         "searched_prob": min(share.total, 1.0) if is_known else None,
         "n_visits": len(visits),
         "n_detectors": len(found),
-        "n_too_shallow": len(in_time) - len(found),
+        "n_too_shallow": int((is_told & has_depth & ~is_deep).sum()),
+        "n_without_band": int((~is_told).sum()),
+        "n_without_depth": int((is_told & ~has_depth).sum()),
         "n_without_footprint": int(_is_without(found).sum()),
         "n_incomplete": sum(bool(one["missing"]) for one in visits),
         "programmes": _programmes(visits),
@@ -287,11 +316,12 @@ def visits_around(  # noqa: PLR0917 - what is asked, of whom, when and where
     apart = float(np.radians(2.0 * np.sqrt(points.area_deg2.max())))
     parts = []
     for night in _nights(archive, *window):
-        found = _chosen(visits_file.read(archive, night), said, *window, None)
+        found = _chosen(visits_file.read(archive, night), said, *window)
         middles = unit_vectors(found.ra_deg, found.dec_deg)
         parts.append(found.take(tree.query(middles, distance_upper_bound=np.radians(_AROUND_DEG) + apart)[0] < np.inf))
     whole = joined(parts)
-    return whole.take(np.lexsort((whole.detector, whole.visit, whole.mid_tai_us))), "; ".join(_remarks(said))
+    _, remarks = _doubts_of_share(whole, whole.has_band, whole.has_depth)
+    return whole.take(np.lexsort((whole.detector, whole.visit, whole.mid_tai_us))), "; ".join([*_remarks(said), *remarks])
 
 
 def visit_page(
@@ -310,7 +340,7 @@ def visit_page(
     said = standings(session, archive, hears, _times_of(archive, hears, which), survey)
     if not any(one.is_known for one in said):
         return Page(bodies=[], last=None), said
-    rows = _chosen(visits_file.read(archive, which), said, None, None, None)
+    rows = _chosen(visits_file.read(archive, which), said, None, None)
     complete = _complete(rows)
     keyed = []
     for index in _by_visit(rows):
@@ -397,10 +427,8 @@ def _check_band(archive: Path, said: Sequence[Standing], begin: Instant, end: In
         raise InvalidRequest(f"no survey that is heard in full has a band {band!r}: {lists}", field="band")
 
 
-def _chosen(
-    visits: DetectorVisits, said: Sequence[Standing], begin: Instant | None, end: Instant | None, band: str | None
-) -> DetectorVisits:
-    """Return the rows of times in which their survey was heard in full, within a window and of a band."""
+def _chosen(visits: DetectorVisits, said: Sequence[Standing], begin: Instant | None, end: Instant | None) -> DetectorVisits:
+    """Return the rows of times in which their survey was heard in full, within a window."""
     mask = np.zeros(len(visits), dtype=np.bool_)
     for one in said:
         times = [(some.begin_us, some.end_us) for some in one.heard.heard] if one.heard is not None else []
@@ -410,25 +438,92 @@ def _chosen(
         mask &= visits.mid_tai_us >= begin.tai_us
     if end is not None:
         mask &= visits.mid_tai_us <= end.tai_us
-    if band is not None:
-        mask &= np.isin(visits.band.codes, [code for code, one in enumerate(visits.band.values) if band in one.split(",")])
     return visits.take(mask)
 
 
-def _silent(near: DetectorVisits, is_in: NDArray[np.bool_], ra_deg: float, dec_deg: float) -> list[Body]:
-    """Return the visits of which a detector looked at a position and sent no alert: it is missing there, and not empty."""
-    here = unit_vectors(ra_deg, dec_deg)
-    close = unit_vectors(near.ra_deg, near.dec_deg) @ here >= np.cos(np.radians(_AROUND_DEG))
-    found = []
+def _of_band(visits: DetectorVisits, band: str | None) -> DetectorVisits:
+    """Return the rows of a band, and those that do not say theirs."""
+    if band is None:
+        return visits
+    return visits.take(
+        np.isin(visits.band.codes, [code for code, one in enumerate(visits.band.values) if one == "" or band in one.split(",")])
+    )
+
+
+Key = tuple[str, int]
+"""Survey and visit."""
+
+
+def _keys(visits: DetectorVisits) -> list[Key]:
+    return sorted({*zip(visits.survey.texts(), visits.visit.tolist(), strict=True)})
+
+
+def _counted(visits: Collection[Key]) -> str:
+    return "a visit" if len(visits) == 1 else f"{len(visits)} visits"
+
+
+def _across_deg(survey: str) -> float:
+    """Return how far apart two places in a survey's camera are at most."""
+    camera = cameras().get(survey)
+    return 2.0 * _radius_deg(camera) if camera is not None else UNKNOWN_CAMERA_DEG
+
+
+def _radius_deg(camera: Camera) -> float:
+    return float(np.degrees((np.abs(camera.centres) + np.abs(camera.half_sizes)).max()))
+
+
+def _not_in(near: DetectorVisits, is_in: NDArray[np.bool_], ra_deg: float, dec_deg: float) -> tuple[list[Body], list[Key]]:
+    """Return what may have looked at a position though no footprint holds it.
+
+    Returns
+    -------
+    tuple
+        The visits of which a detector looked at it and sent no alert: it is missing there, and not empty. And those of which
+        it is not known where all of their camera looked, though it may have been here.
+    """
+    chords = np.linalg.norm(unit_vectors(near.ra_deg, near.dec_deg) - unit_vectors(ra_deg, dec_deg), axis=-1)
+    apart = np.degrees(2.0 * np.arcsin(np.minimum(chords / 2.0, 1.0)))
+    in_part = near.is_in_part
+    silent, unlaid = [], []
     for rows in _by_visit(near):
-        camera = cameras().get(near.survey.text(rows[0]))
-        if camera is None or is_in[rows].any() or not close[rows].any():
+        survey = near.survey.text(rows[0])
+        if is_in[rows].any() or apart[rows].min() > _across_deg(survey) + _SLACK_DEG:
             continue
-        detector = silent_detector(camera, near.take(rows[close[rows]]), ra_deg, dec_deg)
+        camera = cameras().get(survey)
+        laid = rows[~in_part[rows]]
+        if camera is None or not len(laid):
+            unlaid.append((survey, int(near.visit[rows[0]])))
+            continue
+        farthest = _radius_deg(camera) + np.degrees(np.abs(camera.centres[near.detector[laid]])) + _SLACK_DEG
+        if (apart[laid] > farthest).any():  # beyond the edge of the camera
+            continue
+        if len(laid) < len(rows):
+            unlaid.append((survey, int(near.visit[rows[0]])))
+        detector = silent_detector(camera, near.take(rows), ra_deg, dec_deg)
         if detector is not None:
             one = _detector_body(near, int(rows[0]))
-            found.append({name: one[name] for name in ("survey", "visit", "mid_at", "band")} | {"detector": detector})
-    return found
+            silent.append({name: one[name] for name in ("survey", "visit", "mid_at", "band")} | {"detector": detector})
+    return silent, unlaid
+
+
+def _doubts_of_share(
+    visits: DetectorVisits, is_told: NDArray[np.bool_], has_depth: NDArray[np.bool_]
+) -> tuple[set[str], list[str]]:
+    """Return the surveys of which more may have been searched than the footprints say, and the sentences why."""
+    found: set[str] = set()
+    remarks = []
+    for mask, said in (
+        (
+            visits.is_in_part,
+            "sent too few alerts, or too odd ones, to tell where all of the camera looked: more may have been searched",
+        ),
+        (~is_told, "did not say the band and may be of any"),
+        (~has_depth, "did not say how deep it went"),
+    ):
+        if keys := _keys(visits.take(mask)):
+            found |= {survey for survey, _ in keys}
+            remarks.append(f"{_counted(keys)} {said}")
+    return found, remarks
 
 
 def _says(words: Any, wanted: Collection[str]) -> NDArray[np.bool_]:
@@ -557,12 +652,16 @@ def _listed(texts: Iterable[str]) -> str:
     return text(",".join(sorted({one for one in texts if one})))
 
 
-def _standing_body(said: Sequence[Standing]) -> Body:
-    states = {one.coverage for one in said if one.is_known}
+def _standing_body(said: Sequence[Standing], doubted: Collection[str] = ()) -> Body:
+    """Return what may be said; what is known of surveys that may have searched more than is told is known in part."""
+    surveys = [
+        one.body() | ({"coverage": "partial"} if one.survey in doubted and one.coverage == "known" else {}) for one in said
+    ]
+    states = {str(body["coverage"]) for one, body in zip(said, surveys, strict=True) if one.is_known}
     reasons = [one.reason for one in said if one.reason]
     reason = None if states else "; ".join(reasons) or "no source of this hub listens to the alerts of a survey"
     state = "unknown" if not states else "known" if states == {"known"} else "partial"
-    return {"coverage": state, "reason": reason, "surveys": [one.body() for one in said]}
+    return {"coverage": state, "reason": reason, "surveys": surveys}
 
 
 def _remarks(said: Sequence[Standing]) -> list[str]:

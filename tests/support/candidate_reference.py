@@ -46,7 +46,7 @@ def evaluate(
         context = replace(context, curve=alerts)
     if began is not None:
         after_d = None if last_visit_us is None else (last_visit_us - context.t0_us) / 86_400e6
-        unknown = "coverage unknown: no ledger of visits tells of the 30 d before" if last_visit_us is None else None
+        unknown = "coverage unknown: no ledger of visits tells of all the 30 d before" if last_visit_us is None else None
         context = replace(context, onset=Onset(after_d=after_d, before_d=(began - context.t0_us) / 86_400e6, why_unknown=unknown))
     streams = coverage.of(alerts.survey)
     tells_past = not streams or any(one.tells_past for one in streams)

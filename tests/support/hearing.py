@@ -131,3 +131,31 @@ class Hub:
 
     def visits(self, start: float, end: float) -> list[int]:
         return [int(one) for one in sorted({one["visit"] for one in self.ask(start, end)["visits"]})]
+
+    def by_filter_first(
+        self, day: float, number: int, *, n_first: int | None, per_detector: float = 2.0, partition: int = 0
+    ) -> int:
+        """Let a filter bring some alerts of a visit, or all, and the full topic all of them afterwards; return how many."""
+        own = {"per_detector": per_detector, "visit": number, "mid_tai_us": FIRST.plus_s(day * DAY_S).tai_us}
+        some = camera_rows(np.random.default_rng(number), pointing(RA, DEC), topic=FINK, offset=0, **own)
+        every = camera_rows(np.random.default_rng(number), pointing(RA, DEC), topic=TOPIC, offset=self.offset, **own)
+        self.history.append(alerts(some.slice(0, n_first)))
+        if partition:
+            self._partition(every, TOPIC, partition)
+        else:
+            self.history.append(alerts(every))
+            self.book(every.num_rows)
+        return every.num_rows
+
+    def rows(self, rows: pa.Table) -> None:
+        """Let rows come by the full topic, and book them."""
+        self.history.append(alerts(rows))
+        self.book(rows.num_rows)
+
+    def book(self, n: int, topic_id: str = "") -> None:
+        """Write down that the next messages of partition 0 came."""
+        end = self.offset + n
+        run = Position(topic=TOPIC, partition=0, first_offset=self.offset, next_offset=end, n_messages=n, topic_id=topic_id)
+        with self.store.transaction() as session:
+            positions.advance(session, self.source, [run])
+        self.offset = end

@@ -346,7 +346,7 @@ class KafkaSource:
             self._is_joined = True
             self._next = places
             self._ids = {start.topic: start.topic_id for start in found if start.topic_id}
-            self._positions = tuple(_mark(start) for start in found if start.is_first or start.gap or start.topic_id)
+            self._positions = tuple(_mark(start) for start in found)
             self._counts["gaps"] += sum(start.gap is not None for start in found)
             self._expired |= {(start.topic, start.partition): start.n_gone_before for start in found}
             self._looked_at = float("-inf")  # look at the topics soon
@@ -639,7 +639,7 @@ class KafkaPacketSource(KafkaSource):
 
 
 def _mark(start: Start) -> Position:
-    """Return the run of nothing by which the books learn where a partition is taken up, and of which topic."""
+    """Return the run of nothing by which the hub learns where a partition is taken up, anew or again, and of which topic."""
     return Position(
         topic=start.topic,
         partition=start.partition,

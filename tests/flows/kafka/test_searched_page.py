@@ -57,5 +57,6 @@ def test_the_commands_of_the_page_lead_to_a_visit(kafka: Kafka, tmp_path: Path) 
         assert hub.stop() == 0
     assert "12 visits written to the ledger" in mmhub(tmp_path, compact)
     found = mmhub(tmp_path, searched)
-    assert re.search(r"coverage +known\n", found)
+    assert re.search(r"coverage +partial\n", found)
+    assert re.search(r"n_without_footprint +[1-9]", found)
     assert re.search(r"n_visits +1\n", found)

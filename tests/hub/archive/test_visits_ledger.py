@@ -1,9 +1,12 @@
 import tracemalloc
+from dataclasses import replace
 
 import numpy as np
+import pyarrow as pa
 import pytest
 
 from hub.archive import visits_file
+from hub.archive.compaction import compact
 from hub.archive.history import ArchiveHistory
 from hub.archive.layout import night_of
 from hub.archive.visits import detector_visits
@@ -201,3 +204,71 @@ def test_a_night_without_ledger_has_no_rows_and_a_damaged_one_says_so(archive):
     path.write_bytes(b"PAR1 no such thing PAR1")
     with pytest.raises(StorageError, match="damaged"):
         read(archive)
+
+
+def reprocessed(table, *, seconds=1000):
+    """Return rows as versions that were made later, and hold in the place of those that are there."""
+    batch = alerts(table)
+    return replace(batch, revision=batch.revision | np.int64(seconds << 31))
+
+
+def depths(archive):
+    found = read(archive)
+    return {number: float(np.median(found.depth_njy[found.visit == number])) for number in np.unique(found.visit).tolist()}
+
+
+@pytest.mark.parametrize("is_compacted", [False, True])
+def test_a_visit_whose_rows_were_processed_anew_is_computed_anew_though_it_has_no_more_of_them(archive, is_compacted):
+    for number in (1, 2):
+        archive.append(alerts(visit(number)))
+    keeper = ledger(archive)
+    assert keeper.update(FULL, NOW) == 2
+    assert archive.append(reprocessed(visit(1, error=400.0))).all()
+    assert not visits_file.has_seen_all(archive.folder, NIGHT, visits_file.read_note(archive.folder, NIGHT))
+    if is_compacted:
+        compact(archive.folder, NIGHT)
+        assert not visits_file.has_seen_all(archive.folder, NIGHT, visits_file.read_note(archive.folder, NIGHT))
+    assert ledger(archive).update(FULL, NOW.plus_s(1)) == 1
+    assert visits_file.has_seen_all(archive.folder, NIGHT, visits_file.read_note(archive.folder, NIGHT))
+    assert depths(archive) == {1: 2000.0, 2: 500.0}
+    assert ledger(archive).update(FULL, NOW.plus_s(2)) == 0
+
+
+def test_a_visit_that_is_being_processed_anew_is_not_told_of_as_it_was(archive):
+    for number in (1, 2, 3):
+        archive.append(alerts(visit(number)))
+    keeper = ledger(archive, quiet_s=600.0)
+    keeper.update(FULL, NOW)
+    assert keeper.update(FULL, NOW.plus_s(601)) == 3
+    (before,) = visits_file.read_note(archive.folder, NIGHT).spans
+    archive.append(reprocessed(visit(2, error=400.0)))
+    assert keeper.update(FULL, NOW.plus_s(1000)) == 0
+    (meanwhile,) = visits_file.read_note(archive.folder, NIGHT).spans
+    assert (before.last_us - meanwhile.last_us, visits_file.read_note(archive.folder, NIGHT).settled) == (74_000_000, "")
+    assert keeper.update(FULL, NOW.plus_s(1601)) == 1
+    assert visits_file.read_note(archive.folder, NIGHT).spans == (before,)
+    assert depths(archive) == {1: 500.0, 2: 2000.0, 3: 500.0}
+
+
+def test_a_visit_all_of_whose_rows_are_of_another_one_now_is_in_the_ledger_no_more(archive):
+    for number in (1, 2):
+        archive.append(alerts(visit(number)))
+    ledger(archive).update(FULL, NOW)
+    table = visit(1)
+    moved = table.set_column(table.schema.get_field_index("visit"), "visit", pa.array(np.full(table.num_rows, 7)))
+    archive.append(reprocessed(moved))
+    ledger(archive).update(FULL, NOW.plus_s(1))
+    found = read(archive)
+    assert np.unique(found.visit).tolist() == [2, 7]
+    assert found.n_alerts[found.visit == 7].sum() == table.num_rows
+
+
+def test_in_whatever_order_versions_come_the_ledger_is_the_same(archive, tmp_path):
+    first, second = alerts(visit(1)), reprocessed(visit(1, error=400.0))
+    other = ArchiveHistory(tmp_path / "other")
+    for history, order in ((archive, (first, second)), (other, (second, first))):
+        for number, batch in enumerate(order):
+            history.append(batch)
+            ledger(history).update(FULL, NOW.plus_s(number))
+    assert depths(archive) == depths(other) == {1: 2000.0}
+    assert visits_file.digests(archive.folder, NIGHT) == visits_file.digests(other.folder, NIGHT)

@@ -272,3 +272,27 @@ def test_what_a_longer_batch_left_unbooked_is_found_by_shorter_ones(store, tmp_p
         run = replace(RUN, first_offset=100 + first, next_offset=103 + first, n_messages=3)
         intake.accept(part, [run])
     assert books(store) == (9, 9, 0, 0)
+
+
+@pytest.mark.parametrize("is_alone", [True, False])
+def test_rows_of_another_worker_that_died_are_booked_by_one_that_gave_the_partition_away_and_got_it_back(
+    store, tmp_path, decoder, is_alone: bool
+) -> None:
+    archive = ArchiveHistory(tmp_path / "archive")
+
+    def worker() -> AlertIntake:
+        return AlertIntake(store=store, decoder=decoder, history=archive, clock=lambda: T0)
+
+    first, second = worker(), worker()
+    run = replace(RUN, next_offset=102, n_messages=2)
+    first.accept(replace(packets("ok 1", "ok 2"), offset=np.array([100, 101])), [run])
+    again = replace(packets("ok 3", "ok 4", "ok 5"), offset=np.array([102, 103, 104]))
+    second._append(second._decoded(again.payloads, "lsst"), again)  # the partition is its, and then it is killed
+    taken_up = replace(RUN, first_offset=102, next_offset=102, n_messages=0)
+    run = replace(RUN, first_offset=102, next_offset=105, n_messages=3)
+    if is_alone:  # nothing came in the take in which the partition was dealt out anew
+        first.take_up("rubin", [taken_up])
+    first.accept(again, [run] if is_alone else [taken_up, run])
+    assert books(store) == (5, 5, 0, 0)
+    assert first.accept(again, [run]).is_fresh.tolist() == [False] * 3
+    assert books(store) == (8, 5, 3, 0)

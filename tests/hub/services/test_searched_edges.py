@@ -63,7 +63,7 @@ def test_a_detector_that_sent_nothing_is_silent_and_did_not_search(hub, archive,
     where = pointing(RA + 0.4 * (k % 3), DEC, angle_deg=11.0 * k)
     moment = FIRST.plus_s(SPACING_S * k)
     found = at(hub, archive, *place(where, LSSTCAM.centres[detector]), start=moment, end=moment)
-    assert (found["coverage"], found["n_visits"], found["last"]) == ("known", 0, None)
+    assert (found["coverage"], found["n_visits"], found["last"]) == ("partial", 0, None)
     assert [(one["visit"], one["detector"]) for one in found["silent"]] == [(str(number(k)), detector)]
     assert "sent no alert" in found["remarks"][-1]
     beside = at(hub, archive, *place(where, LSSTCAM.centres[detector + 1]), start=moment, end=moment)
@@ -101,5 +101,6 @@ def test_visits_without_any_error_have_no_depth_and_reach_none(hub, tmp_path):
         deep = searched.of_event(session, history.folder, "S170817a", depth_ab=20.0, **values)
         whole = searched.of_event(session, history.folder, "S170817a", **values)
     assert {one["band"] for one in deep["visits"]} == {"i"}
-    assert deep["n_too_shallow"] == len(visits_file.read(history.folder, night_of(FIRST.tai_us))) // 2
+    assert deep["n_without_depth"] == len(visits_file.read(history.folder, night_of(FIRST.tai_us))) // 2
+    assert (deep["n_too_shallow"], deep["coverage"]) == (0, "partial")
     assert [one["depth_ab"] is None for one in whole["visits"]] == [True, False]

@@ -355,6 +355,47 @@ def test_a_second_member_takes_over_and_nothing_is_lost(bootstrap, make_topic, o
         assert source.health().facts["rebalances"] >= 1
 
 
+def test_a_partition_that_was_given_away_and_comes_back_is_said_to_be_taken_up(bootstrap, make_topic, options) -> None:
+    topic = make_topic("alerts", 2)
+    for partition in range(2):
+        produce(bootstrap, topic, [b"one", b"two"], partition=partition)
+    stop, joined = Event(), Event()
+
+    def other() -> None:
+        with opened(options(topic)) as source:
+            while not stop.is_set():
+                source.take(100, 0.2)
+                source.acknowledge()
+                if source.health().facts["partitions_assigned"]:
+                    joined.set()
+
+    def taken_up(source) -> set[tuple[int, int]]:
+        source.take(100, 0.2)
+        source.acknowledge()
+        return {(run.partition, run.first_offset) for run in source.positions() if not run.n_messages}
+
+    with opened(options(topic)) as source:
+        thread = Thread(target=other)
+        begun: set[tuple[int, int]] = set()
+        deadline = time.monotonic() + 2 * TIMEOUT_S
+        while len(begun) < 2:
+            begun |= taken_up(source)
+            assert time.monotonic() < deadline
+        try:
+            thread.start()
+            while not joined.is_set():
+                taken_up(source)
+                assert time.monotonic() < deadline
+        finally:
+            stop.set()
+        again: set[tuple[int, int]] = set()
+        while not {(0, 2), (1, 2)} <= again:
+            again |= taken_up(source)
+            assert time.monotonic() < deadline, f"only {again} were said to be taken up"
+        thread.join(60)
+    assert begun == {(0, 0), (1, 0)}
+
+
 def test_a_commit_in_the_middle_of_a_rebalance_is_no_crash(bootstrap, make_topic, options) -> None:
     topic = make_topic("alerts", 2)
     produce(bootstrap, topic, [b"one"])
