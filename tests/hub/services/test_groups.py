@@ -57,7 +57,7 @@ def test_of_two_superevents_near_one_burst_only_the_winners_pair_stands(store: S
     winner, loser = pair_of(desk, "S1", "Fermi-1"), pair_of(desk, "S2", "Fermi-1")
     assert (winner.state, winner.held_back, loser.state, loser.held_back) == (PairState.OPEN, False, PairState.OPEN, True)
     assert loser.reasons[0] == (
-        f"{HELD_BACK}Fermi-1 belongs to S1 by its lowest joint false-alarm rate (coincidence {winner.coincidence_id})"
+        f"{HELD_BACK}Fermi-1 belongs to S1, the superevent with the lowest false-alarm rate (coincidence {winner.coincidence_id})"
     )
     (group,) = open_groups(desk).values()
     assert (group.centre, members(group), group.kind) == ("S1", ["S1", "Fermi-1"], "gw+grb")
