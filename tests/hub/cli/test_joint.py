@@ -148,7 +148,7 @@ def spot_map(share: float = 0.05, *, hole: bool = False) -> Skymap:
 
 
 def test_a_broad_map_that_says_something_has_its_exact_overlap_and_no_other(capsys: pytest.CaptureFixture[str]) -> None:
-    spot, hole, narrow = spot_map(), spot_map(hole=True), gaussian_map(135.0, 22.0, 0.5, order=8)
+    spot, hole, narrow = spot_map(), spot_map(hole=True), gaussian_map(135.0, 22.0, 0.5)
     for name, one in (("spot.fits", spot), ("hole.fits", hole), ("narrow.fits", narrow)):
         Path(name).write_bytes(to_fits(one))
     found = answer(capsys, "overlap", "spot.fits", "narrow.fits")
