@@ -110,7 +110,7 @@ def _explained(score: Score, coincidence: Coincidence, sky: Sequence[Skymap]) ->
     if score.value is None:
         return Explained(score=score, arithmetic=str(score.inputs.get("reason", "no value")), again=None)
     if score.statistic in (NOISE, NOISE_BY_TIME, CHANCE, CHANCE_BY_TIME):
-        again, words = _joint(score.statistic, score.inputs)
+        again, words = _joint(score.statistic, score.inputs, score.version)
         return Explained(score=score, arithmetic=words, again=again)
     if score.statistic == "bayes_factor":
         again, words = _odds(score.inputs)
@@ -170,9 +170,9 @@ def _sum(score: Score, coincidence: Coincidence) -> Explained:
     return Explained(score=score, arithmetic=words or "the sum of nothing", again=math.fsum(value for _, value in parts))
 
 
-def _joint(name: str, inputs: Mapping[str, Any]) -> tuple[float | None, str]:
+def _joint(name: str, inputs: Mapping[str, Any], version: int) -> tuple[float | None, str]:
     """Return one of the rates of a pair of events from its inputs, with the arithmetic in words."""
-    rates = rates_again(inputs)
+    rates = rates_again(inputs, version)
     far = {
         NOISE: rates.spacetime,
         NOISE_BY_TIME: rates.time_only,

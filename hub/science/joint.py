@@ -29,6 +29,9 @@ from hub.science.windows import Window, current_time
 DEPENDENT = "no independent significance: one of the two was observed because of the other, so chance windows do not apply"
 """Why a pair has no rate."""
 
+VERSION = 3
+"""Of the scores of rates."""
+
 _SOURCES = {
     RateBasis.CONFIGURED: "configured",
     RateBasis.MEASURED: "measured",
@@ -92,8 +95,15 @@ def numbers(  # noqa: PLR0917 - what the numbers follow from
     return PairNumbers(rates=rates, scores=tuple(scores), words=_words(inputs, scores[-1]))
 
 
-def rates_again(inputs: Mapping[str, Any]) -> JointRates:
+def rates_again(inputs: Mapping[str, Any], version: int = VERSION) -> JointRates:
     """Return the rates of a pair from what is stored with them: the arithmetic and nothing else.
+
+    Parameters
+    ----------
+    inputs
+        Of any of the scores.
+    version
+        Of the score: up to 2, the rate of unrelated real events could be below that of noise.
 
     Raises
     ------
@@ -120,11 +130,12 @@ def rates_again(inputs: Mapping[str, Any]) -> JointRates:
             max_first_far_hz=inputs["max_first_far_hz"],
             max_second_far_hz=inputs["max_second_far_hz"],
         )
-        chance = not_rarer(_chance_of_targeted(width, inputs), noise)
+        chance = _chance_of_targeted(width, inputs)
     else:
         own = inputs["first_far_hz"] if inputs["rate_of"] == RateOf.SECOND.value else inputs["second_far_hz"]
         noise = untargeted(window_width_s=width, rate_hz=inputs["rate_hz"], far_hz=own)
-        chance = not_rarer(_chance(width, inputs["rate_hz"], inputs.get("other_rate_hz")), noise)
+        chance = _chance(width, inputs["rate_hz"], inputs.get("other_rate_hz"))
+    chance = not_rarer(chance, noise) if version > 2 else chance
     return JointRates.together(
         time_only=noise,
         spacetime=with_sky(noise, overlap),
@@ -318,7 +329,7 @@ def _chance_of_targeted(width_s: float, inputs: Mapping[str, Any]) -> JointFar:
 
 
 def _score(name: str, far: JointFar, inputs: Mapping[str, object]) -> Score:
-    return Score(statistic=name, version=3, value=far.value_hz, unit="Hz", inputs={**inputs, "reason": far.reason})
+    return Score(statistic=name, version=VERSION, value=far.value_hz, unit="Hz", inputs={**inputs, "reason": far.reason})
 
 
 def _odds_score(rule: PairRule, shared: float | None, window: Window, inputs: Mapping[str, Any], rules: Rules) -> Score:

@@ -3,6 +3,7 @@
 import itertools
 import json
 import math
+from dataclasses import replace
 
 import pytest
 from ligo.raven.search import coinc_far
@@ -10,7 +11,7 @@ from ligo.raven.search import coinc_far
 from adapters.codecs import gcn_unified, igwn
 from adapters.codecs.voevent.reader import decode as decode_voevent
 from hub.errors import ConfigError
-from hub.model.coincidence import PairState
+from hub.model.coincidence import PairState, Score
 from hub.model.event import assemble
 from hub.model.notice import EventClass, Messenger, Stage
 from hub.resources import read_text
@@ -189,6 +190,16 @@ def test_a_stored_number_of_a_search_that_answers_is_explained_by_the_rate_that_
     inputs = {"method": "answering", "window_s": [-500.0, 500.0], "p_value": 0.02, "p_property": "p", "other_rate_hz": 3e-7}
     assert rates_again(inputs).spacetime.value_hz == pytest.approx(6e-9)
     assert rates_again({**inputs, "searched_hz": 3e-5}).spacetime.value_hz == pytest.approx(6e-7)
+
+
+def test_a_stored_number_that_was_below_noise_is_explained_as_it_was_computed_then() -> None:
+    window = {"window_s": [-1.0, 5.0], "rule": "gw-grb", "first_far_hz": 1e-5, "second_far_hz": 5e-6, "other_rate_hz": 1e-6}
+    untargeted = {**window, "method": "untargeted", "rate_of": "second", "rate_hz": 1e-5}
+    targeted = {**window, "method": "targeted", "max_first_far_hz": 1e-4, "max_second_far_hz": 1e-4}
+    for inputs, then in ((untargeted, 6 * 1e-5 * 1e-6), (targeted, 6 * 5e-6 * 1e-6)):
+        stored = Score(statistic="random_association_time_only", version=2, value=then, unit="Hz", inputs=inputs)
+        assert _or_not(stored, None, []).agrees
+        assert _or_not(replace(stored, version=3), None, []).agrees is False
 
 
 def test_which_probability_counts_is_data() -> None:
