@@ -107,7 +107,8 @@ def targeted(subject: Subject, rng: Generator, number: int) -> Result:
 def _alert_fars(rng: Generator, number: int, all_hz: float) -> Floats:
     """Draw false-alarm rates of alerts: noise, with real events among it."""
     noise = rng.uniform(0.0, all_hz * (1.0 - REAL_SHARE), number)
-    real = np.exp(rng.uniform(*np.log(REAL_FAR_HZ), number))
+    low, high = np.log(REAL_FAR_HZ)
+    real = np.exp(rng.uniform(low, high, number))
     return np.where(rng.random(number) < REAL_SHARE, real, noise)
 
 

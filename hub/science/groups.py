@@ -208,11 +208,17 @@ def _place(tie: Tie, home: Mapping[str, Part]) -> tuple[bool, bool, float, float
     return (
         not is_superevent,
         has_none,
-        *(math.inf if hz is None else hz for hz in (own, tie.far_hz, tie.by_time_hz)),
+        _or_last(own),
+        _or_last(tie.far_hz),
+        _or_last(tie.by_time_hz),
         a.name,
         b.name,
         tie.coincidence_id,
     )
+
+
+def _or_last(hz: float | None) -> float:
+    return math.inf if hz is None else hz
 
 
 def _group(heap: _Heap, ordered: Sequence[Tie], home: Mapping[str, Part]) -> Gathered:

@@ -1,5 +1,6 @@
 """The contracts of ``mmhub overlap --json`` and ``mmhub joint-far --json``."""
 
+import base64
 import json
 from pathlib import Path
 from typing import Any
@@ -128,9 +129,9 @@ def test_a_map_of_the_whole_sky_counts_as_no_spatial_information(capsys: pytest.
 
 
 def spot_map(share: float = 0.05, *, hole: bool = False) -> Skymap:
-    """Return a map with a share of its probability in a spot of about 3 deg2 and the rest anywhere; with a hole, none around."""
-    n = 12 * 4**6
-    lo, hi = ranges_of_uniq(np.arange(n) + 4 * 4**6)
+    """Return a map with a share of its probability in a spot of about 13 deg2 and the rest anywhere; with a hole, none around."""
+    n = 12 * 4**5
+    lo, hi = ranges_of_uniq(np.arange(n) + 4 * 4**5)
     ra, dec = (np.radians(one) for one in centres(lo, hi))
     near = np.degrees(
         np.arccos(
@@ -139,7 +140,7 @@ def spot_map(share: float = 0.05, *, hole: bool = False) -> Skymap:
             )
         )
     )
-    inside = near < (20.0 if hole else 1.0)
+    inside = near < (20.0 if hole else 2.0)
     pixel = 4 * np.pi / n
     density = np.where(
         inside, 0.0 if hole else share / (inside.sum() * pixel), (1.0 - (0.0 if hole else share)) / ((~inside).sum() * pixel)
@@ -203,3 +204,16 @@ def test_an_overlap_near_nothing_is_not_called_none(capsys: pytest.CaptureFixtur
     assert found["far_spacetime_hz"] is None
     assert "do not overlap" not in found["reason"]
     assert "overlap by 1e-320 only" in found["reason"]
+
+
+def test_an_event_that_one_detector_saw_has_its_exact_overlap_and_no_spatial_information(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    write_maps()
+    alert = json_notices.igwn_alert()
+    alert["event"] |= {"instruments": ["L1"], "skymap": base64.b64encode(Path("gw.fits").read_bytes()).decode()}
+    Path("one.json").write_bytes(json_notices.as_bytes(alert))
+    reason = "no spatial information: one.json was seen by too few detectors"
+    assert answer(capsys, "overlap", "one.json", "grb.fits") == {"overlap": pytest.approx(64.32107, rel=1e-6), "reason": reason}
+    joint = answer(capsys, "joint-far", "--far-gw", "1e-7", "--pair", "GRB-CBC", "--maps", "one.json", "grb.fits")
+    assert (joint["far_spacetime_hz"], joint["reason"]) == (joint["far_time_hz"], reason)
