@@ -114,7 +114,12 @@ def rates_again(inputs: Mapping[str, Any], version: int = VERSION) -> JointRates
     low, high = inputs["window_s"]
     width = high - low
     if method is FarMethod.ANSWERING:
-        found = answering(p_value=inputs["p_value"], searched_hz=searched_hz(inputs))
+        rate_hz = searched_hz(inputs)
+        found = (
+            JointFar(value_hz=None, reason="no rate of the events that are searched is known")
+            if rate_hz is None
+            else answering(p_value=inputs["p_value"], searched_hz=rate_hz)
+        )
         by_time = JointFar(value_hz=None, reason="the probability that the search states has place and time in it")
         return JointRates(time_only=by_time, spacetime=found, random_association=found, random_association_time_only=by_time)
     if method is FarMethod.FEEDS:
@@ -145,9 +150,10 @@ def rates_again(inputs: Mapping[str, Any], version: int = VERSION) -> JointRates
     )
 
 
-def searched_hz(inputs: Mapping[str, Any]) -> float:
+def searched_hz(inputs: Mapping[str, Any]) -> float | None:
     """Return the rate of the events that an answering search looks around; before version 3 of the scores it had another name."""
-    return float(inputs["searched_hz"] if "searched_hz" in inputs else inputs["other_rate_hz"])
+    found = inputs["searched_hz"] if "searched_hz" in inputs else inputs["other_rate_hz"]
+    return None if found is None else float(found)
 
 
 def depends(first: Event, second: Event) -> bool:
@@ -267,9 +273,7 @@ def _searched(  # noqa: PLR0917 - what a rate is measured from
 ) -> dict[str, Any]:
     """Return the rate of the events that a search looks around: all alerts of the class, however significant this one is."""
     used = _alerts(event, rule, first, rules, triggers, at, far_hz=None)
-    if used is None:
-        raise AssertionError("a rule of a search that answers has a rate of the events that are searched")
-    return _stored("searched", used.at_least(event.far_hz))
+    return {"searched_hz": None} if used is None else _stored("searched", used.at_least(event.far_hz))
 
 
 def _alerts(  # noqa: PLR0917 - what a rate is measured from

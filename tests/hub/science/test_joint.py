@@ -190,6 +190,7 @@ def test_a_stored_number_of_a_search_that_answers_is_explained_by_the_rate_that_
     inputs = {"method": "answering", "window_s": [-500.0, 500.0], "p_value": 0.02, "p_property": "p", "other_rate_hz": 3e-7}
     assert rates_again(inputs).spacetime.value_hz == pytest.approx(6e-9)
     assert rates_again({**inputs, "searched_hz": 3e-5}).spacetime.value_hz == pytest.approx(6e-7)
+    assert rates_again({**inputs, "searched_hz": None}).spacetime.value_hz is None
 
 
 def test_a_stored_number_that_was_below_noise_is_explained_as_it_was_computed_then() -> None:
