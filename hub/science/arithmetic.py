@@ -192,7 +192,7 @@ def _by_time(inputs: Mapping[str, Any], *, is_noise: bool) -> str:
     first, second = inputs["first_far_hz"], inputs["second_far_hz"]
     match FarMethod(inputs["method"]):
         case FarMethod.ANSWERING:
-            searched = f"{searched_hz(inputs):.4g} Hz{_basis(inputs, 'searched')}"
+            searched = f"{searched_hz(inputs) or 0.0:.4g} Hz{_basis(inputs, 'searched')}"
             return f"{inputs['p_property']} {inputs['p_value']:g} x {searched} of searched events"
         case FarMethod.FEEDS:
             real = "" if is_noise else f", each with {inputs['real_hz']:.4g} Hz of real events"
