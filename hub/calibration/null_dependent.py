@@ -15,9 +15,9 @@ from hub.calibration.streams import REAL_FAR_HZ, REAL_SHARE
 from hub.calibration.subject import Subject
 from hub.model.event import Event, StoredNotice, assemble
 from hub.model.instant import Instant
+from hub.model.joint_rates import NOISE
 from hub.model.notice import EventClass, Messenger, Notice, Role, Stage
 from hub.model.sky import Localization
-from hub.science.joint import NOISE
 from hub.science.pairs import Sky, evaluate
 from hub.science.rules import DAY_S, Rules
 from hub.science.trigger_columns import Triggers, triggers_of

@@ -129,9 +129,9 @@ def localize(position: StatedPosition, treatment: Treatment = AS_STATED) -> Loca
         remarks.append(f"The notice states no containment; {containment:.1%} is assumed.")
     elif not 0.0 < containment < 1.0:
         percent = ", and a percentage is not taken for one" if 1.0 < containment < 100.0 else ""
-        stated, containment = containment, treatment.containment
+        odd, containment = containment, treatment.containment
         remarks.append(
-            f"The notice states a containment of {stated:g}, which is no probability between 0 and 1{percent}; "
+            f"The notice states a containment of {odd:g}, which is no probability between 0 and 1{percent}; "
             f"{containment:.1%} is assumed."
         )
     stated = position.systematic_included
