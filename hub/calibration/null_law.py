@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.random import Generator
 
+from hub.calibration import null_dependent
 from hub.calibration.result import Check, Curve, Figure, Floats, Result, Size, Table, Tell, joined
 from hub.calibration.rotations import Points, laid_out, overlaps, points_of, random_rotations
 from hub.calibration.shapes import Shape, bent_region, cone
@@ -37,6 +38,9 @@ _LEAST_COMPARED = 0.1
 
 _LEAST_COUNT = 20.0
 """Where fewer are expected than this, nothing is counted."""
+
+_PAIRS_EACH, _LEAST_EACH = 100, 200
+"""One alert with a search around it for so many coincidences, and at least so many: each is a whole pair of events."""
 
 _TRANSFORMED = 100_000
 """Coincidences whose p-values are transformed at most: for more, the sample that they are compared with is too small."""
@@ -110,7 +114,7 @@ class NullLaw:
     title: str = "Null law"
 
     def run(self, rng: Generator, size: Size, tell: Tell) -> Result:
-        """Simulate noise of an untargeted search with each pairing of maps, then of a targeted one with the first."""
+        """Simulate noise of an untargeted search with each pairing of maps, of a targeted one with the first, and dependents."""
         results = []
         skies = []
         for pairing in self.pairings:
@@ -121,6 +125,10 @@ class NullLaw:
         for name, sky in [("GRB-CBC", sky) for sky in skies] + [("SUBGRB_TARGETED_FERMI-CBC", skies[0])]:
             tell(f"coincidences, {name}, {sky.pairing.name}")
             results.append(self._law(name, sky, rng, size))
+        tell("searches that answer, unrelated events of targeted ones")
+        number = max(size.pairs // _PAIRS_EACH, _LEAST_EACH)
+        results.append(null_dependent.answering(self.subject, rng, number))
+        results.append(null_dependent.targeted(self.subject, rng, 5 * number))
         return joined([Result(checks=(), notes=(_NOTE,)), *results])
 
     def _law(self, name: str, sky: _Sky, rng: Generator, size: Size) -> Result:
@@ -376,4 +384,10 @@ maps whose own pixels are no finer; the other becomes some hundred points, the c
 is from the exact overlap of maps that are both really made at the turned places is a check of its own below, and it is also
 what shows whether the exact overlap is right. The expectation is taken over other rotations than the counts.
 
-A coincidence whose overlap is below the least one of the rules has no rate; its p-value is an atom, drawn uniformly within it."""
+A coincidence whose overlap is below the least one of the rules has no rate; its p-value is an atom, drawn uniformly within it.
+
+Two more laws have nothing that cuts them off, so counts below f are $f T$ in every decade. *Searches that answer*: one around
+each of some alerts, which come at the rate of the rules and are of any significance, with a uniform probability for its find;
+the whole pair is evaluated, with the alerts of the 90 days before to measure from. *Unrelated events of a targeted search*:
+noise and real mergers beside triggers up to the search's threshold, and how often those agree as well by chance; which is never
+more rarely than noise alone would."""

@@ -25,6 +25,7 @@ class JointRatesOf(Protocol):
         profile: str,
         overlap: float | None = None,
         rate_hz: float | None = None,
+        gw_rate_hz: float | None = None,
         far_external_hz: float | None = None,
     ) -> JointRates:
         """Return the rates of a coincidence."""

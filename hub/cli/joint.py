@@ -14,7 +14,12 @@ if TYPE_CHECKING:
     from hub.science.rules import Rules
     from hub.science.searches import JointRates, Search
 
-PerYear = Annotated[float | None, typer.Option(help="Mean rate of unrelated external triggers per year of 365 days.")]
+PerYear = Annotated[
+    float | None,
+    typer.Option(
+        help="Mean rate of unrelated external triggers per year of 365 days; targeted searches go by --far-ext instead."
+    ),
+]
 
 _MAP = "Sky map (FITS), or a notice with one or with a position."
 
@@ -33,8 +38,8 @@ def overlap(
 ) -> None:
     """Say how well two sky maps agree: the overlap integral, exact on their common refinement.
 
-    1 where a map says nothing, which pairs then count as no spatial information, above 1 where they support one source, 0 where
-    they exclude it.
+    1 where a map says nothing, above 1 where they support one source, 0 where they exclude it. Pairs count a map of one density
+    on the whole sky, or of an event that too few detectors saw, as no spatial information, and the reason says so.
     """
     found, reason = _overlap(first, second, start(context))
     if as_json:
@@ -76,22 +81,30 @@ def joint_far(
         raise InvalidRequest(f"there is no profile {profile!r}: there are {', '.join(rules.profiles)}")
     if maps is not None and overlap is not None:
         raise InvalidRequest("give --overlap or --maps, not both")
+    said = _not_counted(search, far_gw, rate_per_year, far_ext, rate_gw_per_year)
+    if maps is not None:
+        overlap, reason = _overlap(*maps, settings)
+        if reason is not None:
+            overlap = 1.0
+            said.append(reason)
     rates = joint_rates(
         search,
         far_gw_hz=far_gw,
         profile=profile,
-        overlap=overlap if maps is None else _overlap(*maps, settings)[0],
+        overlap=overlap,
         rate_hz=None if rate_per_year is None else rate_per_year / YEAR_S,
         gw_rate_hz=None if rate_gw_per_year is None else rate_gw_per_year / YEAR_S,
         far_external_hz=far_ext,
         max_gw_far_hz=far_gw_max,
         max_external_far_hz=far_ext_max,
     )
-    body = _body(search, rates)
+    body = _body(search, rates, said)
     if as_json:
         emit(body)
     elif rates.time_only.value_hz is not None:
         _tell(search, rates)
+        for words in said:
+            say(f"  {words}")
     if rates.time_only.value_hz is None:
         complain(f"{search.name}: {rates.time_only.reason}")
         raise typer.Exit(EXIT_FAILED)
@@ -104,23 +117,44 @@ def _search(name: str, rules: "Rules") -> "Search":
     return found
 
 
+def _not_counted(
+    search: "Search", far_gw: float, rate_per_year: float | None, far_ext: float | None, rate_gw_per_year: float | None
+) -> list[str]:
+    """Return which of the given numbers do not count, and what does in their place, in sentences."""
+    from hub.science.searches import YEAR_S, FarMethod
+
+    said = []
+    if search.method is FarMethod.TARGETED and rate_per_year is not None:
+        said.append(f"{search.name} is targeted: --far-ext counts, and --rate-per-year {rate_per_year:g} does not")
+    if search.method is not FarMethod.TARGETED and far_ext is not None:
+        said.append(f"{search.name} is untargeted: the rate of external triggers counts, and --far-ext {far_ext:g} does not")
+    if rate_gw_per_year is not None and rate_gw_per_year / YEAR_S < far_gw:
+        said.append(
+            "alerts at least as significant come at least at --far-gw, which counts: "
+            f"--rate-gw-per-year {rate_gw_per_year:g} is less"
+        )
+    return said
+
+
 def _overlap(first: Path, second: Path, settings: "Settings") -> tuple[float, str | None]:
-    """Return the overlap integral of two maps; 1 and why, where one says nothing about a place."""
+    """Return the overlap integral of two maps, and why it counts as 1 where one of them says nothing about a place."""
     from hub import resources
-    from hub.cli.skymaps import read_map
-    from hub.science.levels import summary
+    from hub.cli.skymaps import read_place
     from hub.science.overlap import overlap_integral
     from hub.science.rules import load_rules
-    from hub.science.spatial import whole_sky
+    from hub.science.spatial import too_few_detectors, whole_sky
 
     limits = load_rules(resources.read_text("conf/coincidence.toml")).spatial
-    maps = [read_map(path, settings) for path in (first, second)]
-    said = (whole_sky(str(path), summary(one), limits) for path, one in zip((first, second), maps, strict=True))
-    reason = next(filter(None, said), None)
-    return (overlap_integral(*maps), None) if reason is None else (1.0, reason)
+    reasons, maps = [], []
+    for path in (first, second):
+        skymap, notice = read_place(path, settings)
+        too_few = None if notice is None else too_few_detectors(str(path), notice, limits)
+        reasons.append(too_few or whole_sky(str(path), skymap, limits))
+        maps.append(skymap)
+    return overlap_integral(*maps), next(filter(None, reasons), None)
 
 
-def _body(search: "Search", rates: "JointRates") -> dict[str, Any]:
+def _body(search: "Search", rates: "JointRates", said: list[str]) -> dict[str, Any]:
     body: dict[str, Any] = {
         "far_time_hz": rates.time_only.value_hz,
         "far_spacetime_hz": rates.spacetime.value_hz,
@@ -131,7 +165,8 @@ def _body(search: "Search", rates: "JointRates") -> dict[str, Any]:
     }
     if rates.random_association.value_hz is None and rates.time_only.value_hz is not None:
         body["random_association_time_hz"] = rates.random_association_time_only.value_hz  # never the one without the other
-    return body if rates.spacetime.value_hz is not None else {**body, "reason": rates.spacetime.reason}
+    reasons = [*said, *([] if rates.spacetime.value_hz is not None else [rates.spacetime.reason])]
+    return {**body, "reason": "; ".join(reasons)} if reasons else body
 
 
 def _tell(search: "Search", rates: "JointRates") -> None:

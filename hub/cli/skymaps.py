@@ -13,7 +13,12 @@ if TYPE_CHECKING:
 
 
 def read_map(path: Path, settings: "Settings") -> "Skymap":
-    """Return the map of a file: a sky map, a notice that carries one, or a notice that states a position.
+    """Return the map of a file: a sky map, a notice that carries one, or one that states a position; raises as `read_place`."""
+    return read_place(path, settings)[0]
+
+
+def read_place(path: Path, settings: "Settings") -> "tuple[Skymap, Notice | None]":
+    """Return the map of a file, as `read_map` does, with the notice that brought it where it is one.
 
     Raises
     ------
@@ -35,18 +40,19 @@ def read_map(path: Path, settings: "Settings") -> "Skymap":
         raise InvalidRequest(
             f"the sky map {path} is larger than intake.max_message_bytes, {settings.intake.max_message_bytes} bytes"
         )
+    notice = None
     if not data.startswith((b"SIMPLE", b"\x1f\x8b")):
         notice = _notice(data, path, settings)
         table = load_localization_table(read_text("conf/localizations.toml"))
         drawn = table.place_of(notice) if notice.skymap is None or table.prefers_position(notice) else None
         if drawn is not None:
-            return drawn.skymap
+            return drawn.skymap, notice
         if notice.skymap is None:
             raise InvalidRequest(f"{path} is a notice that carries no sky map and states no position with an error")
         data = notice.skymap
     with open_skymap_reader(settings) as reader:
         try:
-            return reader.read(data)[0]
+            return reader.read(data)[0], notice
         except SkymapRefused as error:
             raise SkymapRefused(f"the sky map {path} cannot be used: {error}") from error
 

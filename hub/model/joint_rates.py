@@ -105,6 +105,11 @@ class JointRates:
         return None if self.noise_hz is None or self.chance_hz is None else max(self.noise_hz, self.chance_hz)
 
 
+def larger_hz(noise: JointFar, chance: JointFar) -> float | None:
+    """Return the larger of the two numbers of one kind; None where one of them is not known."""
+    return None if noise.value_hz is None or chance.value_hz is None else max(noise.value_hz, chance.value_hz)
+
+
 def rates_of(scores: "Iterable[Score]") -> JointRates | None:
     """Return the two numbers among some scores; None where there is no such statistic."""
     known = {score.statistic: score for score in scores}

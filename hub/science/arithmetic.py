@@ -14,7 +14,7 @@ from hub.model.worth import WORTHS
 from hub.science import worth
 from hub.science.chance import Background
 from hub.science.healpix import pixels29
-from hub.science.joint import rates_again
+from hub.science.joint import rates_again, searched_hz
 from hub.science.levels import Levels2D, Levels3D
 from hub.science.odds import bayes_factor, prior_odds
 from hub.science.overlap import overlap_integral
@@ -110,7 +110,7 @@ def _explained(score: Score, coincidence: Coincidence, sky: Sequence[Skymap]) ->
     if score.value is None:
         return Explained(score=score, arithmetic=str(score.inputs.get("reason", "no value")), again=None)
     if score.statistic in (NOISE, NOISE_BY_TIME, CHANCE, CHANCE_BY_TIME):
-        again, words = _joint(score.statistic, score.inputs)
+        again, words = _joint(score.statistic, score.inputs, score.version)
         return Explained(score=score, arithmetic=words, again=again)
     if score.statistic == "bayes_factor":
         again, words = _odds(score.inputs)
@@ -170,9 +170,9 @@ def _sum(score: Score, coincidence: Coincidence) -> Explained:
     return Explained(score=score, arithmetic=words or "the sum of nothing", again=math.fsum(value for _, value in parts))
 
 
-def _joint(name: str, inputs: Mapping[str, Any]) -> tuple[float | None, str]:
+def _joint(name: str, inputs: Mapping[str, Any], version: int) -> tuple[float | None, str]:
     """Return one of the rates of a pair of events from its inputs, with the arithmetic in words."""
-    rates = rates_again(inputs)
+    rates = rates_again(inputs, version)
     far = {
         NOISE: rates.spacetime,
         NOISE_BY_TIME: rates.time_only,
@@ -192,7 +192,8 @@ def _by_time(inputs: Mapping[str, Any], *, is_noise: bool) -> str:
     first, second = inputs["first_far_hz"], inputs["second_far_hz"]
     match FarMethod(inputs["method"]):
         case FarMethod.ANSWERING:
-            return f"{inputs['p_property']} {inputs['p_value']:g} x {inputs['other_rate_hz']:.4g} Hz of searched events"
+            searched = f"{searched_hz(inputs) or 0.0:.4g} Hz{_basis(inputs, 'searched')}"
+            return f"{inputs['p_property']} {inputs['p_value']:g} x {searched} of searched events"
         case FarMethod.FEEDS:
             real = "" if is_noise else f", each with {inputs['real_hz']:.4g} Hz of real events"
             r, n = inputs["at_least"], len(inputs["feeds_hz"])
@@ -201,6 +202,10 @@ def _by_time(inputs: Mapping[str, Any], *, is_noise: bool) -> str:
             limits = inputs["max_first_far_hz"], inputs["max_second_far_hz"]
             z = f"z = {width} x {first:.4g} Hz x {second:.4g} Hz"
             return f"z (1 - ln(z / z_max)), {z}, z_max = {width} x {limits[0]:.4g} Hz x {limits[1]:.4g} Hz"
+        case FarMethod.TARGETED if inputs.get("max_other_rate_hz") is not None:
+            other, most, limit = inputs["other_rate_hz"], inputs["max_other_rate_hz"], inputs["max_second_far_hz"]
+            z = f"z = {width} x {other:.4g} Hz{_basis(inputs, 'other_rate')} x {second:.4g} Hz"
+            return f"z (1 - ln(z / z_max)), {z}, z_max = {width} x {most:.4g} Hz x {limit:.4g} Hz, at least that of noise"
         case FarMethod.TARGETED:
             return f"{width} x {second:.4g} Hz x {inputs['other_rate_hz']:.4g} Hz"
         case FarMethod.UNTARGETED if is_noise:

@@ -1,10 +1,14 @@
 """Which events are one occurrence: pairs gathered into groups, each around one superevent. The same whatever the order.
 
 A group is what open pairs tie together around one superevent, or around one neutrino or one burst where there is none. What is
-tied to several superevents belongs to the one with the lowest joint false-alarm rate, of equal ones to the one whose id is first;
-its other pairs are listed, and do not leave the hub. First every part is given to its superevent, then the pairs without one are
-taken from the lowest rate on, and one that would bring two superevents together is passed over. Without a superevent a group is a
-star: many bursts around one neutrino, or many neutrinos around one burst, and no chain of them.
+tied to several superevents belongs to the one with the lowest false-alarm rate of its own, as `preferred_superevent` of gwcelery
+has it; its other pairs are listed, and do not leave the hub. First every part is given to its superevent, then the pairs without
+one are taken from the lowest joint rate on, and one that would bring two superevents together is passed over. Without a
+superevent a group is a star: many bursts around one neutrino, or many neutrinos around one burst, and no chain of them.
+
+Joint rates are compared like with like, in the order of gwcelery (`keyfunc`): pairs with a rate in time and place come first, by
+that rate, then those with one in time only, by that one, then those without any. Each is the larger of the two numbers, of
+noise and of unrelated real events.
 
 Detectors that saw one burst of MeV neutrinos are one part: the largest set of which every two agree in time, no detector twice.
 """
@@ -37,6 +41,9 @@ class Part:
     several: bool = False
     """Whether its events are of several detectors of one burst of neutrinos, which are a group by themselves."""
 
+    far_hz: float | None = None
+    """Lowest false-alarm rate of its events, by themselves; None where none is stated. That of superevents counts."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tie:
@@ -45,7 +52,10 @@ class Tie:
     coincidence_id: str
     event_ids: tuple[str, str]
     far_hz: float | None
-    """Joint false-alarm rate in time and place, else in time; None where there is none."""
+    """How often it would be wrong by time and place, the larger of both numbers; None where a place is missing, or the number."""
+
+    by_time_hz: float | None = None
+    """The same by time."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -184,11 +194,31 @@ def _ends(tie: Tie, home: Mapping[str, Part]) -> tuple[Part, Part] | None:
     return None if a is None or b is None or a.name == b.name else (a, b)
 
 
-def _place(tie: Tie, home: Mapping[str, Part]) -> tuple[bool, float, str, str, str]:
-    """Return the sort key of a pair: those with a superevent first, then the lowest rate, then ids, the superevent's first."""
+def _place(tie: Tie, home: Mapping[str, Part]) -> tuple[bool, bool, float, float, float, str, str, str]:
+    """Return the sort key of a pair.
+
+    Those with a superevent come first. Of these, what its search gives no number (outside its thresholds, say) is no rival of one
+    that has one; then the superevent with the lowest rate of its own counts; then, and for pairs without a superevent, the joint
+    rates, one kind after the other; then ids, the superevent's first.
+    """
     a, b = sorted((home[event_id] for event_id in tie.event_ids), key=lambda part: (part.kind, part.name))
-    far = math.inf if tie.far_hz is None else tie.far_hz
-    return a.kind is not PartKind.SUPEREVENT, far, a.name, b.name, tie.coincidence_id
+    is_superevent = a.kind is PartKind.SUPEREVENT
+    own = a.far_hz if is_superevent else None
+    has_none = tie.far_hz is None and tie.by_time_hz is None
+    return (
+        not is_superevent,
+        has_none,
+        _or_last(own),
+        _or_last(tie.far_hz),
+        _or_last(tie.by_time_hz),
+        a.name,
+        b.name,
+        tie.coincidence_id,
+    )
+
+
+def _or_last(hz: float | None) -> float:
+    return math.inf if hz is None else hz
 
 
 def _group(heap: _Heap, ordered: Sequence[Tie], home: Mapping[str, Part]) -> Gathered:
@@ -217,6 +247,15 @@ def _centre(parts: Sequence[Part]) -> Part:
     raise AssertionError("a group has one superevent, or is a star")
 
 
+def _why_it(loser: Part, winner: Part) -> str:
+    """Return by what a superevent has what another one is tied to as well."""
+    if winner.far_hz is not None and (loser.far_hz is None or winner.far_hz < loser.far_hz):
+        return "the superevent with the lowest false-alarm rate"
+    if winner.far_hz == loser.far_hz:
+        return "of equally significant superevents the one with the lowest joint rate"
+    return "with which its pair has a joint rate"
+
+
 def _why_not(a: Part, b: Part, centre_of: Mapping[str, Gathered]) -> str:
     """Return the sentence why a pair of parts in two groups does not count."""
     superevent, other = sorted((a, b), key=lambda part: (part.kind, part.name))
@@ -225,7 +264,7 @@ def _why_not(a: Part, b: Part, centre_of: Mapping[str, Gathered]) -> str:
         by = group.links.get(other.name)
         if by is not None and set(by.event_ids) & set(group.centre.event_ids):
             pair = f"coincidence {by.coincidence_id}"
-            return f"{other.name} belongs to {group.centre.name} by its lowest joint false-alarm rate ({pair})"
+            return f"{other.name} belongs to {group.centre.name}, {_why_it(superevent, group.centre)} ({pair})"
         return f"{other.name} belongs to the group around {group.centre.name}"
     homes = [
         f"{part.name} belongs to the group around {centre_of[part.name].centre.name}" for part in (a, b) if part.name in centre_of

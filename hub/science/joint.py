@@ -1,5 +1,6 @@
 """The joint numbers of two events: false-alarm rate and random association, by whichever method the pair asks for."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -11,13 +12,32 @@ from hub.model.notice import EventClass
 from hub.science.odds import bayes_factor, prior_odds
 from hub.science.pair_tables import p_value
 from hub.science.rules import FarMethod, PairRule, RateOf, Rules
-from hub.science.significance import answering, of_feeds, random_association, targeted, untargeted, with_sky
+from hub.science.significance import (
+    answering,
+    not_rarer,
+    of_feeds,
+    random_association,
+    random_targeted,
+    targeted,
+    untargeted,
+    with_sky,
+)
 from hub.science.trigger_columns import Triggers
 from hub.science.trigger_rates import RateBasis, UsedRate, at_least_as_significant, of_triggers
 from hub.science.windows import Window, current_time
 
 DEPENDENT = "no independent significance: one of the two was observed because of the other, so chance windows do not apply"
 """Why a pair has no rate."""
+
+VERSION = 3
+"""Of the scores of rates."""
+
+_SOURCES = {
+    RateBasis.CONFIGURED: "configured",
+    RateBasis.MEASURED: "measured",
+    RateBasis.STORM: "in a storm of them",
+    RateBasis.OWN_FAR: "its own false-alarm rate",
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,8 +95,15 @@ def numbers(  # noqa: PLR0917 - what the numbers follow from
     return PairNumbers(rates=rates, scores=tuple(scores), words=_words(inputs, scores[-1]))
 
 
-def rates_again(inputs: Mapping[str, Any]) -> JointRates:
+def rates_again(inputs: Mapping[str, Any], version: int = VERSION) -> JointRates:
     """Return the rates of a pair from what is stored with them: the arithmetic and nothing else.
+
+    Parameters
+    ----------
+    inputs
+        Of any of the scores.
+    version
+        Of the score: up to 2, the rate of unrelated real events could be below that of noise.
 
     Raises
     ------
@@ -87,7 +114,12 @@ def rates_again(inputs: Mapping[str, Any]) -> JointRates:
     low, high = inputs["window_s"]
     width = high - low
     if method is FarMethod.ANSWERING:
-        found = answering(p_value=inputs["p_value"], searched_hz=inputs["other_rate_hz"])
+        rate_hz = searched_hz(inputs)
+        found = (
+            JointFar(value_hz=None, reason="no rate of the events that are searched is known")
+            if rate_hz is None
+            else answering(p_value=inputs["p_value"], searched_hz=rate_hz)
+        )
         by_time = JointFar(value_hz=None, reason="the probability that the search states has place and time in it")
         return JointRates(time_only=by_time, spacetime=found, random_association=found, random_association_time_only=by_time)
     if method is FarMethod.FEEDS:
@@ -103,11 +135,12 @@ def rates_again(inputs: Mapping[str, Any]) -> JointRates:
             max_first_far_hz=inputs["max_first_far_hz"],
             max_second_far_hz=inputs["max_second_far_hz"],
         )
-        chance = _chance(width, inputs["second_far_hz"], inputs.get("other_rate_hz"))
+        chance = _chance_of_targeted(width, inputs)
     else:
         own = inputs["first_far_hz"] if inputs["rate_of"] == RateOf.SECOND.value else inputs["second_far_hz"]
         noise = untargeted(window_width_s=width, rate_hz=inputs["rate_hz"], far_hz=own)
         chance = _chance(width, inputs["rate_hz"], inputs.get("other_rate_hz"))
+    chance = not_rarer(chance, noise) if version > 2 else chance
     return JointRates.together(
         time_only=noise,
         spacetime=with_sky(noise, overlap),
@@ -115,6 +148,12 @@ def rates_again(inputs: Mapping[str, Any]) -> JointRates:
         random_association_time_only=chance,
         rate_hz=inputs.get("rate_hz"),
     )
+
+
+def searched_hz(inputs: Mapping[str, Any]) -> float | None:
+    """Return the rate of the events that an answering search looks around; before version 3 of the scores it had another name."""
+    found = inputs["searched_hz"] if "searched_hz" in inputs else inputs["other_rate_hz"]
+    return None if found is None else float(found)
 
 
 def depends(first: Event, second: Event) -> bool:
@@ -176,7 +215,8 @@ def _inputs_of(  # noqa: PLR0917 - what the methods ask for
     if method is FarMethod.ANSWERING:
         assert p is not None
         searched = second if p_value(first, rules.answering) is not None else first
-        return {"p_value": p[1], "p_property": p[0], **_other(searched, rule, first, rules, triggers, _earlier(first, second))}
+        stated = {"p_value": p[1], "p_property": p[0]}
+        return stated | _searched(searched, rule, first, rules, triggers, _earlier(first, second))
     found: dict[str, Any] = {"rate_of": rule.rate_of.value}
     at = _earlier(first, second)
     if method is FarMethod.TARGETED:
@@ -184,7 +224,9 @@ def _inputs_of(  # noqa: PLR0917 - what the methods ask for
     else:
         assert rule.rate_hz is not None
         of_second = rule.rate_of is RateOf.SECOND
-        used = _configured(rule.rate_hz)
+        alarms = _alarms(second if of_second else first, rules)
+        configured_hz = alarms.get("alarms_sum_hz", rule.rate_hz)
+        rate = _configured(configured_hz)
         if triggers is not None and at is not None:
             classes = rule.second if of_second else rule.first
             measured = of_triggers(
@@ -192,31 +234,63 @@ def _inputs_of(  # noqa: PLR0917 - what the methods ask for
                 [one.value for one in classes],
                 rule.second_missions if of_second else (),
                 at,
-                configured_hz=rule.rate_hz,
+                configured_hz=configured_hz,
                 policy=rules.rate_policy,
             )
-            used = measured.rounded(rules.rate_policy)
-        found |= _stored("rate", used)
+            rate = measured.rounded(rules.rate_policy)
+        found |= alarms | _stored("rate", rate)
     other = first if method is FarMethod.TARGETED or rule.rate_of is RateOf.SECOND else second
-    return found | _other(other, rule, first, rules, triggers, at)
+    used = _alerts(other, rule, first, rules, triggers, at, far_hz=other.far_hz)
+    if used is None:
+        return found | {"other_rate_hz": None}
+    used = used.at_least(other.far_hz)
+    if method is FarMethod.TARGETED:
+        most = _alerts(other, rule, first, rules, triggers, at, far_hz=rule.max_first_far_hz)
+        found["max_other_rate_hz"] = used.hz if most is None else max(most.hz, used.hz)
+    return found | _stored("other_rate", used)
 
 
-def _other(  # noqa: PLR0917 - what a rate is measured from
+def _alarms(event: Event, rules: Rules) -> dict[str, Any]:
+    """Return how often detectors that are counted together give alarms, each by itself; nothing of other events.
+
+    A detector whose notice states a false-alarm rate has that one, the others have that of the table.
+    """
+    feeds = rules.feeds
+    if feeds is None or event.event_class is not feeds.event_class:
+        return {}
+    by_name = dict.fromkeys(feeds.names, feeds.false_alarms_hz)
+    for name in detectors(event):
+        by_name[name] = feeds.false_alarms_hz if event.far_hz is None else event.far_hz
+    return {
+        "alarms_hz": dict(sorted(by_name.items())),
+        "alarms_real_hz": feeds.real_hz,
+        "alarms_sum_hz": math.fsum([*by_name.values(), feeds.real_hz]),
+    }
+
+
+def _searched(  # noqa: PLR0917 - what a rate is measured from
     event: Event, rule: PairRule, first: Event, rules: Rules, triggers: Triggers | None, at: Any
 ) -> dict[str, Any]:
-    """Return the rate of alerts at least as significant as one, real ones included."""
+    """Return the rate of the events that a search looks around: all alerts of the class, however significant this one is."""
+    used = _alerts(event, rule, first, rules, triggers, at, far_hz=None)
+    return {"searched_hz": None} if used is None else _stored("searched", used.at_least(event.far_hz))
+
+
+def _alerts(  # noqa: PLR0917 - what a rate is measured from
+    event: Event, rule: PairRule, first: Event, rules: Rules, triggers: Triggers | None, at: Any, *, far_hz: float | None
+) -> UsedRate | None:
+    """Return the rate of alerts of the class of one, up to a false-alarm rate, real ones included; None where none is known."""
     allowed = rule.first if event is first else rule.second
     event_class = event.event_class if event.event_class in allowed else _first_of(allowed)
     configured = rules.class_rates_hz.get(event_class, rule.other_rate_hz)
     if configured is None:
-        return {"other_rate_hz": None}
-    used = _configured(configured)
-    if triggers is not None and at is not None:
-        measured = at_least_as_significant(
-            triggers, [event_class.value], event.far_hz, at, configured_hz=configured, policy=rules.rate_policy
-        )
-        used = measured.rounded(rules.rate_policy)
-    return _stored("other_rate", used)
+        return None
+    if triggers is None or at is None:
+        return _configured(configured)
+    measured = at_least_as_significant(
+        triggers, [event_class.value], far_hz, at, configured_hz=configured, policy=rules.rate_policy
+    )
+    return measured.rounded(rules.rate_policy)
 
 
 def _first_of(classes: Sequence[EventClass]) -> EventClass:
@@ -245,8 +319,21 @@ def _chance(width_s: float, rate_hz: float | None, other_hz: float | None) -> Jo
     return random_association(window_width_s=width_s, rate_hz=rate_hz, gw_rate_hz=other_hz, overlap=None)
 
 
+def _chance_of_targeted(width_s: float, inputs: Mapping[str, Any]) -> JointFar:
+    most = inputs.get("max_other_rate_hz")
+    if most is None:  # no rate is known, or stored by version 2 of the scores, which had none
+        return _chance(width_s, inputs["second_far_hz"], inputs.get("other_rate_hz"))
+    return random_targeted(
+        window_width_s=width_s,
+        gw_rate_hz=inputs["other_rate_hz"],
+        max_gw_rate_hz=most,
+        far_hz=inputs["second_far_hz"],
+        max_far_hz=inputs["max_second_far_hz"],
+    )
+
+
 def _score(name: str, far: JointFar, inputs: Mapping[str, object]) -> Score:
-    return Score(statistic=name, version=2, value=far.value_hz, unit="Hz", inputs={**inputs, "reason": far.reason})
+    return Score(statistic=name, version=VERSION, value=far.value_hz, unit="Hz", inputs={**inputs, "reason": far.reason})
 
 
 def _odds_score(rule: PairRule, shared: float | None, window: Window, inputs: Mapping[str, Any], rules: Rules) -> Score:
@@ -285,10 +372,17 @@ def _both_rates(inputs: Mapping[str, Any]) -> tuple[float, float] | None:
 
 def _words(inputs: Mapping[str, Any], odds: Score) -> tuple[str, ...]:
     said = []
-    for name, what in (("rate", "unrelated triggers"), ("other_rate", "alerts at least as significant")):
+    if "alarms_hz" in inputs:
+        n, together = len(inputs["alarms_hz"]), inputs["alarms_sum_hz"]
+        said.append(f"alarms of each of {n} detectors, false ones included, come at {together:.3g} Hz")
+    for name, what in (
+        ("rate", "unrelated triggers"),
+        ("other_rate", "alerts at least as significant"),
+        ("searched", "events that are searched"),
+    ):
         basis = inputs.get(f"{name}_basis")
         if basis is not None:
-            source = "in a storm of them" if basis == RateBasis.STORM.value else "measured"
+            source = _SOURCES[RateBasis(basis)]
             said.append(
                 f"rate of {what} {inputs[f'{name}_hz']:.3g} Hz, {source} (configured {inputs[f'configured_{name}_hz']:.3g} Hz)"
             )

@@ -124,9 +124,16 @@ def localize(position: StatedPosition, treatment: Treatment = AS_STATED) -> Loca
         return None
     remarks: list[str] = []
     containment = position.containment
-    if containment is None or not 0.0 < containment < 1.0:
+    if containment is None:
         containment = treatment.containment
         remarks.append(f"The notice states no containment; {containment:.1%} is assumed.")
+    elif not 0.0 < containment < 1.0:
+        percent = ", and a percentage is not taken for one" if 1.0 < containment < 100.0 else ""
+        odd, containment = containment, treatment.containment
+        remarks.append(
+            f"The notice states a containment of {odd:g}, which is no probability between 0 and 1{percent}; "
+            f"{containment:.1%} is assumed."
+        )
     stated = position.systematic_included
     included = treatment.systematic_included if stated is None else stated
     if included is not True:

@@ -96,7 +96,13 @@ class LocalizationTable:
 
     def place_of(self, notice: Notice) -> Localization | None:
         """Return the map of a notice's position; None where it states none that can be drawn."""
-        return None if notice.position is None else localize(notice.position, self.treatment_of(notice))
+        position = notice.position
+        if position is None:
+            return None
+        odd = notice.properties.get("odd_containment")
+        if position.containment is None and isinstance(odd, int | float):
+            position = replace(position, containment=float(odd))  # so that the remark says what was stated
+        return localize(position, self.treatment_of(notice))
 
     def stand_in(self, notice: Notice) -> Localization | None:
         """Return what stands for the place of a notice that has none: the whole sky, or nothing."""

@@ -12,7 +12,7 @@ from typing import Any
 
 from hub.errors import InvalidRequest
 from hub.model.joint_rates import JointRates
-from hub.science.significance import random_association, targeted, untargeted, with_sky
+from hub.science.significance import not_rarer, random_association, random_targeted, targeted, untargeted, with_sky
 
 __all__ = ["YEAR_S", "FarMethod", "JointRates", "Search", "joint_rates", "parse"]
 
@@ -86,8 +86,11 @@ def joint_rates(
         Whose numbers stand where the others are not given.
     overlap
         Overlap integral of the two maps; None where one has none.
-    rate_hz, gw_rate_hz
-        Rate of external triggers, of gravitational-wave alerts.
+    rate_hz
+        Of external triggers. A targeted search goes by the false-alarm rate of its trigger instead, whatever is given.
+    gw_rate_hz
+        Of gravitational-wave alerts at least as significant, real ones included; never less than `far_gw_hz`, for noise is among
+        them.
     far_external_hz
         False-alarm rate of the external trigger; targeted searches need it.
     max_gw_far_hz, max_external_far_hz
@@ -109,26 +112,31 @@ def joint_rates(
     ):
         if value is not None and not (math.isfinite(value) and value >= 0.0):
             raise InvalidRequest(f"the {name} must be a number of at least 0, not {value:g}")
+    alike_hz = max(search.gw_rate_hz if gw_rate_hz is None else gw_rate_hz, far_gw_hz)
     if search.method is FarMethod.TARGETED:
         if far_external_hz is None:
             raise InvalidRequest(f"{search.name} is a targeted search: it needs the false-alarm rate of the external trigger")
-        rate = far_external_hz if rate_hz is None else rate_hz
+        rate = far_external_hz
+        largest_hz = search.max_external_far_hz[profile] if max_external_far_hz is None else max_external_far_hz
         time_only = targeted(
             window_width_s=search.width_s,
             first_far_hz=far_gw_hz,
             second_far_hz=far_external_hz,
             max_first_far_hz=search.max_gw_far_hz[profile] if max_gw_far_hz is None else max_gw_far_hz,
-            max_second_far_hz=search.max_external_far_hz[profile] if max_external_far_hz is None else max_external_far_hz,
+            max_second_far_hz=largest_hz,
+        )
+        chance = random_targeted(
+            window_width_s=search.width_s,
+            gw_rate_hz=alike_hz,
+            max_gw_rate_hz=search.gw_rate_hz,
+            far_hz=far_external_hz,
+            max_far_hz=largest_hz,
         )
     else:
         rate = search.rate_hz[profile] if rate_hz is None else rate_hz
         time_only = untargeted(window_width_s=search.width_s, rate_hz=rate, far_hz=far_gw_hz)
-    chance = random_association(
-        window_width_s=search.width_s,
-        rate_hz=rate,
-        gw_rate_hz=search.gw_rate_hz if gw_rate_hz is None else gw_rate_hz,
-        overlap=None,
-    )
+        chance = random_association(window_width_s=search.width_s, rate_hz=rate, gw_rate_hz=alike_hz, overlap=None)
+    chance = not_rarer(chance, time_only)
     return JointRates.together(
         time_only=time_only,
         spacetime=with_sky(time_only, overlap),

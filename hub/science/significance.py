@@ -10,7 +10,18 @@ from collections.abc import Sequence
 
 from hub.model.joint_rates import JointFar
 
-__all__ = ["JointFar", "answering", "of_feeds", "random_association", "several", "targeted", "untargeted", "with_sky"]
+__all__ = [
+    "JointFar",
+    "answering",
+    "not_rarer",
+    "of_feeds",
+    "random_association",
+    "random_targeted",
+    "several",
+    "targeted",
+    "untargeted",
+    "with_sky",
+]
 
 
 def untargeted(*, window_width_s: float, rate_hz: float, far_hz: float | None) -> JointFar:
@@ -56,14 +67,56 @@ def random_association(*, window_width_s: float, rate_hz: float, gw_rate_hz: flo
     return by_time if overlap is None else with_sky(by_time, overlap)
 
 
+def random_targeted(
+    *, window_width_s: float, gw_rate_hz: float, max_gw_rate_hz: float, far_hz: float | None, max_far_hz: float
+) -> JointFar:
+    """Return how often unrelated real events would agree as well in a targeted search: ``z (1 - ln(z / z_max))``, z = W R_gw F.
+
+    Two numbers rank a pair of a targeted search, so what is at least as rare is more than the product: all pairs with a smaller
+    one, whichever of the two makes it small. It is the noise number with rates of alerts in place of false-alarm rates.
+
+    Parameters
+    ----------
+    window_width_s
+        W.
+    gw_rate_hz
+        Rate of the gravitational-wave alerts at least as significant, real ones included.
+    max_gw_rate_hz
+        Rate of all that the search looks around; where the other is larger, that one.
+    far_hz
+        False-alarm rate of the external trigger; None where it states none.
+    max_far_hz
+        Largest one that the search finds.
+    """
+    if far_hz is None:
+        return JointFar(value_hz=None, reason="a notice states no false-alarm rate")
+    if far_hz > max_far_hz:
+        return JointFar(value_hz=None, reason="outside the thresholds of the targeted search")
+    z, z_max = window_width_s * gw_rate_hz * far_hz, window_width_s * max(gw_rate_hz, max_gw_rate_hz) * max_far_hz
+    if z == 0.0:
+        return JointFar(value_hz=0.0, reason="a member comes at a rate of 0")
+    reason = "targeted search: z (1 - ln(z / z_max)) with the rate of alerts at least as significant"
+    return JointFar(value_hz=z * (1.0 - math.log(z / z_max)), reason=reason)
+
+
+def not_rarer(chance: JointFar, noise: JointFar) -> JointFar:
+    """Return how often unrelated events would agree, which is at least as often as noise alone: it is among them."""
+    if chance.value_hz is None or noise.value_hz is None or chance.value_hz >= noise.value_hz:
+        return chance
+    return JointFar(value_hz=noise.value_hz, reason="at least as often as noise alone")
+
+
 def with_sky(time_only: JointFar, overlap: float | None) -> JointFar:
     """Return the space-time rate: the time-only one divided by the overlap integral."""
     if time_only.value_hz is None:
         return time_only
     if overlap is None:
         return JointFar(value_hz=None, reason="a member has no localization, so only its time counts")
-    if overlap <= 0.0 or not math.isfinite(time_only.value_hz / overlap):
+    if overlap <= 0.0:
         return JointFar(value_hz=None, reason="the localizations do not overlap")
+    if not math.isfinite(time_only.value_hz / overlap):
+        reason = f"the localizations overlap by {overlap:.3g} only, and the rate divided by that is larger than any number"
+        return JointFar(value_hz=None, reason=reason)
     return JointFar(value_hz=time_only.value_hz / overlap, reason=f"{time_only.reason}, divided by the overlap integral")
 
 

@@ -56,6 +56,8 @@ class RateBasis(StrEnum):
     CONFIGURED = "configured"
     MEASURED = "measured"
     STORM = "storm"
+    OWN_FAR = "own FAR"
+    """Alerts at least as significant as one come at least as often as its own false-alarm rate says."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,6 +69,13 @@ class UsedRate:
     configured_hz: float
     reason: str
     """One sentence, for a person."""
+
+    def at_least(self, far_hz: float | None) -> "UsedRate":
+        """Return a rate of alerts at least as significant as one: not below its own false-alarm rate, for noise is among them."""
+        if far_hz is None or self.hz >= far_hz:
+            return self
+        reason = "its own false-alarm rate, which is more than were counted"
+        return UsedRate(hz=far_hz, basis=RateBasis.OWN_FAR, configured_hz=self.configured_hz, reason=reason)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,6 +110,7 @@ class TriggerRate:
             RateBasis.CONFIGURED: "configured",
             RateBasis.MEASURED: f"measured in the {policy.span_d:g} days before",
             RateBasis.STORM: "that of the day before, in a storm of triggers",
+            RateBasis.OWN_FAR: "its own false-alarm rate",
         }[self.basis]
         return UsedRate(hz=hz, basis=self.basis, configured_hz=self.configured_hz, reason=reason)
 

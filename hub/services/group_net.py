@@ -7,6 +7,7 @@ from sqlalchemy.orm import Session
 
 from hub.model.coincidence import Coincidence, PairState
 from hub.model.event import Event
+from hub.model.joint_rates import larger_hz
 from hub.model.notice import Messenger
 from hub.model.source import Source
 from hub.science.groups import Heard, Part, PartKind, Tie, bursts_of
@@ -60,7 +61,9 @@ class Net:
         for name in sorted(set(self.events) - taken):
             by_name.setdefault(self.home.get(name, name), []).append(name)
         for name, together in by_name.items():
-            found.append(Part(name=name, kind=_KINDS[self.events[together[0]].messenger], event_ids=tuple(together)))
+            fars = [far for one in together if (far := self.events[one].far_hz) is not None]
+            kind = _KINDS[self.events[together[0]].messenger]
+            found.append(Part(name=name, kind=kind, event_ids=tuple(together), far_hz=min(fars, default=None)))
         return found
 
     def ties(self) -> list[Tie]:
@@ -137,7 +140,12 @@ def _is_alike(one: Coincidence, known: Mapping[str, Event]) -> bool:
 def _tie(pair: Coincidence) -> Tie:
     first, second = (member.id for member in pair.members)
     rates = pair.joint_rates
-    return Tie(coincidence_id=pair.coincidence_id, event_ids=(first, second), far_hz=None if rates is None else rates.noise_hz)
+    return Tie(
+        coincidence_id=pair.coincidence_id,
+        event_ids=(first, second),
+        far_hz=None if rates is None else larger_hz(rates.spacetime, rates.random_association),
+        by_time_hz=None if rates is None else larger_hz(rates.time_only, rates.random_association_time_only),
+    )
 
 
 def _time(event: Event) -> tuple[int, str]:

@@ -17,7 +17,7 @@ from adapters.codecs.gcn_unified.event_names import (
     reference_key,
 )
 from adapters.codecs.gcn_unified.facts import classification, facts, false_alarm_rate, vetoes
-from adapters.codecs.gcn_unified.place import stated_position
+from adapters.codecs.gcn_unified.place import odd_containment, stated_position
 from adapters.codecs.json_fields import Fields, instant_of, probability
 from hub.errors import DecodeError
 from hub.model.instant import Instant
@@ -88,7 +88,7 @@ def _notice(message: Mapping[str, Any], dialect: Dialect, topic: str | None) -> 
     position = stated_position(fields) or _probable_direction(fields)
     skymap, refusal = embedded_map(fields.take("healpix_file"))
     event_class = _event_class(fields, dialect, mission, instrument)
-    properties = facts(fields) | t0_facts
+    properties = facts(fields) | t0_facts | odd_containment(fields)
     properties |= _central_time(properties, event_class)
     if dialect.is_known_source and names:
         properties["known_source"] = names[0]

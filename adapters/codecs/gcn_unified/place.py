@@ -62,6 +62,15 @@ def check_range(ra: float, dec: float) -> None:
         raise DecodeError(f"the right ascension {ra:g} deg is outside 0 to 360")
 
 
+def odd_containment(fields: Fields) -> dict[str, float]:
+    """Return a stated containment that is no probability, a percentage say, as the property ``odd_containment``; else nothing."""
+    value = finite(fields.peek("containment_probability"))
+    if value is None or 0.0 < value < 1.0:
+        return {}
+    fields.number("containment_probability")
+    return {"odd_containment": value}
+
+
 def _containment(fields: Fields) -> float | None:
     """Return the stated containment, None where it is no probability that a region can have."""
     value = finite(fields.peek("containment_probability"))

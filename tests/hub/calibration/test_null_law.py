@@ -1,16 +1,23 @@
 """The law of noise, small: the checks hold, and fail where they should."""
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
 
+from hub.calibration import null_dependent
 from hub.calibration.null_law import PAIRINGS, NullLaw
 from hub.calibration.result import QUICK
 from hub.calibration.rotations import laid_out, overlaps, points_of, random_rotations
 from hub.calibration.shapes import cone
 from hub.calibration.subject import as_shipped
+from hub.model.event import Event
+from hub.model.joint_rates import JointFar, JointRates
 from hub.science.overlap import total_probability
+from hub.science.rules import Rules
+from hub.science.searches import Search, joint_rates
+from hub.science.trigger_columns import Triggers
 
 SUBJECT = as_shipped()
 SIZE = replace(QUICK, pairs=20_000, exact=16)
@@ -72,3 +79,36 @@ def test_a_map_as_points_keeps_its_probability_and_its_place() -> None:
     assert total_probability(skymap) == pytest.approx(1.0)
     turned = overlaps(table, points_of(skymap, 6), random_rotations(np.random.default_rng(4), 300))
     assert turned.min() >= 0.0
+
+
+def test_searches_that_answer_come_below_a_rate_as_often_as_it_says() -> None:
+    found = null_dependent.answering(SUBJECT, np.random.default_rng(SEED), 1_000)
+    assert len(found.checks) >= 4
+    assert found.failed == ()
+
+
+def test_a_search_at_the_rate_of_alerts_as_significant_as_its_own_is_caught() -> None:
+    def too_rare(searched: Event, answer: Event, rules: Rules, triggers: Triggers) -> float | None:
+        alike = triggers.with_far_up_to(searched.far_hz or 0.0)
+        return answer.properties["pval_generic"] * len(alike.time_us) / (90 * 86_400.0)
+
+    found = null_dependent.answering(SUBJECT, np.random.default_rng(SEED), 1_000, too_rare)
+    assert found.failed
+
+
+def test_unrelated_events_of_a_targeted_search_come_below_a_rate_as_often_as_it_says() -> None:
+    found = null_dependent.targeted(SUBJECT, np.random.default_rng(SEED), 5_000)
+    assert len(found.checks) >= 5
+    assert found.failed == ()
+
+
+def test_the_plain_product_of_rates_in_a_targeted_search_is_caught() -> None:
+    def product(search: Search, **given: Any) -> JointRates:
+        sound = joint_rates(search, **given)
+        hz = search.width_s * given["far_external_hz"] * given["gw_rate_hz"]
+        return replace(sound, random_association_time_only=JointFar(value_hz=hz, reason="no log"))
+
+    planted = replace(SUBJECT, joint_rates=product)
+    found = null_dependent.targeted(planted, np.random.default_rng(SEED), 5_000)
+    assert any("is f T" in check.name for check in found.failed)
+    assert any("never rarer than noise" in check.name for check in found.failed)

@@ -1,13 +1,17 @@
 """The contracts of ``mmhub overlap --json`` and ``mmhub joint-far --json``."""
 
+import base64
 import json
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from hub.cli.app import main
-from hub.model.sky import whole_sky
+from hub.model.sky import Skymap, whole_sky
+from hub.science.healpix import centres, ranges_of_uniq
+from hub.science.overlap import overlap_integral
 from hub.science.skymap_fits import to_fits
 from tests.support import json_notices
 from tests.support.skymaps import gaussian_map
@@ -119,6 +123,97 @@ def test_a_map_of_the_whole_sky_counts_as_no_spatial_information(capsys: pytest.
     write_maps()
     Path("all.fits").write_bytes(to_fits(whole_sky()))
     found = answer(capsys, "overlap", "all.fits", "gw.fits")
-    assert found == {"overlap": 1.0, "reason": "no spatial information: all.fits is the whole sky"}
+    assert found == {"overlap": pytest.approx(1.0, rel=1e-12), "reason": "no spatial information: all.fits is the whole sky"}
     assert main(["overlap", "gw.fits", "all.fits"]) == 0
     assert capsys.readouterr().out == "1 (no spatial information: all.fits is the whole sky)\n"
+
+
+def spot_map(share: float = 0.05, *, hole: bool = False) -> Skymap:
+    """Return a map with a share of its probability in a spot of about 13 deg2 and the rest anywhere; with a hole, none around."""
+    n = 12 * 4**5
+    lo, hi = ranges_of_uniq(np.arange(n) + 4 * 4**5)
+    ra, dec = (np.radians(one) for one in centres(lo, hi))
+    near = np.degrees(
+        np.arccos(
+            np.clip(
+                np.sin(dec) * np.sin(np.radians(22)) + np.cos(dec) * np.cos(np.radians(22)) * np.cos(ra - np.radians(135)), -1, 1
+            )
+        )
+    )
+    inside = near < (20.0 if hole else 2.0)
+    pixel = 4 * np.pi / n
+    density = np.where(
+        inside, 0.0 if hole else share / (inside.sum() * pixel), (1.0 - (0.0 if hole else share)) / ((~inside).sum() * pixel)
+    )
+    return Skymap(lo=lo, hi=hi, probdensity=density)
+
+
+def test_a_broad_map_that_says_something_has_its_exact_overlap_and_no_other(capsys: pytest.CaptureFixture[str]) -> None:
+    spot, hole, narrow = spot_map(), spot_map(hole=True), gaussian_map(135.0, 22.0, 0.5)
+    for name, one in (("spot.fits", spot), ("hole.fits", hole), ("narrow.fits", narrow)):
+        Path(name).write_bytes(to_fits(one))
+    found = answer(capsys, "overlap", "spot.fits", "narrow.fits")
+    assert found == {"overlap": pytest.approx(overlap_integral(spot, narrow), rel=1e-6)}
+    assert found["overlap"] > 100.0
+    assert answer(capsys, "overlap", "hole.fits", "narrow.fits") == {"overlap": pytest.approx(0.0, abs=1e-12)}
+    words = ("joint-far", "--far-gw", "1e-7", "--pair", "GRB-CBC", "--maps")
+    joint = answer(capsys, *words, "spot.fits", "narrow.fits")
+    assert joint["far_spacetime_hz"] == pytest.approx(joint["far_time_hz"] / found["overlap"], rel=1e-9)
+    assert "reason" not in joint
+
+
+def test_a_joint_rate_by_a_map_that_says_nothing_says_so(capsys: pytest.CaptureFixture[str]) -> None:
+    write_maps()
+    Path("all.fits").write_bytes(to_fits(whole_sky()))
+    words = ("joint-far", "--far-gw", "1e-7", "--pair", "GRB-CBC", "--maps", "all.fits", "gw.fits")
+    found = answer(capsys, *words)
+    assert found["far_spacetime_hz"] == found["far_time_hz"]
+    assert found["reason"] == "no spatial information: all.fits is the whole sky"
+    assert main([*words]) == 0
+    assert "no spatial information: all.fits is the whole sky" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (
+            ("--pair", "SUBGRB_TARGETED_FERMI-CBC", "--far-ext", "5e-6", "--rate-per-year", "375"),
+            "SUBGRB_TARGETED_FERMI-CBC is targeted: --far-ext counts, and --rate-per-year 375 does not",
+        ),
+        (("--pair", "GRB-CBC", "--far-ext", "5e-6"), "--far-ext 5e-06 does not"),
+        (("--pair", "GRB-CBC", "--rate-gw-per-year", "1"), "--far-gw, which counts: --rate-gw-per-year 1 is less"),
+    ],
+)
+def test_a_number_that_does_not_count_is_told(capsys: pytest.CaptureFixture[str], words: tuple[str, ...], said: str) -> None:
+    found = answer(capsys, "joint-far", "--far-gw", "1e-7", *words)
+    assert said in found["reason"]
+    assert found["random_association_hz"] >= found["far_time_hz"]
+    if "--rate-per-year" in words:
+        assert found["rate_hz"] == 5e-6
+    assert main(["joint-far", "--far-gw", "1e-7", *words]) == 0
+    assert said in capsys.readouterr().out
+
+
+def test_unrelated_events_are_told_as_no_rarer_than_noise(capsys: pytest.CaptureFixture[str]) -> None:
+    found = answer(capsys, "joint-far", "--far-gw", "1e-5", "--pair", "GRB-BURST")
+    assert found["random_association_hz"] == pytest.approx(found["far_time_hz"], rel=1e-12)
+
+
+def test_an_overlap_near_nothing_is_not_called_none(capsys: pytest.CaptureFixture[str]) -> None:
+    found = answer(capsys, "joint-far", "--far-gw", "1e-7", "--pair", "GRB-CBC", "--overlap", "1e-320")
+    assert found["far_spacetime_hz"] is None
+    assert "do not overlap" not in found["reason"]
+    assert "overlap by 1e-320 only" in found["reason"]
+
+
+def test_an_event_that_one_detector_saw_has_its_exact_overlap_and_no_spatial_information(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    write_maps()
+    alert = json_notices.igwn_alert()
+    alert["event"] |= {"instruments": ["L1"], "skymap": base64.b64encode(Path("gw.fits").read_bytes()).decode()}
+    Path("one.json").write_bytes(json_notices.as_bytes(alert))
+    reason = "no spatial information: one.json was seen by too few detectors"
+    assert answer(capsys, "overlap", "one.json", "grb.fits") == {"overlap": pytest.approx(64.32107, rel=1e-6), "reason": reason}
+    joint = answer(capsys, "joint-far", "--far-gw", "1e-7", "--pair", "GRB-CBC", "--maps", "one.json", "grb.fits")
+    assert (joint["far_spacetime_hz"], joint["reason"]) == (joint["far_time_hz"], reason)

@@ -13,13 +13,13 @@ from hub.science.groups import Gathering, Heard, Part, PartKind, Tie, bursts_of,
 KINDS = {"S": PartKind.SUPEREVENT, "N": PartKind.NEUTRINO, "G": PartKind.LIGHT}
 
 
-def part(name: str, *event_ids: str, several: bool = False) -> Part:
-    return Part(name=name, kind=KINDS[name[0]], event_ids=event_ids or (name,), several=several)
+def part(name: str, *event_ids: str, several: bool = False, far_hz: float | None = None) -> Part:
+    return Part(name=name, kind=KINDS[name[0]], event_ids=event_ids or (name,), several=several, far_hz=far_hz)
 
 
-def tie(a: str, b: str, far_hz: float | None = 1e-10) -> Tie:
+def tie(a: str, b: str, far_hz: float | None = 1e-10, by_time_hz: float | None = None) -> Tie:
     first, second = sorted((a, b))
-    return Tie(coincidence_id=f"{first}+{second}", event_ids=(first, second), far_hz=far_hz)
+    return Tie(coincidence_id=f"{first}+{second}", event_ids=(first, second), far_hz=far_hz, by_time_hz=by_time_hz)
 
 
 def gathered(ties: list[Tie], *parts: Part) -> Gathering:
@@ -31,11 +31,41 @@ def groups(found: Gathering) -> dict[str, list[str]]:
     return {one.centre.name: [each.name for each in one.parts] for one in found.groups}
 
 
-def test_the_superevent_with_the_lowest_rate_wins_a_burst() -> None:
+def test_the_superevent_with_the_lowest_false_alarm_rate_wins_a_burst_however_well_another_one_agrees() -> None:
+    quiet, loud = part("S1", far_hz=1e-8), part("S2", far_hz=1e-10)
+    found = gathered([tie("S1", "G1", 1e-16), tie("S2", "G1", 1e-14)], quiet, loud)
+    assert groups(found) == {"S2": ["G1", "S2"]}
+    assert found.elsewhere["G1+S1"] == "G1 belongs to S2, the superevent with the lowest false-alarm rate (coincidence G1+S2)"
+
+
+def test_a_superevent_without_a_place_is_not_compared_by_another_kind_of_number() -> None:
+    # By time alone the pair of S1 has a lower rate than that of S2 in time and place; its superevent is the less significant one.
+    found = gathered(
+        [tie("S1", "G1", None, 1e-18), tie("S2", "G1", 1e-17, 1e-16)], part("S1", far_hz=2e-12), part("S2", far_hz=1e-12)
+    )
+    assert groups(found) == {"S2": ["G1", "S2"]}
+    equal = gathered(
+        [tie("S1", "G1", None, 1e-18), tie("S2", "G1", 1e-17, 1e-16)], part("S1", far_hz=1e-12), part("S2", far_hz=1e-12)
+    )
+    assert groups(equal) == {"S2": ["G1", "S2"]}  # as gwcelery: a rate in time and place is preferred to one in time only
+    both_by_time = [tie("S1", "G1", None, 1e-18), tie("S2", "G1", None, 1e-16)]
+    assert groups(gathered(both_by_time, part("S1", far_hz=1e-12), part("S2", far_hz=1e-12))) == {"S1": ["G1", "S1"]}
+
+
+def test_a_pair_that_its_search_gives_no_number_is_no_rival_of_one_that_has_one() -> None:
+    found = gathered([tie("S1", "G1", None), tie("S2", "G1", None, 1e-6)], part("S1", far_hz=1e-10), part("S2", far_hz=1e-6))
+    assert groups(found) == {"S2": ["G1", "S2"]}
+    assert found.elsewhere == {"G1+S1": "G1 belongs to S2, with which its pair has a joint rate (coincidence G1+S2)"}
+
+
+def test_of_equally_significant_superevents_the_lowest_joint_rate_wins_a_burst() -> None:
     found = gathered([tie("S1", "G1", 1e-10), tie("S2", "G1", 1e-12)])
     assert groups(found) == {"S2": ["G1", "S2"]}
     assert list(found.elsewhere) == ["G1+S1"]
-    assert found.elsewhere["G1+S1"] == "G1 belongs to S2 by its lowest joint false-alarm rate (coincidence G1+S2)"
+    assert (
+        found.elsewhere["G1+S1"]
+        == "G1 belongs to S2, of equally significant superevents the one with the lowest joint rate (coincidence G1+S2)"
+    )
 
 
 def test_of_equal_rates_the_first_id_wins_and_no_rate_loses() -> None:
@@ -77,7 +107,7 @@ def test_a_burst_of_several_missions_is_one_part_and_counts_once() -> None:
     found = gathered([tie("S1", "G9", 1e-10), tie("S2", "G1", 1e-12), tie("S2", "G9", 1e-11)], burst)
     assert groups(found) == {"S2": ["G1", "S2"]}
     assert found.elsewhere == {
-        "G9+S1": "G1 belongs to S2 by its lowest joint false-alarm rate (coincidence G1+S2)",
+        "G9+S1": "G1 belongs to S2, of equally significant superevents the one with the lowest joint rate (coincidence G1+S2)",
         "G9+S2": "coincidence G1+S2 counts G1 and S2 once",
     }
 
@@ -94,7 +124,7 @@ def worlds(draw: st.DrawFn) -> tuple[list[Part], list[Tie]]:
     pairs = [(a, b) for a, b in itertools.combinations(names, 2) if a[0] != b[0]]
     chosen = draw(st.lists(st.sampled_from(pairs), unique=True, max_size=12)) if pairs else []
     rates = st.sampled_from([None, 0.0, 1e-15, 1e-12, 1e-9, 1.0])
-    return [part(name) for name in names], [tie(a, b, draw(rates)) for a, b in chosen]
+    return [part(name, far_hz=draw(rates)) for name in names], [tie(a, b, draw(rates), draw(rates)) for a, b in chosen]
 
 
 @given(worlds(), st.integers(0, 99))
@@ -116,13 +146,17 @@ def test_any_order_gives_the_same_groups_and_nothing_is_in_two(world: tuple[list
 
 
 @given(worlds())
-def test_every_event_that_a_superevent_ties_belongs_to_the_one_with_the_lowest_rate(world: tuple[list[Part], list[Tie]]) -> None:
+def test_every_event_that_superevents_tie_belongs_to_the_most_significant_of_them(world: tuple[list[Part], list[Tie]]) -> None:
     parts, ties = world
     home = {one.name: group.centre.name for group in gather(parts, ties).groups for one in group.parts}
     for name in {name for one in ties for name in one.event_ids if name[0] != "S"}:
-        direct = [(one.far_hz, other) for one in ties if name in one.event_ids for other in one.event_ids if other[0] == "S"]
+        direct = [(one, other) for one in ties if name in one.event_ids for other in one.event_ids if other[0] == "S"]
         if direct:
-            assert home[name] == min(direct, key=lambda one: (float("inf") if one[0] is None else one[0], one[1]))[1]
+            with_number = [other for one, other in direct if not (one.far_hz is None and one.by_time_hz is None)]
+            rivals = with_number or [other for _, other in direct]
+            fars = {one.name: float("inf") if one.far_hz is None else one.far_hz for one in parts}
+            assert fars[home[name]] == min(fars[other] for other in rivals)
+            assert home[name] in rivals
 
 
 def heard(name: str, at_s: float, *detectors: str) -> Heard:

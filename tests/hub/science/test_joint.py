@@ -3,6 +3,7 @@
 import itertools
 import json
 import math
+from dataclasses import replace
 
 import pytest
 from ligo.raven.search import coinc_far
@@ -10,18 +11,20 @@ from ligo.raven.search import coinc_far
 from adapters.codecs import gcn_unified, igwn
 from adapters.codecs.voevent.reader import decode as decode_voevent
 from hub.errors import ConfigError
-from hub.model.coincidence import PairState
+from hub.model.coincidence import PairState, Score
 from hub.model.event import assemble
 from hub.model.notice import EventClass, Messenger, Stage
 from hub.resources import read_text
 from hub.science import pairs
 from hub.science.arithmetic import Explained, _or_not
+from hub.science.joint import rates_again
 from hub.science.overlap import overlap_integral
 from hub.science.pairs import PairResult, Sky
 from hub.science.published import external_coincidence
 from hub.science.rules import YEAR_S, load_rules
 from hub.science.searches import joint_rates
 from hub.science.significance import several
+from hub.science.trigger_columns import triggers_of
 from hub.science.windows import reach_s
 from tests.support.words import T0, gaussian_map, grb, localization, notice, stored
 
@@ -61,8 +64,8 @@ def detector(name, at_s, **changes):
     return event(notice(f"SNEWS-{name}-{at_s}", t0=at, event_class=EventClass.SUPERNOVA_NEUTRINO, **{**said, **changes}))
 
 
-def pair(one, other, rules=RULES) -> PairResult | None:
-    found = pairs.evaluate(one, other, rules, SKY)
+def pair(one, other, rules=RULES, triggers=None) -> PairResult | None:
+    found = pairs.evaluate(one, other, rules, SKY, triggers)
     assert len(found) <= 1
     return found[0] if found else None
 
@@ -162,6 +165,44 @@ def test_a_search_that_answers_an_event_has_its_own_probability_times_the_rate_o
         check(result)
 
 
+def alerts(per_day: float, far_hz: float = 1e-5, event_class: str = "cbc"):
+    """Return the alerts of the 90 days before."""
+    step_s = 86_400.0 / per_day
+    return triggers_of(
+        [
+            (T0.plus_s(-(k + 0.5) * step_s).tai_us, event_class, "gw", "LVK", f"S{k}", far_hz, True, True)
+            for k in range(int(90 * per_day))
+        ]
+    )
+
+
+@pytest.mark.parametrize("far", [1e-12, 1e-7, 1e-5])
+def test_a_search_counts_at_the_rate_of_all_events_that_are_searched_however_significant_this_one_is(far) -> None:
+    result = pair(gw(far_hz=far), answer(), triggers=alerts(2.0))
+    step = RULES.rate_policy.step
+    assert 1.0 <= value(result, "joint_far") / (0.02 * 2.0 / 86_400.0) < step * 1.01
+    assert value(result, "random_association") == value(result, "joint_far")
+    assert score(result, "joint_far").inputs["searched_basis"] == "measured"
+    check(result)
+
+
+def test_a_stored_number_of_a_search_that_answers_is_explained_by_the_rate_that_was_stored_with_it() -> None:
+    inputs = {"method": "answering", "window_s": [-500.0, 500.0], "p_value": 0.02, "p_property": "p", "other_rate_hz": 3e-7}
+    assert rates_again(inputs).spacetime.value_hz == pytest.approx(6e-9)
+    assert rates_again({**inputs, "searched_hz": 3e-5}).spacetime.value_hz == pytest.approx(6e-7)
+    assert rates_again({**inputs, "searched_hz": None}).spacetime.value_hz is None
+
+
+def test_a_stored_number_that_was_below_noise_is_explained_as_it_was_computed_then() -> None:
+    window = {"window_s": [-1.0, 5.0], "rule": "gw-grb", "first_far_hz": 1e-5, "second_far_hz": 5e-6, "other_rate_hz": 1e-6}
+    untargeted = {**window, "method": "untargeted", "rate_of": "second", "rate_hz": 1e-5}
+    targeted = {**window, "method": "targeted", "max_first_far_hz": 1e-4, "max_second_far_hz": 1e-4}
+    for inputs, then in ((untargeted, 6 * 1e-5 * 1e-6), (targeted, 6 * 5e-6 * 1e-6)):
+        stored = Score(statistic="random_association_time_only", version=2, value=then, unit="Hz", inputs=inputs)
+        assert _or_not(stored, None, []).agrees
+        assert _or_not(replace(stored, version=3), None, []).agrees is False
+
+
 def test_which_probability_counts_is_data() -> None:
     rules = load_rules(TEXT.replace('property = "pval_generic"', 'property = "pval_bayesian"'))
     assert value(pair(gw(), answer(), rules), "joint_far") == pytest.approx(0.01 * 800 / YEAR_S)
@@ -197,6 +238,38 @@ def test_a_targeted_search_has_its_own_formula_even_though_it_depends() -> None:
     outside = pair(gw(), event(grb(**{**find, "far_hz": 1e-3}), NEAR))
     assert value(outside, "joint_far") is None
     assert any("outside the thresholds" in reason for reason in outside.reasons)
+
+
+def test_unrelated_events_of_a_targeted_search_agree_by_the_law_of_its_noise() -> None:
+    find = event(grb(event_class=EventClass.SUB_GRB_TARGETED, far_hz=5e-6), NEAR)
+    result = pair(gw(), find, triggers=alerts(2.0, far_hz=1e-8))
+    inputs = score(result, "random_association_time_only").inputs
+    z, limit = 12 * inputs["other_rate_hz"] * 5e-6, 12 * inputs["max_other_rate_hz"] * 1e-4
+    assert value(result, "random_association_time_only") == pytest.approx(z * (1 - math.log(z / limit)))
+    assert inputs["other_rate_hz"] == inputs["max_other_rate_hz"]  # none was less significant than this one
+    check(result)
+
+
+@pytest.mark.parametrize("far", [1e-9, 1e-6, 2e-5, 1e-4])
+@pytest.mark.parametrize("per_day", [None, 0.5, 2.0])
+@pytest.mark.parametrize("kind", ["targeted", "untargeted", "burst"])
+def test_unrelated_events_real_ones_included_never_agree_more_rarely_than_noise(kind, per_day, far) -> None:
+    find = {"event_class": EventClass.SUB_GRB_TARGETED, "far_hz": 5e-6} if kind == "targeted" else {}
+    changes = {"event_class": EventClass.BURST, "classification": {}} if kind == "burst" else {}
+    triggers = None if per_day is None else alerts(per_day, 1e-6, "burst" if kind == "burst" else "cbc")
+    result = pair(gw(far_hz=far, **changes), event(grb(**find), NEAR), triggers=triggers)
+    for suffix in ("", "_time_only"):
+        assert value(result, f"random_association{suffix}") >= value(result, f"joint_far{suffix}")
+    assert score(result, "joint_far").inputs["other_rate_hz"] >= far
+    check(result)
+
+
+def test_an_alert_that_is_as_rare_as_no_other_comes_as_often_as_its_own_rate_says() -> None:
+    result = pair(gw(far_hz=1e-4), event(grb(), NEAR))
+    inputs = score(result, "random_association").inputs
+    assert (inputs["other_rate_hz"], inputs["other_rate_basis"]) == (1e-4, "own FAR")
+    assert value(result, "random_association") == pytest.approx(value(result, "joint_far"))
+    assert any("its own false-alarm rate" in reason for reason in result.reasons)
 
 
 # ---------------------------------------------------------------------------------------------------------------------- windows
@@ -295,6 +368,28 @@ def test_a_clock_set_by_hand_widens_the_window_of_its_detector() -> None:
     result = pair(detector("Kamiokande-II", 0.0), detector("IMB", 41.0))
     assert score(result, "joint_far_time_only").inputs["window_s"] == [-70.0, 70.0]
     check(result)
+
+
+@pytest.mark.parametrize(("stated", "sum_per_yr"), [(None, 12 * 52), (52 / YEAR_S, 12 * 52), (365 / YEAR_S, 11 * 52 + 365)])
+def test_noise_beside_a_gravitational_wave_is_the_false_alarms_of_all_detectors_as_their_notices_state_them(
+    stated, sum_per_yr
+) -> None:
+    burst = gw(far_hz=3e-8, event_class=EventClass.BURST, classification={})
+    result = pair(burst, detector("Super-K", 3.0, far_hz=stated))
+    rate_hz = (sum_per_yr + 0.02) / YEAR_S
+    assert result.rule.name == "gw-supernova"
+    assert value(result, "joint_far_time_only") == pytest.approx(20 * rate_hz * 3e-8)
+    assert value(result, "random_association_time_only") >= value(result, "joint_far_time_only")
+    assert score(result, "joint_far_time_only").inputs["alarms_hz"]["Super-K"] == pytest.approx(stated or 52 / YEAR_S)
+    assert any("alarms of each of 12 detectors" in reason for reason in result.reasons)
+    check(result)
+
+
+def test_the_rate_of_the_search_for_supernovae_is_that_of_the_table_of_detectors() -> None:
+    (search,) = [one for one in RULES.searches if one.name == "SNEWS-BURST"]
+    feeds = RULES.feeds
+    for profile in RULES.profiles:
+        assert search.rate_hz[profile] == pytest.approx(len(feeds.names) * feeds.false_alarms_hz + feeds.real_hz)
 
 
 # ------------------------------------------------------------------------------------------------------------- odds, publications

@@ -220,6 +220,27 @@ def test_a_row_can_say_that_a_silent_notice_holds_systematic_errors() -> None:
     assert json.dumps(place.remarks) == '["The notice states no containment; 90.0% is assumed."]'
 
 
+@pytest.mark.parametrize(
+    ("stated", "words"),
+    [
+        (90.0, "a containment of 90, which is no probability between 0 and 1, and a percentage is not taken for one; "),
+        (0.0, "a containment of 0, which is no probability between 0 and 1; "),
+        (-1.0, "a containment of -1, which is no probability between 0 and 1; "),
+    ],
+)
+def test_a_containment_that_is_no_probability_is_told_and_not_taken(stated: float, words: str) -> None:
+    table = load_localization_table(TEXT)
+    odd = table.localize(replace(CIRCLE, containment=stated))
+    plain = table.localize(replace(CIRCLE, containment=None))
+    assert odd is not None
+    assert plain is not None
+    assert odd.localization_id == plain.localization_id
+    assert odd.remarks[0].startswith(f"The notice states {words}")
+    of_notice = table.place_of(grb(position=replace(CIRCLE, containment=None), properties={"odd_containment": stated}))
+    assert of_notice is not None
+    assert of_notice.remarks[0].startswith(f"The notice states {words}")
+
+
 def test_a_row_can_prefer_the_stated_region_to_the_map_beside_it() -> None:
     row = '\n[[notice]]\nname = "odd"\nmission = "Odd"\nprefer = "position"\n'
     table = load_localization_table(TEXT + row)

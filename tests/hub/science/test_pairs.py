@@ -1,16 +1,19 @@
 import itertools
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
 from hub.model.coincidence import PairState
 from hub.model.event import assemble
 from hub.model.notice import EventClass, Messenger, Stage
+from hub.model.sky import Skymap
 from hub.resources import read_text
 from hub.science import pairs
 from hub.science.overlap import overlap_integral
 from hub.science.pairs import Sky, partners
 from hub.science.rules import YEAR_S, load_rules
+from hub.science.spatial import is_flat
 from tests.support.words import T0, gaussian_map, grb, localization, notice, stored
 
 RULES = load_rules(read_text("conf/coincidence.toml"), read_text("conf/families.toml"))
@@ -185,16 +188,29 @@ def test_a_second_detector_gives_a_place_and_withdraws_what_lies_elsewhere() -> 
         assert value(near, "overlap") == pytest.approx(64.32, rel=0.01)
 
 
-@pytest.mark.parametrize(("area", "is_place"), [(35_999.0, True), (36_000.0, False), (37_127.0, False)])
-def test_a_map_of_the_whole_sky_gives_no_place(area, is_place) -> None:
-    wide = replace(GW, summary=replace(GW.summary, area90_deg2=area))
-    sky = replace(SKY, maps={**SKY.maps, GW.localization_id: wide})
+@pytest.mark.parametrize(("off", "is_place"), [(0.0, False), (5e-8, False), (1e-5, True)])
+def test_a_map_of_one_density_on_the_whole_sky_gives_no_place_and_a_wide_one_does(off, is_place) -> None:
+    n = len(GW.skymap.lo)
+    density = np.where(np.arange(n) < n // 3, 1.0 + off, 1.0) / (4.0 * np.pi)
+    flat = replace(GW, skymap=replace(GW.skymap, probdensity=density))
+    sky = replace(SKY, maps={**SKY.maps, GW.localization_id: flat})
     result = evaluate(gw_event(), grb_event(), RULES, sky)
     assert result is not None
     score = next(score for score in result.scores if score.statistic == "overlap")
     assert ("reason" not in score.inputs) == is_place
-    assert (score.value == 1.0) != is_place
+    assert score.value == pytest.approx(1.0, abs=1e-4)
     assert is_place or "is the whole sky" in score.inputs["reason"]
+    wide = replace(GW, summary=replace(GW.summary, area90_deg2=40_000.0))  # a spot, and the rest anywhere
+    result = evaluate(gw_event(), grb_event(), RULES, replace(SKY, maps={**SKY.maps, GW.localization_id: wide}))
+    assert result is not None
+    assert value(result, "overlap") == pytest.approx(64.32, rel=0.01)
+
+
+def test_a_map_of_one_density_with_a_hole_gives_a_place() -> None:
+    table = GW.skymap
+    holed = Skymap(lo=table.lo[5:], hi=table.hi[5:], probdensity=np.full(len(table.lo) - 5, 1.0 / (4.0 * np.pi)))
+    assert not is_flat(holed, RULES.spatial)
+    assert is_flat(replace(table, probdensity=np.full(len(table.lo), 0.1)), RULES.spatial)
 
 
 def test_an_event_in_time_only_says_that_it_has_no_place() -> None:

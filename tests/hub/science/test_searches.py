@@ -61,6 +61,29 @@ def test_beside_the_noise_stands_how_often_unrelated_real_events_would_agree() -
     assert rates("GRB-CBC").random_association.value_hz == pytest.approx(6 * 310 / YEAR_S * 800 / YEAR_S, rel=1e-12)
 
 
+def test_unrelated_real_events_are_never_rarer_than_noise_alone() -> None:
+    burst = joint_rates(SEARCHES["GRB-BURST"], far_gw_hz=1e-5, profile="gwcelery")
+    assert burst.random_association.value_hz == burst.time_only.value_hz == pytest.approx(6.8e-8, rel=1e-3)
+    given = joint_rates(SEARCHES["GRB-CBC"], far_gw_hz=1e-5, profile="gwcelery", gw_rate_hz=1e-9, overlap=10.0)
+    assert given.random_association.value_hz == given.spacetime.value_hz
+    for far in (1e-9, 1e-7, 1e-5, 1e-4):
+        found = joint_rates(SEARCHES["SUBGRB_TARGETED_FERMI-CBC"], far_gw_hz=far, profile="gwcelery", far_external_hz=5e-5)
+        assert found.random_association.value_hz >= found.time_only.value_hz
+
+
+def test_a_targeted_search_goes_by_the_rate_of_its_trigger_and_not_by_one_that_is_given() -> None:
+    plain, given = (rates("SUBGRB_TARGETED_FERMI-CBC", far_external_hz=5e-6, rate_hz=hz) for hz in (None, 1e-5))
+    assert given == plain
+    assert plain.rate_hz == 5e-6
+
+
+def test_an_overlap_that_no_rate_can_be_divided_by_is_not_called_none() -> None:
+    found = rates("GRB-CBC", overlap=1e-320)
+    assert found.spacetime.value_hz is None
+    assert "do not overlap" not in found.spacetime.reason
+    assert "overlap by 1e-320 only" in found.spacetime.reason
+
+
 def test_maps_that_exclude_each_other_have_no_rate_in_space_but_one_in_time() -> None:
     found = rates("GRB-CBC", overlap=0.0)
     assert found.time_only.value_hz is not None

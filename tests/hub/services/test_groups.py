@@ -57,7 +57,7 @@ def test_of_two_superevents_near_one_burst_only_the_winners_pair_stands(store: S
     winner, loser = pair_of(desk, "S1", "Fermi-1"), pair_of(desk, "S2", "Fermi-1")
     assert (winner.state, winner.held_back, loser.state, loser.held_back) == (PairState.OPEN, False, PairState.OPEN, True)
     assert loser.reasons[0] == (
-        f"{HELD_BACK}Fermi-1 belongs to S1 by its lowest joint false-alarm rate (coincidence {winner.coincidence_id})"
+        f"{HELD_BACK}Fermi-1 belongs to S1, the superevent with the lowest false-alarm rate (coincidence {winner.coincidence_id})"
     )
     (group,) = open_groups(desk).values()
     assert (group.centre, members(group), group.kind) == ("S1", ["S1", "Fermi-1"], "gw+grb")
@@ -68,6 +68,22 @@ def test_of_two_superevents_near_one_burst_only_the_winners_pair_stands(store: S
     last = dict(about(desk))
     assert last["S1"] is False
     assert last.get("S2", True) is True
+
+
+@pytest.mark.parametrize("order", [(0, 1, 2), (2, 1, 0)])
+def test_the_more_significant_superevent_has_the_burst_though_another_one_agrees_better(
+    store: Store, order: tuple[int, ...]
+) -> None:
+    apart, beside = localization(gaussian_map(120.0, 10.0, 6.0, order=4)), localization(gaussian_map(134.0, 21.0, 2.0, order=5))
+    told = [(superevent("S1", 1e-9), apart), (superevent("S2", 1e-8), beside), (grb(), NEAR)]
+    desk = Desk(store)
+    for number in order:
+        desk.tell(*told[number])
+    winner, loser = pair_of(desk, "S1", "Fermi-1"), pair_of(desk, "S2", "Fermi-1")
+    assert (loser.score("joint_far") or 1.0) < (winner.score("joint_far") or 0.0)
+    assert (winner.held_back, loser.held_back) == (False, True)
+    assert "the superevent with the lowest false-alarm rate" in loser.reasons[0]
+    assert list(open_groups(desk)) == ["S1"]
 
 
 def test_the_burst_that_comes_last_is_announced_with_the_winner_alone(store: Store) -> None:

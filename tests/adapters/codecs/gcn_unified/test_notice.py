@@ -137,7 +137,10 @@ def test_the_error_of_the_first_schema_versions_is_read_too():
 def test_the_containment_is_the_default_only_where_none_is_stated():
     assert notice(made.icecube(containment_probability=0.5)).position.containment == 0.5
     assert notice(made.icecube()).position.containment == 0.9
-    assert notice(made.icecube(containment_probability=90)).position.containment is None
+    percentage = notice(made.icecube(containment_probability=90))
+    assert percentage.position.containment is None
+    assert percentage.properties["odd_containment"] == 90
+    assert "odd_containment" not in notice(made.icecube(containment_probability=0.5)).properties
 
 
 def test_a_box_by_its_corners_alone_has_its_centre():
