@@ -15,6 +15,7 @@ from hub.science import (
     low_significance,
     odds,
     pair_tables,
+    ranking_priors,
     searches,
     spatial,
     trigger_rates,
@@ -48,7 +49,7 @@ DAY_S = 86_400.0
 """Seconds in a day."""
 
 
-_TABLES = ("association", "low_significance", "rate_policy", "clock_errors_s", "answering", "odds", "feeds")
+_TABLES = ("association", "low_significance", "rate_policy", "clock_errors_s", "answering", "odds", "feeds", "ranking")
 
 
 class RateOf(StrEnum):
@@ -201,6 +202,7 @@ def load_rules(text: str, families_text: str | None = None) -> Rules:
     try:
         rates = {name: float(value) / YEAR_S for name, value in data["rates"].items()}
         profiles, profile = _profiles(data["profiles"])
+        priors = ranking_priors.parse(data["ranking"])
         by_name = _searches(data.get("search", []), profiles, rates)
         rules = Rules(
             version=int(data["version"]),
@@ -214,7 +216,7 @@ def load_rules(text: str, families_text: str | None = None) -> Rules:
             profiles=profiles,
             searches=tuple(by_name.values()),
             pairs=tuple(_pair(row, rates, by_name, profile) for row in data.get("pair", [])),
-            hypotheses=tuple(hypotheses.parse(row, families) for row in data.get("hypothesis", [])),
+            hypotheses=tuple(hypotheses.parse(row, priors, families) for row in data.get("hypothesis", [])),
             association=association_policy.parse(data["association"]) if "association" in data else NO_ASSOCIATION,
             class_rates_hz={one: rates[f"{one.value}_per_yr"] for one in EventClass if f"{one.value}_per_yr" in rates},
             rate_policy=trigger_rates.parse_policy(data["rate_policy"]),

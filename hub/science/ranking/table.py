@@ -65,6 +65,16 @@ VALUES: dict[str, Callable[[Mapping[str, Any]], float]] = {one.name: one.value_o
 FORMER: dict[tuple[str, int], Callable[[Mapping[str, Any]], float]] = {(distance.NAME, 1): distance.value_of_version_1}
 """The same for terms of an earlier version, by name and version, where the formula or the inputs were others."""
 
+STORED_WITHOUT: Mapping[str, Mapping[str, float]] = {
+    "sky": {"floor": -20.0},
+    "timing": {"floor": -10.0, "shortest_d": 1e-4},
+    "activity": {"cap": 4.0},
+    "fading": {"background_mag_per_d": 0.08, "cap": 4.0},
+    "luminosity": {"range_mag": 8.0, "cap": 4.0},
+    "reality": {"weight": 0.5},
+}
+"""Inputs that terms lack which were stored before these were: what they were computed with then, whatever the file says now."""
+
 PLUGIN = "plugin"
 """Input of a score that a plug-in computed: its name, by which its function is found again."""
 
