@@ -46,6 +46,29 @@ class Move(Wire):
     reason: str
 
 
+class StoredScores(Wire):
+    """One version of a coincidence as it was stored."""
+
+    coincidence_version: int
+    hypothesis: str
+    state: str
+    held_back: bool
+    created_at: str
+    rank: int | None = Field(
+        description="Among the open coincidences with objects that were stored then, from 1; null for others"
+    )
+    scores: dict[str, float | None] = Field(description="Statistic to value: levels, terms, rank, mu, rates, ...")
+
+
+class StoredChange(Wire):
+    """What was stored of one coincidence under the two versions of the event."""
+
+    coincidence_id: str
+    others: list[str] = Field(description="Its other members")
+    before: StoredScores | None = Field(description="Null where nothing was stored under that version")
+    after: StoredScores | None
+
+
 class Differences(Wire):
     """What differs between two versions of an event."""
 
@@ -56,7 +79,8 @@ class Differences(Wire):
     overlaps: list[PairOverlap]
     moves: list[Move]
     not_judged: int = Field(description="Candidates whose alerts are not in the archive any more, left out of the moves")
-    basis: str = Field(description="What both versions were computed with")
+    stored: list[StoredChange] = Field(description="Coincidences of which something else was stored under the two versions")
+    basis: str = Field(description="Which numbers are recomputed, and with what, and which are stored")
 
     model_config = ConfigDict(
         json_schema_extra={
@@ -72,7 +96,8 @@ class Differences(Wire):
                     "overlaps": [],
                     "moves": [],
                     "not_judged": 0,
-                    "basis": "Scores are not stored by version of an event ...",
+                    "stored": [],
+                    "basis": "Moves and overlaps are recomputed: ...",
                 }
             ]
         }

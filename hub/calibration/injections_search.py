@@ -39,7 +39,6 @@ from hub.science.levels import Levels2D, summary
 from hub.science.light_curves import LightCurves
 from hub.science.onset import onsets
 from hub.science.place_levels import PlaceLevels
-from hub.science.ranking import fading, luminosity
 from hub.science.ranking.sky import DEG2_PER_SR
 from hub.science.ranking.table import SHIPPED
 from hub.science.rules import Rules
@@ -346,9 +345,10 @@ def _most(hypothesis: Hypothesis, *, spans_days: Floats) -> Floats:
     family = hypothesis.light_curve
     luminosity_most = 0.0
     if family is not None:
-        luminosity_most = max(0.0, math.log(luminosity.MAGNITUDE_RANGE / (family.spread_mag * math.sqrt(2.0 * math.pi))))
-    fades = (spans_days >= fading.MIN_BASELINE_D) & (family is not None) & hypothesis.fixes_age
-    return timing_most + luminosity_most + np.where(fades, fading.CAP, 0.0)
+        even = hypothesis.priors.luminosity.range_mag
+        luminosity_most = max(0.0, math.log(even / (family.spread_mag * math.sqrt(2.0 * math.pi))))
+    fades = (spans_days >= hypothesis.priors.fading.min_baseline_d) & (family is not None) & hypothesis.fixes_age
+    return timing_most + luminosity_most + np.where(fades, hypothesis.priors.fading.cap, 0.0)
 
 
 def outcome(search: Search, merger: Merger, event: int, found: Found) -> Outcome:

@@ -1,6 +1,7 @@
 """``mmhub diff``: two versions of an event compared."""
 
-from typing import Annotated
+from collections.abc import Mapping
+from typing import Annotated, Any
 
 import typer
 
@@ -14,6 +15,10 @@ SECTIONS = (
     ("moves", ("survey", "object_id", "hypothesis", "rank_before", "rank_after", "score_before", "score_after", "term")),
 )
 """Parts of the answer, and the columns of each."""
+
+
+STORED = ("coincidence_id", "others", "state_before", "state_after", "what", "before", "after")
+"""Columns of what was stored: one line for each number that differs."""
 
 
 def register(app: typer.Typer) -> None:
@@ -43,10 +48,26 @@ def diff(
     say(f"{body['event_id']}, version {before} to {after}")
     for name, columns in SECTIONS:
         say("")
-        say(f"{name}: {len(body[name]) or 'none'}")
+        say(f"{name}: {len(body[name]) or 'none'}{' (recomputed)' if name != 'changes' and body[name] else ''}")
         if body[name]:
             table(columns, [[cell(one[column]) for column in columns] for one in body[name]])
+    said = [row for one in body["stored"] for row in _stored(one)]
+    say("")
+    say(f"stored: {len(said) or 'none'}")
+    if said:
+        table(STORED, [[cell(value) for value in row] for row in said])
     for one in body["moves"]:
         say(f"  {one['survey']}:{one['object_id']} as {one['hypothesis']}: {one['reason']}")
     say("")
     say(body["basis"])
+
+
+def _stored(one: Mapping[str, Any]) -> list[list[Any]]:
+    """Return the numbers of a coincidence that were stored otherwise under the two versions."""
+    before, after = one["before"] or {}, one["after"] or {}
+    names = {**(before.get("scores") or {}), **(after.get("scores") or {})}
+    numbers = [("place", before.get("rank"), after.get("rank"))]
+    numbers += [(name, (before.get("scores") or {}).get(name), (after.get("scores") or {}).get(name)) for name in names]
+    head = [one["coincidence_id"], " ".join(one["others"]), before.get("state"), after.get("state")]
+    rows = [[*head, *number] for number in numbers if number[1] != number[2]]
+    return rows or [[*head, "version", before.get("coincidence_version"), after.get("coincidence_version")]]

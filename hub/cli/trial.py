@@ -131,7 +131,9 @@ def _rules() -> Found:
 
     rules = load_rules(resources.read_text("conf/coincidence.toml"), resources.read_text("conf/families.toml"))
     spent = "no budget of false announcements: everything leaves" if rules.budget is None else rules.budget.sentence
-    return Found(fine=f"{len(rules.pairs)} pairs of events, {len(rules.hypotheses)} counterpart hypotheses; {spent}")
+    head = f"{len(rules.pairs)} pairs of events, {len(rules.hypotheses)} counterpart hypotheses; {spent}"
+    shares = [] if rules.budget is None else [one.sentence for one in rules.budget.shares.values()]
+    return Found(fine="\n".join([head, *shares]))
 
 
 def _policy() -> Found:

@@ -18,7 +18,7 @@ from hub.science.joint import rates_again, searched_hz
 from hub.science.levels import Levels2D, Levels3D
 from hub.science.odds import bayes_factor, prior_odds
 from hub.science.overlap import overlap_integral
-from hub.science.ranking import DIGITS, PLUGIN, VALUES
+from hub.science.ranking import DIGITS, FORMER, PLUGIN, STORED_WITHOUT, VALUES
 from hub.science.searches import FarMethod
 
 NO_PLUGINS: Mapping[str, Callable[[Mapping[str, Any]], float]] = {}
@@ -118,7 +118,9 @@ def _explained(score: Score, coincidence: Coincidence, sky: Sequence[Skymap]) ->
     if score.statistic.startswith("published_"):
         return _published(score)
     if score.statistic in VALUES:
-        again = round(VALUES[score.statistic](score.inputs), DIGITS)
+        value_of = FORMER.get((score.statistic, score.version), VALUES[score.statistic])
+        inputs = {**STORED_WITHOUT.get(score.statistic, {}), **score.inputs}
+        again = round(value_of(inputs), DIGITS)
         return Explained(score=score, arithmetic=f"log of a likelihood ratio, from {_listed(score.inputs)}", again=again)
     match score.statistic:
         case "overlap" if "reason" in score.inputs or len(sky) == 2:

@@ -70,6 +70,25 @@ class Share:
         return self.per_month / MONTH_S
 
     @property
+    def largest_expected(self) -> float | None:
+        """Hypotheses: largest number of unrelated objects an event, expected to do as well, with which a candidate leaves."""
+        return None if self.events_per_month is None else self.per_month / self.events_per_month
+
+    @property
+    def sentence(self) -> str:
+        """The share in words."""
+        if self.events_per_month is None:
+            trials = f" after {self.trials} trials" if self.trials > 1 else ""
+            of = f", search {self.search}" if self.search else ""
+            return (
+                f"{self.name} ({self.kind}{of}): {self.per_month:g} a month, joint FAR{trials} at most {self.threshold_hz:.3g} Hz"
+            )
+        return (
+            f"{self.name} ({self.kind}): {self.per_month:g} a month over {self.events_per_month:g} events, at most "
+            f"{self.largest_expected:.3g} unrelated objects an event"
+        )
+
+    @property
     def promised_per_month(self) -> float:
         """False announcements a month that the thresholds let through at most: the share.
 
@@ -194,21 +213,21 @@ class Spender:
     least_score: float | None = None
     """None for pairs of events."""
 
+    least_events_per_month: float = 0.0
+    """Hypotheses: events of their classes, by the rates that the rules state, as far as all of a class are searched."""
+
 
 def parse(data: Mapping[str, Any], spenders: Sequence[Spender]) -> Budget:
     """Return the budget that the table ``[budget]`` and the rows ``[[budget.share]]`` describe.
 
-    A rule without a row has the share ``others_per_month``.
-
     Raises
     ------
     KeyError, TypeError, ValueError
-        A key is missing, unknown or no number, a row names no rule or one that has a row, or the shares sum to more than the
-        budget; the sentence says it.
+        A key is missing, unknown or no number, a row names no rule or one that has a row, a rule has no row, fewer events a month
+        are said to be searched for a hypothesis than come, or the shares sum to more than the budget; the sentence says it.
     """
-    _check_keys(data, {"false_per_month", "others_per_month", "others_events_per_month", "share"}, "[budget]")
-    total, others = _positive(data, "false_per_month"), _positive(data, "others_per_month")
-    others_events = _positive(data, "others_events_per_month")
+    _check_keys(data, {"false_per_month", "share"}, "[budget]")
+    total = _positive(data, "false_per_month")
     rows = {}
     known = {spender.name: spender for spender in spenders}
     for row in data.get("share", []):
@@ -223,16 +242,25 @@ def parse(data: Mapping[str, Any], spenders: Sequence[Spender]) -> Budget:
         rows[name] = row
     shares = {}
     for spender in spenders:
-        row = rows.get(spender.name, {})
-        is_pair = spender.least_score is None
+        if spender.name not in rows:
+            raise ValueError(
+                f"the budget has no share of {spender.name!r}: every pair and every hypothesis needs a row of its own"
+            )
+        row = rows[spender.name]
+        events = None if spender.least_score is None else _positive(row, "events_per_month")
+        if events is not None and events < spender.least_events_per_month:
+            raise ValueError(
+                f"the budget's share of {spender.name!r} counts {events:g} events a month, by the rates of its classes "
+                f"{spender.least_events_per_month:.4g} are searched"
+            )
         shares[spender.name] = Share(
             name=spender.name,
             kind=spender.kind,
             search=spender.search,
-            per_month=_positive(row, "per_month") if row else others,
-            reason=str(row["reason"]) if row else "it has no row of its own",
+            per_month=_positive(row, "per_month"),
+            reason=str(row["reason"]),
             trials=spender.trials,
-            events_per_month=None if is_pair else _positive(row, "events_per_month") if row else others_events,
+            events_per_month=events,
             least_score=spender.least_score,
         )
     budget = Budget(per_month=total, shares=shares)

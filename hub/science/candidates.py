@@ -22,9 +22,9 @@ from hub.science.light_curves import LightCurves, part, rows_of
 from hub.science.onset import LOOK_BACK_D, NEVER, NEW_TEMPLATE, Basis, Onset, Onsets
 from hub.science.ranking import DEFAULT, Context, Ranking, Term, rank
 from hub.science.rules import DAY_S
-from hub.science.target_columns import VARIABLE_AGE_D, VARIABLE_DETECTIONS, TargetColumns, TargetNumbers
+from hub.science.target_columns import TargetColumns, TargetNumbers
 
-__all__ = ["VARIABLE_AGE_D", "VARIABLE_DETECTIONS", "Judgement", "Question", "evaluate", "evaluate_all", "evaluate_many"]
+__all__ = ["Judgement", "Question", "evaluate", "evaluate_all", "evaluate_many"]
 
 NO_OBJECTS = np.empty(0, dtype=np.int64)
 
@@ -544,7 +544,8 @@ def _facts(pairs: _Pairs, curves: LightCurves, first: NDArray[np.int64]) -> NDAr
     """Return which of `_FACTS` are so of each pair, shape ``(8, p)``; the ecliptic latitude is told later."""
     alerts = curves.alerts
     times = pairs.columns.times[pairs.target]
-    is_often = pairs.any_of(alerts.n_history[pairs.row] >= VARIABLE_DETECTIONS)
+    often = pairs.columns.levels[pairs.target[pairs.owner], 3]
+    is_often = pairs.any_of(alerts.n_history[pairs.row] >= often)
     return np.stack(
         (
             first < times[:, 3],

@@ -20,12 +20,6 @@ from numpy.typing import NDArray
 PRIOR_COUNTS = 0.5
 """Added to every count, as Jeffreys' prior of a Poisson rate does (Jeffreys 1961, section 3.10): no expectation is ever 0."""
 
-PRIOR_ALIKE = 4.0
-"""So many unrelated objects that look no more like a counterpart than not are added to those measured: few say little."""
-
-LEAST_LIKENESS, MOST_EVIDENCE = 0.05, 8.0
-"""Least mean, and the most that one of them can do to it: a single odd object is no measure."""
-
 LOW, HIGH = 0.05, 0.95
 """Quantiles of the interval that is stated."""
 
@@ -286,7 +280,21 @@ def density_per_deg2(background: Background, *, confirmed: bool) -> float | None
     return _expectation(np.asarray(background.weights)[own], background).mu / background.on_area_deg2
 
 
-def likeness(background: Background, *, confirmed: bool) -> float | None:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LikenessPolicy:
+    """How the likeness of unrelated objects is estimated: table ``[posterior.likeness]`` of conf/counterparts.toml."""
+
+    prior_alike: float
+    """So many unrelated objects that look no more like a counterpart than not are added to those measured."""
+
+    least: float
+    """Least mean."""
+
+    most_evidence: float
+    """The most, a log, that one of them can do to it."""
+
+
+def likeness(background: Background, policy: LikenessPolicy, *, confirmed: bool) -> float | None:
     """Return the mean likelihood ratio of unrelated objects, of those with two detections or of those seen once.
 
     None where it was not measured.
@@ -295,9 +303,9 @@ def likeness(background: Background, *, confirmed: bool) -> float | None:
         return None
     own = np.asarray(background.confirmed, dtype=bool) == confirmed
     weights, evidences = np.asarray(background.weights)[own], np.asarray(background.evidences)[own]
-    prior = PRIOR_ALIKE * background.unit_weight
-    mean = float(weights @ np.exp(np.minimum(evidences, MOST_EVIDENCE))) + prior
-    return max(LEAST_LIKENESS, mean / (float(weights.sum()) + prior))
+    prior = policy.prior_alike * background.unit_weight
+    mean = float(weights @ np.exp(np.minimum(evidences, policy.most_evidence))) + prior
+    return max(policy.least, mean / (float(weights.sum()) + prior))
 
 
 def interval(value: float | None, edges: Sequence[float], *, unit: str = "") -> str:

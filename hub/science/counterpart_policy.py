@@ -6,7 +6,7 @@ from dataclasses import dataclass, fields
 from typing import Any
 
 from hub.errors import ConfigError
-from hub.science.chance import DIMENSIONS, ChancePolicy
+from hub.science.chance import DIMENSIONS, ChancePolicy, LikenessPolicy
 from hub.science.posterior import Existence, PosteriorPolicy
 from hub.science.worth import WorthPolicy
 
@@ -99,7 +99,18 @@ def _posterior(row: Mapping[str, Any]) -> PosteriorPolicy:
         single_background_per_deg2=_between(row, "single_background_per_deg2", 1e-9, 1e6),
         use_configured_background=bool(row["use_configured_background"]),
         n_points=_whole(row, "n_points", 1),
+        least_bright=_between(row, "least_bright", 1e-6, 1.0),
+        likeness=_likeness(row["likeness"]),
         hypotheses=hypotheses,
+    )
+
+
+def _likeness(row: Mapping[str, Any]) -> LikenessPolicy:
+    _check(row, {one.name for one in fields(LikenessPolicy)}, " in [posterior.likeness]")
+    return LikenessPolicy(
+        prior_alike=_between(row, "prior_alike", 0.0, 1e4),
+        least=_between(row, "least", 1e-6, 1.0),
+        most_evidence=_between(row, "most_evidence", 0.0, 100.0),
     )
 
 

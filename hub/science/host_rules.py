@@ -32,7 +32,6 @@ class HostRules:
     max_chance: float
     max_hosts: int
     least_unseen: float
-    least_seen: float
     unknown_completeness: float
     range: tuple[float, float]
     nuclear_arcsec: float

@@ -1,13 +1,14 @@
 """What the distances of plausible hosts say of an object as the counterpart of an event with a distance.
 
 ``L_3D = p(n) * Integral p(r|n) p_host(r) / prior(r) dr``: p(n) is the term ``sky``, the rest the term ``distance_3d``. Its
-p_host is a mixture. Galaxy i has the weight ``C (1 - P_i) / P_i`` with P_i its probability of chance alignment and C the
-probability that the host of something at the event's distance is in a catalogue; "the host is in no catalogue" has the weight
-1 - C and the prior for its p_host, so that its integral is 1. Where no galaxy is near nothing is said: a missing entry is never a
-penalty.
+p_host is a mixture. "The host is in no catalogue" has the weight 1 - C, with C the probability that the host of something at the
+event's distance is in one (mean of the completeness over p(r|n)), and the prior for its p_host, so that its integral is 1. The
+rest, C, is shared by the galaxies and "all of them are there by chance", in the proportion ``(1 - P_i) / P_i`` to 1, with P_i the
+probability of chance alignment; the latter says nothing of the distance either. So the term is never less than ln(1 - C), and 0
+where no galaxy is near or nothing is catalogued: a missing entry is never a penalty.
 
 A galaxy's ``p_host(r)`` is ``prior(r) N(z(r); z, sigma_z)``, normalised: the integral is that of p(r|n) with the likelihood over
-that of the prior with it.
+that of the prior with it. Beyond the redshift of its limit the prior stays as it is there: so a far host is never neutral.
 """
 
 from collections.abc import Mapping, Sequence
@@ -84,25 +85,31 @@ def redshifts(entries: Entries, rules: HostRules) -> tuple[Floats, Floats]:
     return np.where(known, z, np.nan), np.where(known, np.hypot(measured, own_motion), np.nan)
 
 
-def weights_of(inputs: Mapping[str, Any]) -> Floats:
-    """Return how likely each host is the true one by its place, and last that it is in no catalogue; their sum is 1."""
+def weights_of(inputs: Mapping[str, Any], *, version: int = 2) -> Floats:
+    """Return how likely each host is the true one by its place, that all are there by chance, and that it is in no catalogue.
+
+    Their sum is 1. ``version``: of the term that the inputs were stored with; the first one is computed again as it was.
+    """
     if not inputs["hosts"]:
-        return np.ones(1)
+        return np.array([0.0, 1.0])
     chance = np.array([one["chance"] for one in inputs["hosts"]], dtype=np.float64)
+    odds = (1.0 - chance) / np.maximum(chance, 1e-12)
     unseen = max(1.0 - inputs["completeness"], inputs["least_unseen"])
-    seen = max(1.0 - unseen, inputs["least_seen"])
-    weights = np.append(seen * (1.0 - chance) / np.maximum(chance, 1e-12), unseen)
-    return np.asarray(weights / weights.sum())
+    if version == 1:
+        weights = np.append(max(1.0 - unseen, inputs["least_seen"]) * odds, [0.0, unseen])
+        return np.asarray(weights / weights.sum())
+    return np.append((1.0 - unseen) * np.append(odds, 1.0) / (1.0 + odds.sum()), unseen)
 
 
-def ratios_of(inputs: Mapping[str, Any]) -> Floats:
+def ratios_of(inputs: Mapping[str, Any], *, version: int = 2) -> Floats:
     """Return of each host ``Integral p(r|n) p_host(r) / prior(r) dr``; 1 for one of unknown distance."""
     found = []
     for one in inputs["hosts"]:
-        if one["redshift"] is None or one["redshift"] >= inputs["prior_z_max"]:
+        limit = inputs["prior_z_max"] if version == 1 else np.inf
+        if one["redshift"] is None or one["redshift"] >= limit:
             found.append(1.0)
             continue
-        z, r, own, of_map, prior = _integrands(inputs, one["redshift"], one["redshift_err"])
+        z, r, own, of_map, prior = _integrands(inputs, one["redshift"], one["redshift_err"], limit)
         found.append(float(np.trapezoid(of_map * own, r)) / float(np.trapezoid(prior * own, z)))
     return np.array(found)
 
@@ -152,14 +159,18 @@ def _distances(line: LineOfSight) -> Floats:
     return np.asarray(np.maximum(peak + 1.5 * width * _NODES, 1e-3), dtype=np.float64)
 
 
-def _integrands(inputs: Mapping[str, Any], redshift: float, redshift_err: float) -> tuple[Floats, Floats, Floats, Floats, Floats]:
+def _integrands(
+    inputs: Mapping[str, Any], redshift: float, redshift_err: float, z_max: float
+) -> tuple[Floats, Floats, Floats, Floats, Floats]:
     """Return redshifts and their distances, and there the host's likelihood, the map's density (1/Mpc) and the prior's (1)."""
     cosmology = Cosmology(inputs["h0_km_s_mpc"], inputs["omega_m"])
     line = LineOfSight(distmu=inputs["distmu_mpc"], distsigma=inputs["distsigma_mpc"], distnorm=inputs["distnorm"])
     around = redshift + redshift_err * _NODES
     z = np.unique(np.concatenate([around, cosmology.redshift(_distances(line))]))
-    z = z[(z > 1e-6) & (z <= inputs["prior_z_max"])]
+    z = z[(z > 1e-6) & (z <= z_max)]
     own = np.exp(-0.5 * ((z - redshift) / redshift_err) ** 2)
     r = cosmology.distance_mpc(z)
     of_map = line.distnorm * r**2 * np.exp(-0.5 * ((r - line.distmu) / line.distsigma) ** 2)
-    return z, r, own, of_map / (line.distsigma * np.sqrt(2.0 * np.pi)), cosmology.rate_density(z, inputs["prior_z_max"])
+    end = inputs["prior_z_max"]
+    prior = cosmology.rate_density(np.minimum(z, end), end)
+    return z, r, own, of_map / (line.distsigma * np.sqrt(2.0 * np.pi)), prior

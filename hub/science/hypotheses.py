@@ -7,6 +7,7 @@ from typing import Any
 
 from hub.model.notice import EventClass
 from hub.science.families import Families, Family
+from hub.science.ranking_priors import RankingPriors
 
 FLAGS = (
     "prior activity",
@@ -22,10 +23,6 @@ FLAGS = (
 
 CATALOGUE_FLAGS = ("nuclear", "in * catalogue")
 """Those that the places of objects bring (`hub.science.facts`); the star stands for a kind of catalogue."""
-
-
-SHORT_D = 5.0
-"""An onset window that is no longer than this fixes the age of a counterpart, days."""
 
 
 class PriorActivity(StrEnum):
@@ -80,6 +77,9 @@ class Hypothesis:
     followup: bool
     """Whether an announced coincidence asks for observations."""
 
+    priors: RankingPriors
+    """Of the terms of the rank, the same for all hypotheses."""
+
     typical_delay_d: float | None = None
     """Scale of the delay of the onset after t0, days; None where every time of `onset_d` is as likely."""
 
@@ -122,7 +122,7 @@ class Hypothesis:
     @property
     def fixes_age(self) -> bool:
         """Return whether the time of the event tells how old a counterpart is."""
-        return self.activity is Activity.NEW and self.onset_d[1] - self.onset_d[0] <= SHORT_D
+        return self.activity is Activity.NEW and self.onset_d[1] - self.onset_d[0] <= self.priors.objects.short_onset_d
 
     @property
     def appearance_d(self) -> tuple[float, float]:
@@ -155,10 +155,10 @@ def parse_confirmation(row: Mapping[str, Any]) -> Confirmation:
     return Confirmation(gap_s=60.0 * gap, ecliptic_deg=latitude)
 
 
-_NAMES = {one.name for one in fields(Hypothesis)} - {"light_curve", "min_flux_njy"} | {"faintest_mag"}
+_NAMES = {one.name for one in fields(Hypothesis)} - {"light_curve", "min_flux_njy", "priors"} | {"faintest_mag"}
 
 
-def parse(row: Mapping[str, Any], families: Families | None = None) -> Hypothesis:
+def parse(row: Mapping[str, Any], priors: RankingPriors, families: Families | None = None) -> Hypothesis:
     """Return the hypothesis of a table.
 
     Raises
@@ -183,6 +183,7 @@ def parse(row: Mapping[str, Any], families: Families | None = None) -> Hypothesi
         background_per_deg2=_between(row, "background_per_deg2", 1e-9, 1e6),
         min_announce_score=float(row["min_announce_score"]),
         followup=bool(row["followup"]),
+        priors=priors,
         typical_delay_d=_between(row, "typical_delay_d", 1e-6, 1e4) if "typical_delay_d" in row else None,
         appears_d=_between(row, "appears_d", 0.0, 1e3) if "appears_d" in row else 0.0,
         activity=Activity(row.get("activity", "new")),

@@ -55,6 +55,11 @@ class Feeds:
     at_least: int
     """How many of them make an alarm of the network."""
 
+    @property
+    def all_false_alarms_hz(self) -> float:
+        """Those of all of them together."""
+        return len(self.names) * self.false_alarms_hz
+
 
 def stated_s(value: object) -> float:
     """Return a stated number of seconds; 0 where it is none or negative."""

@@ -17,14 +17,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from hub.model.coincidence import Candidate
-from hub.science.chance import Background, density_per_deg2, likeness
+from hub.science.chance import Background, LikenessPolicy, density_per_deg2, likeness
 
 PARTS = ("not_searched", "too_faint", "hidden_by_veto", "does_not_exist")
 """Why none of the candidates is the counterpart; the names of `Posterior.none`."""
 
-
-LEAST_BRIGHT = 0.05
-"""Smaller shares of counterparts that are bright enough are taken as this large: nothing is expected of such events anyway."""
 
 MEASURED, CONFIGURED = "measured", "configured"
 """What a density of unrelated objects rests on."""
@@ -76,6 +73,10 @@ class PosteriorPolicy:
     n_points: int
     """Points that stand for the map where the share that is bright enough is worked out."""
 
+    least_bright: float
+    """Smaller shares of counterparts that are bright enough are taken as this large."""
+
+    likeness: LikenessPolicy
     hypotheses: Mapping[str, Existence]
 
 
@@ -127,10 +128,11 @@ def measured_densities(
     what the terms suppose of unrelated objects is not what they are. So the mean that is measured in the off maps over the one
     that it should be is a factor of the density, and the chances of unrelated objects add up to what is so.
     """
-    bright = max(_unit(searched.bright_enough), LEAST_BRIGHT) if any(_tells_brightness(one) for one in candidates) else 1.0
+    bright = max(_unit(searched.bright_enough), policy.least_bright) if any(_tells_brightness(one) for one in candidates) else 1.0
 
     def of_kind(share: float, *, confirmed: bool) -> float | None:
-        density, alike = density_per_deg2(background, confirmed=confirmed), likeness(background, confirmed=confirmed)
+        density = density_per_deg2(background, confirmed=confirmed)
+        alike = likeness(background, policy.likeness, confirmed=confirmed)
         return None if density is None else density / share * (1.0 if alike is None else alike / bright)
 
     return Densities(

@@ -15,6 +15,7 @@ from hub.science import (
     low_significance,
     odds,
     pair_tables,
+    ranking_priors,
     searches,
     spatial,
     trigger_rates,
@@ -30,13 +31,25 @@ from hub.science.searches import YEAR_S, FarMethod, Search
 from hub.science.spatial import SpatialLimits
 from hub.science.trigger_rates import RatePolicy
 
-__all__ = ["FLAGS", "YEAR_S", "Activity", "FarMethod", "Hypothesis", "PairRule", "PriorActivity", "RateOf", "Rules", "load_rules"]
+__all__ = [
+    "FLAGS",
+    "YEAR_S",
+    "Activity",
+    "FarMethod",
+    "Hypothesis",
+    "PairRule",
+    "PriorActivity",
+    "RateOf",
+    "Rules",
+    "load_rules",
+    "searched_hz",
+]
 
 DAY_S = 86_400.0
 """Seconds in a day."""
 
 
-_TABLES = ("association", "low_significance", "rate_policy", "clock_errors_s", "answering", "odds", "feeds")
+_TABLES = ("association", "low_significance", "rate_policy", "clock_errors_s", "answering", "odds", "feeds", "ranking")
 
 
 class RateOf(StrEnum):
@@ -189,6 +202,7 @@ def load_rules(text: str, families_text: str | None = None) -> Rules:
     try:
         rates = {name: float(value) / YEAR_S for name, value in data["rates"].items()}
         profiles, profile = _profiles(data["profiles"])
+        priors = ranking_priors.parse(data["ranking"])
         by_name = _searches(data.get("search", []), profiles, rates)
         rules = Rules(
             version=int(data["version"]),
@@ -202,7 +216,7 @@ def load_rules(text: str, families_text: str | None = None) -> Rules:
             profiles=profiles,
             searches=tuple(by_name.values()),
             pairs=tuple(_pair(row, rates, by_name, profile) for row in data.get("pair", [])),
-            hypotheses=tuple(hypotheses.parse(row, families) for row in data.get("hypothesis", [])),
+            hypotheses=tuple(hypotheses.parse(row, priors, families) for row in data.get("hypothesis", [])),
             association=association_policy.parse(data["association"]) if "association" in data else NO_ASSOCIATION,
             class_rates_hz={one: rates[f"{one.value}_per_yr"] for one in EventClass if f"{one.value}_per_yr" in rates},
             rate_policy=trigger_rates.parse_policy(data["rate_policy"]),
@@ -228,7 +242,29 @@ def load_rules(text: str, families_text: str | None = None) -> Rules:
 
 def _spenders(rules: Rules) -> list[budget.Spender]:
     pairs = [budget.Spender(name=one.name, kind=one.kind, search=one.search, trials=one.all_trials) for one in rules.pairs]
-    return pairs + [budget.Spender(name=one.name, kind=one.kind, least_score=one.min_announce_score) for one in rules.hypotheses]
+    return pairs + [
+        budget.Spender(
+            name=one.name,
+            kind=one.kind,
+            least_score=one.min_announce_score,
+            least_events_per_month=budget.MONTH_S * searched_hz(one, rules),
+        )
+        for one in rules.hypotheses
+    ]
+
+
+def searched_hz(hypothesis: Hypothesis, rules: Rules) -> float:
+    """Return how often events come that a hypothesis searches for certain, by the rates of its classes, Hz.
+
+    Those of gravitational waves say nothing of it: they count alerts of low significance too, which are not searched.
+    """
+    total = 0.0
+    for one in hypothesis.classes:
+        if one in {EventClass.CBC, EventClass.BURST}:
+            continue
+        of_feeds = rules.feeds.all_false_alarms_hz if rules.feeds is not None and one is rules.feeds.event_class else 0.0
+        total += rules.class_rates_hz.get(one, 0.0) + of_feeds
+    return total
 
 
 def _check_methods(rules: Rules) -> None:

@@ -15,12 +15,6 @@ from hub.science.crossmatch import Target, probable
 from hub.science.hypotheses import FLAGS, Activity, PriorActivity
 from hub.science.rules import DAY_S
 
-VARIABLE_AGE_D = 100.0
-"""An object first detected longer before the event, days, ..."""
-
-VARIABLE_DETECTIONS = 10
-"""... and detected at least so often, is recorded as a known variable: a star or an active nucleus, no recent supernova."""
-
 _EARLIEST, _LATEST = int(np.iinfo(np.int64).min), int(np.iinfo(np.int64).max)
 _NEVER = (_LATEST, _EARLIEST)
 """An interval that nothing lies in."""
@@ -41,8 +35,8 @@ class TargetNumbers:
     now: tuple[int, int, int, int]
     """The same for its current time; nothing fits where the event does not stand."""
 
-    levels: tuple[float, float, float]
-    """Largest level, least reliability, least flux (nJy)."""
+    levels: tuple[float, float, float, float]
+    """Largest level, least reliability, least flux (nJy), detections of a known variable."""
 
     asks: tuple[bool, ...]
     """Whether solar-system objects are excluded; negative detections; whether a detection before the event is required; then for
@@ -67,7 +61,7 @@ class TargetNumbers:
                 max(target.t0s).tai_us,
                 t0.tai_us,
                 max(onset, t0).tai_us,
-                t0.plus_s(-VARIABLE_AGE_D * DAY_S).tai_us,
+                t0.plus_s(-hypothesis.priors.objects.variable_age_d * DAY_S).tai_us,
                 *first_now,
                 t0.plus_s(hypothesis.appearance_d[1] * DAY_S).tai_us if hypothesis.activity is Activity.NEW else _LATEST,
             ),
@@ -77,6 +71,7 @@ class TargetNumbers:
                 hypothesis.max_level,
                 hypothesis.min_reliability,
                 -math.inf if hypothesis.min_flux_njy is None else hypothesis.min_flux_njy,
+                float(hypothesis.priors.objects.variable_detections),
             ),
             asks=(
                 hypothesis.exclude_solar_system,

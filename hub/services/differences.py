@@ -1,8 +1,8 @@
 """Two versions of an event compared: what its observatory says now that it did not say then, and what that does to everything.
 
 The state after a version is assembled from the notices up to it. Its overlaps and candidates are computed by the functions that
-the hub runs with, from the other events' localizations, the objects' alerts and the facts of now, because scores are not stored
-by version of an event. So a difference is the event's alone.
+the hub runs with, from the other events' localizations, the objects' alerts and the facts of now: so a difference is the event's
+alone. What was said then, of coincidences, is stored, and told beside it (`hub.services.stored_scores`).
 """
 
 from collections.abc import Sequence
@@ -40,6 +40,7 @@ from hub.services.maps import MapCache
 from hub.services.matching import Matching
 from hub.services.pasts import past_of
 from hub.services.queries import find_event
+from hub.services.stored_scores import StoredChange, stored_changes
 from hub.storage import coincidences, events, localizations
 from hub.storage.engine import Store
 
@@ -47,8 +48,9 @@ TOP = 10
 """So many of the best candidates of either version are followed."""
 
 BASIS = (
-    "Scores are not stored by version of an event: those of both versions are computed with each one's own map, time and class, "
-    "and with the objects' alerts and facts of now; overlaps with the other events' localizations of now."
+    "Moves and overlaps are recomputed: both versions with each one's own map, time and class, and with the objects' alerts, the "
+    "facts, the rules and the other events' localizations of now. What is under stored is what was stored of coincidences under "
+    "each version, as it was said then."
 )
 """Said with each answer."""
 
@@ -107,6 +109,9 @@ class Differences:
     not_judged: int
     """Candidates whose alerts are not in the archive any more: they are left out of the moves."""
 
+    stored: tuple[StoredChange, ...]
+    """Coincidences of which something else was stored under the two versions."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Means:
@@ -162,6 +167,7 @@ def differences(session: Session, name: str, before: int, after: int, means: Mea
         overlaps=_overlaps(session, old, new, means),
         moves=moved,
         not_judged=not_judged,
+        stored=stored_changes(session, event, before, after),
     )
 
 
@@ -175,6 +181,7 @@ def differences_body(found: Differences) -> Body:
         "overlaps": [jsonable(asdict(one)) for one in found.overlaps],
         "moves": [jsonable(asdict(one)) for one in found.moves],
         "not_judged": found.not_judged,
+        "stored": [jsonable(asdict(one)) for one in found.stored],
         "basis": BASIS,
     }
 

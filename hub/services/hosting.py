@@ -133,7 +133,7 @@ def _silent(place: Place) -> Score:
     """Return the hosts of an object whose event has no distance there."""
     return Score(
         statistic=distance.NAME,
-        version=1,
+        version=distance.VERSION,
         value=None,
         unit="1",
         inputs={"reason": "the event's map gives no distance there", "hosts": distance.listed(place.hosts)},

@@ -148,6 +148,18 @@ def history(session: Session, coincidence_id: str) -> list[Coincidence]:
     return [load(Coincidence, document) for document in session.scalars(statement)]
 
 
+def histories_of_event(session: Session, event_id: str) -> dict[str, list[Coincidence]]:
+    """Return all versions of every coincidence that an event is a member of, the first one first, by id."""
+    member, row = CoincidenceMemberRow, CoincidenceRow
+    ours = select(col(member.coincidence_id)).where(col(member.kind) == MemberKind.EVENT.value, col(member.member_id) == event_id)
+    statement = select(col(row.document)).where(col(row.coincidence_id).in_(ours))
+    found: dict[str, list[Coincidence]] = {}
+    for document in session.scalars(statement.order_by(col(row.coincidence_id), col(row.version))):
+        one = load(Coincidence, document)
+        found.setdefault(one.coincidence_id, []).append(one)
+    return found
+
+
 def of_event(session: Session, event_id: str) -> list[Coincidence]:
     """Return the latest version of every coincidence that an event is a member of, by id."""
     found = search(session, event_id=event_id, limit=None)

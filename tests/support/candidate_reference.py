@@ -13,7 +13,6 @@ from hub.model.coverage import Coverage
 from hub.model.event import EventState
 from hub.model.instant import Instant
 from hub.model.sky import Localization
-from hub.science.candidates import VARIABLE_AGE_D, VARIABLE_DETECTIONS
 from hub.science.crossmatch import Target, contains, first_detection_us, match, probable, usable
 from hub.science.hypotheses import Activity, Hypothesis, PriorActivity
 from hub.science.latitudes import galactic_latitude_deg
@@ -209,6 +208,7 @@ def _flags(target: Target, alerts: AlertBatch, first: Instant) -> tuple[str, ...
         flags.append("solar-system association")
     if alerts.is_saturated.any():
         flags.append("saturated")
-    if first < t0.plus_s(-VARIABLE_AGE_D * DAY_S) and int(alerts.n_history.max()) >= VARIABLE_DETECTIONS:
+    variable = hypothesis.priors.objects
+    if first < t0.plus_s(-variable.variable_age_d * DAY_S) and int(alerts.n_history.max()) >= variable.variable_detections:
         flags.append("known variable")
     return tuple(flags)

@@ -7,6 +7,7 @@ from adapters.codecs.voevent.renderer import VoeventRenderer
 from hub.model.alert import AlertBatch
 from hub.model.coincidence import Coincidence
 from hub.model.event import assemble
+from hub.model.instant import Instant
 from hub.model.notice import Notice
 from hub.model.outgoing import Outgoing
 from hub.model.sky import Localization
@@ -81,11 +82,20 @@ class Desk:
         self.now = self.now.plus_s(1.0)
         return self.now
 
-    def tell(self, message: Notice, place: Localization | None = None, *, is_trusted: bool = True, run: bool = True) -> None:
+    def tell(
+        self,
+        message: Notice,
+        place: Localization | None = None,
+        *,
+        is_trusted: bool = True,
+        run: bool = True,
+        received_at: Instant | None = None,
+    ) -> None:
         """Store a notice as intake does, and correlate its event."""
         event_id = message.event_key
         assert event_id is not None
         one = stored(message, place.localization_id if place else None, is_trusted=is_trusted)
+        one = replace(one, received_at=received_at or one.received_at)
         with self.store.transaction() as session:
             if place is not None:
                 localizations.save(session, place)

@@ -4,8 +4,10 @@ from hub.model.coincidence import Candidate, Coincidence, Member, MemberKind, Pa
 from hub.model.event import StoredNotice, assemble
 from hub.model.instant import Instant
 from hub.model.notice import EventClass, Messenger, Notice, Role, Stage
-from hub.science.rules import Hypothesis, PriorActivity
+from hub.resources import read_text
+from hub.science.rules import Hypothesis, PriorActivity, load_rules
 
+PRIORS = load_rules(read_text("conf/coincidence.toml")).hypotheses[0].priors
 NOW = Instant.from_utc_iso("2017-08-18T00:10:00Z")
 AT2017GFO = (197.45037, -23.38148)
 """ICRS degrees (Coulter et al. 2017)."""
@@ -110,4 +112,5 @@ def make_hypothesis(*, followup=True):
         background_per_deg2=0.15,
         min_announce_score=2.0,
         followup=followup,
+        priors=PRIORS,
     )

@@ -11,15 +11,6 @@ from hub.model.alert import AlertBatch
 from hub.science.hypotheses import Activity
 from hub.science.ranking.context import Context, Silence, Term
 
-SCALE = 3.0
-"""Excesses of counterparts spread over so many times the object's own variability; wider ones are penalised as Occam's factor."""
-
-CAP = 4.0
-"""Largest contribution either way: variability is no normal noise."""
-
-LEAST_PAST = 2
-"""A baseline has at least so many detections."""
-
 MAD_TO_SIGMA = 1.4826
 """Standard deviation of a normal distribution over its median absolute deviation."""
 
@@ -31,7 +22,7 @@ def evaluate(context: Context) -> Term | Silence | None:
     was first detected inside the onset window the baseline is what the template has of it, nothing: it is new, and as often in
     the background as among the counterparts, so the term is 0 where it was detected around t0.
     """
-    hypothesis, curve = context.hypothesis, context.curve
+    hypothesis, curve, priors = context.hypothesis, context.curve, context.hypothesis.priors.activity
     if hypothesis.activity is Activity.NEW or curve is None or not len(curve):
         return None
     days = (curve.mid_tai_us - context.t0_us) / 86_400e6
@@ -45,9 +36,9 @@ def evaluate(context: Context) -> Term | Silence | None:
     if is_at and context.delay_d >= hypothesis.onset_d[0]:
         inputs = {"excess_sigma": 0.0, "scale": None, "n_past": 0}
         return Term(value=0.0, reason="new within the window and active around t0, as unrelated ones may be", inputs=inputs)
-    if np.count_nonzero(past) < LEAST_PAST:
-        return Silence(reason=f"fewer than {LEAST_PAST} detections of the past: its variability is not known")
-    inputs = _excess(curve, told, past, is_at=is_at) | {"scale": SCALE}
+    if np.count_nonzero(past) < priors.least_past:
+        return Silence(reason=f"fewer than {priors.least_past} detections of the past: its variability is not known")
+    inputs = _excess(curve, told, past, is_at=is_at) | {"scale": priors.scale, "cap": priors.cap}
     reason = f"{inputs['excess_sigma']:+.1f} times its own variability {when}, from {inputs['n_past']} earlier detections"
     return Term(value=value_of(inputs), reason=reason, inputs=inputs)
 
@@ -59,7 +50,8 @@ def value_of(inputs: Mapping[str, Any]) -> float:
         return 0.0
     width = 1.0 + scale**2
     excess = max(inputs["excess_sigma"], 0.0)
-    return float(min(CAP, max(-CAP, 0.5 * excess**2 * (1.0 - 1.0 / width) - 0.5 * math.log(width))))
+    cap = inputs["cap"]
+    return float(min(cap, max(-cap, 0.5 * excess**2 * (1.0 - 1.0 / width) - 0.5 * math.log(width))))
 
 
 def _excess(curve: AlertBatch, told: NDArray[np.bool_], past: NDArray[np.bool_], *, is_at: bool) -> dict[str, Any]:

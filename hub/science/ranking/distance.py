@@ -13,6 +13,9 @@ from hub.science.ranking.context import Term
 NAME = "distance_3d"
 """Of the term: with ``sky`` it is the log of L_3D over the density of unrelated objects."""
 
+VERSION = 2
+"""Of its definition."""
+
 
 def of_hosts(hosts: Sequence[Host], line: LineOfSight, completeness: float | None, rules: HostRules) -> Term:
     """Return the log of the integral over a mixture of hosts (`hub.science.hosts`).
@@ -36,7 +39,6 @@ def of_hosts(hosts: Sequence[Host], line: LineOfSight, completeness: float | Non
         "hosts": listed(hosts),
         "completeness": completeness,
         "least_unseen": rules.least_unseen,
-        "least_seen": rules.least_seen,
         "prior_z_max": rules.prior_z_max,
         "h0_km_s_mpc": rules.cosmology.h0_km_s_mpc,
         "omega_m": rules.cosmology.omega_m,
@@ -69,22 +71,27 @@ def value_of(inputs: Mapping[str, Any]) -> float:
     return _value(weights_of(inputs), ratios_of(inputs), inputs["range"])
 
 
+def value_of_version_1(inputs: Mapping[str, Any]) -> float:
+    """Return the value that the inputs of a term give that was stored by the first version."""
+    return _value(weights_of(inputs, version=1), ratios_of(inputs, version=1), inputs["range"])
+
+
 def _value(weights: Floats, ratios: Floats, limits: Sequence[float]) -> float:
     if not len(ratios):
         return 0.0
     low, high = limits
-    return float(np.clip(np.log(weights[-1] + np.sum(weights[:-1] * ratios)), low, high))
+    return float(np.clip(np.log(weights[-2] + weights[-1] + np.sum(weights[:-2] * ratios)), low, high))
 
 
 def _reason(hosts: Sequence[Host], weights: Floats, ratios: Floats) -> str:
     if not hosts:
         return "no plausible host in the catalogues, which says nothing"
-    after = np.append(weights[:-1] * ratios, weights[-1])
+    after = np.append(weights[:-2] * ratios, weights[-2:])
     after /= after.sum()
-    best = int(np.argmax(after[:-1]))
+    best = int(np.argmax(after[:-2]))
     one = hosts[best]
     where = "of unknown distance" if one.distance_mpc is None else f"at {one.distance_mpc:.0f} Mpc ({one.distance_kind})"
     return (
         f"host {one.name} {where}, {one.separation_arcsec:.1f} arcsec away, by chance {one.chance:.1g}; "
-        f"{100 * after[best]:.0f} % that one, {100 * after[-1]:.0f} % in no catalogue"
+        f"{100 * after[best]:.0f} % that one, {100 * after[-1]:.0f} % in no catalogue, {100 * after[-2]:.0f} % none of those near"
     )

@@ -8,15 +8,6 @@ import numpy as np
 
 from hub.science.ranking.context import Context, Term
 
-BACKGROUND_RATE_MAG_PER_D = 0.08
-"""Spread of the rates of unrelated transients (supernovae change by less than 0.1 mag/d, apart from their first days)."""
-
-MIN_BASELINE_D = 0.3
-"""Two detections closer than this say nothing about a rate."""
-
-CAP = 4.0
-"""Largest contribution either way: one light curve of a few points is no proof."""
-
 
 def evaluate(context: Context) -> Term | None:
     """Return the log ratio of a rate around that of the hypothesis' family to one around zero, errors included.
@@ -41,6 +32,8 @@ def evaluate(context: Context) -> Term | None:
         "baseline_d": baseline,
         "expected": [expected, family.spread_rate_mag_per_d],
         "family": family.name,
+        "background_mag_per_d": context.hypothesis.priors.fading.background_mag_per_d,
+        "cap": context.hypothesis.priors.fading.cap,
     }
     verb = "fades" if slope > 0 else "rises"
     change = f"{verb} by {abs(slope):.2f} +- {error:.2f} mag/d in {band} over {baseline:.1f} d"
@@ -54,9 +47,10 @@ def value_of(inputs: Mapping[str, Any]) -> float:
     slope, error = inputs["rate_mag_per_d"], inputs["error_mag_per_d"]
     width = math.hypot(own, error)
     signal = -0.5 * ((slope - mean) / width) ** 2 - math.log(width)
-    spread = math.hypot(BACKGROUND_RATE_MAG_PER_D, error)
+    spread = math.hypot(inputs["background_mag_per_d"], error)
     background = -0.5 * (slope / spread) ** 2 - math.log(spread)
-    return float(min(CAP, max(-CAP, signal - background)))
+    cap = inputs["cap"]
+    return float(min(cap, max(-cap, signal - background)))
 
 
 def _rate(context: Context) -> tuple[float, float, str, float, int] | None:
@@ -69,7 +63,7 @@ def _rate(context: Context) -> tuple[float, float, str, float, int] | None:
             continue
         first, last = rows[0], rows[-1]
         baseline = float(alerts.mid_tai_us[last] - alerts.mid_tai_us[first]) / 86_400e6
-        if baseline < MIN_BASELINE_D or (best is not None and baseline <= best[3]):
+        if baseline < context.hypothesis.priors.fading.min_baseline_d or (best is not None and baseline <= best[3]):
             continue
         flux, flux_error = alerts.flux_njy[[first, last]], alerts.flux_err_njy[[first, last]]
         slope = -2.5 * math.log10(flux[1] / flux[0]) / baseline

@@ -12,12 +12,6 @@ from hub.science.ranking.context import Context, Term
 NANOJANSKY_AB_ZEROPOINT = 31.4
 """AB magnitude of 1 nJy."""
 
-MAGNITUDE_RANGE = 8.0
-"""Unrelated transients are taken as uniform over this many magnitudes (about 16 to 24)."""
-
-CAP = 4.0
-"""Largest penalty."""
-
 
 def evaluate(context: Context) -> Term | None:
     """Return the log ratio of a normal magnitude to a uniform one; None without a distance or a family of light curves.
@@ -49,6 +43,8 @@ def evaluate(context: Context) -> Term | None:
         "days": since,
         "ebv": ebv,
         "family": family.name,
+        "range_mag": context.hypothesis.priors.luminosity.range_mag,
+        "cap": context.hypothesis.priors.luminosity.cap,
     }
     return Term(
         value=value_of(inputs),
@@ -63,7 +59,7 @@ def value_of(inputs: Mapping[str, Any]) -> float:
     mean, spread = inputs["expected"]
     sigma = math.hypot(spread, 5.0 / math.log(10.0) * inputs["dist_std_mpc"] / inputs["dist_mean_mpc"])
     log_signal = -0.5 * ((inputs["absolute_mag"] - mean) / sigma) ** 2 - math.log(sigma * math.sqrt(2.0 * math.pi))
-    return float(max(-CAP, log_signal + math.log(MAGNITUDE_RANGE)))
+    return float(max(-inputs["cap"], log_signal + math.log(inputs["range_mag"])))
 
 
 def _expected(context: Context, family: Family, since_d: float, band: str) -> tuple[float, str]:

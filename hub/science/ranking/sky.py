@@ -9,9 +9,6 @@ from hub.science.ranking.context import Context, Term
 DEG2_PER_SR = (180.0 / math.pi) ** 2
 """Square degrees in a steradian."""
 
-FLOOR = -20.0
-"""Least value, so that an object far outside keeps a finite score."""
-
 
 def evaluate(context: Context) -> Term:
     """Return ln(p(n) / b): p the map's probability density, b the surface density of unrelated objects passing the same cuts.
@@ -28,6 +25,7 @@ def evaluate(context: Context) -> Term:
         "probdensity_per_sr": density,
         "background_per_sr": background_per_sr,
         "level_2d": context.level,
+        "floor": context.hypothesis.priors.sky.floor,
         **({"background_of": "the full stream, of which only a part is heard"} if context.is_filtered else {}),
     }
     reason = f"{where}, {density / DEG2_PER_SR:.3g} per deg2 against {unrelated}"
@@ -36,5 +34,5 @@ def evaluate(context: Context) -> Term:
 
 def value_of(inputs: Mapping[str, Any]) -> float:
     """Return the value that a term's inputs give."""
-    density = inputs["probdensity_per_sr"]
-    return max(FLOOR, math.log(density / inputs["background_per_sr"])) if density > 0.0 else FLOOR
+    density, floor = inputs["probdensity_per_sr"], float(inputs["floor"])
+    return max(floor, math.log(density / inputs["background_per_sr"])) if density > 0.0 else floor

@@ -62,11 +62,24 @@ VALUES: dict[str, Callable[[Mapping[str, Any]], float]] = {one.name: one.value_o
 }
 """Name to the function that computes the value again from what is stored, of the hub's own; terms from outside add theirs."""
 
+FORMER: dict[tuple[str, int], Callable[[Mapping[str, Any]], float]] = {(distance.NAME, 1): distance.value_of_version_1}
+"""The same for terms of an earlier version, by name and version, where the formula or the inputs were others."""
+
+STORED_WITHOUT: Mapping[str, Mapping[str, float]] = {
+    "sky": {"floor": -20.0},
+    "timing": {"floor": -10.0, "shortest_d": 1e-4},
+    "activity": {"cap": 4.0},
+    "fading": {"background_mag_per_d": 0.08, "cap": 4.0},
+    "luminosity": {"range_mag": 8.0, "cap": 4.0},
+    "reality": {"weight": 0.5},
+}
+"""Inputs that terms lack which were stored before these were: what they were computed with then, whatever the file says now."""
+
 PLUGIN = "plugin"
 """Input of a score that a plug-in computed: its name, by which its function is found again."""
 
-EXTRA_VERSION = 1
-"""Version of terms that were computed outside."""
+EXTRA_VERSIONS = {distance.NAME: distance.VERSION}
+"""Versions of terms that are computed outside; of others 1."""
 
 RESERVED = frozenset(
     {"rank", "level_2d", "level_3d", "overlap", "bayes_factor", "mu", "chance", "live_maps", "probability", "expected_unrelated"}
@@ -107,7 +120,7 @@ class Ranking:
         """What two rankings differ by: name, version, plug-in and weight of each term, as JSON values."""
         found = [[one.name, one.version, one.plugin, self.weight(one.name)] for one in self.statistics]
         own = {one.name for one in self.statistics}
-        return found + [[name, EXTRA_VERSION, "", self.weight(name)] for name in sorted(VALUES) if name not in own]
+        return found + [[name, EXTRA_VERSIONS.get(name, 1), "", self.weight(name)] for name in sorted(VALUES) if name not in own]
 
 
 DEFAULT = Ranking()
@@ -196,7 +209,8 @@ def rank(context: Context, ranking: Ranking = DEFAULT) -> tuple[float, tuple[Sco
         silent.append(Score(statistic=name, version=one.version, value=None, unit=one.unit, inputs={"reason": why}))
     for name, term in context.extra_terms.items():
         terms[name] = ranking.weight(name) * term.value, term.reason
-        spoken.append(Score(statistic=name, version=EXTRA_VERSION, value=round(term.value, DIGITS), unit="1", inputs=term.inputs))
+        version = EXTRA_VERSIONS.get(name, 1)
+        spoken.append(Score(statistic=name, version=version, value=round(term.value, DIGITS), unit="1", inputs=term.inputs))
     total = round(sum([value for value, _ in terms.values()]), DIGITS)
     ordered = sorted([(-abs(value), name) for name, (value, _) in terms.items()])
     reasons = [f"{name} {terms[name][0]:+.2f}: {terms[name][1]}" for _, name in ordered]

@@ -7,12 +7,6 @@ from typing import Any
 from hub.science.hypotheses import Activity
 from hub.science.ranking.context import Context, Silence, Term
 
-FLOOR = -10.0
-"""Least value: light curves stray, and clocks of surveys err."""
-
-SHORTEST_D = 1e-4
-"""An interval is at least so long, days: exposures are of tens of seconds."""
-
 
 def evaluate(context: Context) -> Term | Silence | None:
     """Return the log of the probability that it began in its interval, over that under a constant background.
@@ -32,6 +26,8 @@ def evaluate(context: Context) -> Term | Silence | None:
         "before_d": onset.before_d,
         "appearance_d": list(context.hypothesis.appearance_d),
         "typical_delay_d": context.hypothesis.typical_delay_d,
+        "floor": context.hypothesis.priors.timing.floor,
+        "shortest_d": context.hypothesis.priors.timing.shortest_d,
     }
     reason = f"began between {onset.after_d:+.2f} d and {onset.before_d:+.2f} d of the event"
     if onset.is_forced:
@@ -44,10 +40,11 @@ def value_of(inputs: Mapping[str, Any]) -> float:
     """Return the value that a term's inputs give."""
     low, high = inputs["appearance_d"]
     before = inputs["before_d"]
-    after = min(inputs["after_d"], before - SHORTEST_D)
+    after = min(inputs["after_d"], before - inputs["shortest_d"])
     of_hypothesis = _share(max(after, low), min(before, high), low, high, inputs["typical_delay_d"])
     of_background = (before - after) / (high - low)
-    return max(FLOOR, math.log(of_hypothesis / of_background)) if of_hypothesis > 0.0 else FLOOR
+    floor = float(inputs["floor"])
+    return max(floor, math.log(of_hypothesis / of_background)) if of_hypothesis > 0.0 else floor
 
 
 def _share(first: float, last: float, low: float, high: float, scale: float | None) -> float:

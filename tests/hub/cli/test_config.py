@@ -114,13 +114,16 @@ def test_check_tries_each_part_and_says_what_to_fix(capsys: pytest.CaptureFixtur
 @pytest.mark.usefixtures("free_port")
 def test_check_prints_the_sum_of_the_budget_for_people_and_for_machines(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["config", "check"]) == 0
-    (line,) = [one for one in capsys.readouterr().out.splitlines() if one.startswith("rules: ")]
+    printed = [one.removeprefix("rules: ") for one in capsys.readouterr().out.splitlines() if one.startswith("rules: ")]
     assert main(["config", "check", "--json"]) == 0
     said = {one["part"]: one for one in map(json.loads, capsys.readouterr().out.splitlines())}
-    assert said["rules"]["says"] == [line.removeprefix("rules: ")]
+    assert said["rules"]["says"] == printed
+    line, *shares = printed
     budget = tomllib.loads(read_text("conf/coincidence.toml"))["budget"]
     given = float(line.partition("; ")[2].partition(" of ")[0])
-    assert sum(row["per_month"] for row in budget["share"]) <= given <= budget["false_per_month"]
+    assert sum(row["per_month"] for row in budget["share"]) == pytest.approx(given)
+    assert given <= budget["false_per_month"]
+    assert sorted(one.partition(" (")[0] for one in shares) == sorted(row["rule"] for row in budget["share"])
     assert f" of {budget['false_per_month']:g} false announcements a month are given to " in line
 
 

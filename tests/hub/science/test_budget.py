@@ -7,6 +7,7 @@ import pytest
 
 from hub.errors import ConfigError
 from hub.model.coincidence import Coincidence, Member, MemberKind, PairState, Score
+from hub.model.notice import EventClass
 from hub.model.worth import EXPECTED
 from hub.resources import read_text
 from hub.science.budget import HELD_BACK, MONTH_S, Spender, parse
@@ -19,7 +20,7 @@ OPTICAL = Spender(name="kilonova", kind="gw-optical", least_score=2.0)
 
 
 def budget(*rows: dict, spenders=(PAIR,), **changes):
-    table = {"false_per_month": 1.0, "others_per_month": 0.01, "others_events_per_month": 10.0, "share": list(rows)}
+    table = {"false_per_month": 1.0, "share": list(rows)}
     return parse({**table, **changes}, spenders)
 
 
@@ -88,7 +89,7 @@ def test_what_a_version_spends_is_the_larger_of_both_numbers() -> None:
 
 
 def test_a_candidate_leaves_by_the_bound_of_its_score_until_the_expected_number_is_measured() -> None:
-    held = budget({"rule": "kilonova", "per_month": 0.1, "events_per_month": 2.0, "reason": "x"}, spenders=(PAIR, OPTICAL))
+    held = budget({"rule": "kilonova", "per_month": 0.1, "events_per_month": 2.0, "reason": "x"}, spenders=(OPTICAL,))
     limit = math.log(2.0 / 0.1)
     assert not held.verdict(optical(limit + 1e-6)).held_back
     assert "by its score and the configured background" in held.verdict(optical(limit - 1e-6)).held_back
@@ -100,10 +101,45 @@ def test_a_rule_that_is_no_more_has_no_share() -> None:
     assert "no rule 'former'" in budget(ROW).verdict(pair(0.0, 0.0, rule="former")).held_back
 
 
-def test_rules_without_a_row_share_what_is_for_others_and_it_counts() -> None:
-    held = budget(ROW, spenders=(PAIR, OPTICAL))
-    assert held.shares["kilonova"].per_month == 0.01
-    assert held.shared_per_month == pytest.approx(0.06)
+def test_a_pair_or_a_hypothesis_without_a_row_of_its_own_is_refused() -> None:
+    with pytest.raises(ValueError, match="no share of 'kilonova': every pair and every hypothesis needs a row"):
+        budget(ROW, spenders=(PAIR, OPTICAL))
+    with pytest.raises(ValueError, match="no share of 'gw-grb'"):
+        budget(spenders=(PAIR,))
+
+
+def test_a_share_that_counts_fewer_events_than_come_is_refused() -> None:
+    row = {"rule": "kilonova", "per_month": 0.1, "events_per_month": 10.0, "reason": "x"}
+    assert budget(row, spenders=(replace(OPTICAL, least_events_per_month=10.0),)).shares["kilonova"].largest_expected == 0.01
+    with pytest.raises(ValueError, match=r"counts 10 events a month, by the rates of its classes 34\.9 are searched"):
+        budget(row, spenders=(replace(OPTICAL, least_events_per_month=34.9),))
+
+
+def test_every_shipped_rule_has_a_row_and_without_it_the_file_is_refused() -> None:
+    text, families = read_text("conf/coincidence.toml"), read_text("conf/families.toml")
+    rules = load_rules(text, families)
+    assert rules.budget is not None
+    head, *rows = text.split("[[budget.share]]\n")
+    names = [row.partition('rule = "')[2].partition('"')[0] for row in rows]
+    assert sorted(names) == sorted([one.name for one in rules.pairs] + [one.name for one in rules.hypotheses])
+    for number, name in enumerate(names):
+        others = [row for place, row in enumerate(rows) if place != number]
+        with pytest.raises(ConfigError, match=f"no share of '{name}'"):
+            load_rules("[[budget.share]]\n".join([head, *others]), families)
+
+
+def test_supernovae_of_bursts_are_counted_over_all_bursts() -> None:
+    text = read_text("conf/coincidence.toml")
+    row = text.partition('rule = "burst-supernova"')[2].partition("[[")[0]
+    with pytest.raises(ConfigError, match=r"'burst-supernova' counts 10 events a month, by the rates of its classes 34\.93 are"):
+        load_rules(text.replace(row, row.replace("= 36.0", "= 10.0")))
+    rules = load_rules(text)
+    assert rules.budget is not None
+    bursts_per_month = MONTH_S * sum(rules.class_rates_hz[one] for one in (EventClass.GRB, EventClass.XRAY_TRANSIENT))
+    for name in ("afterglow", "burst-supernova"):
+        share = rules.budget.shares[name]
+        assert share.largest_expected is not None
+        assert share.largest_expected * bursts_per_month <= share.per_month
 
 
 @pytest.mark.parametrize(

@@ -171,7 +171,10 @@ def test_how_much_unrelated_objects_look_like_counterparts_is_measured():
         offs = [off_map(rng, k, exposure=dict.fromkeys(RATES, 300.0)) for k in range(8)]
         return estimate(ON, [replace(m, objects=[replace(o, evidence=evidence) for o in m.objects]) for m in offs], POLICY)
 
-    assert likeness(measured(math.log(0.5)), confirmed=True) == pytest.approx(0.5, rel=0.1)
-    assert likeness(measured(math.log(2.0)), confirmed=False) == pytest.approx(2.0, rel=0.1)
-    assert likeness(replace(measured(0.0), evidences=()), confirmed=True) is None  # measured before it was kept
-    assert likeness(replace(measured(0.0), reason="none"), confirmed=True) is None
+    policy = load_counterpart_policy(read_text("conf/counterparts.toml")).posterior.likeness
+    assert likeness(measured(math.log(0.5)), policy, confirmed=True) == pytest.approx(0.5, rel=0.1)
+    assert likeness(measured(math.log(2.0)), policy, confirmed=False) == pytest.approx(2.0, rel=0.1)
+    assert likeness(measured(math.log(0.5)), replace(policy, least=0.9), confirmed=True) == 0.9
+    assert likeness(measured(9.0), replace(policy, most_evidence=0.0), confirmed=True) == pytest.approx(1.0)
+    assert likeness(replace(measured(0.0), evidences=()), policy, confirmed=True) is None  # measured before it was kept
+    assert likeness(replace(measured(0.0), reason="none"), policy, confirmed=True) is None

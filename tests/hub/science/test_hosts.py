@@ -9,11 +9,14 @@ from astropy.cosmology import FlatLambdaCDM
 
 from hub.errors import ConfigError
 from hub.model.catalog import Completeness, Entries
+from hub.model.coincidence import Coincidence, Member, MemberKind, PairState, Score
 from hub.resources import read_text
 from hub.science.alignment import chance_of, galactic_latitude_deg
+from hub.science.arithmetic import explained
 from hub.science.host_rules import load_host_rules
-from hub.science.hosts import Completenesses, Host, LineOfSight, best_distances_mpc, mean_completeness, redshifts
+from hub.science.hosts import Completenesses, Host, LineOfSight, best_distances_mpc, mean_completeness, redshifts, weights_of
 from hub.science.ranking import distance
+from tests.support.words import T0
 
 TEXT = read_text("conf/hosts.toml")
 RULES = load_host_rules(TEXT)
@@ -27,6 +30,21 @@ def line_of(mu: float, sigma: float) -> LineOfSight:
 
 NEAR = line_of(40.0, 10.0)
 """About the distance of GW170817."""
+
+OPEN = Coincidence(
+    coincidence_id="0" * 20,
+    kind="gw-optical",
+    hypothesis="kilonova",
+    members=(Member(kind=MemberKind.EVENT, id="S1"), Member(kind=MemberKind.OBJECT, id="LSST:1")),
+    state=PairState.OPEN,
+    version=1,
+    scores=(),
+    reasons=(),
+    localization_ids=(),
+    is_live=True,
+    t0=T0,
+    created_at=T0,
+)
 
 
 def host(z: float | None, z_err: float = 0.001, chance: float = 2e-4, kind: str = "spectroscopic") -> Host:
@@ -83,20 +101,62 @@ def test_no_host_says_nothing_exactly() -> None:
 
 
 def test_a_host_at_another_distance_speaks_against_it_and_never_without_end() -> None:
-    assert value(host(0.07)) == RULES.range[0]
-    assert value(host(0.07, chance=0.2)) == pytest.approx(np.log(0.1 / (0.9 * 0.8 / 0.2 + 0.1)), abs=1e-3)
+    assert value(host(0.07)) == pytest.approx(np.log(0.1), abs=3e-3)  # the least that is in no catalogue
+    assert value(host(0.07, chance=0.2)) == pytest.approx(np.log(0.1 + 0.9 * 0.2), abs=1e-3)
 
 
 def test_the_less_a_catalogue_holds_the_less_a_wrong_host_says() -> None:
     wrong = host(0.07, chance=0.1)
     values = [value(wrong, completeness=one) for one in (0.9, 0.5, 0.1, 0.0)]
     assert values == sorted(values)
-    assert values[-1] < 0.0
+    assert values[-1] == 0.0
 
 
-@pytest.mark.parametrize("one", [host(None), host(0.9)])
-def test_a_host_of_which_the_distance_says_nothing_is_neutral(one: Host) -> None:
-    assert value(one) == pytest.approx(0.0, abs=1e-12)
+@pytest.mark.parametrize("completeness", [0.0, 0.1, 0.5, 0.9])
+@pytest.mark.parametrize("chance", [1e-4, 0.01, 0.3])
+def test_that_the_host_is_in_no_catalogue_weighs_what_the_catalogues_miss_whatever_lies_near(
+    completeness: float, chance: float
+) -> None:
+    term = distance.of_hosts([host(0.3, chance=chance), host(0.2, chance=chance)], NEAR, completeness, RULES)
+    *_, by_chance, unseen = weights_of(term.inputs)
+    assert unseen == pytest.approx(1.0 - completeness)
+    assert by_chance >= 0.0
+    assert np.sum(weights_of(term.inputs)) == pytest.approx(1.0)
+    assert np.log(unseen) <= term.value <= 0.0
+
+
+def test_a_host_of_unknown_distance_is_neutral() -> None:
+    assert value(host(None)) == pytest.approx(0.0, abs=1e-12)
+
+
+@pytest.mark.parametrize("z", [0.55, 0.599, 0.6, 0.601, 0.9, 1.5, 3.9])
+@pytest.mark.parametrize("err", [0.001, 0.05])
+def test_a_known_far_host_speaks_against_a_near_event_on_both_sides_of_the_priors_limit(z: float, err: float) -> None:
+    assert value(host(z, err)) == pytest.approx(value(host(0.3, 0.001)), abs=1e-6)
+    assert value(host(z, err)) < -2.0
+
+
+def test_a_far_host_speaks_for_a_far_event_and_nothing_jumps_at_the_priors_limit() -> None:
+    far = line_of(4500.0, 300.0)
+    below, above = value(host(0.5999), line=far), value(host(0.6001), line=far)
+    assert below == pytest.approx(above, abs=0.01)
+    assert value(host(0.72), line=far) > 0.0 > value(host(2.5), line=far)
+
+
+def test_a_term_that_was_stored_by_the_first_version_is_computed_again_as_it_was() -> None:
+    now = distance.of_hosts([host(0.3, chance=0.01)], NEAR, 0.1, RULES)
+    then = {**now.inputs, "least_seen": 0.05}
+    assert distance.value_of_version_1(then) == pytest.approx(np.log(0.9 / (0.1 * 99.0 + 0.9)))
+    assert distance.value_of_version_1({**then, "hosts": distance.listed([host(0.9, chance=0.01)])}) == pytest.approx(0.0)
+    assert distance.value_of(then) == now.value
+    stored = [
+        Score(statistic=distance.NAME, version=1, value=round(distance.value_of_version_1(then), 9), unit="1", inputs=then),
+        Score(statistic=distance.NAME, version=distance.VERSION, value=round(now.value, 9), unit="1", inputs=now.inputs),
+    ]
+    assert stored[0].value != stored[1].value
+    for one in stored:
+        (said,) = explained(replace(OPEN, scores=(one,)), {})
+        assert said.agrees
 
 
 def test_a_photometric_redshift_says_less_than_a_measured_one() -> None:
@@ -120,9 +180,7 @@ def test_the_integral_is_that_of_samples() -> None:
     prior = RULES.cosmology.rate_density(grid, RULES.prior_z_max) * np.exp(-0.5 * ((grid - 0.1) / 0.03) ** 2)
     ratio = above / np.trapezoid(prior, grid)
     term = distance.of_hosts([host(0.1, 0.03, chance=0.01)], far, 0.5, RULES)
-    weights = np.array([0.5 * 0.99 / 0.01, 0.5])
-    weights /= weights.sum()
-    assert term.value == pytest.approx(np.log(weights[0] * ratio + weights[1]), abs=3e-3)
+    assert term.value == pytest.approx(np.log(0.5 * 0.99 * ratio + 0.5 * 0.01 + 0.5), abs=3e-3)
 
 
 def test_errors_hold_the_motion_of_galaxies_and_the_kind_of_the_redshift() -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from hub.model.coincidence import Candidate, PairState, Score
 from hub.model.worth import BY_SCORE, MEASURED, RARER, WORTHS
-from hub.science.chance import Background, expected
+from hub.science.chance import Background, LikenessPolicy, expected
 from hub.science.posterior import PARTS, Densities, PosteriorPolicy, PriorOf, Searched, posterior
 from hub.science.ranking import DEFAULT
 from hub.science.worth import UNMEASURED, Measured, again, backgrounds_of, chance_scores, live_maps_score, probability_scores
@@ -22,6 +22,8 @@ POLICY = PosteriorPolicy(
     single_background_per_deg2=75.0,
     use_configured_background=True,
     n_points=10,
+    least_bright=0.05,
+    likeness=LikenessPolicy(prior_alike=4.0, least=0.05, most_evidence=8.0),
     hypotheses={},
 )
 FOUND = Background(

@@ -6,13 +6,13 @@ from pathlib import Path
 import pytest
 
 from hub.errors import InvalidRequest, NotFound
-from hub.model.coincidence import PairState
+from hub.model.coincidence import Coincidence, MemberKind, PairState
 from hub.model.notice import Stage
 from hub.model.sky import whole_sky
 from hub.science.overlap import overlap_integral
 from hub.services.differences import Differences, Means, differences, differences_body
 from hub.services.maps import MapCache
-from hub.storage import candidates
+from hub.storage import candidates, coincidences
 from hub.storage.engine import Store, open_store, upgrade
 from tests.support.correlating import RULES, Desk
 from tests.support.histories import history_of
@@ -115,6 +115,61 @@ def test_the_scores_of_the_newest_version_are_those_that_are_stored_and_the_way_
         assert (same.object_id, same.hypothesis, same.score) == (one.object_id, one.hypothesis, one.score_after)
     reverse = {(one.object_id, one.hypothesis): (one.rank_after, one.rank_before, one.term) for one in back.moves}
     assert reverse == {(one.object_id, one.hypothesis): (one.rank_before, one.rank_after, one.term) for one in forth.moves}
+
+
+def kept(store: Store) -> dict[str, Coincidence]:
+    with store.reading() as session:
+        return {one.coincidence_id: one for one in coincidences.search(session, limit=None)}
+
+
+def values(one: Coincidence) -> dict[str, float | None]:
+    return {score.statistic: score.value for score in one.shown_scores}
+
+
+def test_what_was_stored_under_each_version_is_told_as_it_was_said_then(store: Store) -> None:
+    desk = Desk(store)
+    desk.tell(grb(), localization(BURST))
+    desk.tell(notice(stage=Stage.PRELIMINARY), FIRST, received_at=desk.clock())
+    first, second = fading(b"100", 130.0, 1), fading(b"200", 134.0, 2)
+    desk.show(alerts(*first[:2], *second[:2]))
+    old = kept(store)
+    desk.tell(notice(stage=Stage.UPDATE, issued_at=T0.plus_s(3600), far_hz=1e-13), SECOND, received_at=desk.clock())
+    risen = {"reliability": 0.98}  # what is recomputed of the first version knows of it
+    desk.show(alerts({**first[2], **risen}, {**second[2], **risen}))
+    new = kept(store)
+    desk.tell(notice(stage=Stage.RETRACTION, issued_at=T0.plus_s(7200)), received_at=desk.clock())
+    answer = found(store, 1, 2)
+    changed = {one.coincidence_id: one for one in answer.stored}
+    assert {name for name, one in old.items() if any(member.kind is MemberKind.OBJECT for member in one.members)} < set(changed)
+    for name, one in changed.items():
+        assert (one.before is None) is (name not in old)
+        for told, was in ((one.before, old.get(name)), (one.after, new.get(name))):
+            assert told is None or was is None or (told.scores, told.coincidence_version) == (values(was), was.version)
+    raised = next(one for one in answer.stored if one.others == ("LSST:200",))
+    assert raised.before is not None
+    assert raised.after is not None
+    assert "mu" in raised.after.scores
+    assert raised.after.rank == 1
+    move = next(one for one in answer.moves if one.object_id == "200" and one.hypothesis == raised.before.hypothesis)
+    assert move.score_before != raised.before.scores["rank"]
+    (pair,) = [one for one in answer.stored if one.others == ("Fermi-1",)]
+    assert pair.before is not None
+    assert pair.before.rank is None
+    assert "joint_far" in pair.before.scores
+    gone = {one.coincidence_id: one for one in found(store, 2, 3).stored}
+    assert gone
+    assert all(one.after is not None and one.after.state == "withdrawn" and one.after.rank is None for one in gone.values())
+    assert {name: one.before for name, one in gone.items()} == {name: changed[name].after for name in gone}
+
+
+def test_a_version_that_was_never_the_newest_has_nothing_stored(store: Store) -> None:
+    desk = Desk(store)
+    desk.tell(notice(stage=Stage.UPDATE, issued_at=T0.plus_s(3600)), SECOND, received_at=desk.clock())
+    desk.show(alerts(*fading(b"200", 134.0, 2)))
+    desk.tell(notice(stage=Stage.PRELIMINARY), FIRST, received_at=desk.clock())  # issued first
+    answer = found(store, 1, 2)
+    assert answer.stored
+    assert all(one.before is None and one.after is not None for one in answer.stored)
 
 
 def test_a_retraction_is_a_difference_of_the_state_and_empties_the_ranking(told: Store) -> None:

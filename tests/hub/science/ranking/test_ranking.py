@@ -191,7 +191,7 @@ def test_what_cannot_be_a_ranking_is_refused_with_a_sentence(weights, use, says)
 def test_terms_from_outside_have_weights_as_well_and_two_rankings_differ_by_what_they_hold() -> None:
     half = ranking_of({"distance_3d": 0.5}, {}, {})
     assert half.identity != DEFAULT.identity
-    assert ["distance_3d", 1, "", 0.5] in half.identity
+    assert ["distance_3d", 2, "", 0.5] in half.identity
     assert half.is_outside("distance_3d")
     assert half.is_outside("timing")
     assert not half.is_outside("sky")
