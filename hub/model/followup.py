@@ -31,6 +31,21 @@ class RequestState(StrEnum):
     """Sent, no answer: blocks a resend until the network has been asked."""
 
 
+class Urgency(StrEnum):
+    """How soon an observation is of use; each network has words of its own for it."""
+
+    IMMEDIATE = "immediate"
+    """Now: what is being observed may be interrupted."""
+
+    TONIGHT = "tonight"
+    """At a stated time, before other requests."""
+
+    DAYS = "days"
+    """Within days."""
+
+    NORMAL = "normal"
+
+
 TERMINAL_STATES = frozenset(
     {
         RequestState.REJECTED,
@@ -85,6 +100,7 @@ class Intent:
     max_airmass: float
     reason: str
     visibility: tuple[Visibility, ...] = ()
+    urgency: Urgency = Urgency.NORMAL
     created_at: Instant
 
 

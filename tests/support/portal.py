@@ -102,14 +102,16 @@ class Portal:
     def expire(self, number: str) -> None:
         """Let the window of a request group be over, and the portal's own job look for those."""
         command = [parts.python(self._environment), "-c", _EXPIRE, number]
-        done = subprocess.run(command, env=self._settings, capture_output=True, text=True, check=False, cwd=self._settings["HOME"])
+        done = subprocess.run(
+            command, env=self._settings, capture_output=True, text=True, check=False, cwd=self._settings["HOME"]
+        )
         assert done.returncode == 0, done.stderr
 
     def ask(self, method: str, path: str, body: object = None) -> Any:
         """Return what the portal answers its own staff."""
         data = None if body is None else json.dumps(body).encode()
         headers = {"Authorization": f"Token {parts.STAFF_TOKEN}", "Content-Type": "application/json"}
-        request = urllib.request.Request(self.url + path, data=data, headers=headers, method=method)  # noqa: S310 - loopback
+        request = urllib.request.Request(self.url + path, data=data, headers=headers, method=method)
         try:
             with _opener().open(request, timeout=ANSWER_S) as answer:
                 return json.load(answer)
@@ -118,8 +120,13 @@ class Portal:
 
 
 @contextmanager
-def portal() -> Iterator[Portal]:
+def portal(**settings: str) -> Iterator[Portal]:
     """Give a portal that nobody has asked anything yet.
+
+    Parameters
+    ----------
+    settings
+        Environment variables of the portal beside those that it needs here.
 
     Raises
     ------
@@ -135,11 +142,9 @@ def portal() -> Iterator[Portal]:
                 parts.redis(home) as redis_socket,
                 postgres.server(copy_of=database / "data") as database_url,
             ):
-                settings = parts.settings_of(
-                    database_url=database_url, redis_socket=redis_socket, sites_url=sites_url, home=home
-                )
-                with _served(environment, settings, home) as url:
-                    yield Portal(url, environment, settings)
+                needed = parts.settings_of(database_url=database_url, redis_socket=redis_socket, sites_url=sites_url, home=home)
+                with _served(environment, needed | settings, home) as url:
+                    yield Portal(url, environment, needed)
         except postgres.ServerMissing as error:
             raise PortalMissing(str(error)) from error
 
@@ -177,7 +182,7 @@ def _first_answer(process: "subprocess.Popen[bytes]", log: Path) -> str | None:
 
 
 def _answers(url: str) -> bool:
-    request = urllib.request.Request(url, headers={"Authorization": f"Token {parts.STAFF_TOKEN}"})  # noqa: S310 - loopback
+    request = urllib.request.Request(url, headers={"Authorization": f"Token {parts.STAFF_TOKEN}"})
     try:
         with _opener().open(request, timeout=ANSWER_S) as answer:
             return bool(json.load(answer) is not None)

@@ -133,7 +133,19 @@ def settings_of(*, database_url: str, redis_socket: Path, sites_url: str, home: 
 def redis(folder: Path) -> Iterator[Path]:
     """Give the socket of a Redis that keeps nothing."""
     socket = folder / "redis.sock"
-    command = [redis_server(), "--port", "0", "--unixsocket", str(socket), "--save", "", "--appendonly", "no", "--dir", str(folder)]
+    command = [
+        redis_server(),
+        "--port",
+        "0",
+        "--unixsocket",
+        str(socket),
+        "--save",
+        "",
+        "--appendonly",
+        "no",
+        "--dir",
+        str(folder),
+    ]
     with (folder / "redis.log").open("wb") as log:
         process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd=folder)
     try:
