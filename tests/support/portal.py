@@ -6,6 +6,7 @@ for a condition. The portal knows no other clock than the machine's, so that tar
 
 import json
 import re
+import signal
 import subprocess
 import tempfile
 import time
@@ -156,7 +157,7 @@ def _served(environment: Path, settings: dict[str, str], home: Path) -> Iterator
         log = home / f"{attempt}.log"
         # One process with threads: its copy of the sites is cached for 15 minutes, and is fetched once.
         command = [parts.python(environment), "-m", "gunicorn", "--bind=127.0.0.1:0", "--workers=1", "--threads=4"]
-        command += ["--timeout=0", "--graceful-timeout=5", "--worker-tmp-dir", str(home), "observation_portal.wsgi"]
+        command += ["--timeout=0", "--worker-tmp-dir", str(home), "observation_portal.wsgi"]
         with log.open("wb") as out:
             process = subprocess.Popen(command, env=settings, stdin=subprocess.DEVNULL, stdout=out, stderr=out, cwd=home)
         try:
@@ -166,7 +167,7 @@ def _served(environment: Path, settings: dict[str, str], home: Path) -> Iterator
                 return
             error = log.read_text(errors="replace")[-300:]
         finally:
-            parts.stop(process)
+            parts.stop(process, signal.SIGINT)  # which gunicorn takes as: at once
     raise PortalMissing(f"the portal does not start: {error}")
 
 

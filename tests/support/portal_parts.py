@@ -8,6 +8,7 @@ must be there.
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import threading
@@ -182,9 +183,9 @@ def sites(environment: Path) -> Iterator[str]:
         server.server_close()
 
 
-def stop(process: "subprocess.Popen[bytes]") -> None:
-    """End a process and wait for its end."""
-    process.terminate()
+def stop(process: "subprocess.Popen[bytes]", how: signal.Signals = signal.SIGTERM) -> None:
+    """End a process by a signal, or by force where it does not heed it, and wait for its end."""
+    process.send_signal(how)
     try:
         process.wait(timeout=20)
     except subprocess.TimeoutExpired:
