@@ -14,7 +14,11 @@ from tests.support.portal_relay import Loss, relay
 
 pytestmark = pytest.mark.portal
 
-AT_ONCE = FollowupSettings(allow_real_networks=True, settle_s=0.0, retry_s=0.0, poll_s=0.0)
+AT_ONCE = FollowupSettings(allow_real_networks=True, settle_s=0.0, sending_timeout_s=0.0, retry_s=0.0, poll_s=0.0)
+
+
+class Crash(BaseException):
+    """The process is gone: nothing in the hub may catch this."""
 
 
 class Hub:
@@ -23,6 +27,7 @@ class Hub:
     def __init__(self, store, network, intent):
         self.store = store
         self.intent = intent
+        self.network = network
         self.sender = Sender(store, {"lco": network}, now, AT_ONCE)
         with store.transaction() as session:
             storage.add_intent(session, intent)
@@ -33,6 +38,16 @@ class Hub:
     def submission(self):
         with self.store.reading() as session:
             return storage.get(session, self.intent.intent_id)
+
+    def crash_at(self, point):
+        """Let the sender die at a point; the next one knows only what is in the database."""
+
+        def hook(reached):
+            if reached == point:
+                raise Crash
+
+        with pytest.raises(Crash):
+            Sender(self.store, {"lco": self.network}, now, AT_ONCE, hook=hook).step()
 
     def step_until(self, state):
         for _ in range(6):
@@ -74,6 +89,25 @@ def test_whatever_is_lost_one_request_is_there_and_it_is_withdrawn_as_one(portal
         hub.withdraw()
         between.losses = [loss]
         hub.step_until(RequestState.CANCELLED)
+    assert booked(portal, intent) == ["CANCELED"]
+
+
+@pytest.mark.parametrize("point", ["before claim", "claimed", "answered", "recorded"])
+def test_a_sender_that_dies_at_any_point_leaves_one_request(portal, store, point):
+    intent = make_intent(f"crash-{point}")
+    hub = Hub(store, make_network(portal.url), intent)
+    hub.crash_at(point)
+    hub.step_until(RequestState.ACCEPTED)
+    assert booked(portal, intent) == ["PENDING"]
+
+
+def test_a_sender_that_dies_after_it_cancelled_leaves_none(portal, store):
+    intent = make_intent("crash-cancelled")
+    hub = Hub(store, make_network(portal.url), intent)
+    hub.step_until(RequestState.ACCEPTED)
+    hub.withdraw()
+    hub.crash_at("cancelled")
+    hub.step_until(RequestState.CANCELLED)
     assert booked(portal, intent) == ["CANCELED"]
 
 
