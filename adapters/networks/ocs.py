@@ -16,17 +16,15 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
 from adapters.http import Answer, HttpClient, HttpOptions
 from adapters.networks.ocs_words import (
-    ObservationType,
     OcsInstrument,
     fault_sentences,
     group_state,
     local_faults,
     marker,
-    observation_type_of,
     request_group,
 )
 from hub.errors import ConfigError, NetworkRefused, NotFound, Permanent, Transient, TransportError, sentence_of
-from hub.model.followup import TERMINAL_STATES, Intent, Urgency
+from hub.model.followup import TERMINAL_STATES, Intent
 from hub.ports import Clock, RemoteState
 
 KIND = "ocs"
@@ -40,9 +38,6 @@ PAGE = 100
 
 MAX_PAGES = 20
 """Pages of a search; a marker is met once, or as often as somebody copied the request."""
-
-USUAL_TYPES: Mapping[Urgency, ObservationType] = {Urgency.IMMEDIATE: "RAPID_RESPONSE", Urgency.TONIGHT: "TIME_CRITICAL"}
-"""What is paid for otherwise than as NORMAL, unless the settings say so."""
 
 _GROUPS = "/api/requestgroups/"
 
@@ -59,10 +54,6 @@ class Options(BaseModel):
     token_file: str = Field("", description="File that holds the token and nothing else")
     proposal: str = Field(min_length=1, description="Proposal whose time is used")
     instruments: dict[str, OcsInstrument] = Field(min_length=1, description="Types of instruments that may be asked for")
-    observation_types: dict[Urgency, ObservationType] = Field(
-        default_factory=lambda: dict(USUAL_TYPES),
-        description="By which allocation a request of each urgency is paid for; NORMAL where none is named",
-    )
     ipp_value: float = Field(
         1.0, ge=0.5, le=2.0, description="Weight among the requests of the proposal; more than 1 costs extra"
     )
@@ -252,7 +243,6 @@ class OcsNetwork:
             options.instruments[intent.instrument],
             self._clock(),
             proposal=options.proposal,
-            observation_type=observation_type_of(intent.urgency, options.observation_types),
             ipp_value=options.ipp_value,
             min_lunar_distance_deg=options.min_lunar_distance_deg,
         )

@@ -5,7 +5,7 @@ Names and limits are those of django-ocs-observation-portal 4.18 (``requestgroup
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, Literal
+from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -23,7 +23,11 @@ NOTE_LENGTH = 255
 MARKER_PREFIX = "mmhub "
 """What the name of every request group of the hub begins with; the id of the intent follows."""
 
-ObservationType = Literal["NORMAL", "TIME_CRITICAL", "RAPID_RESPONSE"]
+OBSERVATION_TYPES: Mapping[Urgency, str] = {
+    Urgency.NORMAL: "NORMAL",
+    Urgency.TIME_CRITICAL: "TIME_CRITICAL",
+    Urgency.RAPID_RESPONSE: "RAPID_RESPONSE",
+}
 """By which of a proposal's three allocations a request is paid for, and how it is scheduled."""
 
 _STATES: Mapping[str, tuple[RequestState, str]] = {
@@ -91,7 +95,6 @@ def request_group(
     now: Instant,
     *,
     proposal: str,
-    observation_type: ObservationType,
     ipp_value: float,
     min_lunar_distance_deg: float,
 ) -> dict[str, Any]:
@@ -129,7 +132,7 @@ def request_group(
         "proposal": proposal,
         "ipp_value": ipp_value,
         "operator": "SINGLE",
-        "observation_type": observation_type,
+        "observation_type": OBSERVATION_TYPES[intent.urgency],
         "requests": [request],
     }
 
@@ -206,8 +209,3 @@ def _leaves(errors: object, place: tuple[str, ...]) -> Iterator[tuple[str, str]]
             return
         case _:
             yield ".".join(place), " ".join(str(errors).split())
-
-
-def observation_type_of(urgency: Urgency, chosen: Mapping[Urgency, ObservationType]) -> ObservationType:
-    """Return by which allocation a request is paid for; NORMAL where nothing is said of its urgency."""
-    return chosen.get(urgency, "NORMAL")

@@ -32,18 +32,14 @@ class RequestState(StrEnum):
 
 
 class Urgency(StrEnum):
-    """How soon an observation is of use; each network has words of its own for it."""
-
-    IMMEDIATE = "immediate"
-    """Now: what is being observed may be interrupted."""
-
-    TONIGHT = "tonight"
-    """At a stated time, before other requests."""
-
-    DAYS = "days"
-    """Within days."""
+    """How soon, in the words of observation portals."""
 
     NORMAL = "normal"
+    TIME_CRITICAL = "time_critical"
+    """At its time, before others."""
+
+    RAPID_RESPONSE = "rapid_response"
+    """At once: what is being observed may be interrupted."""
 
 
 TERMINAL_STATES = frozenset(

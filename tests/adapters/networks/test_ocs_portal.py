@@ -57,14 +57,11 @@ def test_a_window_that_begins_later_is_kept(portal, network, intent):
     assert group["requests"][0]["windows"][0]["start"].replace("Z", "") in start.to_utc_iso()
 
 
-@pytest.mark.parametrize(
-    ("urgency", "expected"),
-    [(Urgency.IMMEDIATE, "RAPID_RESPONSE"), (Urgency.TONIGHT, "TIME_CRITICAL"), (Urgency.DAYS, "NORMAL")],
-)
-def test_the_urgency_says_by_which_allocation_it_is_paid(portal, network, urgency, expected):
+@pytest.mark.parametrize("urgency", Urgency)
+def test_the_urgency_says_by_which_allocation_it_is_paid(portal, network, urgency):
     urgent = make_intent(next(NUMBERS), urgency=urgency, window_end=now().plus_s(DAY_S))
     network.submit(urgent)
-    assert [group["observation_type"] for group in booked(portal, urgent)] == [expected]
+    assert [group["observation_type"] for group in booked(portal, urgent)] == [urgency.value.upper()]
 
 
 def test_a_dry_run_tells_the_time_that_would_be_charged_and_books_nothing(portal, network, intent):
@@ -83,7 +80,7 @@ NEVER = {
     "no such place": ({"ra_deg": 400.0}, "the right ascension 400 is not within 0 to 360 degrees"),
     "unknown instrument": ({"instrument": "9M9-NOTHING"}, "no instrument 9M9-NOTHING; there are 1M0-SCICAM-SINISTRO"),
     "unknown filter": ({"exposures": ({"filter": "zs", "seconds": 60.0},)}, "has no filter zs"),
-    "too late for a rapid response": ({"urgency": Urgency.IMMEDIATE}, "must start within the next 24 hours"),
+    "too late for a rapid response": ({"urgency": Urgency.RAPID_RESPONSE}, "must start within the next 24 hours"),
 }
 
 
