@@ -11,7 +11,9 @@ import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import threading
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -32,6 +34,9 @@ FILTERS = ("gp", "rp", "ip")
 
 MODE = "full_frame"
 """How it is read out unless asked otherwise."""
+
+START_S = 120
+"""How long Redis may take to open its socket on a busy machine, seconds."""
 
 USER_TOKEN = "0" * 39 + "1"
 """Whom the hub speaks as: member of both proposals."""
@@ -99,7 +104,7 @@ def prepare_environment() -> Path:
 
 
 def redis_server() -> str:
-    """Return the program of Redis, which the portal hands its mails and the like to."""
+    """Return the program of Redis, which the portal hands its mails and the like to; raises `PortalMissing` without it."""
     found = shutil.which("redis-server")
     if found is None:
         raise PortalMissing("no redis-server, which Debian's package of that name has")
@@ -132,7 +137,7 @@ def settings_of(*, database_url: str, redis_socket: Path, sites_url: str, home: 
 
 @contextmanager
 def redis(folder: Path) -> Iterator[Path]:
-    """Give the socket of a Redis that keeps nothing."""
+    """Give the socket of a Redis that keeps nothing; raises `PortalMissing` where it does not start."""
     socket = folder / "redis.sock"
     command = [
         redis_server(),
@@ -150,6 +155,11 @@ def redis(folder: Path) -> Iterator[Path]:
     with (folder / "redis.log").open("wb") as log:
         process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd=folder)
     try:
+        end = time.monotonic() + START_S
+        while not socket.exists():
+            if process.poll() is not None or time.monotonic() > end:
+                raise PortalMissing(f"Redis does not start: {(folder / 'redis.log').read_text(errors='replace')[-300:]}")
+            time.sleep(0.02)  # between two looks at a condition
         yield socket
     finally:
         stop(process)
@@ -233,13 +243,12 @@ def _demand(command: list[str]) -> None:
 def _fill(folder: Path, environment: Path) -> None:
     try:
         with (
+            tempfile.TemporaryDirectory(prefix="mmhub-portal-") as home,
             sites(environment) as sites_url,
-            redis(folder) as redis_socket,
+            redis(Path(home)) as redis_socket,
             postgres.server(keep_as=folder / "data") as database_url,
         ):
-            home = folder / "home"
-            home.mkdir()
-            settings = settings_of(database_url=database_url, redis_socket=redis_socket, sites_url=sites_url, home=home)
+            settings = settings_of(database_url=database_url, redis_socket=redis_socket, sites_url=sites_url, home=Path(home))
             run(environment, _SETUP, settings)
     except postgres.ServerMissing as error:
         raise PortalMissing(str(error)) from error
