@@ -70,9 +70,17 @@ class SkymapRefused(HubError):
 class TransportError(HubError):
     """Bytes could not be sent or received."""
 
+    nothing_was_sent = False
+    """Whether it is certain that the other side got no byte of the request; set by the outgoing HTTP client."""
+
 
 class Transient(TransportError):
     """A passing fault: the same call may succeed later."""
+
+    def __init__(self, reason: str, *, retry_after_s: float | None = None) -> None:
+        super().__init__(reason)
+        self.retry_after_s = retry_after_s
+        """How long the other side wants to be left alone, seconds; None where it did not say."""
 
 
 class Permanent(TransportError):

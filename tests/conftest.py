@@ -10,6 +10,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from tests.support import kafka as kafka_brokers
+from tests.support import portal as observatory
 
 if TYPE_CHECKING:
     from tests.support.demo import Played
@@ -74,6 +75,28 @@ def kafka() -> Iterator[kafka_brokers.Kafka]:
 def own_kafka() -> Iterator[kafka_brokers.Kafka]:
     """A broker that a test may kill and start again; mark the test `apache_kafka`."""
     yield from _broker()
+
+
+@pytest.fixture(scope="session")
+def portal() -> Iterator[observatory.Portal]:
+    """LCO's observation portal, shared by all tests of a process: each asks with names of its own; mark the test `portal`."""
+    yield from _portal()
+
+
+@pytest.fixture
+def strict_portal() -> Iterator[observatory.Portal]:
+    """One of a test's own that takes a single request a day."""
+    yield from _portal(REQUESTGROUPS_CREATE_DEFAULT_THROTTLE="1/day")
+
+
+def _portal(**settings: str) -> Iterator[observatory.Portal]:
+    with ExitStack() as stack:
+        try:
+            running = stack.enter_context(observatory.portal(**settings))
+        except observatory.PortalMissing as error:
+            missing(str(error))
+            raise AssertionError from error
+        yield running
 
 
 def _broker() -> Iterator[kafka_brokers.Kafka]:

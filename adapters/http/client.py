@@ -18,7 +18,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from adapters.http.addresses import Address, Resolver, allowed_addresses, resolve, system_addresses
 from adapters.http.targets import Target, redirected, target_of
-from hub.errors import ConfigError, Permanent, Transient, sentence_of
+from hub.errors import ConfigError, Permanent, Transient, TransportError, sentence_of
 from hub.version import VERSION
 
 MAX_REDIRECTS = 3
@@ -139,15 +139,29 @@ class HttpClient:
         Raises
         ------
         Transient, Permanent
-            There is no answer; whether the server took the bytes is unknown after a `Transient`.
+            There is no answer; whether the server took the bytes is unknown unless `nothing_was_sent` of the error says no.
         """
-        target = self._target(url)
-        sent = {**(headers or {}), "Content-Type": media_type}
         deadline = _Deadline(self._options.total_s)
-        answer = self._ask("POST", target, sent, deadline=deadline, max_bytes=max_bytes, body=body)
-        if answer.status in _REDIRECTS:
-            raise Permanent(sentence_of(f"{target} redirects what is sent to it: the new address must be configured"))
+        try:
+            target = self._target(url)
+            sent = {**(headers or {}), "Content-Type": media_type}
+            answer = self._ask("POST", target, sent, deadline=deadline, max_bytes=max_bytes, body=body)
+            if answer.status in _REDIRECTS:
+                raise Permanent(sentence_of(f"{target} redirects what is sent to it: the new address must be configured"))
+        except TransportError as error:
+            error.nothing_was_sent = not deadline.has_written
+            raise
         return answer
+
+    def demand_allowed(self, url: str) -> None:
+        """Find out whether an URL may be asked for at all, without asking anybody.
+
+        Raises
+        ------
+        Permanent
+            It may not, with the reason.
+        """
+        self._target(url)
 
     def reach(self, url: str) -> None:
         """Find out whether a server can be asked: by its name, at a checked address, over TLS. What it answers does not matter.
@@ -201,10 +215,11 @@ class HttpClient:
 
 
 class _Deadline:
-    """The moment at which patience ends."""
+    """The moment at which patience ends, and whether any byte has been written until now."""
 
     def __init__(self, seconds: float) -> None:
         self._end = time.monotonic() + seconds
+        self.has_written = False
 
     def at_most(self, seconds: float | None) -> float:
         """Return the shorter of a time-out and what is left, seconds.
@@ -261,7 +276,9 @@ class _Timed(httpcore2.NetworkStream):
         return self._stream.read(max_bytes, self._deadline.at_most(timeout))
 
     def write(self, buffer: bytes, timeout: float | None = None) -> None:
-        self._stream.write(buffer, self._deadline.at_most(timeout))
+        left_s = self._deadline.at_most(timeout)
+        self._deadline.has_written = True  # before the call: of one that fails a part may have gone
+        self._stream.write(buffer, left_s)
 
     def close(self) -> None:
         self._stream.close()

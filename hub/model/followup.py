@@ -31,6 +31,17 @@ class RequestState(StrEnum):
     """Sent, no answer: blocks a resend until the network has been asked."""
 
 
+class Urgency(StrEnum):
+    """How soon, in the words of observation portals."""
+
+    NORMAL = "normal"
+    TIME_CRITICAL = "time_critical"
+    """At its time, before others."""
+
+    RAPID_RESPONSE = "rapid_response"
+    """At once: what is being observed may be interrupted."""
+
+
 TERMINAL_STATES = frozenset(
     {
         RequestState.REJECTED,
@@ -85,6 +96,7 @@ class Intent:
     max_airmass: float
     reason: str
     visibility: tuple[Visibility, ...] = ()
+    urgency: Urgency = Urgency.NORMAL
     created_at: Instant
 
 

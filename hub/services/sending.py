@@ -116,7 +116,8 @@ class Sender:
         except NetworkRefused as error:
             return Outcome(RequestState.REJECTED, str(error))
         except Transient as error:
-            retry_at = self._clock().plus_s(self._settings.retry_s * 2 ** min(n_sendings(submission), 6))
+            pause_s = max(self._settings.retry_s * 2 ** min(n_sendings(submission), 6), error.retry_after_s or 0.0)
+            retry_at = self._clock().plus_s(pause_s)
             return Outcome(RequestState.APPROVED, str(error), detail={_RETRY_AT: retry_at.tai_us})
         except TransportError as error:
             return Outcome(RequestState.UNKNOWN, str(error))

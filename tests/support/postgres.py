@@ -27,8 +27,15 @@ class ServerMissing(HubError):
 
 
 @contextmanager
-def server() -> Iterator[str]:
+def server(*, copy_of: Path | None = None, keep_as: Path | None = None) -> Iterator[str]:
     """Give the URL of a fresh server's first database; try twice to start one.
+
+    Parameters
+    ----------
+    copy_of
+        Data that an earlier server left with `keep_as`; a copy of them is served. None: nothing in it yet.
+    keep_as
+        Where its data are put once it has stopped in good order; the folder must not exist.
 
     Raises
     ------
@@ -44,7 +51,7 @@ def server() -> Iterator[str]:
             home = folder / attempt
             home.mkdir()
             try:
-                process = _start(initdb, postgres, home)
+                process = _start(initdb, postgres, home, copy_of)
                 break
             except ServerMissing as reason:
                 error = str(reason)
@@ -59,21 +66,28 @@ def server() -> Iterator[str]:
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait()
+        if keep_as is not None:
+            if process.returncode != 0:
+                raise ServerMissing(f"the PostgreSQL server ended with code {process.returncode}")
+            shutil.copytree(home / "data", keep_as)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _start(initdb: str, postgres: str, home: Path) -> "subprocess.Popen[bytes]":
-    runner = _as_unprivileged(home)
+def _start(initdb: str, postgres: str, home: Path, copy_of: Path | None) -> "subprocess.Popen[bytes]":
     data = home / "data"
-    made = subprocess.run(
-        [*runner, initdb, "-D", str(data), "-U", "hub", "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync"],
-        capture_output=True,
-        cwd="/",
-        check=False,
-    )
-    if made.returncode != 0:
-        raise ServerMissing(f"initdb failed: {made.stderr.decode(errors='replace')[-200:]}")
+    if copy_of is not None:
+        shutil.copytree(copy_of, data)
+    runner = _as_unprivileged(home)
+    if copy_of is None:
+        made = subprocess.run(
+            [*runner, initdb, "-D", str(data), "-U", "hub", "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync"],
+            capture_output=True,
+            cwd="/",
+            check=False,
+        )
+        if made.returncode != 0:
+            raise ServerMissing(f"initdb failed: {made.stderr.decode(errors='replace')[-200:]}")
     log = (home / "log").open("wb")
     options = ["-c", "listen_addresses=", "-c", f"unix_socket_directories={home}", "-c", "fsync=off"]
     with log:
@@ -119,8 +133,8 @@ def _as_unprivileged(home: Path) -> list[str]:
             user = pwd.getpwnam(name)
         except KeyError:
             continue
-        for folder in (home.parent, home):
-            os.chown(folder, user.pw_uid, user.pw_gid)
+        for path in (home.parent, home, *home.rglob("*")):
+            os.chown(path, user.pw_uid, user.pw_gid)
         if shutil.which("setpriv"):
             return ["setpriv", f"--reuid={user.pw_uid}", f"--regid={user.pw_gid}", "--clear-groups"]
         if shutil.which("runuser"):

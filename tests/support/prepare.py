@@ -8,9 +8,9 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from hub.errors import HubError
-from tests.support import kafka_server
+from tests.support import kafka_server, portal_parts
 
-BUILDERS: dict[str, Callable[[], Path]] = {"Apache Kafka": kafka_server.prepare}
+BUILDERS: dict[str, Callable[[], Path]] = {"Apache Kafka": kafka_server.prepare, "observation portal": portal_parts.prepare}
 """What is built: each returns its folder, at once where it is there already, or says in one sentence why not."""
 
 if find_spec("tests.support.comet") is not None:  # pragma: no branch

@@ -6,6 +6,7 @@ import pytest
 
 from adapters.http import HttpClient, HttpOptions
 from hub.errors import ConfigError, Permanent, Transient
+from tests.support.ports import refusing_port
 from tests.support.web import canary, raw_server, web
 
 NAME = "maps.example.test"
@@ -298,3 +299,42 @@ def test_a_header_that_would_break_the_request_is_refused(server, client):
     for value in ("a\r\nX-Evil: 1", "\N{SNOWMAN}"):
         with pytest.raises(Permanent):
             client.get(url(server, "/"), headers={"X-Key": value})
+
+
+def sent_or_not(client, address):
+    """Return whether it is certain that nothing of a body was sent, of a call that must fail."""
+    with pytest.raises((Transient, Permanent)) as caught:
+        client.post(address, b"x" * 1000, media_type="text/plain")
+    return caught.value.nothing_was_sent
+
+
+def test_where_no_connection_came_about_nothing_was_sent(server):
+    with refusing_port() as port:
+        assert sent_or_not(plain_client(), f"http://127.0.0.1:{port}/")
+    assert sent_or_not(make_client(server, Names()), url(server, "/"))
+    assert sent_or_not(make_client(server, ca_file=None), url(server, "/"))
+    assert sent_or_not(make_client(server), "https://elsewhere.example.org/")
+
+
+def test_where_the_connection_broke_later_something_may_have_been_sent():
+    for answer in (
+        b"",
+        b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nless",
+        b"HTTP/1.1 302 x\r\nLocation: /\r\nContent-Length: 0\r\n\r\n",
+    ):
+
+        def talk(connection, _over, answer=answer):
+            connection.recv(65_536)
+            connection.sendall(answer)
+
+        with raw_server(talk) as port:
+            assert not sent_or_not(plain_client(), f"http://127.0.0.1:{port}/")
+
+
+def test_an_answer_that_is_too_long_does_not_say_that_nothing_was_sent():
+    def talk(connection, _over):
+        connection.recv(65_536)
+        connection.sendall(b"HTTP/1.1 201 Created\r\nContent-Length: 10\r\n\r\n0123456789")
+
+    with raw_server(talk) as port:
+        assert not sent_or_not(plain_client(max_bytes=5), f"http://127.0.0.1:{port}/")

@@ -1,0 +1,346 @@
+"""Telescope networks behind an observation portal of the Observatory Control System: Las Cumbres, SOAR, Blanco, SAAO.
+
+The portal has no idempotency key: two equal requests are two observations. Our marker is the name of the request group; the
+portal searches names by *contains* and without regard to case, so that what it finds is compared here. All of its answers that
+are told apart here were seen on the portal itself, which the tests run.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlencode
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr
+
+from adapters.http import Answer, HttpClient, HttpOptions
+from adapters.networks.ocs_words import (
+    OcsInstrument,
+    fault_sentences,
+    group_state,
+    local_faults,
+    marker,
+    request_group,
+)
+from hub.errors import ConfigError, NetworkRefused, NotFound, Permanent, Transient, TransportError, sentence_of
+from hub.model.followup import TERMINAL_STATES, Intent
+from hub.ports import Clock, RemoteState
+
+KIND = "ocs"
+"""What the settings call it."""
+
+MAX_BYTES = 8 * 2**20
+"""Longest answer: a request group has some kilobytes, a page a hundred of them."""
+
+PAGE = 100
+"""Request groups that are asked for at once in a search."""
+
+MAX_PAGES = 20
+"""Pages of a search; a marker is met once, or as often as somebody copied the request."""
+
+_GROUPS = "/api/requestgroups/"
+
+
+class Options(BaseModel):
+    """Which portal, as whom, and with what."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: str = Field("lco", min_length=1, description="Name of the network")
+    url: str = Field(description="Address of the portal, without the path /api; there is none by default")
+    hosts: tuple[str, ...] = Field(min_length=1, description="Hosts that may be asked; that of the address must be among them")
+    token: SecretStr = Field(SecretStr(""), description="API token of the account; in the environment or in token_file")
+    token_file: str = Field("", description="File that holds the token and nothing else")
+    proposal: str = Field(min_length=1, description="Proposal whose time is used")
+    instruments: dict[str, OcsInstrument] = Field(min_length=1, description="Types of instruments that may be asked for")
+    ipp_value: float = Field(
+        1.0, ge=0.5, le=2.0, description="Weight among the requests of the proposal; more than 1 costs extra"
+    )
+    min_lunar_distance_deg: float = Field(30.0, ge=0, le=180, description="Smallest distance to the Moon, degrees")
+    ca_file: str = Field("", description="Certificates (PEM) to trust instead of the system's")
+    allow_loopback: bool = Field(False, description="Also speak plain http to this machine; for trials")
+    answer_s: float = Field(60.0, gt=0, le=290, description="Longest silence of the portal, seconds; a first answer may take 20")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DryRun:
+    """What would be sent, and what the portal says to it."""
+
+    payload: Mapping[str, Any]
+    """The request group; empty where the intent cannot be written as one."""
+
+    reasons: tuple[str, ...]
+    """Why it would be refused; empty where it would be taken."""
+
+    duration_s: float | None
+    """Time that would be charged, seconds; None where it would be refused."""
+
+
+def open_network(options: Options, clock: Clock, data_dir: Path, *, where: str) -> "OcsNetwork":
+    """Return the network of some options.
+
+    Parameters
+    ----------
+    options
+        Of the network.
+    clock
+        Tells the present moment.
+    data_dir
+        What a relative ``token_file`` is relative to.
+    where
+        Where the options stand in the settings; errors name it.
+
+    Raises
+    ------
+    ConfigError
+        There is no token, or the address is not one that may be asked.
+    """
+    token = options.token.get_secret_value() or _from_file(options.token_file, where, data_dir)
+    if not token.isascii() or not token.isprintable() or not token.strip() or " " in token:
+        raise ConfigError(f"{where}: token (in the environment) or token_file is missing, or is no token")
+    limits = HttpOptions(
+        hosts=options.hosts,
+        ca_file=Path(options.ca_file) if options.ca_file else None,
+        allow_loopback=options.allow_loopback,
+        max_bytes=MAX_BYTES,
+        read_s=options.answer_s,
+        total_s=options.answer_s + 30.0,
+    )
+    client = HttpClient(limits)
+    try:
+        client.demand_allowed(options.url)
+    except Permanent as error:
+        raise ConfigError(f"{where}.url: {error}") from error
+    return OcsNetwork(options, client, token, clock)
+
+
+class OcsNetwork:
+    """A `hub.ports.TelescopeNetwork` behind an observation portal."""
+
+    can_find = True
+    is_simulated = False
+
+    def __init__(self, options: Options, client: HttpClient, token: str, clock: Clock) -> None:
+        self.name = options.name
+        self._options = options
+        self._client = client
+        self._clock = clock
+        self._base = options.url.rstrip("/")
+        self._headers = {"Authorization": f"Token {token}", "Accept": "application/json"}
+
+    def dry_run(self, intent: Intent) -> DryRun:
+        """Return what would be sent, and what the portal says to it; it books nothing.
+
+        Raises
+        ------
+        TransportError
+            The portal does not answer.
+        """
+        if faults := local_faults(intent, self._options.instruments, self._clock()):
+            return DryRun(payload={}, reasons=tuple(faults), duration_s=None)
+        payload = self._payload(intent)
+        answer = self._post(f"{_GROUPS}validate/", payload)
+        if answer.status != 200:
+            if _is_refusal(answer):
+                return DryRun(payload=payload, reasons=tuple(self._refusals(answer)), duration_s=None)
+            raise self._fault(answer)
+        said = _mapping(answer)
+        if reasons := fault_sentences(said.get("errors")):  # of a bad request too the status is 200
+            return DryRun(payload=payload, reasons=tuple(reasons), duration_s=None)
+        durations = said.get("request_durations")
+        if not isinstance(durations, Mapping) or not isinstance(durations.get("duration"), int | float):
+            raise Permanent(f"{self.name}'s answer to a trial has no duration")
+        return DryRun(payload=payload, reasons=(), duration_s=float(durations["duration"]))
+
+    def validate(self, intent: Intent) -> list[str]:
+        """Return the reasons for which the network cannot take this intent; empty where it can.
+
+        A portal that does not answer gives none: a submission, which asks the same, says what is wrong with the connection.
+        """
+        try:
+            return list(self.dry_run(intent).reasons)
+        except TransportError:
+            return []
+
+    def submit(self, intent: Intent) -> RemoteState:
+        """Ask for the observation, once.
+
+        Raises
+        ------
+        NetworkRefused
+            The portal said no, with its reasons.
+        Transient
+            Nothing was booked: no byte was sent, or the portal answered 429.
+        TransportError
+            The outcome is unknown.
+        """
+        if faults := local_faults(intent, self._options.instruments, self._clock()):
+            raise NetworkRefused("; ".join(faults))
+        try:
+            answer = self._post(_GROUPS, self._payload(intent))
+        except TransportError as error:
+            if error.nothing_was_sent:
+                raise Transient(f"{error}; nothing was sent") from error
+            raise TransportError(f"{error}; whether {self.name} has the request is unknown") from error
+        if answer.status == 201:
+            return group_state(_mapping(answer), ())
+        if answer.status == 429:
+            raise self._fault(answer)
+        if _is_refusal(answer):
+            raise NetworkRefused("; ".join(self._refusals(answer)))
+        raise TransportError(f"{self.name} answered {answer.status} in place of 201; whether it has the request is unknown")
+
+    def find_by_marker(self, intent_id: str) -> RemoteState | None:
+        """Return the request that carries our id, None where there is none.
+
+        Of several (somebody copied one), the one that is not over yet, else the first.
+
+        Raises
+        ------
+        TransportError
+            The portal does not answer, or not to this account.
+        """
+        name = marker(intent_id)
+        found = [group for group in self._named(name) if group.get("name") == name]
+        states = sorted((self._state(group) for group in found), key=lambda state: int(state.remote_id))
+        alive = [state for state in states if state.state not in TERMINAL_STATES]
+        return next(iter(alive or states), None)
+
+    def status(self, remote_id: str) -> RemoteState:
+        """Return the present state of a request.
+
+        Raises
+        ------
+        NotFound
+            There is no such request.
+        TransportError
+            The portal does not answer, or not to this account.
+        """
+        return self._state(self._demand(self._get(self._place(remote_id)), remote_id))
+
+    def cancel(self, remote_id: str) -> RemoteState:
+        """Withdraw a request; repeating it does no harm.
+
+        Raises
+        ------
+        NetworkRefused
+            It is too late: the request has ended.
+        NotFound
+            There is no such request.
+        TransportError
+            The portal does not answer, or not to this account.
+        """
+        answer = self._post(f"{self._place(remote_id)}cancel/", {})
+        if answer.status == 400:
+            raise NetworkRefused(f"request {remote_id} cannot be cancelled: {'; '.join(self._refusals(answer))}")
+        return self._state(self._demand(answer, remote_id))
+
+    def _payload(self, intent: Intent) -> dict[str, Any]:
+        options = self._options
+        return request_group(
+            intent,
+            options.instruments[intent.instrument],
+            self._clock(),
+            proposal=options.proposal,
+            ipp_value=options.ipp_value,
+            min_lunar_distance_deg=options.min_lunar_distance_deg,
+        )
+
+    def _state(self, group: Mapping[str, Any]) -> RemoteState:
+        observations: list[Mapping[str, Any]] = []
+        if group.get("state") == "PENDING":
+            for request in _mappings(group.get("requests")):
+                answer = self._get(f"/api/requests/{request.get('id')}/observations/")
+                observations += _mappings(_json(self._successful(answer)))
+        return group_state(group, observations)
+
+    def _named(self, name: str) -> list[Mapping[str, Any]]:
+        """Return every request group whose name contains a text."""
+        found: list[Mapping[str, Any]] = []
+        for _ in range(MAX_PAGES):
+            query = urlencode({"name": name, "limit": PAGE, "offset": len(found)})
+            page = _mapping(self._successful(self._get(f"{_GROUPS}?{query}")))
+            results, count = _mappings(page.get("results")), page.get("count")
+            if not isinstance(count, int) or "results" not in page:
+                raise Permanent(f"{self.name}'s answer to a search is no list")
+            found += results
+            if not results or len(found) >= count:
+                return found
+        raise Permanent(f"{self.name} has more than {len(found)} requests with the name {name}")
+
+    def _place(self, remote_id: str) -> str:
+        if not (remote_id.isascii() and remote_id.isdecimal() and len(remote_id) < 19):
+            raise NotFound(f"{self.name} has no request {sentence_of(remote_id)}")
+        return f"{_GROUPS}{remote_id}/"
+
+    def _demand(self, answer: Answer, remote_id: str) -> Mapping[str, Any]:
+        if answer.status == 404:
+            raise NotFound(f"{self.name} has no request {remote_id}, or does not show it to this account")
+        return _mapping(self._successful(answer))
+
+    def _successful(self, answer: Answer) -> Answer:
+        if answer.status != 200:
+            raise self._fault(answer)
+        return answer
+
+    def _fault(self, answer: Answer) -> TransportError:
+        """Return what an answer that is no result means, where nothing was booked or nothing was to be."""
+        if answer.status == 429:
+            after = answer.headers.get("retry-after", "").strip()
+            retry_after_s = float(after) if after.isascii() and after.isdecimal() and len(after) < 7 else None
+            later = f"; it wants to be asked again in {after} s" if retry_after_s is not None else ""
+            return Transient(f"{self.name} answered 429 too many requests{later}", retry_after_s=retry_after_s)
+        if answer.status in (401, 403):
+            return Permanent("; ".join(self._refusals(answer)))
+        kind = Transient if answer.status >= 500 or answer.status == 408 else Permanent
+        return kind(f"{self.name} answered {answer.status}")
+
+    def _refusals(self, answer: Answer) -> list[str]:
+        """Return the portal's reasons for a no."""
+        try:
+            said = fault_sentences(_json(answer))
+        except Permanent:
+            said = []
+        if answer.status in (401, 403):
+            said = [text.removeprefix("detail: ") for text in said]
+            return [f"{self.name} does not accept the token ({answer.status}{': ' + '; '.join(said) if said else ''})"]
+        return said or [f"{self.name} answered {answer.status}"]
+
+    def _get(self, path: str) -> Answer:
+        return self._client.get(self._base + path, headers=self._headers)
+
+    def _post(self, path: str, body: Mapping[str, Any]) -> Answer:
+        text = json.dumps(body, allow_nan=False).encode()
+        return self._client.post(self._base + path, text, media_type="application/json", headers=self._headers)
+
+
+def _is_refusal(answer: Answer) -> bool:
+    return 400 <= answer.status < 500 and answer.status not in (408, 425, 429)
+
+
+def _json(answer: Answer) -> object:
+    try:
+        return json.loads(answer.body)
+    except (ValueError, RecursionError) as error:
+        raise Permanent(sentence_of(f"the answer of {answer.url} is no JSON")) from error
+
+
+def _mapping(answer: Answer) -> Mapping[str, Any]:
+    said = _json(answer)
+    if not isinstance(said, dict):
+        raise Permanent(sentence_of(f"the answer of {answer.url} is not what was agreed upon"))
+    return said
+
+
+def _mappings(said: object) -> list[Mapping[str, Any]]:
+    return [one for one in said if isinstance(one, dict)] if isinstance(said, list) else []
+
+
+def _from_file(path: str, where: str, folder: Path) -> str:
+    if not path:
+        return ""
+    try:
+        return (folder / path).read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{where}.token_file cannot be read: {getattr(error, 'strerror', None) or error}") from error
