@@ -100,17 +100,38 @@ def check_disk(n_bytes: float) -> None:
         raise SystemExit("that does not fit: ask for fewer packets, or --no-cutouts")
 
 
-def fill(kafka: brokers.Kafka, n_packets: int, *, partitions: int, with_cutouts: bool = True) -> tuple[str, Taken, float]:
-    """Return a new topic with packets of a night in their right proportions, what they came to, and how long it took."""
+@dataclass(frozen=True, kw_only=True)
+class Filled:
+    """A topic with packets."""
+
+    topic: str
+    taken: Taken
+    seconds: float
+    """From the first look at the night until the broker had all."""
+
+    cpu_s: float
+    """Processor time of the maker meanwhile, that of its Kafka client included."""
+
+    def figures(self, what: str, note: str) -> list[Figure]:
+        """Return how fast it was made."""
+        n = self.taken.n_packets
+        return [
+            Figure(what=what, value=n / self.seconds, unit="/s", note=note),
+            Figure(what=f"{what}: processor time of the maker", value=1e6 * self.cpu_s / n, unit="us per packet"),
+        ]
+
+
+def fill(kafka: brokers.Kafka, n_packets: int, *, partitions: int, with_cutouts: bool = True) -> Filled:
+    """Return a new topic with packets of a night in their right proportions."""
     check_disk(n_packets * (PACKET_BYTES if with_cutouts else SMALL_PACKET_BYTES))
     topic = kafka.create_topic(kafka.unique_topic("night"), partitions)
     writer, taken = TopicWriter(kafka.bootstrap, topic), Taken()
-    begun = time.perf_counter()
+    begun, used = time.perf_counter(), time.process_time()
     for packet in mix.packets(n_packets, with_cutouts=with_cutouts, taken=taken):
         writer.send(packet)
     writer.finish()
     writer.close()
-    return topic, taken, time.perf_counter() - begun
+    return Filled(topic=topic, taken=taken, seconds=time.perf_counter() - begun, cpu_s=time.process_time() - used)
 
 
 @dataclass(frozen=True)
@@ -496,15 +517,18 @@ class Visit:
         self._process.stdin.write(f"{topic} {n} {over_s}\n")
         self._process.stdin.flush()
 
-    def finish(self) -> None:
-        """Wait until all is sent."""
-        self._read("sent")
+    def finish(self) -> float:
+        """Wait until the broker has all; return when that was, seconds since 1970."""
+        return float(self._read("sent"))
 
-    def _read(self, word: str) -> None:
+    def _read(self, word: str) -> str:
+        """Return what the sender says behind a word."""
         assert self._process.stdout is not None
         line = self._process.stdout.readline().strip()
-        if line != word:
+        said, _, rest = line.partition(" ")
+        if said != word:
             raise SystemExit(f"the sender said {line!r} instead of {word}")
+        return rest
 
 
 def visit_packets(n: int, programme: str, *, with_cutouts: bool = True) -> Iterator[bytes]:
@@ -532,18 +556,21 @@ def _send(bootstrap: str, n: int, programme: str, *, with_cutouts: bool) -> None
     print("ready", flush=True)
     for line in sys.stdin:
         topic, number_of, over_s = line.split()
-        _send_over(TopicWriter(bootstrap, topic), packets[: int(number_of)], float(over_s))
-        print("sent", flush=True)
+        at = _send_over(TopicWriter(bootstrap, topic), packets[: int(number_of)], float(over_s))
+        print("sent", at, flush=True)
 
 
-def _send_over(writer: TopicWriter, packets: Sequence[bytes], over_s: float) -> None:
+def _send_over(writer: TopicWriter, packets: Sequence[bytes], over_s: float) -> float:
+    """Send packets; return when the broker had the last of them, seconds since 1970."""
     begun = time.perf_counter()
     for number, packet in enumerate(packets):
         if over_s and number % 10 == 0:
             time.sleep(max(0.0, begun + over_s * number / len(packets) - time.perf_counter()))
         writer.send(packet)
     writer.finish()
+    at = time.time()
     writer.close()
+    return at
 
 
 def measure(asked: argparse.Namespace) -> list[Figure]:
@@ -561,9 +588,10 @@ def measure(asked: argparse.Namespace) -> list[Figure]:
         with broker(asked.bootstrap) as kafka:
             for with_cutouts in (True, False):
                 what = "with cutouts" if with_cutouts else "without cutouts"
-                _, taken, seconds = fill(kafka, asked.packets, partitions=asked.partitions, with_cutouts=with_cutouts)
+                filled = fill(kafka, asked.packets, partitions=asked.partitions, with_cutouts=with_cutouts)
+                taken = filled.taken
                 note = f"{taken.n_packets} packets, {taken.n_bytes / 1e9:.2f} GB, broker {kafka.kind}"
-                out.append(Figure(what=f"packets made and sent, {what}", value=taken.n_packets / seconds, unit="/s", note=note))
+                out += filled.figures(f"packets made and sent, {what}", note)
                 if with_cutouts:
                     size = taken.n_bytes / taken.n_packets
                     out.append(

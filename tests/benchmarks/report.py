@@ -19,13 +19,16 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from tests.benchmarks import paper
+from tests.benchmarks import limits, paper
 from tests.conftest import REPOSITORY
 
 PAGE = REPOSITORY / "docs" / "benchmarks.md"
 QUICK_PAGE = REPOSITORY / "build" / "benchmarks-quick.md"
 ON_PAPER = "rubin_night"
 """The last section, which is reckoned."""
+
+LIMITS = "limits"
+"""The one before it, which is reckoned too: what stands in the way of goals."""
 
 LONGEST_S = 1_500.0
 """A section that takes longer is ended."""
@@ -100,6 +103,7 @@ SECTIONS: Mapping[str, Section] = {
         only_if_named=True,
         longest_s=7_200.0,
     ),
+    "overlap": Section(title="The overlap of two maps", module="overlap"),
     "levels3d": Section(title="Credible volumes", module="levels3d"),
     "startup": Section(title="Being there", module="startup"),
     "memory": Section(title="Memory of a worker", module="memory", quick="--packets 20000 --maps 20"),
@@ -220,8 +224,10 @@ def merged(page: str, name: str | None, text: str = "") -> str:
     blocks = dict(_BLOCK.findall(page))
     if name is not None:
         blocks[name] = text
-    blocks[ON_PAPER] = paper.night(paper.figures_of(blocks))
-    names = [*(one for one in SECTIONS if one in blocks), ON_PAPER]
+    tables = {one: blocks[one] for one in SECTIONS if one in blocks}
+    blocks[LIMITS] = limits.text_of(tables)
+    blocks[ON_PAPER] = paper.night(paper.figures_of(tables))
+    names = [*tables, LIMITS, ON_PAPER]
     return "\n".join([HEAD, *(f"<!-- {one} -->\n{blocks[one]}<!-- end of {one} -->\n" for one in names)])
 
 

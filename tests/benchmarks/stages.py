@@ -1,6 +1,6 @@
 """Processor time of the hub's own flow by stage, of its threads, and of the broker beside it.
 
-Watches sit around methods of the classes that the hub is made of, so what is timed is the flow itself; a watch looks at the clock of its
+Watches sit around methods and functions that the hub is made of, so what is timed is the flow itself; a watch looks at the clock of its
 thread twice a batch. Stages lie inside one another, and each is told without those inside it.
 """
 
@@ -19,27 +19,35 @@ import psutil
 from adapters.codecs.decoder import WireDecoder
 from adapters.transports.kafka.consumer import KafkaPacketSource
 from hub.archive.history import ArchiveHistory
+from hub.services import candidacy
 from hub.services.alert_intake import AlertIntake
+from hub.services.candidacy import Candidacy
 from hub.services.correlation import Correlation
 from hub.services.flow import Flow
 from hub.services.matching import Matching
+from hub.storage import candidates, packets
 
 CLIENT_THREADS = "rdk:"
 """Begin of the names that librdkafka gives to its threads."""
 
 TAKING, FLOW = "take from the Kafka client", "the rest of the flow"
-STAGES: Mapping[str, tuple[type[Any], str]] = {
+COLUMNS, ARCHIVE = "project to columns", "append to the archive"
+STAGES: Mapping[str, tuple[Any, str]] = {
     TAKING: (KafkaPacketSource, "take_packets"),
-    "project to columns": (WireDecoder, "decode_packets"),
-    "append to the archive": (ArchiveHistory, "append"),
+    COLUMNS: (WireDecoder, "decode_packets"),
+    ARCHIVE: (ArchiveHistory, "append"),
     "books, places, dead letters": (AlertIntake, "accept"),
     "match": (Matching, "forward"),
-    "read past alerts of objects": (ArchiveHistory, "of_objects"),
-    "evaluate and store": (Correlation, "on_alerts"),
+    "read past alerts of objects": (ArchiveHistory, "with_neighbours"),
+    "judge candidates": (candidacy, "judge"),
+    "write candidates": (candidates, "save_all"),
+    "what follows from candidates": (Candidacy, "evaluate"),
+    "keep packets of matches": (packets, "save_all"),
+    "the rest of evaluating, and the transaction": (Correlation, "on_alerts"),
     FLOW: (Flow, "take_packets"),
     "commit": (KafkaPacketSource, "acknowledge"),
 }
-"""Name of a stage to the method that it is, in the order of the road."""
+"""Name of a stage to what it is, a method of a class or a function of a module as others call it there, in the order of the road."""
 
 
 @dataclass

@@ -6,7 +6,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.benchmarks import fleet, load, mix, paper, report, scaling
+from tests.benchmarks import fleet, limits, load, mix, paper, report, scaling, visit, whole_path
+from tests.benchmarks.figures import Figure, at_least, below
+from tests.benchmarks.stages import ARCHIVE, COLUMNS, STAGES, TAKING
 
 
 def _section(title: str, *rows: tuple[str, str]) -> str:
@@ -19,7 +21,7 @@ def test_a_section_is_put_in_replaced_and_in_the_order_of_the_list() -> None:
     page = report.merged(page, "index", _section("Earlier"))
     page = report.merged(page, "scaling", _section("Later again"))
     titles = [line for line in page.splitlines() if line.startswith("## ")]
-    assert titles == ["## Earlier", "## Later again", "## What a Rubin night needs, on paper"]
+    assert titles == ["## Earlier", "## Later again", f"## {limits.TITLE}", "## What a Rubin night needs, on paper"]
 
 
 def test_putting_the_same_in_again_changes_nothing() -> None:
@@ -133,3 +135,68 @@ def test_how_far_workers_are_is_told_with_the_time_that_is_left() -> None:
     assert fleet._progress(looks, 12_500, 900) == f"{line}, 200 alerts/s, 1.0 min left"
     assert fleet._progress(looks[:1], 12_500, 900) == "  900 of 12,500 sent, 0 acknowledged"
     assert fleet._progress([], 12_500, 0) == "  0 of 12,500 sent, 0 acknowledged"
+
+
+def _tables(**sections: list[Figure]) -> dict[str, str]:
+    return {name: report._table([vars(one) for one in lines]) for name, lines in sections.items()}
+
+
+def _us(what: str, value: float) -> Figure:
+    return Figure(what=what, value=value, unit="us per alert")
+
+
+def test_a_goal_that_was_missed_is_told_with_what_stands_in_its_way() -> None:
+    path = [
+        at_least("hub over bare consumer", 0.3, "x", 0.8),
+        _us("processor time of the bare consumer", 60.0),
+        _us("processor time of the hub", 280.0),
+        _us("processor time of the broker beside the bare consumer", 40.0),
+        _us("processor time of the broker beside the hub", 45.0),
+        _us("the hub: threads of the Kafka client", 40.0),
+        *(_us(f"the hub: {name}", {TAKING: 20.0, COLUMNS: 15.0, ARCHIVE: 35.0}.get(name, 10.0)) for name in STAGES),
+    ]
+    text = limits.text_of(_tables(whole_path=path))
+    assert "**hub over bare consumer** (`whole_path`): 0.3 x, goal >= 0.8 x" in text
+    assert "the hub has 80 us" in text  # (60 + 40) / 0.8 - 45
+    assert "60 us of the hub's 280; 20 us are left for everything else, which is less than" in text
+    assert "With candidates for nothing (60 us) the ratio would be 0.38" in text  # 100 / (220 + 45)
+    assert "with nothing but fetching, columns and rows 0.65" in text  # 100 / (110 + 45)
+
+
+def test_all_stages_of_candidates_are_stages() -> None:
+    assert set(limits.OF_CANDIDATES) <= set(STAGES)
+    assert (limits.GOAL_OF_BARE, limits.GOAL_OF_BURST) == (whole_path.GOAL_OF_BARE, visit.GOAL_BURST)
+
+
+def test_a_missed_goal_without_figures_that_explain_it_is_told_all_the_same() -> None:
+    tables = _tables(
+        index=[below("growth from 1 to 1,000 such maps", 9.0, "x", 1.5)],
+        whole_path=[at_least("hub over bare consumer", 0.3, "x", 0.8)],
+    )
+    told = [line for line in limits.text_of(tables).splitlines() if line.startswith("- ")]
+    assert len(told) == 2
+    assert all(line.endswith(limits.UNSAID) for line in told)
+    assert "- No goal was missed." in limits.text_of({})
+
+
+@pytest.mark.parametrize(("sent_s", "word"), [(6.0, "the producer bounds both"), (2.0, "the producer does not bound it")])
+def test_a_burst_that_waits_for_its_producer_is_told_as_that(sent_s: float, word: str) -> None:
+    burst = [
+        Figure(what="one burst: last match after the first was produced", value=6.5, unit="s"),
+        Figure(what="one burst: the broker had its last packet", value=sent_s, unit="s"),
+        below("one burst: hub over bare consumer", 1.02, "x", 1.25),
+    ]
+    text = limits.text_of(_tables(whole_path=[at_least("hub over bare consumer", 0.4, "x", 0.8)], visit=burst))
+    assert word in text
+    assert "it takes 2.5 x as long" in text
+
+
+def test_two_rates_of_making_packets_are_explained_where_both_are_on_the_page() -> None:
+    taken = mix.Taken(n_packets=1_000, n_bytes=10)
+    quick, slow = (load.Filled(topic="t", taken=taken, seconds=one, cpu_s=0.4) for one in (0.5, 2.0))
+    tables = _tables(
+        load=quick.figures("packets made and sent, with cutouts", ""), whole_path=slow.figures("packets made and sent", "")
+    )
+    text = limits.text_of(tables)
+    assert "2,000 /s in `load`, 400 us" in text
+    assert "500 /s in `whole_path`, 400 us" in text

@@ -41,9 +41,11 @@ def measure(asked: argparse.Namespace) -> Sequence[Figure]:
         warm_up = min(WARM_UP, asked.packets)
         _hub_run(kafka, knows, visit, asked, maps, warm_up, over_s=0.0)  # machine code is loaded, and the page cache warm
         spread = _hub_run(kafka, knows, visit, asked, maps, asked.packets, over_s=asked.over_s)
-        bursts, bare = [], []
+        bursts, sent, bare = [], [], []
         for _ in range(asked.bursts):  # by turns, and medians are compared: one burst is short
-            bursts.append(_hub_run(kafka, knows, visit, asked, maps, asked.packets, over_s=0.0).seconds)
+            burst = _hub_run(kafka, knows, visit, asked, maps, asked.packets, over_s=0.0)
+            bursts.append(burst.seconds)
+            sent.append(burst.sent_s)
             bare.append(_bare_run(kafka, visit, asked))
     p98 = float(np.percentile(spread.seconds, 98))
     large = f", {asked.single_detector} of them of 24,000 deg2" if asked.single_detector else ""
@@ -60,6 +62,12 @@ def measure(asked: argparse.Namespace) -> Sequence[Figure]:
     return [
         *lines,
         Figure(what="one burst: last match after the first was produced", value=last, unit="s", note=_all(lasts)),
+        Figure(
+            what="one burst: the broker had its last packet",
+            value=statistics.median(sent),
+            unit="s",
+            note="after the first was produced, in the hub's bursts; nobody can have all of them sooner",
+        ),
         Figure(what="one burst: last message at the bare consumer", value=last_bare, unit="s", note=_all(lasts_bare)),
         below("one burst: hub over bare consumer", last / last_bare, "x", GOAL_BURST),
         *load.hits_figures(
@@ -78,6 +86,9 @@ class Timed:
 
     seconds: np.ndarray
     """For each packet from produced to matched, of a burst from the first one produced."""
+
+    sent_s: float
+    """From the first one produced until the broker had the last."""
 
     drained: load.Drained
     stored: load.Stored
@@ -120,7 +131,7 @@ def _hub_run(
             settings.intake.alert_batch,
             lambda batch, moment: matched.append((batch.partition, batch.offset, moment)),
         )
-        visit.finish()
+        sent_at = visit.finish()
         stored = load.stored(hub, maps)
     produced, mean_bytes = _produced(kafka, topic, n + 1)
     first = min(produced[int(p), int(o)] for partitions, offsets, _ in matched for p, o in zip(partitions, offsets, strict=True))
@@ -131,7 +142,7 @@ def _hub_run(
             for partition, offset in zip(partitions, offsets, strict=True)
         ]
     )
-    return Timed(seconds=seconds, drained=drained, stored=stored, mean_bytes=mean_bytes)
+    return Timed(seconds=seconds, sent_s=sent_at - first, drained=drained, stored=stored, mean_bytes=mean_bytes)
 
 
 def _bare_run(kafka: brokers.Kafka, visit: load.Visit, asked: argparse.Namespace) -> np.ndarray:

@@ -37,7 +37,8 @@ def measure(asked: argparse.Namespace) -> Sequence[Figure]:
         raise SystemExit(f"at least {LEAST_PACKETS} packets are needed: the first batch is not timed")
     maps = load.Maps(n=asked.maps, n_single_detector=asked.single_detector)
     with load.broker(asked.bootstrap) as kafka, load.told(maps) as knows:
-        topic, taken, seconds = load.fill(kafka, asked.packets, partitions=asked.partitions, with_cutouts=not asked.no_cutouts)
+        filled = load.fill(kafka, asked.packets, partitions=asked.partitions, with_cutouts=not asked.no_cutouts)
+        topic, taken = filled.topic, filled.taken
         n = taken.n_packets
         bare: list[Drained] = []
         ours: list[Drained] = []
@@ -62,7 +63,7 @@ def measure(asked: argparse.Namespace) -> Sequence[Figure]:
         f"{taken.note()}; {asked.partitions} partitions, {asked.rounds} rounds, timed after the first batch, broker {kafka.kind}"
     )
     return [
-        Figure(what="packets made and sent", value=n / seconds, unit="/s", note="into the topic, beforehand"),
+        *filled.figures("packets made and sent", "into the topic, beforehand, the tables of the night included"),
         Figure(what="bare confluent-kafka consumer", value=bare_rate, unit="/s", note=note),
         Figure(
             what="the hub's whole path",
