@@ -4,9 +4,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hub.demo.survey.chance import mix
-from hub.demo.survey.compiled import compiled
 from hub.demo.survey.packets import reliability_of
 from hub.demo.survey.world import Found, Visits
+from hub.science.compiled import compiled
 
 
 @compiled

@@ -14,7 +14,6 @@ from numpy.typing import NDArray
 
 from hub.demo.survey import camera, tiles
 from hub.demo.survey.chance import gauss, mix, poisson, uniform
-from hub.demo.survey.compiled import compiled
 from hub.demo.survey.light_curves import (
     ACTIVE_GALAXY,
     BAD_SITE,
@@ -42,6 +41,7 @@ from hub.demo.survey.world import (
     object_id_of,
     place_of,
 )
+from hub.science.compiled import compiled
 
 TILE_REACH_DEG = camera.RADIUS_DEG + 0.37
 """A visit sees nothing of tiles whose middle is farther than this from its own: half a diagonal of a tile is added."""

@@ -5,7 +5,7 @@ import math
 import numpy as np
 
 from hub.calibration.result import Floats
-from hub.science.footprint_kernels import compiled
+from hub.science.compiled import compiled
 
 
 @compiled

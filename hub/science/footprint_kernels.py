@@ -4,29 +4,17 @@ Imported where they are called and not before: compilation is cached on the disk
 """
 
 import math
-from collections.abc import Callable
-from typing import TypeVar, cast
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
-F = TypeVar("F", bound=Callable[..., object])
-"""A function that numba can compile; the compiled one has its signature."""
+from hub.science.compiled import compiled
 
 Floats = NDArray[np.float64]
 Int64s = NDArray[np.int64]
 
 _FLATTEST = 0.1
 """Least cosine between the middle of a group and any of its positions: nearly a hemisphere."""
-
-
-def compiled(function: F) -> F:
-    """Return the function as machine code, compiled at its first call and kept on disk for the next process."""
-    try:
-        return cast("F", njit(cache=True, nogil=True)(function))
-    except RuntimeError:  # numba found no folder that it may write to: each process compiles for itself
-        return cast("F", njit(nogil=True)(function))
 
 
 @compiled

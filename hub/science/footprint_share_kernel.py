@@ -4,7 +4,8 @@ import math
 
 import numpy as np
 
-from hub.science.footprint_kernels import Floats, Int64s, compiled
+from hub.science.compiled import compiled
+from hub.science.footprint_kernels import Floats, Int64s
 
 _ROW = np.array([2.0, 2, 2, 2, 3, 3, 3, 3, 4, 4, 4, 4])
 """Distance of the southern corner of each base pixel from the north pole, in units in which the poles are 4 apart."""

@@ -4,33 +4,18 @@ Pieces stay where they are in memory: the loops get the addresses of their rows,
 Whoever calls keeps the pieces alive meanwhile. The first call ever compiles for a second or two; numba keeps the result on disk.
 """
 
-from collections.abc import Callable
-from typing import Any, TypeVar, cast
+from typing import Any
 
 import numpy as np
-from numba import njit, types
+from numba import types
 from numba.extending import intrinsic
 from numpy.typing import NDArray
 
+from hub.science.compiled import compiled
 from hub.science.healpix import MAX_ORDER, N_PIX29, PIXEL29_SR
-
-F = TypeVar("F", bound=Callable[..., object])
-"""A function that numba can compile; the compiled one has its signature."""
 
 _STEPS = 4
 """Rows that are tried one after the other before the rest is halved: neighbouring pixels mostly lie in neighbouring rows."""
-
-
-def _compiled(function: F) -> F:
-    """Return the function as machine code, compiled at its first call and kept on disk for the next process.
-
-    Constants of other modules are compiled into it, and what is on disk does not notice when they change: those that may be
-    changed one day are arguments.
-    """
-    try:
-        return cast("F", njit(cache=True, nogil=True)(function))
-    except RuntimeError:  # numba found no folder that it may write to: each process compiles for itself
-        return cast("F", njit(nogil=True)(function))
 
 
 @intrinsic  # type: ignore[untyped-decorator]  # numba has no types
@@ -49,7 +34,7 @@ def _as_pointer(context: Any, builder: Any, signature: Any, arguments: Any) -> A
     return builder.inttoptr(arguments[0], context.get_value_type(signature.return_type))
 
 
-@_compiled
+@compiled
 def file_runs(
     n_cells: int, cells: NDArray[np.int32], entries: NDArray[np.int32], firsts: NDArray[np.int32], lasts: NDArray[np.int32]
 ) -> tuple[NDArray[np.int64], NDArray[np.int32]]:
@@ -73,7 +58,7 @@ def file_runs(
     return starts, runs
 
 
-@_compiled
+@compiled
 def count_runs(pixels: NDArray[np.int64], orders: NDArray[np.int64], starts: NDArray[np.int64]) -> NDArray[np.int64]:
     """Return for each order-29 pixel how many runs its cells have; 0 for numbers that are no pixel."""
     counts = np.zeros(len(pixels), np.int64)
@@ -86,7 +71,7 @@ def count_runs(pixels: NDArray[np.int64], orders: NDArray[np.int64], starts: NDA
     return counts
 
 
-@_compiled
+@compiled
 def sorting_keys(pixels: NDArray[np.int64], counts: NDArray[np.int64], mask: int) -> NDArray[np.int64]:
     """Return for each pixel whose cells have runs a number to sort it by: itself, but its index in the lowest bits, the mask's.
 
@@ -101,7 +86,7 @@ def sorting_keys(pixels: NDArray[np.int64], counts: NDArray[np.int64], mask: int
     return keys
 
 
-@_compiled
+@compiled
 def search(  # noqa: C901, PLR0912, PLR0915, PLR0917 - one pass over everything, with nothing allocated on the way
     pixels: NDArray[np.int64],
     asked: NDArray[np.int64],

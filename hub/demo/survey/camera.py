@@ -2,7 +2,7 @@
 
 import math
 
-from hub.demo.survey.compiled import compiled
+from hub.science.compiled import compiled
 
 RAFT_DEG = 0.7056
 """Distance of neighbouring rafts: 127 mm at 20 arcsec a mm."""

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hub.demo.survey.chance import gauss, mix, uniform
-from hub.demo.survey.compiled import compiled
+from hub.science.compiled import compiled
 
 (
     VARIABLE_STAR,

@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 
 from hub.demo.packet_layout import PROCESSING_DAYS, packet_layout
 from hub.demo.survey.chance import low16, mix, uniform
-from hub.demo.survey.compiled import compiled
 from hub.demo.survey.light_curves import (
     ACTIVE_GALAXY,
     ARTEFACT,
@@ -35,6 +34,7 @@ from hub.demo.survey.world import (
     source_id_of,
 )
 from hub.errors import ConfigError
+from hub.science.compiled import compiled
 
 SCHEMAS = ("10.0", "11.0", "11.1")
 """Versions of the packets that can be written."""

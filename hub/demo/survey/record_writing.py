@@ -13,7 +13,7 @@ import fastavro
 import numpy as np
 from numpy.typing import NDArray
 
-from hub.demo.survey.compiled import compiled
+from hub.science.compiled import compiled
 
 CONSTANT, FLOAT, DOUBLE, LONG, BOOLEAN, LETTER, MAYBE_FLOAT, MAYBE_DOUBLE, MAYBE_LONG, MAYBE_BOOLEAN, MAYBE_LETTER, NAME = range(
     12

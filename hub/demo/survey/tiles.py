@@ -5,7 +5,7 @@ A tile is ``row * 1024 + column``: rows of equal height in declination, columns 
 
 import math
 
-from hub.demo.survey.compiled import compiled
+from hub.science.compiled import compiled
 
 HEIGHT_DEG = 0.5
 """Height of a tile, and about its width."""

@@ -9,7 +9,6 @@ from numpy.typing import NDArray
 
 from hub.demo.survey import camera, tiles
 from hub.demo.survey.chance import gauss, mix, poisson, uniform
-from hub.demo.survey.compiled import compiled
 from hub.demo.survey.light_curves import (
     ARTEFACT,
     BAD_SITE,
@@ -26,6 +25,7 @@ from hub.demo.survey.light_curves import (
     flux_at,
     parameters,
 )
+from hub.science.compiled import compiled
 
 DETECTION_SNR = 5.0
 """Signal to noise from which a source is detected, as in LSST's difference imaging."""

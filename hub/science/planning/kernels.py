@@ -3,26 +3,15 @@
 Cells are those of `hub.science.planning.cells`; a pointing is its number among candidates, or a place of its own.
 """
 
-from collections.abc import Callable
-from typing import NamedTuple, TypeVar, cast
+from typing import NamedTuple
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
-F = TypeVar("F", bound=Callable[..., object])
-"""A function that numba can compile; the compiled one has its signature."""
+from hub.science.compiled import compiled
 
 _TINY = 1e-12
 """Gains below this probability are rounding."""
-
-
-def _compiled(function: F) -> F:
-    """Return the function as machine code, compiled at its first call and kept on disk for the next process."""
-    try:
-        return cast("F", njit(cache=True, nogil=True)(function))
-    except RuntimeError:  # numba found no folder that it may write to: each process compiles for itself
-        return cast("F", njit(nogil=True)(function))
 
 
 class Ground(NamedTuple):
@@ -74,7 +63,7 @@ class Sight(NamedTuple):
     """Largest cosine of the distance to the Moon."""
 
 
-@_compiled
+@compiled
 def inside(ra_deg: float, dec_deg: float, ground: Ground, out: NDArray[np.int64]) -> int:  # noqa: C901, PLR0912 - one loop over bands
     """Write the cells whose centres lie in the field at a place to `out`; return how many, at most its length."""
     half_tan, reach_deg, band_deg = ground.half_tan, ground.reach_deg, ground.band_deg
@@ -125,7 +114,7 @@ def inside(ra_deg: float, dec_deg: float, ground: Ground, out: NDArray[np.int64]
     return n
 
 
-@_compiled
+@compiled
 def members(places: NDArray[np.float64], ground: Ground) -> Offers:
     """Return candidates with the cells that each holds."""
     prob = ground.prob
@@ -150,7 +139,7 @@ def members(places: NDArray[np.float64], ground: Ground) -> Offers:
     return Offers(places, starts, cells[: starts[m]], total)
 
 
-@_compiled
+@compiled
 def _row(  # noqa: PLR0917 - the state of `best_rows`
     values: NDArray[np.float64], step: int, price: float, begin: int, out: NDArray[np.int64], n: int
 ) -> int:
@@ -175,7 +164,7 @@ def _row(  # noqa: PLR0917 - the state of `best_rows`
     return n
 
 
-@_compiled
+@compiled
 def best_rows(values: NDArray[np.float64], starts: NDArray[np.int64], step: int, n: int, bisections: int) -> NDArray[np.int64]:
     """Return which places of all strips to take, about `n`: at least `step` apart within a strip, with the largest sum.
 
@@ -208,7 +197,7 @@ def best_rows(values: NDArray[np.float64], starts: NDArray[np.int64], step: int,
     return out[:count]
 
 
-@_compiled
+@compiled
 def _seat(new: int, sees: NDArray[np.bool_], slot_of: NDArray[np.int64], holder: NDArray[np.int64]) -> bool:
     """Give a candidate a slot, moving others to other slots that they may have; return whether that is possible.
 
@@ -240,7 +229,7 @@ def _seat(new: int, sees: NDArray[np.bool_], slot_of: NDArray[np.int64], holder:
     return False
 
 
-@_compiled
+@compiled
 def greedy(
     n: int, offers: Offers, value: NDArray[np.float64], prob: NDArray[np.float64], sees: NDArray[np.bool_]
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
@@ -292,7 +281,7 @@ def greedy(
     return chosen[:count], slot_of[chosen[:count]]
 
 
-@_compiled
+@compiled
 def _is_up(ra_deg: float, dec_deg: float, slot: int, sight: Sight) -> bool:
     """Return whether a place is high enough and far enough from the Moon at the begin and end of a slot."""
     r, d = np.radians(ra_deg), np.radians(dec_deg)
@@ -306,7 +295,7 @@ def _is_up(ra_deg: float, dec_deg: float, slot: int, sight: Sight) -> bool:
     return True
 
 
-@_compiled
+@compiled
 def _exchange(  # noqa: C901, PLR0917 - the state of `refine`
     places: NDArray[np.float64],
     slots: NDArray[np.int64],
@@ -356,7 +345,7 @@ def _exchange(  # noqa: C901, PLR0917 - the state of `refine`
     return gained
 
 
-@_compiled
+@compiled
 def refine(  # noqa: C901, PLR0912, PLR0917 - one loop over turns, pointings and directions
     places: NDArray[np.float64],
     slots: NDArray[np.int64],
