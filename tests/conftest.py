@@ -1,14 +1,15 @@
 """What all tests share: where the recorded messages are, and what a missing component means."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import ExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import HealthCheck, settings
 
+from tests.support import egress
 from tests.support import kafka as kafka_brokers
 from tests.support import portal as observatory
 
@@ -31,6 +32,19 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
     """Leave out what only Apache Kafka can pass where the broker is another one."""
     if item.get_closest_marker("apache_kafka") and not kafka_brokers.is_apache():
         missing(f"needs Apache Kafka, and the broker here is {kafka_brokers.described()}")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def loopback_only() -> Iterator[None]:
+    """No test connects to anything but this machine."""
+    with egress.refused():
+        yield
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item: pytest.Item) -> Generator[None, Any, Any]:
+    """Fail a test in which somebody tried to leave this machine, also where the refusal was taken for a fault."""
+    return (yield from egress.demanded_none(item))
 
 
 def missing(what: str) -> None:
