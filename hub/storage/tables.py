@@ -331,6 +331,20 @@ class WatchedRow(Base, table=True):
     object_id: str = Field(primary_key=True)
 
 
+class WatchedPlaceRow(Base, table=True):
+    """Where an object lies that is watched: a row for each small cell around it. Written with `WatchedRow`."""
+
+    __tablename__ = "watched_places"
+
+    cell: int = Field(primary_key=True, sa_type=BigInteger, sa_column_kwargs={"autoincrement": False})
+    """HEALPix pixel of `hub.science.small_cone.CELL_ORDER`."""
+
+    survey: str = Field(primary_key=True)
+    object_id: str = Field(primary_key=True)
+    hpx29: int = Field(sa_type=BigInteger)
+    """Order-29 pixel of one of its detections."""
+
+
 class UnsaidRow(Base, table=True):
     """A pair of event and object whose candidates a pass changed that does not let everything out."""
 
@@ -381,6 +395,22 @@ class CoincidenceMemberRow(Base, table=True):
     coincidence_id: str = Field(primary_key=True)
     kind: str = Field(primary_key=True)
     member_id: str = Field(primary_key=True)
+
+
+class PairQuestionsRow(Base, table=True):
+    """What a pair of events asked of the triggers before it, and what it was told, when it was last evaluated."""
+
+    __tablename__ = "pair_questions"
+
+    coincidence_id: str = Field(primary_key=True)
+    first_id: str
+    """Id of one event, the first by id."""
+
+    second_id: str
+    at_tai_us: int | None = Field(sa_type=BigInteger, index=True)
+    """Before which triggers count; null where it asked nothing."""
+
+    document: Any = Field(sa_type=CanonicalJson)
 
 
 class AnnouncedRow(Base, table=True):
@@ -842,3 +872,61 @@ class ObjectPlaceRow(Base, table=True):
     dec_deg: float
     first_tai_us: int = Field(sa_type=BigInteger)
     """When it was first detected, as far as its alerts tell."""
+
+
+class FollowupDecisionRow(Base, table=True):
+    """What the follow-up policy made of a target, asked for or not."""
+
+    __tablename__ = "followup_decisions"
+    __table_args__ = (Index(None, "event_id"), Index(None, "decided_tai_us", "decision_id"))
+
+    decision_id: str = Field(primary_key=True)
+    event_id: str
+    coincidence_id: str | None
+    verdict: str
+    decided_tai_us: int = Field(sa_type=BigInteger)
+    document: Any = Field(sa_type=CanonicalJson)
+
+
+class NetworkStopRow(Base, table=True):
+    """That a person stopped a telescope network, or let it go on."""
+
+    __tablename__ = "network_stops"
+
+    sequence: int | None = Field(default=None, primary_key=True, sa_type=SEQUENCE)
+    network: str
+    at_tai_us: int = Field(sa_type=BigInteger)
+    is_stopped: bool
+    actor: str
+    reason: str
+
+
+class FollowupLogRow(Base, table=True):
+    """Who did what about follow-up, and why."""
+
+    __tablename__ = "followup_log"
+    __table_args__ = (Index(None, "intent_id"),)
+
+    sequence: int | None = Field(default=None, primary_key=True, sa_type=SEQUENCE)
+    at_tai_us: int = Field(sa_type=BigInteger)
+    actor: str
+    action: str
+    intent_id: str | None
+    network: str | None
+    document: Any = Field(sa_type=CanonicalJson)
+    """Without secrets."""
+
+
+class IdempotentAnswerRow(Base, table=True):
+    """What was answered to a request that its caller may repeat."""
+
+    __tablename__ = "idempotent_answers"
+    __table_args__ = (Index(None, "at_tai_us"),)
+
+    caller: str = Field(primary_key=True)
+    key: str = Field(primary_key=True)
+    digest: str
+    """SHA-256 of what was asked."""
+
+    at_tai_us: int = Field(sa_type=BigInteger)
+    document: Any = Field(sa_type=CanonicalJson)
