@@ -1,6 +1,7 @@
 """Requests to telescope networks: immutable intent, submissions, append-only transitions."""
 
 import hashlib
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -73,6 +74,18 @@ class Visibility:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class TargetField:
+    """One field of a plan for a map."""
+
+    ra_deg: float
+    """Centre, ICRS."""
+
+    dec_deg: float
+    prob: float
+    """Of the map, inside this field alone."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Intent:
     """What should be observed and why; never changed once made."""
 
@@ -80,9 +93,11 @@ class Intent:
     event_id: str
     coincidence_id: str | None
     target: str
-    """Object (``LSST:169...``) or tile."""
+    """Object (``LSST:169...``), ``position``, or ``map:`` and the id of the map."""
 
     ra_deg: float
+    """Of the first field where it has several."""
+
     dec_deg: float
     network: str
     instrument: str
@@ -97,6 +112,12 @@ class Intent:
     reason: str
     visibility: tuple[Visibility, ...] = ()
     urgency: Urgency = Urgency.NORMAL
+    fields: tuple[TargetField, ...] = ()
+    """Of a map, in order; none for a single place."""
+
+    due_at: Instant | None = None
+    """Of a later look: it is not asked for before."""
+
     created_at: Instant
 
 
@@ -137,7 +158,48 @@ class Submission:
         return next((step.remote_id for step in reversed(self.transitions) if step.remote_id), None)
 
 
-def intent_id(*, event_id: str, target: str, network: str, instrument: str, purpose: str, policy_version: int) -> str:
-    """Return the content-derived id of an intent, 32 hex digits: the same need never makes two intents."""
-    text = "\n".join([event_id, target, network, instrument, purpose, str(policy_version)])
+def intent_id(
+    *,
+    event_id: str,
+    target: str,
+    network: str,
+    instrument: str,
+    purpose: str,
+    policy_version: int,
+    urgency: Urgency = Urgency.NORMAL,
+    turn: int = 0,
+) -> str:
+    """Return the content-derived id of an intent, 32 hex digits: the same need never makes two intents.
+
+    Parameters
+    ----------
+    event_id, target, network, instrument, purpose, policy_version, urgency
+        What is needed.
+    turn
+        How many intents of this need were taken back by the hub before anything was sent: a candidate that comes back is asked
+        for again.
+    """
+    parts = [event_id, target, network, instrument, purpose, urgency.value, str(policy_version)]
+    text = "\n".join([*parts, str(turn)] if turn else parts)
     return hashlib.sha256(text.encode()).hexdigest()[:32]
+
+
+def payload_hash(intent: Intent) -> str:
+    """Return the SHA-256 of what would be asked of the network, 64 hex digits: what an approval is bound to.
+
+    Reasons and what sites see are not part of it: they are asked of nobody.
+    """
+    asked = {
+        "intent_id": intent.intent_id,
+        "target": intent.target,
+        "place": [intent.ra_deg, intent.dec_deg],
+        "network": intent.network,
+        "instrument": intent.instrument,
+        "window": [intent.window_start.tai_us, intent.window_end.tai_us],
+        "exposures": [dict(one) for one in intent.exposures],
+        "max_airmass": intent.max_airmass,
+        "urgency": intent.urgency.value,
+        "fields": [[one.ra_deg, one.dec_deg] for one in intent.fields],
+        "due_at": None if intent.due_at is None else intent.due_at.tai_us,
+    }
+    return hashlib.sha256(json.dumps(asked, sort_keys=True, separators=(",", ":")).encode()).hexdigest()

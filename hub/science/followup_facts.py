@@ -135,3 +135,6 @@ class FollowupFacts:
 
     credentials: frozenset[str] = frozenset()
     """Allocations for which the hub has a credential."""
+
+    inside: frozenset[str] = frozenset()
+    """Networks that are inside the hub: no telescope is behind them."""

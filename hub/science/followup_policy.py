@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from hub.model.followup import Urgency
+
 
 class Action(StrEnum):
     """What a rule does with what it matches."""
@@ -28,14 +30,6 @@ class Target(StrEnum):
 
     MAP = "map"
     """The fields that hold the most probability."""
-
-
-class Urgency(StrEnum):
-    """How soon, in the words of observation portals."""
-
-    NORMAL = "normal"
-    TIME_CRITICAL = "time_critical"
-    RAPID_RESPONSE = "rapid_response"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -165,6 +159,16 @@ class Rule:
     """The same of all requests in the 24 hours before."""
 
     skip: SkipRules = SkipRules()
+    relook_d: tuple[float, ...] = ()
+    """Later looks so many days after the first request, ascending; each is decided anew when it is due."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Replace:
+    """When a request that a network has gives way to another: it has waited there, and the other begins at the end."""
+
+    min_prob: float
+    """Fields on the new map must hold so much more of it than those that were asked for, probability."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -204,6 +208,7 @@ class Policy:
     live: Live
     approval_valid_h: float
     breaker: Breaker
+    replace: Replace
     per_event: Limit
     per_night: Limit
     templates: Mapping[str, Template]

@@ -6,6 +6,7 @@ from enum import StrEnum
 from typing import Any, TypeVar
 
 from hub.errors import ConfigError
+from hub.model.followup import Urgency
 from hub.science.followup_facts import FLAGS, NUMBERS, WORDS
 from hub.science.followup_policy import (
     NO_LIMIT,
@@ -17,11 +18,11 @@ from hub.science.followup_policy import (
     Limit,
     Live,
     Policy,
+    Replace,
     Rule,
     SkipRules,
     Target,
     Template,
-    Urgency,
 )
 from hub.science.toml_rows import Row
 
@@ -62,12 +63,14 @@ def check_sites(policy: Policy, names: Iterable[str]) -> None:
 
 
 def _policy(row: Row) -> Policy:
-    tables = ("live", "approval", "breaker", "budget", "skip", "template", "allocation", "rule")
+    tables = ("live", "approval", "breaker", "replace", "budget", "skip", "template", "allocation", "rule")
     row.only("version", "stop_all", "stopped_networks", *tables)
     live, approval, breaker = row.table("live"), row.table("approval"), row.table("breaker")
     live.only("enabled", "hosts")
     approval.only("valid_h")
     breaker.only("faults", "within_h", "pause_h")
+    replace = row.table("replace")
+    replace.only("min_prob")
     budget = row.table("budget")
     budget.only("event", "night")
     skip = _skip(row.table("skip"), SkipRules())
@@ -88,6 +91,7 @@ def _policy(row: Row) -> Policy:
             within_h=breaker.number("within_h", above=0.0, most=_LARGE),
             pause_h=breaker.number("pause_h", above=0.0, most=_LARGE),
         ),
+        replace=Replace(min_prob=replace.number("min_prob", least=0.0, most=1.0)),
         per_event=_limit(budget, "event"),
         per_night=_limit(budget, "night"),
         templates=templates,
@@ -195,7 +199,7 @@ def _skip(row: Row, default: SkipRules) -> SkipRules:
     return found
 
 
-_ASKING = ("template", "allocations", "spread", "urgency", "per_event", "per_night", "skip")
+_ASKING = ("template", "allocations", "spread", "urgency", "per_event", "per_night", "skip", "relook_d")
 _BOUNDS = tuple(f"{end}_{name}" for name in NUMBERS for end in ("min", "max"))
 
 
@@ -216,6 +220,7 @@ def _rule(row: Row, skip: SkipRules) -> Rule:
             "per_event": _limit(row, "per_event"),
             "per_night": _limit(row, "per_night"),
             "skip": _skip(row.table("skip"), skip) if "skip" in row else skip,
+            "relook_d": _relooks(row),
         }
     any_class = row.table("require_any_class") if "require_any_class" in row else None
     return Rule(
@@ -229,6 +234,15 @@ def _rule(row: Row, skip: SkipRules) -> Rule:
         any_class={} if any_class is None else {key: any_class.number(key, least=0.0, most=1.0) for key in any_class.keys},
         **asking,
     )
+
+
+def _relooks(row: Row) -> tuple[float, ...]:
+    if "relook_d" not in row:
+        return ()
+    days = row.numbers("relook_d", above=0.0, most=365.0)
+    if list(days) != sorted(set(days)):
+        raise ValueError(f"relook_d of {row.where} must ascend")
+    return days
 
 
 def _bounds(row: Row) -> Iterable[Bound]:

@@ -7,22 +7,13 @@ never satisfies a rule, and the reasons say so.
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from enum import StrEnum
 
+from hub.model.followup import Urgency
+from hub.model.followup_decision import Verdict
 from hub.model.notice import Role
 from hub.science.followup_facts import FLAGS, NUMBERS, WORDS, FollowupFacts
 from hub.science.followup_limits import of_event, of_night, over, over_allocation
-from hub.science.followup_policy import Action, Allocation, Policy, Rule, Target, Template, Urgency
-
-
-class Verdict(StrEnum):
-    """What the policy does."""
-
-    ASK = "ask"
-    """The telescopes, without a person."""
-
-    ASK_PERSON = "ask a person"
-    SKIP = "skip"
+from hub.science.followup_policy import Action, Allocation, Policy, Rule, Target, Template
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,6 +42,9 @@ class Decision:
     refused: Mapping[str, str] = field(default_factory=dict)
     """Allocations that cannot, and why."""
 
+    can_wait: bool = False
+    """Nothing is asked only because no telescope can be asked at present: budgets, stops, breakers."""
+
     seconds: float = 0.0
     """Open shutter of one request at most, seconds."""
 
@@ -74,6 +68,13 @@ def decide(facts: FollowupFacts, policy: Policy) -> Decision:
     return Decision(
         verdict=Verdict.SKIP, rule=None, reasons=("no rule matches",), passed_over=passed, policy_version=policy.version
     )
+
+
+def decide_by(rule: Rule, facts: FollowupFacts, policy: Policy) -> Decision:
+    """Return what the policy does by a rule that has matched before: its conditions are not looked at again, all else is."""
+    if stop := _never(facts, policy):
+        return Decision(verdict=Verdict.SKIP, rule=rule.name, reasons=stop, policy_version=policy.version)
+    return _decide_by(rule, facts, policy, {})
 
 
 def first_match(facts: FollowupFacts, policy: Policy) -> tuple[Rule | None, dict[str, tuple[str, ...]]]:
@@ -120,14 +121,18 @@ def known(value: float | None) -> float | None:
 
 
 def why_dry(policy: Policy, allocation: Allocation, facts: FollowupFacts) -> tuple[str, ...]:
-    """Return why a request of an allocation would stay in the hub: live needs all five, and each one that lacks is named."""
+    """Return why a request of an allocation would stay in the hub: live needs all five, and each one that lacks is named.
+
+    A network inside the hub needs the last two only: nothing leaves for it.
+    """
+    is_inside = allocation.network in facts.inside
     return tuple(
         filter(
             None,
             (
-                "" if policy.live.enabled else "live requests are switched off",
-                "" if allocation.name in facts.credentials else f"there is no credential for {allocation.name}",
-                _host_fault(policy, allocation),
+                "" if is_inside or policy.live.enabled else "live requests are switched off",
+                "" if is_inside or allocation.name in facts.credentials else f"there is no credential for {allocation.name}",
+                "" if is_inside else _host_fault(policy, allocation),
                 "" if facts.is_trusted else "a notice is from a source that is not trusted",
                 "" if facts.role is Role.OBSERVATION else f"the event is a {facts.role}",
             ),
@@ -216,6 +221,7 @@ def _decide_by(rule: Rule, facts: FollowupFacts, policy: Policy, passed: Mapping
             passed,
             refused=refused,
             remarks=_remarks(rule, facts),
+            can_wait=not all(_unseen(rule, policy.allocations[name], facts, template) for name in rule.allocations),
         )
     chosen = can if rule.spread else can[:1]
     caps = "" if rule.action is Action.APPROVAL else _over_caps(rule, facts, len(chosen), seconds)
@@ -251,6 +257,7 @@ def _skipped(
     *,
     refused: Mapping[str, str] | None = None,
     remarks: tuple[str, ...] = (),
+    can_wait: bool = False,
 ) -> Decision:
     return Decision(
         verdict=Verdict.SKIP,
@@ -260,6 +267,7 @@ def _skipped(
         target=rule.target,
         refused=refused or {},
         remarks=remarks,
+        can_wait=can_wait,
         policy_version=policy.version,
     )
 

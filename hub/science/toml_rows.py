@@ -86,6 +86,13 @@ class Row:
             raise ValueError(f"{key} of {self.where} must be a number{start} of at most {most:g}, not {value!r}")
         return float(value)
 
+    def numbers(self, key: str, *, most: float, above: float) -> tuple[float, ...]:
+        """Return a list of finite numbers above one end and at most the other."""
+        value = self._value(key)
+        if not isinstance(value, list):
+            raise ValueError(f"{key} of {self.where} must be a list of numbers, not {value!r}")  # noqa: TRY004 - as above
+        return tuple(Row({key: one}, self.where).number(key, most=most, above=above) for one in value)
+
     def one_of(self, key: str, kind: type[E]) -> E:
         """Return one of the words of an enumeration."""
         value = self._value(key)

@@ -8,6 +8,7 @@ from sqlmodel import col
 
 from hub.errors import StorageError
 from hub.model.followup import Intent, RequestState, Submission, Transition
+from hub.model.instant import Instant
 from hub.storage.jsonable import dump, load
 from hub.storage.paging import Order, after, ordering
 from hub.storage.tables import IntentRow, TransitionRow
@@ -83,6 +84,19 @@ def in_states(session: Session, states: Iterable[RequestState]) -> list[Submissi
     wanted = [state.value for state in states]
     statement = select(col(IntentRow.document)).where(col(IntentRow.state).in_(wanted))
     return _submissions(session, statement.order_by(col(IntentRow.created_tai_us), col(IntentRow.intent_id)))
+
+
+def intents_in(session: Session, states: Iterable[RequestState]) -> list[Intent]:
+    """Return all intents whose newest step is in one of these states, the oldest first, without their histories."""
+    wanted = sorted(state.value for state in states)
+    statement = select(col(IntentRow.document)).where(col(IntentRow.state).in_(wanted))
+    found = session.scalars(statement.order_by(col(IntentRow.created_tai_us), col(IntentRow.intent_id)))
+    return [load(Intent, document) for document in found]
+
+
+def touched_since(session: Session, moment: Instant, states: Iterable[RequestState]) -> list[Submission]:
+    """Return the submissions in some states of which a step was taken at or after a moment, the oldest intent first."""
+    return [one for one in in_states(session, states) if one.transitions and max(step.at for step in one.transitions) >= moment]
 
 
 def of_coincidence(session: Session, coincidence_id: str) -> list[Submission]:

@@ -2,9 +2,10 @@
 
 import pytest
 
+from hub.model.followup import Urgency
 from hub.model.notice import EventClass, Messenger, Stage
 from hub.science.followup_facts import Seen
-from hub.science.followup_policy import Target, Urgency
+from hub.science.followup_policy import Target
 from hub.science.followup_reading import load_policy
 from hub.science.followup_rules import Verdict, decide
 from tests.conftest import REPOSITORY
