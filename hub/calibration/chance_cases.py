@@ -20,9 +20,6 @@ SEARCH_D = 6.0
 FIRST_D = 18.0
 """Days of the season before the first event: some windows before it must fit in."""
 
-WARM_UP_D = 12.0
-"""Days at the begin of which the hub has nothing: what shone before is known to the packets, as after years of a survey."""
-
 _SUBJECT = 404
 
 
@@ -76,7 +73,7 @@ class Cases:
     def _made(self, rng: Generator, size: Size, tell: Tell) -> Iterator[Case]:
         book, made = shipped_book(), 0
         for number in range(size.seasons):
-            sky = season(int(rng.integers(2**31)), self._plan).from_day(WARM_UP_D)
+            sky = season(int(rng.integers(2**31)), self._plan)
             history = SeasonHistory(sky)
             while made < size.off_maps * (number + 1) // size.seasons:
                 asked = merger(rng, sky, made, book, search_d=SEARCH_D, first_d=FIRST_D)

@@ -1,17 +1,19 @@
 """Defects planted into chance expectation, posterior and order of candidates, one at a time: each must make some check fail."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import TypeVar
 
 import numpy as np
 from numpy.random import Generator
 
+from hub.calibration import caught
 from hub.calibration.chance import Chance
 from hub.calibration.chance_cases import Case, Cases
 from hub.calibration.densities import Densities as Transients
 from hub.calibration.posterior import PosteriorPart
 from hub.calibration.posterior_trials import Trials
-from hub.calibration.result import Check, Part, Result, Size, Table, Tell
+from hub.calibration.result import Check, Part, Result, Size, Tell
 from hub.calibration.work import Work, by_density
 from hub.demo.survey.settings import shipped
 from hub.model.coincidence import Candidate
@@ -22,7 +24,11 @@ from hub.science.posterior import Densities, Posterior, PosteriorPolicy, PriorOf
 SHOWN = 2
 """Checks that are named for each defect."""
 
-Change = Callable[[Background], Background]
+_T = TypeVar("_T")
+
+
+def _as_it_is(one: _T) -> _T:
+    return one
 
 
 def _no_dispersion(one: Background) -> Background:
@@ -41,10 +47,18 @@ def _by_number_of_maps(one: Background) -> Background:
     return replace(one, weights=tuple(weight / mean for weight in one.weights))
 
 
+BACKGROUNDS: Mapping[str, Callable[[Background], Background]] = {
+    "over-dispersion left out": _no_dispersion,
+    "every off object counted twice": _doubled,
+    "divided by the number of off maps, not by what was searched": _by_number_of_maps,
+}
+"""Mistakes in the expectation."""
+
+
 class _Changed(Cases):
     """The cases of another, with their backgrounds changed."""
 
-    def __init__(self, sound: Cases, change: Change) -> None:
+    def __init__(self, sound: Cases, change: Callable[[Background], Background]) -> None:
         super().__init__()
         self._sound = sound
         self._change = change
@@ -54,53 +68,53 @@ class _Changed(Cases):
         return tuple(replace(one, background=self._change(one.background)) for one in self._sound.of(rng, size, tell))
 
 
-def _prior_doubled(  # noqa: PLR0917 - as the posterior is called
-    hypothesis: str,
-    candidates: Sequence[Candidate],
-    prior: PriorOf,
-    searched: Searched,
-    densities: Mapping[str, Densities],
-    policy: PosteriorPolicy,
-    remarks: Sequence[str] = (),
-) -> Posterior:
-    """Take twice the prior."""
-    doubled = replace(prior, value=min(1.0, 2.0 * prior.value))
-    return posterior.posterior(hypothesis, candidates, doubled, searched, densities, policy, remarks)
+def _prior_doubled(one: PriorOf) -> PriorOf:
+    return replace(one, value=min(1.0, 2.0 * one.value))
 
 
-def _all_was_searched(  # noqa: PLR0917 - as the posterior is called
-    hypothesis: str,
-    candidates: Sequence[Candidate],
-    prior: PriorOf,
-    searched: Searched,
-    densities: Mapping[str, Densities],
-    policy: PosteriorPolicy,
-    remarks: Sequence[str] = (),
-) -> Posterior:
+def _all_was_searched(one: Searched) -> Searched:
     """Leave out what was not searched or is too faint."""
-    everything = replace(searched, share=1.0, bright_enough=1.0)
-    return posterior.posterior(hypothesis, candidates, prior, everything, densities, policy, remarks)
+    return replace(one, share=1.0, bright_enough=1.0)
 
 
-def _density_quartered(  # noqa: PLR0917 - as the posterior is called
-    hypothesis: str,
-    candidates: Sequence[Candidate],
-    prior: PriorOf,
-    searched: Searched,
-    densities: Mapping[str, Densities],
-    policy: PosteriorPolicy,
-    remarks: Sequence[str] = (),
-) -> Posterior:
-    """Take a quarter of the density of unrelated objects."""
-    fewer = {
-        name: replace(
-            one,
-            confirmed=None if one.confirmed is None else one.confirmed / 4.0,
-            single=None if one.single is None else one.single / 4.0,
-        )
-        for name, one in densities.items()
-    }
-    return posterior.posterior(hypothesis, candidates, prior, searched, fewer, policy, remarks)
+def _density_quartered(one: Densities) -> Densities:
+    """Take a quarter of the unrelated objects."""
+    return replace(
+        one,
+        confirmed=None if one.confirmed is None else one.confirmed / 4.0,
+        single=None if one.single is None else one.single / 4.0,
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mistaken:
+    """The posterior of the hub, which is told something else than what is so."""
+
+    prior: Callable[[PriorOf], PriorOf] = _as_it_is
+    searched: Callable[[Searched], Searched] = _as_it_is
+    densities: Callable[[Densities], Densities] = _as_it_is
+
+    def __call__(  # noqa: PLR0917 - as the posterior is called
+        self,
+        hypothesis: str,
+        candidates: Sequence[Candidate],
+        prior: PriorOf,
+        searched: Searched,
+        densities: Mapping[str, Densities],
+        policy: PosteriorPolicy,
+        remarks: Sequence[str] = (),
+    ) -> Posterior:
+        """Return the probabilities of all explanations."""
+        told = {name: self.densities(one) for name, one in densities.items()}
+        return posterior.posterior(hypothesis, candidates, self.prior(prior), self.searched(searched), told, policy, remarks)
+
+
+POSTERIORS: Mapping[str, Mistaken] = {
+    "prior doubled": Mistaken(prior=_prior_doubled),
+    "all taken as searched and bright enough": Mistaken(searched=_all_was_searched),
+    "a quarter of the density of unrelated objects": Mistaken(densities=_density_quartered),
+}
+"""Mistakes in the probabilities."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,70 +130,45 @@ class PlantedInCandidates:
 
     def run(self, rng: Generator, size: Size, tell: Tell) -> Result:
         """Run the checks on sound functions, then with each defect, on the same cases."""
-        trials = self.trials or Trials(self.cases)
-        checks, rows = [], []
-        for name, (sound, defective) in self._defects(trials).items():
-            tell(name)
-            known = {check.name for check in _run(sound, rng, size).failed}
-            caught = [check for check in _run(defective, rng, size).failed if check.name not in known]
-            checks.append(
-                Check(
-                    name=f"{name}: caught",
-                    passed=bool(caught),
-                    found=f"{len(caught)} checks fail" if caught else "no check fails: the calibration is blind to it",
-                )
-            )
-            shown = "; ".join(f"{check.name} ({check.found})" for check in caught[:SHOWN])
-            rows.append((name, str(len(caught)), shown or "none"))
+        found: list[tuple[str, list[Check]]] = []
+        for sound, defects in self._defects(self.trials or Trials(self.cases)):
+            known = {check.name for check in _failing(sound, rng, size)}
+            for name, part in defects.items():
+                tell(name)
+                found.append((name, caught.new_failures(_failing(part, rng, size), known)))
         return Result(
-            checks=tuple(checks),
+            checks=tuple(caught.is_caught(*one) for one in found),
             notes=(_NOTE,),
-            tables=(
-                Table(
-                    title="What catches which defect",
-                    columns=("defect", "checks that fail", "the first of them"),
-                    rows=tuple(rows),
-                ),
-            ),
+            tables=(caught.table(found, shown=SHOWN),),
         )
 
-    def _defects(self, trials: Trials) -> dict[str, tuple[Part, Part]]:
-        """Return the sound part and the one with the mistake in, by what was planted."""
-        sound, said = Chance(cases=self.cases), PosteriorPart(trials=trials)
-        crowded = shipped().population.model_copy(
-            update={"supernovae_per_deg2_day": 5.0 * shipped().population.supernovae_per_deg2_day}
+    def _defects(self, trials: Trials) -> Iterator[tuple[Part, Mapping[str, Part]]]:
+        """Yield each sound part, and those with a mistake in by what was planted."""
+        yield (
+            Chance(cases=self.cases),
+            {f"mu: {name}": Chance(cases=_Changed(self.cases, change)) for name, change in BACKGROUNDS.items()},
         )
-        found: dict[str, tuple[Part, Part]] = {
-            f"mu: {name}": (sound, Chance(cases=_Changed(self.cases, change)))
-            for name, change in {
-                "over-dispersion left out": _no_dispersion,
-                "every off object counted twice": _doubled,
-                "divided by the number of off maps, not by what was searched": _by_number_of_maps,
-            }.items()
-        }
-        found |= {
-            f"posterior: {name}": (said, PosteriorPart(trials=trials, posterior=mistaken))
-            for name, mistaken in {
-                "prior doubled": _prior_doubled,
-                "all taken as searched and bright enough": _all_was_searched,
-                "a quarter of the density of unrelated objects": _density_quartered,
-            }.items()
-        }
-        found["work: candidates in the order of the map alone"] = Work(trials=trials), Work(trials=trials, order=by_density)
-        found["densities: five times the supernovae"] = (
+        yield (
+            PosteriorPart(trials=trials),
+            {f"posterior: {name}": PosteriorPart(trials=trials, posterior=one) for name, one in POSTERIORS.items()},
+        )
+        yield (
+            Work(trials=trials),
+            {"work: candidates in the order of the map alone": Work(trials=trials, order=by_density)},
+        )
+        people = shipped().population
+        crowded = people.model_copy(update={"supernovae_per_deg2_day": 5.0 * people.supernovae_per_deg2_day})
+        too_many = shipped().model_copy(update={"population": crowded})
+        yield (
             Transients(repeats=2),
-            Transients(repeats=2, simulation=shipped().model_copy(update={"population": crowded})),
+            {"densities: five times the supernovae": Transients(repeats=2, simulation=too_many)},
         )
-        return found
 
 
-def _run(part: Part, rng: Generator, size: Size) -> Result:
-    """Return what a part finds with the same random numbers each time."""
-    return part.run(np.random.default_rng(rng.bit_generator.seed_seq.entropy), size, _silent)  # type: ignore[attr-defined]
-
-
-def _silent(words: str) -> None:
-    """Say nothing."""
+def _failing(part: Part, rng: Generator, size: Size) -> tuple[Check, ...]:
+    """Return the checks of a part that fail with the same random numbers each time."""
+    entropy = rng.bit_generator.seed_seq.entropy  # type: ignore[attr-defined]  # as `hub.calibration.running` makes them
+    return part.run(np.random.default_rng(entropy), size, caught.silent).failed
 
 
 _NOTE = """\

@@ -27,7 +27,6 @@ from hub.science.footprint import unit_vectors
 from hub.science.healpix import MAX_ORDER, Int64s, pixels29
 from hub.science.light_curves import rows_of
 from hub.science.map_points import MapPoints
-from hub.science.rules import DAY_S
 
 CELL_ORDER = 3
 """HEALPix order of the parts of the sky that are more or less crowded: 7 degrees."""
@@ -46,7 +45,14 @@ HALF_RAFT_DEG = 1.5 * camera.ACTIVE_DEG
 class Plan:
     """Which part of the survey is simulated, and how crowded it is."""
 
-    nights: int = 54
+    nights: int = 42
+    """That the hub has alerts and visits of."""
+
+    history_nights: int = 60
+    """Nights before them: what was detected then is known to packets, and is nothing new. Without them stars and nuclei near the
+    limit of a visit would be detected for the first time all through the season, ever fewer of them, and what off maps hold of
+    the weeks before an event would be more than what is new after it."""
+
     dec_deg: tuple[float, float] = (-44.0, -20.0)
     """Visits with their middle in this band."""
 
@@ -99,20 +105,6 @@ class Season:
 
     begin: Instant
     end: Instant
-
-    def from_day(self, days: float) -> "Season":
-        """Return the season without what came in its first days; alerts afterwards tell of it as packets do."""
-        begin = self.begin.plus_s(days * DAY_S)
-        later, looked = self.alerts.mid_tai_us >= begin.tai_us, self.mid_us >= begin.tai_us
-        return replace(
-            self,
-            alerts=rows_of(self.alerts, np.flatnonzero(later)),
-            kind=self.kind[later],
-            visits=self.visits.take(np.repeat(looked, len(RAFTS))),
-            middles=self.middles[looked],
-            mid_us=self.mid_us[looked],
-            begin=begin,
-        )
 
     def around(self, points: MapPoints, begin: Instant, end: Instant) -> DetectorVisits:
         """Return the visits of a window that looked at or near some points."""
@@ -178,11 +170,13 @@ class SeasonHistory:
 def season(seed: int, plan: Plan) -> Season:
     """Return the season of a seed; the same plan and seed give the same one."""
     simulation = plan.simulation()
-    sky = replace(nights(seed, n_watch=plan.nights, n_history=0), world=world_of(seed, simulation, 1.0, ()))
-    rows = np.flatnonzero((sky.plan.dec_deg >= plan.dec_deg[0]) & (sky.plan.dec_deg <= plan.dec_deg[1]))
-    seen = world.Visits._make(column[rows] for column in sky.visits)
+    whole = nights(seed, n_watch=plan.nights, n_history=plan.history_nights)
+    sky = replace(whole, world=world_of(seed, simulation, 1.0, ()))
+    every = np.flatnonzero((sky.plan.dec_deg >= plan.dec_deg[0]) & (sky.plan.dec_deg <= plan.dec_deg[1]))
+    rows = every[sky.visits.mjd[every] >= sky.watch_mjd]
+    ever, seen = (world.Visits._make(column[chosen] for column in sky.visits) for chosen in (every, rows))
     mid_us = sky.mid_us(rows)
-    alerts, kind = _alerts(sky.world, seen, mid_us, _crowding(seed, plan.clustering))
+    alerts, kind = _alerts(sky, ever, seen, mid_us, _crowding(seed, plan.clustering))
     return Season(
         sky=sky,
         alerts=alerts,
@@ -227,9 +221,11 @@ def visits_of_rafts(seen: world.Visits, mid_us: Int64s, looked: schedule.Schedul
     )
 
 
-def _alerts(here: world.World, seen: world.Visits, mid_us: Int64s, crowding: Floats) -> tuple[AlertBatch, NDArray[np.int64]]:
+def _alerts(
+    sky: Nights, ever: world.Visits, seen: world.Visits, mid_us: Int64s, crowding: Floats
+) -> tuple[AlertBatch, NDArray[np.int64]]:
     """Return the alerts of all visits by place, and what each is of."""
-    columns = [_of_objects(here, seen, crowding), *_of_single_visits(here, seen)]
+    columns = [_of_objects(sky, ever, len(seen.number), crowding), *_of_single_visits(sky.world, seen)]
     whole = {name: np.concatenate([one[name] for one in columns]) for name in columns[0]}
     pixel = pixels29(whole["ra_deg"], whole["dec_deg"])
     order = np.argsort(pixel, kind="stable")
@@ -259,28 +255,30 @@ def _alerts(here: world.World, seen: world.Visits, mid_us: Int64s, crowding: Flo
     return batch, whole["kind"]
 
 
-def _of_objects(here: world.World, seen: world.Visits, crowding: Floats) -> dict[str, NDArray[np.generic]]:
-    """Return the detections of what stays where it is, tile by tile: each has its own share of supernovae."""
-    offset = offsets()
-    ours, nobody = by_tile(seen, 0, len(seen.number), offset), by_tile(seen, 0, 0, offset)
-    before, parts = float(seen.mjd[0]) - 1.0, []
-    low, high = float(seen.dec.min()) - camera.RADIUS_DEG, float(seen.dec.max()) + camera.RADIUS_DEG
+def _of_objects(sky: Nights, ever: world.Visits, n_seen: int, crowding: Floats) -> dict[str, NDArray[np.generic]]:
+    """Return the detections, by the last of some visits, of what stays where it is and was not detected before them.
+
+    Tile by tile: each has its own share of supernovae.
+    """
+    offset, parts = offsets(), []
+    ours, nobody = by_tile(ever, 0, len(ever.number), offset), by_tile(ever, 0, 0, offset)
+    low, high = float(ever.dec.min()) - camera.RADIUS_DEG, float(ever.dec.max()) + camera.RADIUS_DEG
     for row in range(tiles.row_of(low), tiles.row_of(high) + 1):
         out, n, column = room_for(1 << 16), 0, 0
         n_columns = tiles.columns_of(row)
         cells = _cells(
             *(np.array(values) for values in zip(*(tiles.place_in(row, i, 0.5, 0.5) for i in range(n_columns)), strict=True))
         )
-        worlds = {cell: _crowded(here, float(crowding[cell])) for cell in np.unique(cells).tolist()}
+        worlds = {cell: _crowded(sky.world, float(crowding[cell])) for cell in np.unique(cells).tolist()}
         while column < n_columns:
-            more = detect_in_tile(worlds[int(cells[column])], seen, ours, nobody, row, column, before, out, n)
+            more = detect_in_tile(worlds[int(cells[column])], ever, ours, nobody, row, column, sky.watch_mjd, out, n)
             if more < 0:
                 out = Rows._make(np.concatenate([old[:n], np.zeros_like(old)]) for old in out)
                 continue
             n, column = more, column + 1
         parts.append(Rows._make(one[:n].copy() for one in out))
     numbers = np.concatenate([one.numbers for one in parts])
-    visit = np.concatenate([one.visit for one in parts])
+    visit = np.concatenate([one.visit for one in parts]) - (len(ever.number) - n_seen)
     return {
         "source_id": world.FIRST_SOURCE_ID + np.arange(len(visit)),
         "object": np.concatenate([one.object for one in parts]),

@@ -6,9 +6,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.random import Generator
 
+from hub.calibration import caught
 from hub.calibration.error_models import MODELS
 from hub.calibration.null_law import PAIRINGS, NullLaw
-from hub.calibration.result import Check, Part, Result, Size, Table, Tell
+from hub.calibration.result import Check, Part, Result, Size, Tell
 from hub.calibration.subject import Subject
 from hub.calibration.truth_side import TruthSide
 from hub.model.joint_rates import JointRates
@@ -151,31 +152,15 @@ class Planted:
                 found="; ".join(check.name for check in by_nothing) or "none fails",
             )
         ]
-        rows = []
+        known = {check.name for check in by_nothing}
+        rows: list[tuple[str, list[Check]]] = []
         for defect in self.defects:
             tell(defect.name)
             found = self._failing(defect.plant(self.subject), seed, small)
-            caught = [check for check in found if check.name not in _names(by_nothing)]
-            checks.append(
-                Check(
-                    name=f"{defect.name}: caught",
-                    passed=bool(caught),
-                    found=f"{len(caught)} checks fail" if caught else "no check fails: the calibration is blind to it",
-                )
-            )
-            shown = "; ".join(f"{check.name} ({check.found})" for check in caught[:SHOWN])
-            rows.append((defect.name, str(len(caught)), shown or "none"))
-        return Result(
-            checks=tuple(checks),
-            notes=(_NOTE,),
-            tables=(
-                Table(
-                    title="What catches which defect",
-                    columns=("defect", "checks that fail", "the first of them"),
-                    rows=tuple(rows),
-                ),
-            ),
-        )
+            new = caught.new_failures(found, known)
+            checks.append(caught.is_caught(defect.name, new))
+            rows.append((defect.name, new))
+        return Result(checks=tuple(checks), notes=(_NOTE,), tables=(caught.table(rows, shown=SHOWN),))
 
     def _failing(self, subject: Subject, seed: int, size: Size) -> tuple[Check, ...]:
         parts: tuple[Part, ...] = (
@@ -185,7 +170,7 @@ class Planted:
             TruthSide(subject=subject, models=tuple(one for one in MODELS if one.name in _MODELS)),
         )
         results = [
-            part.run(np.random.default_rng([seed, i]), size, _silent)
+            part.run(np.random.default_rng([seed, i]), size, caught.silent)
             for i, part in enumerate(parts)
             if part.name in self.subjects
         ]
@@ -207,14 +192,6 @@ def _smaller(size: Size) -> Size:
         sources=share(size.sources, 60),
         maps=share(size.maps, 3),
     )
-
-
-def _names(checks: tuple[Check, ...]) -> set[str]:
-    return {check.name for check in checks}
-
-
-def _silent(words: str) -> None:
-    """Say nothing."""
 
 
 _NOTE = """\

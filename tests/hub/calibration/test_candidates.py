@@ -7,7 +7,7 @@ import pytest
 
 from hub.calibration.chance import CUTS, Chance, transformed, z_scores
 from hub.calibration.chance_cases import Cases
-from hub.calibration.chance_planted import _by_number_of_maps, _doubled, _no_dispersion, _prior_doubled
+from hub.calibration.chance_planted import POSTERIORS, _by_number_of_maps, _doubled, _no_dispersion
 from hub.calibration.chance_season import Plan, SeasonHistory
 from hub.calibration.posterior import PosteriorPart
 from hub.calibration.posterior_trials import Trials
@@ -18,7 +18,7 @@ from hub.science.chance import Expectation, expected
 
 SEED = 1005
 SIZE = replace(QUICK, off_maps=4, seasons=1, injections=6)
-PLAN = Plan(nights=44, dec_deg=(-38.0, -26.0))
+PLAN = Plan(nights=32, dec_deg=(-38.0, -26.0))
 
 
 def silent(words):
@@ -114,7 +114,7 @@ def test_planted_defects_change_what_is_said(made, tried):
     one = next(one for one in tried if one.given.prior.value < 0.5)
     none = [
         PosteriorPart(posterior=how)._forecast(one, one.candidates).stated[-1]
-        for how in (_prior_doubled, PosteriorPart().posterior)
+        for how in (POSTERIORS["prior doubled"], PosteriorPart().posterior)
     ]
     assert none[0] < none[1]
 
