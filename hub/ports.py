@@ -479,6 +479,41 @@ class RemoteState:
     reason: str = ""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DryRun:
+    """What would be sent to a telescope network, and what the network says to it."""
+
+    payload: Mapping[str, Any]
+    """In the network's words; empty where the intent cannot be written so."""
+
+    reasons: tuple[str, ...]
+    """Why it would be refused, sentences; empty where it would be taken."""
+
+    duration_s: float | None = None
+    """Time that would be charged, seconds; None where it would be refused, or the network does not tell."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Quota:
+    """What is left of something that a telescope network gives a limited amount of."""
+
+    what: str
+    """Of what: an account, an urgency, instruments."""
+
+    unit: str
+    """``hours`` or ``requests``."""
+
+    allocated: float
+    used: float
+    until: Instant | None
+    """When it lapses; None where the network does not tell."""
+
+    @property
+    def left(self) -> float:
+        """What may still be used; below zero where more was used than given."""
+        return self.allocated - self.used
+
+
 class TelescopeNetwork(Protocol):
     """One network of telescopes. Only `submit` and `cancel` have effects; neither is ever repeated blindly."""
 
@@ -517,4 +552,25 @@ class TelescopeNetwork(Protocol):
 
     def cancel(self, remote_id: str) -> RemoteState:
         """Withdraw a request; raises `NetworkRefused` where it is too late."""
+        ...
+
+
+@runtime_checkable
+class ReportsPointings(Protocol):
+    """Tells where others point, in the words that `hub.services.pointings` reads. It is asked, and nothing is changed there."""
+
+    name: str
+    is_of_events: bool
+    """Whether what it tells is of the event that is asked about; else it tells of a time, whatever was observed and where."""
+
+    def pointings_of(self, event_id: str, begin: Instant, end: Instant) -> Sequence[Mapping[str, Any]]:
+        """Return rows of pointings, each with an ``id`` that stays the same.
+
+        Raises
+        ------
+        NotFound
+            It has no events of this kind, or not this one.
+        TransportError
+            It does not answer, or not to this account: that nothing is reported is another answer.
+        """
         ...

@@ -96,8 +96,8 @@ def of_event(
         else:
             parts[survey] = ("heard", visits)
             remarks += [f"{text(survey)}: {reason}"] if reason else []
-    reported = [one for one in pointings.of_event(session, event.event_id) if window[0] <= one.at <= window[1]]
-    done = [one for one in reported if one.status is PointingStatus.COMPLETED]
+    reported = pointings.of_event(session, event.event_id)  # plans lie ahead
+    done = [one for one in reported if one.status is PointingStatus.COMPLETED and window[0] <= one.at <= window[1]]
     for instrument in sorted({one.instrument for one in done}):
         own = [one for one in done if one.instrument == instrument]
         parts[f"{instrument} (reported)"] = ("reported", as_visits(own))
