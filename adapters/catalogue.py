@@ -16,7 +16,7 @@ from gcn_kafka import Consumer as GcnConsumer
 from pydantic import BaseModel, ValidationError
 
 from adapters.contained import contained, is_schema
-from adapters.transports import folder, folder_source, gcn_kafka, tns
+from adapters.transports import chat, folder, folder_source, gcn_kafka, tns, webhook
 from adapters.transports.kafka import consumer, hop, listening, producer
 from adapters.transports.kafka.listening import Heard
 from adapters.transports.kafka.options import PATIENCE, KafkaOptions, connection, trust_of
@@ -33,7 +33,7 @@ SINK_GROUP = "multimessenger_hub.destinations"
 """Entry points of other packages' destinations."""
 
 _SOURCES: tuple[Any, ...] = (folder_source, gcn_kafka, consumer, subscriber, receiver, tns)
-_SINKS: tuple[Any, ...] = (folder, broadcaster, producer, hop)
+_SINKS: tuple[Any, ...] = (folder, broadcaster, producer, hop, webhook, chat)
 
 
 def sources() -> dict[str, Any]:

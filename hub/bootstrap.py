@@ -21,6 +21,7 @@ from adapters.codecs.decoder import WireDecoder
 from adapters.codecs.gcn_unified.writer import GcnUnifiedRenderer
 from adapters.codecs.hub_avro import HubAvroRenderer
 from adapters.codecs.hub_json import HubJsonRenderer
+from adapters.codecs.hub_text import HubTextRenderer
 from adapters.codecs.voevent.renderer import VoeventRenderer
 from adapters.http import HttpClient, HttpOptions
 from adapters.networks.simulated import SimulatedNetwork, SimulatedOptions
@@ -257,6 +258,7 @@ RENDERERS: Mapping[str, Callable[[], Renderer]] = {
     "hub-json": HubJsonRenderer,
     "hub-avro": HubAvroRenderer,
     "gcn-unified": GcnUnifiedRenderer,
+    "text": HubTextRenderer,
 }
 """How announcements can be written, by the word of the settings."""
 

@@ -226,7 +226,7 @@ class SourceSection(PartSection):
 class DestinationSection(PartSection):
     """Where messages go to."""
 
-    format: Literal["voevent", "hub-json", "hub-avro", "gcn-unified"] = "voevent"
+    format: Literal["voevent", "hub-json", "hub-avro", "gcn-unified", "text"] = "voevent"
     """How announcements are written."""
 
     subjects: tuple[Literal["coincidence", "candidate", "retraction"], ...] = ("coincidence", "candidate", "retraction")

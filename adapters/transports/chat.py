@@ -37,8 +37,8 @@ class Options(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    url: SecretStr = Field(SecretStr(""), description="Where to, as apprise writes it; in the environment or in url_file")
-    url_file: str = Field("", description="File that holds the address and nothing else")
+    url_secret: SecretStr = Field(SecretStr(""), description="Where to, as apprise writes it; in the environment or in a file")
+    url_secret_file: str = Field("", description="File that holds the address and nothing else")
     hosts: tuple[str, ...] = Field((), description="Hosts that the address may name; empty: any, as chats name none")
     title: str = Field("Multimessenger hub", min_length=1, max_length=80, description="Begins the title of each message")
 
@@ -55,18 +55,20 @@ def open_sink(options: Options, context: PartContext) -> Iterator["ChatSink"]:
     where = f"destinations.{context.name}"
     if find_spec("apprise") is None:
         raise ConfigError(f"{where}: messages to people need the package apprise: pip install multimessenger-hub[chat]")
-    url = options.url.get_secret_value() or _from_file(options.url_file, where, context.data_dir)
+    url = options.url_secret.get_secret_value() or _from_file(options.url_secret_file, where, context.data_dir)
     try:
         parts = urlsplit(url)
         scheme, host = parts.scheme.lower(), (parts.hostname or "").lower()
     except ValueError:
         scheme, host = "", ""
     if not scheme:
-        raise ConfigError(f"{where}: url (in the environment) or url_file is missing, or is no address")  # which is a secret
+        raise ConfigError(
+            f"{where}: url_secret (in the environment) or url_secret_file is missing, or is no address"
+        )  # which is a secret
     if scheme in _FILES:
-        raise ConfigError(f"{where}.url: {scheme}:// reaches nobody but this machine")
+        raise ConfigError(f"{where}.url_secret: {scheme}:// reaches nobody but this machine")
     if options.hosts and host not in {one.lower() for one in options.hosts}:
-        raise ConfigError(f"{where}.url: {host} is not among the hosts that may be sent to")
+        raise ConfigError(f"{where}.url_secret: {host} is not among the hosts that may be sent to")
     yield ChatSink(options, url, where)
 
 
@@ -100,7 +102,7 @@ class ChatSink:
             asset = AppriseAsset(async_mode=False, app_id="multimessenger-hub", app_desc=self._options.title, plugin_paths=[])
             opened = Apprise(asset=asset)
             if not opened.add(self._url):
-                raise Permanent(f"{self._where}.url: apprise does not understand this {self._scheme}:// address")
+                raise Permanent(f"{self._where}.url_secret: apprise does not understand this {self._scheme}:// address")
             self._opened = opened
         return self._opened
 
@@ -136,4 +138,4 @@ def _from_file(path: str, where: str, folder: Path) -> str:
     try:
         return (folder / path).read_text(encoding="utf-8").strip()
     except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{where}.url_file cannot be read: {getattr(error, 'strerror', None) or error}") from error
+        raise ConfigError(f"{where}.url_secret_file cannot be read: {getattr(error, 'strerror', None) or error}") from error

@@ -39,7 +39,7 @@ def context(folder):
 
 
 def opened(url, folder, **changes):
-    return open_sink(Options.model_validate({"url": url} | changes), context(folder))
+    return open_sink(Options.model_validate({"url_secret": url} | changes), context(folder))
 
 
 def mail_url(box, **more):
@@ -120,8 +120,8 @@ def test_what_is_no_text_is_given_up_with_advice(mail, tmp_path):
 
 
 def test_check_says_whether_the_address_is_understood_and_sends_nothing(mail, tmp_path):
-    assert check(Options.model_validate({"url": mail_url(mail)}), context(tmp_path)) == []
-    (said,) = check(Options.model_validate({"url": "smokesignal://s3cret@hill"}), context(tmp_path))
+    assert check(Options.model_validate({"url_secret": mail_url(mail)}), context(tmp_path)) == []
+    (said,) = check(Options.model_validate({"url_secret": "smokesignal://s3cret@hill"}), context(tmp_path))
     assert "does not understand this smokesignal:// address" in said
     assert "s3cret" not in said
     assert mail.messages == []
@@ -130,12 +130,15 @@ def test_check_says_whether_the_address_is_understood_and_sends_nothing(mail, tm
 @pytest.mark.parametrize(
     ("changes", "sentence"),
     [
-        ({}, "destinations.people: url .in the environment. or url_file is missing"),
-        ({"url": "s3cret"}, "or is no address"),
-        ({"url": "http://[s3cret"}, "or is no address"),
-        ({"url_file": "nowhere"}, "destinations.people.url_file cannot be read"),
-        ({"url": "mailto://s3cret@mail.example.net", "hosts": ("mail.example.org",)}, "mail.example.net is not among the hosts"),
-        ({"url": "syslog://"}, "syslog:// reaches nobody but this machine"),
+        ({}, "destinations.people: url_secret .in the environment. or url_secret_file is missing"),
+        ({"url_secret": "s3cret"}, "or is no address"),
+        ({"url_secret": "http://[s3cret"}, "or is no address"),
+        ({"url_secret_file": "nowhere"}, "destinations.people.url_secret_file cannot be read"),
+        (
+            {"url_secret": "mailto://s3cret@mail.example.net", "hosts": ("mail.example.org",)},
+            "mail.example.net is not among the hosts",
+        ),
+        ({"url_secret": "syslog://"}, "syslog:// reaches nobody but this machine"),
     ],
 )
 def test_a_destination_without_an_address_or_with_a_wrong_one_is_not_opened(tmp_path, changes, sentence):
@@ -146,7 +149,7 @@ def test_a_destination_without_an_address_or_with_a_wrong_one_is_not_opened(tmp_
 
 def test_the_address_may_lie_in_a_file_and_is_in_no_text(mail, tmp_path):
     (tmp_path / "url").write_text(mail_url(mail) + "\n")
-    options = Options.model_validate({"url_file": "url"})
+    options = Options.model_validate({"url_secret_file": "url"})
     with open_sink(options, context(tmp_path)) as sink:
         sink.deliver(text())
         assert "127.0.0.1" not in repr(options) + repr(sink)
