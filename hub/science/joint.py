@@ -1,16 +1,18 @@
 """The joint numbers of two events: false-alarm rate and random association, by whichever method the pair asks for."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from hub.model.coincidence import Score
 from hub.model.event import Event
+from hub.model.instant import Instant
 from hub.model.joint_rates import CHANCE, CHANCE_BY_TIME, NOISE, NOISE_BY_TIME, JointFar, JointRates
 from hub.model.notice import EventClass
 from hub.science.odds import bayes_factor, prior_odds
 from hub.science.pair_tables import p_value
+from hub.science.rate_questions import Asked, Counted, RateQuestion
 from hub.science.rules import FarMethod, PairRule, RateOf, Rules
 from hub.science.significance import (
     answering,
@@ -23,7 +25,7 @@ from hub.science.significance import (
     with_sky,
 )
 from hub.science.trigger_columns import Triggers
-from hub.science.trigger_rates import RateBasis, UsedRate, at_least_as_significant, of_triggers
+from hub.science.trigger_rates import RateBasis, UsedRate
 from hub.science.windows import Window, current_time
 
 DEPENDENT = "no independent significance: one of the two was observed because of the other, so chance windows do not apply"
@@ -31,6 +33,8 @@ DEPENDENT = "no independent significance: one of the two was observed because of
 
 VERSION = 3
 """Of the scores of rates."""
+
+_Told = Mapping[RateQuestion, UsedRate]
 
 _SOURCES = {
     RateBasis.CONFIGURED: "configured",
@@ -48,6 +52,9 @@ class PairNumbers:
     scores: tuple[Score, ...]
     words: tuple[str, ...]
     """Sentences for a person about rates that were measured, odds and published numbers."""
+
+    asked: tuple[Asked, ...] = ()
+    """What was asked of the triggers: all that follows from other events."""
 
 
 def numbers(  # noqa: PLR0917 - what the numbers follow from
@@ -78,12 +85,14 @@ def numbers(  # noqa: PLR0917 - what the numbers follow from
         "second_far_hz": second.far_hz,
     }
     method, p = _method(rule, first, second, rules)
+    at = _earlier(first, second)
+    told = _told(method, rule, first, second, rules, triggers, at)
     if method is None:
         inputs["method"] = "dependent"
         refused = JointFar(value_hz=None, reason=DEPENDENT)
         rates = JointRates(time_only=refused, spacetime=refused, random_association=refused, random_association_time_only=refused)
     else:
-        inputs |= {"method": method.value} | _inputs_of(method, rule, first, second, rules, triggers, p)
+        inputs |= {"method": method.value} | _inputs_of(method, rule, first, second, rules, told, at, p)
         rates = rates_again({**inputs, "overlap": shared})
     scores = [
         _score(NOISE_BY_TIME, rates.time_only, inputs),
@@ -92,7 +101,8 @@ def numbers(  # noqa: PLR0917 - what the numbers follow from
         _score(CHANCE, rates.random_association, {**inputs, "overlap": shared}),
         _odds_score(rule, shared, window, inputs, rules),
     ]
-    return PairNumbers(rates=rates, scores=tuple(scores), words=_words(inputs, scores[-1]))
+    asked = tuple(Asked.of(question, answer) for question, answer in told.items())
+    return PairNumbers(rates=rates, scores=tuple(scores), words=_words(inputs, scores[-1]), asked=asked)
 
 
 def rates_again(inputs: Mapping[str, Any], version: int = VERSION) -> JointRates:
@@ -202,7 +212,8 @@ def _inputs_of(  # noqa: PLR0917 - what the methods ask for
     first: Event,
     second: Event,
     rules: Rules,
-    triggers: Triggers | None,
+    told: _Told,
+    at: Instant | None,
     p: tuple[str, float] | None,
 ) -> dict[str, Any]:
     if method is FarMethod.FEEDS:
@@ -214,38 +225,23 @@ def _inputs_of(  # noqa: PLR0917 - what the methods ask for
         return {"feeds_hz": dict(sorted(feeds.items())), "at_least": rules.feeds.at_least, "real_hz": rules.feeds.real_hz}
     if method is FarMethod.ANSWERING:
         assert p is not None
-        searched = second if p_value(first, rules.answering) is not None else first
-        stated = {"p_value": p[1], "p_property": p[0]}
-        return stated | _searched(searched, rule, first, rules, triggers, _earlier(first, second))
+        searched = _searched(first, second, rules)
+        used = _rate_of_alerts(searched, rule, first, rules, told, at, far_hz=None)
+        rate_of_searched = {"searched_hz": None} if used is None else _stored("searched", used.at_least(searched.far_hz))
+        return {"p_value": p[1], "p_property": p[0]} | rate_of_searched
     found: dict[str, Any] = {"rate_of": rule.rate_of.value}
-    at = _earlier(first, second)
     if method is FarMethod.TARGETED:
         found |= {"max_first_far_hz": rule.max_first_far_hz, "max_second_far_hz": rule.max_second_far_hz}
     else:
-        assert rule.rate_hz is not None
-        of_second = rule.rate_of is RateOf.SECOND
-        alarms = _alarms(second if of_second else first, rules)
-        configured_hz = alarms.get("alarms_sum_hz", rule.rate_hz)
-        rate = _configured(configured_hz)
-        if triggers is not None and at is not None:
-            classes = rule.second if of_second else rule.first
-            measured = of_triggers(
-                triggers,
-                [one.value for one in classes],
-                rule.second_missions if of_second else (),
-                at,
-                configured_hz=configured_hz,
-                policy=rules.rate_policy,
-            )
-            rate = measured.rounded(rules.rate_policy)
-        found |= alarms | _stored("rate", rate)
-    other = first if method is FarMethod.TARGETED or rule.rate_of is RateOf.SECOND else second
-    used = _alerts(other, rule, first, rules, triggers, at, far_hz=other.far_hz)
+        alarms = _alarms(second if rule.rate_of is RateOf.SECOND else first, rules)
+        found |= alarms | _stored("rate", _rate_of_triggers(rule, first, second, rules, told, at))
+    other = _other(method, rule, first, second)
+    used = _rate_of_alerts(other, rule, first, rules, told, at, far_hz=other.far_hz)
     if used is None:
         return found | {"other_rate_hz": None}
     used = used.at_least(other.far_hz)
     if method is FarMethod.TARGETED:
-        most = _alerts(other, rule, first, rules, triggers, at, far_hz=rule.max_first_far_hz)
+        most = _rate_of_alerts(other, rule, first, rules, told, at, far_hz=rule.max_first_far_hz)
         found["max_other_rate_hz"] = used.hz if most is None else max(most.hz, used.hz)
     return found | _stored("other_rate", used)
 
@@ -268,36 +264,101 @@ def _alarms(event: Event, rules: Rules) -> dict[str, Any]:
     }
 
 
-def _searched(  # noqa: PLR0917 - what a rate is measured from
-    event: Event, rule: PairRule, first: Event, rules: Rules, triggers: Triggers | None, at: Any
-) -> dict[str, Any]:
-    """Return the rate of the events that a search looks around: all alerts of the class, however significant this one is."""
-    used = _alerts(event, rule, first, rules, triggers, at, far_hz=None)
-    return {"searched_hz": None} if used is None else _stored("searched", used.at_least(event.far_hz))
-
-
-def _alerts(  # noqa: PLR0917 - what a rate is measured from
-    event: Event, rule: PairRule, first: Event, rules: Rules, triggers: Triggers | None, at: Any, *, far_hz: float | None
-) -> UsedRate | None:
-    """Return the rate of alerts of the class of one, up to a false-alarm rate, real ones included; None where none is known."""
-    allowed = rule.first if event is first else rule.second
-    event_class = event.event_class if event.event_class in allowed else _first_of(allowed)
-    configured = rules.class_rates_hz.get(event_class, rule.other_rate_hz)
-    if configured is None:
-        return None
+def _told(  # noqa: PLR0917 - what a rate is measured from
+    method: FarMethod | None,
+    rule: PairRule,
+    first: Event,
+    second: Event,
+    rules: Rules,
+    triggers: Triggers | None,
+    at: Instant | None,
+) -> _Told:
+    """Return what a pair asks of the triggers, with the answers; nothing where rates are the configured ones."""
     if triggers is None or at is None:
-        return _configured(configured)
-    measured = at_least_as_significant(
-        triggers, [event_class.value], far_hz, at, configured_hz=configured, policy=rules.rate_policy
+        return {}
+    match method:
+        case None | FarMethod.FEEDS:
+            asked: list[RateQuestion | None] = []
+        case FarMethod.ANSWERING:
+            asked = [_alerts(_searched(first, second, rules), rule, first, rules, at, far_hz=None)]
+        case FarMethod.TARGETED:
+            other = _other(method, rule, first, second)
+            asked = [_alerts(other, rule, first, rules, at, far_hz=far) for far in (other.far_hz, rule.max_first_far_hz)]
+        case _:
+            other = _other(method, rule, first, second)
+            triggered = _triggers(rule, first, second, rules, at)
+            asked = [triggered, _alerts(other, rule, first, rules, at, far_hz=other.far_hz)]
+    return {one: one.answer(triggers, rules.rate_policy) for one in asked if one is not None}
+
+
+def _searched(first: Event, second: Event, rules: Rules) -> Event:
+    """Return the event that a search was made because of."""
+    return second if p_value(first, rules.answering) is not None else first
+
+
+def _other(method: FarMethod, rule: PairRule, first: Event, second: Event) -> Event:
+    """Return the member of which alerts at least as significant are counted."""
+    return first if method is FarMethod.TARGETED or rule.rate_of is RateOf.SECOND else second
+
+
+def _triggers(rule: PairRule, first: Event, second: Event, rules: Rules, at: Instant) -> RateQuestion:
+    """Return the question how often unrelated triggers of the other kind come."""
+    of_second = rule.rate_of is RateOf.SECOND
+    return RateQuestion(
+        counted=Counted.TRIGGERS,
+        classes=rule.second if of_second else rule.first,
+        missions=rule.second_missions if of_second else (),
+        at=at,
+        configured_hz=_configured_hz(rule, first, second, rules),
     )
-    return measured.rounded(rules.rate_policy)
 
 
-def _first_of(classes: Sequence[EventClass]) -> EventClass:
-    return classes[0]
+def _rate_of_triggers(  # noqa: PLR0917 - the same
+    rule: PairRule, first: Event, second: Event, rules: Rules, told: _Told, at: Instant | None
+) -> UsedRate:
+    """Return that rate."""
+    known = None if at is None else told.get(_triggers(rule, first, second, rules, at))
+    return known or _configured(_configured_hz(rule, first, second, rules))
 
 
-def _earlier(first: Event, second: Event) -> Any:
+def _configured_hz(rule: PairRule, first: Event, second: Event, rules: Rules) -> float:
+    assert rule.rate_hz is not None
+    alarms = _alarms(second if rule.rate_of is RateOf.SECOND else first, rules)
+    return float(alarms.get("alarms_sum_hz", rule.rate_hz))
+
+
+def _alerts(
+    event: Event, rule: PairRule, first: Event, rules: Rules, at: Instant, *, far_hz: float | None
+) -> RateQuestion | None:
+    """Return the question how often alerts of the class of one come, up to a false-alarm rate, real ones included.
+
+    For a search that answers an event it is about all alerts of the class, however significant this one is. None where nothing is
+    configured of them.
+    """
+    event_class, configured_hz = _class_rate(event, rule, first, rules)
+    if configured_hz is None:
+        return None
+    return RateQuestion(counted=Counted.ALERTS, classes=(event_class,), far_hz=far_hz, at=at, configured_hz=configured_hz)
+
+
+def _rate_of_alerts(  # noqa: PLR0917 - the same
+    event: Event, rule: PairRule, first: Event, rules: Rules, told: _Told, at: Instant | None, *, far_hz: float | None
+) -> UsedRate | None:
+    """Return that rate; None where none is known."""
+    question = None if at is None else _alerts(event, rule, first, rules, at, far_hz=far_hz)
+    known = None if question is None else told.get(question)
+    _, configured_hz = _class_rate(event, rule, first, rules)
+    return known or (None if configured_hz is None else _configured(configured_hz))
+
+
+def _class_rate(event: Event, rule: PairRule, first: Event, rules: Rules) -> tuple[EventClass, float | None]:
+    """Return of which class an event counts in a pair, and how often its alerts come as the rules state it."""
+    allowed = rule.first if event is first else rule.second
+    event_class = event.event_class if event.event_class in allowed else allowed[0]
+    return event_class, rules.class_rates_hz.get(event_class, rule.other_rate_hz)
+
+
+def _earlier(first: Event, second: Event) -> Instant | None:
     times = [time for time in (current_time(first), current_time(second)) if time is not None]
     return min(times, default=None)
 

@@ -9,6 +9,7 @@ from hub.model.event import Event, EventState
 from hub.model.sky import Localization
 from hub.science.joint import answers_another, detectors, numbers
 from hub.science.published import published
+from hub.science.rate_questions import Asked
 from hub.science.rules import FarMethod, PairRule, Rules
 from hub.science.spatial import SpatialLimits, ever_without_place, no_place
 from hub.science.trigger_columns import Triggers
@@ -50,6 +51,12 @@ class PairResult:
     scores: tuple[Score, ...]
     reasons: tuple[str, ...]
     localization_ids: tuple[str, ...]
+    asked: tuple[Asked, ...] = ()
+    """What its rates were measured by."""
+
+    bursts: tuple[str, ...] = ()
+    """Ids of the sources of both, which its rates do not count."""
+
     stands_for: tuple[str, ...] = ()
     """Ids of the other coincidences that the same two sources make, where this one counts them all."""
 
@@ -185,6 +192,7 @@ def _result(  # noqa: PLR0917 - what a pair follows from
         scores=scores,
         reasons=(*withdrawn, *dict.fromkeys(filter(None, fit))),
         localization_ids=tuple(i for i in (first.localization_id, second.localization_id) if i is not None),
+        asked=found.asked,
     )
 
 

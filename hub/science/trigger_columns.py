@@ -21,6 +21,11 @@ _MESSENGERS = {
 """What events of a class are carried by, where that is not light."""
 
 
+def messenger_of(event_class: EventClass) -> Messenger:
+    """Return by what events of a class are carried."""
+    return _MESSENGERS.get(event_class, Messenger.EM)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Triggers:
     """Events of some time, one row each, in any order; columns have one length."""
@@ -97,7 +102,7 @@ class Triggers:
 
     def heard_since_s(self, classes: Collection[str], at: Instant, span_s: float) -> float:
         """Return for how long the messengers of some classes had been heard at a time, within a span, tests included, seconds."""
-        wanted = np.isin(self.messenger, [_MESSENGERS.get(EventClass(name), Messenger.EM).value for name in classes])
+        wanted = np.isin(self.messenger, [messenger_of(EventClass(name)).value for name in classes])
         age_s = (at.tai_us - self.time_us[wanted]) / _US
         inside = age_s[(age_s > 0.0) & (age_s <= span_s)]
         return float(inside.max()) if len(inside) else 0.0
@@ -109,10 +114,10 @@ def triggers_of(rows: Collection[tuple[int, str, str, str, str, float | None, bo
     time, event_class, messenger, mission, source_id, far, is_live, is_standing = columns
     return Triggers(
         time_us=np.array(time, dtype=np.int64),
-        event_class=np.array(event_class, dtype=object),
-        messenger=np.array(messenger, dtype=object),
-        mission=np.array(mission, dtype=object),
-        source_id=np.array(source_id, dtype=object),
+        event_class=np.array(event_class, dtype=np.str_),
+        messenger=np.array(messenger, dtype=np.str_),
+        mission=np.array(mission, dtype=np.str_),
+        source_id=np.array(source_id, dtype=np.str_),
         far_hz=np.array([np.nan if one is None else one for one in far], dtype=np.float64),
         is_live=np.array(is_live, dtype=bool),
         is_standing=np.array(is_standing, dtype=bool),

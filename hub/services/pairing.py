@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 
 from sqlalchemy.orm import Session
 
-from hub.model.coincidence import Member, MemberKind, PairState, Score, coincidence_id
+from hub.model.coincidence import Coincidence, Member, MemberKind, PairState, Score, coincidence_id
 from hub.model.event import Event
 from hub.model.notice import Messenger
 from hub.model.source import Source
@@ -24,7 +24,8 @@ from hub.services.groups import Found, Grouping
 from hub.services.judging import UNFIT
 from hub.services.maps import MapCache
 from hub.services.versions import Versions
-from hub.storage import coincidences, events, groups, sources
+from hub.storage import coincidences, events, groups, pair_questions, sources
+from hub.storage.pair_questions import PairQuestions
 
 CENTRAL_MARGIN_S = 60.0
 """Partners are looked up this much beyond the window, because targeted searches count from the middle of their interval."""
@@ -56,8 +57,9 @@ class Pairing:
         """
         if event is None:
             return 0
-        found = [self._found(result) for result in self._fitting_pairs(session, event, locked)]
-        return self._write(session, found, event, locked)
+        results = list(self._fitting_pairs(session, event, locked))
+        pair_questions.save(session, [_questions(result) for result in results])
+        return self._write(session, [self._found(result) for result in results], event, locked)
 
     def of_objects(self, session: Session, event: Event | None) -> None:
         """Compute the group of an event again because its counterparts changed."""
@@ -98,7 +100,8 @@ class Pairing:
                 ids = {*a.localization_ids, *b.localization_ids, one.localization_id, other.localization_id} - {None}
                 maps = self.maps.localizations(session, sorted(name for name in ids if name is not None))
                 sky = pair_science.Sky(maps=maps, overlap=self.maps.overlap, min_overlap=self.rules.min_overlap)
-                found += pair_science.evaluate(one, other, self.rules, sky, others)
+                made = pair_science.evaluate(one, other, self.rules, sky, others)
+                found += [replace(pair, bursts=(ours.name, theirs.name)) for pair in made]
         if ours.source is None and theirs.source is None:
             return found
         return self._one_for_all(found, [one.source for one in (ours, theirs) if one.source is not None])
@@ -151,6 +154,7 @@ class Pairing:
             reasons = former.reasons if former.state is PairState.WITHDRAWN else (UNFIT, *former.reasons)
             withdrawn = replace(former, state=PairState.WITHDRAWN, reasons=reasons, created_at=self.versions.clock())
             of_pair = tuple(events.of_ids(session, [member.id for member in former.members]))
+            pair_questions.save(session, [_no_questions(former)])
             unfit.append(Found(version=withdrawn, events=of_pair))
         return self._write(session, unfit, event, locked) if unfit else 0
 
@@ -212,6 +216,20 @@ def _members(events_of_pair: Iterable[Event]) -> tuple[Member, ...]:
 
 def _coincidence_id(result: PairResult) -> str:
     return coincidence_id(result.rule.kind, _members((result.first, result.second)))
+
+
+def _questions(result: PairResult) -> PairQuestions:
+    """Return what a pair asked of the triggers, as it is stored."""
+    first, second = sorted((result.first.event_id, result.second.event_id))
+    return PairQuestions(
+        coincidence_id=_coincidence_id(result), event_ids=(first, second), without=result.bursts, asked=result.asked
+    )
+
+
+def _no_questions(former: Coincidence) -> PairQuestions:
+    """Return that a pair which the present rules do not make asks nothing."""
+    first, second = sorted(member.id for member in former.members)
+    return PairQuestions(coincidence_id=former.coincidence_id, event_ids=(first, second), without=(), asked=())
 
 
 def _time(result: PairResult) -> tuple[tuple[int, str], ...]:

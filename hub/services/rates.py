@@ -13,11 +13,11 @@ from hub.science.searches import YEAR_S
 from hub.science.trigger_columns import Triggers
 from hub.science.trigger_rates import TriggerRate, at_least_as_significant, of_triggers
 from hub.science.windows import current_time
-from hub.storage import coincidences, jobs, triggers
+from hub.storage import jobs, pair_questions, triggers
 from hub.storage.writing import hold
 
 PAIRS_JOB = "pairs"
-"""Kind of the job that is left for an event before which another one came late: its pairs are evaluated again, nothing else."""
+"""Kind of the job that is left for an event whose pairs have other rates by now: they are evaluated again, nothing else."""
 
 _SUBJECT = "pair rates"
 
@@ -39,16 +39,33 @@ def before(session: Session, rules: Rules, events: Iterable[Event]) -> Triggers 
 
 
 def leave_jobs(session: Session, rules: Rules, event: Event) -> int:
-    """Ask for the pairs behind an event to be evaluated again, which may not have counted it; return for how many events."""
+    """Ask for the pairs behind an event to be evaluated again to whose rates it makes a difference; return for how many events.
+
+    What a pair asked of the triggers is asked again (`hub.science.rate_questions`): where it is told the same, nothing of it can
+    change.
+    """
     if not event.t0s:
         return 0
-    start, end = min(event.t0s), max(event.t0s).plus_s(rules.rate_policy.span_d * DAY_S)
+    policy = rules.rate_policy
+    start, end = min(event.t0s), max(event.t0s).plus_s(policy.span_d * DAY_S)
     hold_rates(session)
-    kinds = {rule.kind for rule in rules.pairs}
-    names = coincidences.members_of_pairs_between(session, kinds, start, end, without=event.event_id)
-    for name in names:
-        jobs.put(session, PAIRS_JOB, name)
-    return len(names)
+    name = event.event_id
+    due = set(pair_questions.unknown_between(session, {rule.kind for rule in rules.pairs}, start, end, without=name))
+    asked = [
+        pair
+        for pair in pair_questions.between(session, start, end, without=name)
+        if any(one.question.may_count(event) for one in pair.asked)
+    ]
+    if asked:
+        times = [one.question.at for pair in asked for one in pair.asked]
+        counted = triggers.in_span(session, min(times).plus_s(-policy.span_d * DAY_S), max(times))
+        for pair in asked:
+            others = counted.without(pair.without)
+            if not all(one.holds(others, policy) for one in pair.asked):
+                due.add(pair.event_ids[0])
+    for one in sorted(due):
+        jobs.put(session, PAIRS_JOB, one)
+    return len(due)
 
 
 def table(session: Session, rules: Rules, at: Instant) -> list[dict[str, Any]]:

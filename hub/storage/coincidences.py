@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
-from sqlalchemy import Select, func, select, update
+from sqlalchemy import Select, select, update
 from sqlalchemy.orm import Session
 from sqlmodel import col
 
@@ -178,29 +178,6 @@ def of_events(session: Session, event_id: str) -> list[Coincidence]:
         name.not_in(with_objects.where(col(member.coincidence_id) == name)),
     )
     return [load(Coincidence, document) for document in session.scalars(statement.order_by(name))]
-
-
-def members_of_pairs_between(
-    session: Session, kinds: Collection[str], start: Instant, end: Instant, *, without: str
-) -> list[str]:
-    """Return one member event, the first by id, of each pair of some kinds with a time in ``(start, end]``, each once.
-
-    Pairs of the event named by ``without`` are left out.
-    """
-    row, member = CoincidenceRow, CoincidenceMemberRow
-    first = (
-        select(func.min(col(member.member_id)))
-        .join(row, col(row.coincidence_id) == col(member.coincidence_id))
-        .where(
-            col(row.kind).in_(sorted(kinds)),
-            col(row.t0_tai_us) > start.tai_us,
-            col(row.t0_tai_us) <= end.tai_us,
-            col(row.is_latest).is_(True),
-            col(row.coincidence_id).not_in(select(col(member.coincidence_id)).where(col(member.member_id) == without)),
-        )
-        .group_by(col(row.coincidence_id))
-    )
-    return sorted(set(session.scalars(first)))
 
 
 def search(

@@ -2,10 +2,9 @@
 
 from dataclasses import replace
 
-from hub.model.coincidence import Coincidence, Member, MemberKind, PairState, coincidence_id
 from hub.model.event import assemble
 from hub.model.notice import EventClass, Messenger, Stage
-from hub.storage import coincidences, events, triggers
+from hub.storage import events, triggers
 from hub.storage.engine import Store
 from tests.support.words import DAY_S, T0, grb, notice, stored
 
@@ -54,41 +53,3 @@ def test_an_empty_span_has_empty_columns(store: Store) -> None:
     assert len(found.of(["grb"], ["Fermi"]).burst_times_us()) == 0
     assert found.heard_since_s(["cbc"], T0, DAY_S) == 0.0
     assert found.mission_names() == []
-
-
-def pair(first: str, second: str, days: float, kind: str = "gw-grb") -> Coincidence:
-    members = tuple(Member(kind=MemberKind.EVENT, id=name) for name in sorted((first, second)))
-    return Coincidence(
-        coincidence_id=coincidence_id(kind, members),
-        kind=kind,
-        hypothesis=kind,
-        members=members,
-        state=PairState.OPEN,
-        version=1,
-        scores=(),
-        reasons=(),
-        localization_ids=(),
-        is_live=True,
-        t0=T0.plus_s(days * DAY_S),
-        created_at=T0,
-    )
-
-
-def test_the_pairs_behind_an_event_are_named_once_by_a_member(store: Store) -> None:
-    with store.transaction() as session:
-        for one in (
-            pair("S1", "A1", 1.0),
-            pair("S1", "A2", 2.0),
-            pair("S2", "B1", 90.0),
-            pair("S3", "C1", 90.1),
-            pair("S4", "D1", 0.0),
-            pair("S5", "E1", 5.0, kind="gw-optical"),
-        ):
-            coincidences.add(session, one)
-        coincidences.add(session, replace(pair("S2", "B1", 90.0), version=2, state=PairState.WITHDRAWN))
-    end = T0.plus_s(90.0 * DAY_S)
-    with store.reading() as session:
-        found = coincidences.members_of_pairs_between(session, {"gw-grb"}, T0, end, without="X")
-        own = coincidences.members_of_pairs_between(session, {"gw-grb"}, T0, end, without="S1")
-    assert found == ["A1", "A2", "B1"]
-    assert own == ["B1"]
