@@ -217,8 +217,17 @@ class Candidacy:
         worth = self.expectations.scores_of(
             session, [(event, one) for event, _, _, of_kind in pairs.values() for one in _worthy(of_kind, rules)]
         )
-        return sum(
-            self._announce_best(
+        behind = {  # of each pair the object that stands in the place of its own
+            name: same.get(event.event_id, twins.NO_TWINS).stands_behind(members[1].id, worthy.get((event.event_id, kind), ()))
+            for name, (event, members, kind, _) in pairs.items()
+            if name in known or members[1].id in worthy.get((event.event_id, kind), ())
+        }
+        stand = {name for name, other in behind.items() if other is None and _worthy(pairs[name][3], rules)}
+        written = 0
+        for name in sorted(behind, key=lambda name: name not in stand):  # what takes the place of others comes before them
+            event, members, kind, of_kind = pairs[name]
+            transients = same.get(event.event_id, twins.NO_TWINS)
+            written += self._announce_best(
                 session,
                 event,
                 rules,
@@ -227,14 +236,11 @@ class Candidacy:
                 of_kind,
                 known.get(name),
                 worth,
-                others=same.get(event.event_id, twins.NO_TWINS).others(members[1].id),
-                instead=same.get(event.event_id, twins.NO_TWINS).stands_behind(
-                    members[1].id, worthy.get((event.event_id, kind), ())
-                ),
+                others=transients.others(members[1].id),
+                taken_over=transients.taken_over(members[1].id),
+                instead=behind[name],
             )
-            for name, (event, members, kind, of_kind) in pairs.items()
-            if name in known or members[1].id in worthy.get((event.event_id, kind), ())
-        )
+        return written
 
     def _former_kinds(self, session: Session, candidate: Candidate) -> tuple[str, ...]:
         """Return of which kinds of coincidence a candidate is whose hypothesis is in the rules no more."""
@@ -254,11 +260,13 @@ class Candidacy:
         worth: Mapping[RowKey, tuple[Score, ...]],
         *,
         others: Sequence[str],
+        taken_over: Sequence[str],
         instead: str | None,
     ) -> int:
         """Write the coincidence of an object with an event: under the best hypothesis worth announcing, or its withdrawal.
 
-        Where another object of the same transient stands for it, it is withdrawn, or not made.
+        Where another object of the same transient stands for it, it is withdrawn, or not made; the message about the one that
+        stands takes the place of theirs.
         """
         worthy = _worthy(of_kind, rules) if instead is None else []
         if not worthy and newest is None:
@@ -284,8 +292,17 @@ class Candidacy:
             localization_ids=(event.localization_id,) if event.localization_id else (),
             events_of_pair=(event,),
         )
-        hypothesis = rules.get(best.hypothesis)
-        return self.versions.write(session, version, newest, events_of_pair=(event,), candidate=best, hypothesis=hypothesis)
+        return self.versions.write(
+            session,
+            version,
+            newest,
+            events_of_pair=(event,),
+            candidate=best,
+            hypothesis=rules.get(best.hypothesis),
+            stands_for=[coincidence_id(kind, (members[0], Member(kind=MemberKind.OBJECT, id=other))) for other in taken_over]
+            if worthy
+            else (),
+        )
 
 
 def _worthy(of_kind: Sequence[Candidate], rules: Mapping[str, Hypothesis]) -> list[Candidate]:
@@ -321,12 +338,15 @@ def _with_twins(
         event_id = of_event.event.event_id
         whole = replace(of_event, candidates=[*of_event.candidates, *stored.get(event_id, ())])
         added.append(whole)
-        present = {f"{each.survey}:{each.object_id}" for each in whole.candidates if not is_record(each)}
-        same[event_id] = twins.twins_of([places[name] for name in sorted(present & set(places))])
+        ever = {f"{each.survey}:{each.object_id}" for each in whole.candidates} & set(places)
+        records = {f"{each.survey}:{each.object_id}" for each in whole.candidates if is_record(each)}
+        among = twins.twins_of([places[name] for name in sorted(ever)])
+        now = twins.twins_of([places[name] for name in sorted(ever - records)]) if records & ever else among
+        same[event_id] = replace(now, ever=among.ever)
     wanted = {
         (event_id, *other.partition(":")[::2])
         for event_id, survey, object_id in due
-        for other in (same[event_id].others(f"{survey}:{object_id}") if event_id in same else ())
+        for other in (same[event_id].taken_over(f"{survey}:{object_id}") if event_id in same else ())
     }
     return added, due | wanted, same
 

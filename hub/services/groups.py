@@ -25,7 +25,9 @@ from hub.science.joint import detectors, rates_again
 from hub.science.overlap import overlap_of_all
 from hub.science.rules import Rules
 from hub.science.spatial import NO_INFORMATION, no_place
-from hub.services import promotion
+from hub.services import promotion, succession
+from hub.services.announcement import stands
+from hub.services.found_pairs import Found
 from hub.services.group_jobs import GROUP_JOB
 from hub.services.group_net import Net, net
 from hub.services.maps import MapCache
@@ -55,16 +57,6 @@ OPTICAL = "optical"
 """What objects are called there."""
 
 _OVERLAPS_KEPT = 1_000
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Found:
-    """A coincidence of events as it was evaluated, before anybody knows whether it counts."""
-
-    version: Coincidence
-    events: tuple[Event, ...]
-    stands_for: tuple[str, ...] = ()
-    """Ids of the coincidences that it counts as well."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -109,11 +101,12 @@ class Grouping:
                 if {member.id for member in pair.members} <= inside:
                     elsewhere[name] = f"coincidence {one.version.coincidence_id} counts all {len(inside)} detectors"
         due = [*shared.values(), *found, *self._others(session, around, parts, elsewhere, found), *self._ended(around, shared)]
+        stand = {one.id for one in due if stands(self.versions.judged(one.version, elsewhere.get(one.id, "")))}
+        due = succession.with_heirs(session, due, stand)
         final = self._judged(around, shared, elsewhere)
         written = 0
         for one in sorted(due, key=lambda one: _turn(one, elsewhere)):
-            name = one.version.coincidence_id
-            newest = coincidences.newest_of(session, [name]).get(name)
+            newest = coincidences.newest_of(session, [one.id]).get(one.id)
             written += self.versions.write(
                 session,
                 one.version,
@@ -122,7 +115,7 @@ class Grouping:
                 candidate=None,
                 hypothesis=None,
                 stands_for=one.stands_for,
-                elsewhere=elsewhere.get(name, ""),
+                elsewhere=elsewhere.get(one.id, ""),
             )
         promotion.settle(session, self.rules.low_significance, around.events, final.values())
         self._settle(session, around, gathering.groups, elsewhere, final, locked)

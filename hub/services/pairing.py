@@ -5,7 +5,7 @@ time. Of the members that fit now, the earliest of those that the first rule in 
 source's localization. The pairs of the others are withdrawn, with that reason.
 """
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from sqlalchemy.orm import Session
@@ -19,8 +19,9 @@ from hub.science.pairs import PairResult
 from hub.science.rules import Rules
 from hub.science.trigger_columns import Triggers
 from hub.science.windows import reach_s
-from hub.services import rates
-from hub.services.groups import Found, Grouping
+from hub.services import rates, succession
+from hub.services.found_pairs import Found
+from hub.services.groups import Grouping
 from hub.services.judging import UNFIT
 from hub.services.maps import MapCache
 from hub.services.versions import Versions
@@ -42,13 +43,17 @@ class Pairing:
     """Memory of `Grouping`."""
 
     def reach(self, session: Session, event: Event | None) -> set[str]:
-        """Return the ids of all events that a pair of an event, or of its source, is evaluated with."""
+        """Return the ids of all events that a pair of an event, of its source or of its kin, is evaluated with."""
         if event is None:
             return set()
         ours = self._source_of(session, event)
-        partners = {one.event_id for member in ours.members for one in self.partners(session, member)}
+        partners = self._partners_of(session, ours)
+        members = {one.event_id for one in ours.members}
+        for burst in self._kin(session, ours, partners):
+            partners |= self._partners_of(session, burst)
+            members |= {one.event_id for one in burst.members}
         theirs = sources.members(session, sources.source_ids(session, partners).values())
-        return {*(one.event_id for one in ours.members), *partners, *(name for names in theirs.values() for name in names)}
+        return {*members, *partners, *(name for names in theirs.values() for name in names)}
 
     def of_event(self, session: Session, event: Event | None, locked: Collection[str]) -> int:
         """Evaluate an event with its partners; one that came after the locks were taken has a job of its own, which does it.
@@ -76,9 +81,17 @@ class Pairing:
     def _fitting_pairs(self, session: Session, event: Event, locked: Collection[str]) -> Iterable[PairResult]:
         held = {*locked, event.event_id}
         ours = self._source_of(session, event)
+        partners = self._partners_of(session, ours)
+        found = {_coincidence_id(one): one for one in self._pairs_of(session, ours, partners, held)}
+        for burst in self._kin(session, ours, partners):
+            others = self._pairs_of(session, burst, self._partners_of(session, burst), held)
+            found = {_coincidence_id(one): one for one in others} | found
+        return found.values()
+
+    def _pairs_of(self, session: Session, ours: "_Burst", partners: Mapping[str, Event], held: set[str]) -> Iterable[PairResult]:
+        """Yield the pairs that a source makes with those of its partners that nobody else writes about."""
         if not held.issuperset(one.event_id for one in ours.members):
             return
-        partners = {other.event_id: other for member in ours.members for other in self.partners(session, member)}
         fitting = [
             theirs
             for theirs in self._sources_of(session, partners.values())
@@ -118,6 +131,16 @@ class Pairing:
         ]
         instead_of = tuple(_coincidence_id(one) for one in others)
         return [replace(_standing_for(chosen, of), stands_for=instead_of), *others]  # it is written before they are
+
+    def _partners_of(self, session: Session, ours: "_Burst") -> dict[str, Event]:
+        return {other.event_id: other for member in ours.members for other in self.partners(session, member)}
+
+    def _kin(self, session: Session, ours: "_Burst", partners: Collection[str]) -> "tuple[_Burst, ...]":
+        """Return the other sources that the world was told of as the same: one may carry on what was said of another."""
+        if not ours.is_light or not partners:
+            return ()
+        told = succession.kin(session, {one.event_id for one in ours.members}, partners)
+        return tuple(self._sources_of(session, events.of_ids(session, sorted(told)))) if told else ()
 
     def _source_of(self, session: Session, event: Event) -> "_Burst":
         return next(self._sources_of(session, [event]))
@@ -197,6 +220,11 @@ class _Burst:
         """Its id: that of the source, or of the one event that it is."""
         return self.members[0].event_id if self.source is None else self.source.source_id
 
+    @property
+    def is_light(self) -> bool:
+        """Whether other missions may have seen the same."""
+        return self.members[0].messenger is Messenger.EM
+
     def shares(self, other: "_Burst") -> bool:
         """Return whether both are one source."""
         return bool({one.event_id for one in self.members} & {one.event_id for one in other.members})
@@ -242,7 +270,7 @@ def _standing_for(result: PairResult, of: Sequence[Source]) -> PairResult:
     """Return a pair that tells of all members of the sources in it."""
     scores = tuple(
         Score(
-            statistic="source_members",
+            statistic=succession.MEMBERS,
             version=1,
             value=float(len(source.members)),
             unit="1",

@@ -28,9 +28,16 @@ class Twins:
     first_tai_us: Mapping[str, int] = field(default_factory=dict)
     """When each was first detected."""
 
+    ever: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """As `members`, with objects whose detections are not their own any more: what was said of them goes on with the others."""
+
     def others(self, name: str) -> tuple[str, ...]:
         """Return the other names of a transient."""
         return tuple(one for one in self.members.get(name, ()) if one != name)
+
+    def taken_over(self, name: str) -> tuple[str, ...]:
+        """Return the other names under which a transient may have been announced before."""
+        return tuple(one for one in self.ever.get(name, ()) if one != name)
 
     def stands_behind(self, name: str, worthy: Collection[str]) -> str | None:
         """Return the object of the same transient that stands in the place of this one; None where it stands for itself."""
@@ -103,7 +110,7 @@ def twins_of(places: Iterable[ObjectPlace]) -> Twins:
         for transient in transients_of({one.name: (one.ra_deg, one.dec_deg) for one in group}):
             if len(transient) > 1:
                 members |= dict.fromkeys(transient, transient)
-    return Twins(members=members, first_tai_us={one.name: one.first_tai_us for one in known})
+    return Twins(members=members, first_tai_us={one.name: one.first_tai_us for one in known}, ever=members)
 
 
 def _cells(places: Sequence[ObjectPlace]) -> set[int]:

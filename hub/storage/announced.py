@@ -14,10 +14,10 @@ from sqlalchemy import Select, func, select
 from sqlalchemy.orm import Session
 from sqlmodel import col
 
-from hub.model.coincidence import Coincidence
+from hub.model.coincidence import Coincidence, MemberKind
 from hub.model.instant import Instant
-from hub.storage.tables import AnnouncedRow
-from hub.storage.writing import table, upsert
+from hub.storage.tables import AnnouncedRow, CoincidenceMemberRow
+from hub.storage.writing import among, table, upsert
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,6 +87,21 @@ def of_ids(session: Session, coincidence_ids: Collection[str]) -> dict[str, Anno
     row = AnnouncedRow
     found = _read(session, select(row).where(col(row.coincidence_id).in_(sorted(coincidence_ids))))
     return {one.coincidence_id: one for one in found}
+
+
+def standing_of_events(session: Session, event_ids: Collection[str]) -> list[str]:
+    """Return the ids of the coincidences that the world believes and that have any of some events as a member, sorted."""
+    row, member = AnnouncedRow, CoincidenceMemberRow
+    statement = (
+        select(col(row.coincidence_id))
+        .join(member, col(member.coincidence_id) == col(row.coincidence_id))
+        .where(
+            col(row.withdrawn_tai_us).is_(None),
+            col(member.kind) == MemberKind.EVENT.value,
+            among(session, col(member.member_id), event_ids),
+        )
+    )
+    return sorted(set(session.scalars(statement)))
 
 
 def since(session: Session, moment: Instant) -> list[Announced]:

@@ -5,11 +5,13 @@ import itertools
 import pytest
 
 from hub.model.coincidence import PairState
+from hub.model.notice import Stage
 from hub.science.transients import transients_of
-from hub.storage import candidates
+from hub.storage import announced, candidates
 from hub.storage.engine import Store
 from tests.support.correlating import Desk
-from tests.support.words import alerts, gaussian_map, localization, notice
+from tests.support.readers import own_cites, readers_of
+from tests.support.words import T0, alerts, gaussian_map, localization, notice
 
 HERE = localization(gaussian_map(130.0, 20.0, 6.0), area90_deg2=300.0, dist_mean_mpc=40.0, dist_std_mpc=8.0)
 NEAR_DEG = 1.0 / 3600
@@ -80,3 +82,40 @@ def test_surveys_are_joined_and_not_the_objects_of_one() -> None:
     assert transients_of(at) == [("LSST:1", "LSST:2", "ZTF:a"), ("ZTF:b",)]
     assert transients_of({"LSST:1": (10.0, 0.0), "LSST:2": (10.0, 0.0)}) == [("LSST:1",), ("LSST:2",)]
     assert transients_of({"LSST:1": (0.0, 90.0), "ZTF:a": (180.0, 90.0 - 1e-4)}) == [("LSST:1", "ZTF:a")]
+
+
+# ------------------------------------------------------------------------------------------------------------ what is sent of them
+
+
+@pytest.mark.parametrize("order", list(itertools.permutations(range(3))))
+def test_one_message_stands_in_whatever_order_and_nothing_is_ever_retracted(store: Store, order: tuple[int, ...]) -> None:
+    desk = Desk(store)
+    steps = [lambda: desk.tell(notice(far_hz=3e-9), HERE), lambda: desk.show(LSST), lambda: desk.show(ZTF)]
+    for number in order:
+        steps[number]()
+    (reader,) = readers_of(desk.sent()).values()
+    (last,) = reader.believed
+    assert reader.taken_back == []
+    (pair,) = (one for one in desk.pairs() if one.state is PairState.OPEN)
+    assert pair.members[1].id == "ZTF:ZTF26aaaaaaa"
+    assert last.rpartition("#")[2] == f"{pair.coincidence_id}.v{pair.version}"
+    with store.reading() as session:
+        assert [one.coincidence_id for one in announced.standing(session)] == [pair.coincidence_id]
+        assert len(announced.since(session, T0)) == 1
+
+
+def test_what_the_survey_takes_back_of_one_object_is_carried_on_by_the_other(store: Store) -> None:
+    desk = Desk(store)
+    desk.tell(notice(far_hz=3e-9), HERE)
+    desk.show(LSST)
+    desk.show(ZTF)
+    bodies = [{"object_id": b"", "is_solar_system": True, "dec": 20.0 + NEAR_DEG, "days": 0.3 + 0.6 * day} for day in range(3)]
+    desk.show(alerts(*bodies, survey="ZTF"))
+    (reader,) = readers_of(desk.sent()).values()
+    (last,) = reader.believed.values()
+    assert reader.taken_back == []
+    assert len(own_cites(last)) == 1
+    assert open_ones(desk) == {"LSST:1": PairState.OPEN, "ZTF:ZTF26aaaaaaa": PairState.WITHDRAWN}
+    desk.tell(notice(stage=Stage.RETRACTION, issued_at=T0.plus_s(9000.0)), None)
+    (reader,) = readers_of(desk.sent()).values()
+    assert (reader.believed, len(reader.taken_back)) == ({}, 1)
