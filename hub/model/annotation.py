@@ -42,6 +42,9 @@ class AnnotationKind(StrEnum):
     CANDIDATE = "candidate"
     """One row of a table: ``{"name": ..., "ra_deg": ..., "dec_deg": ...}``, perhaps with ``mag`` and ``filter``."""
 
+    OBSERVATION = "observation"
+    """A detection or limit: ``{"kind": "detection", "at": ..., "band": ..., "mag": ...}``, perhaps with ``limit_mag``."""
+
 
 class AnnotationState(StrEnum):
     """How far a statement is believed."""

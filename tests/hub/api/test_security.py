@@ -71,6 +71,7 @@ DECLARED = {
     "GET /api/v1/events/{event_id}/coverage/curve": Scope.READ,
     "GET /api/v1/events/{event_id}/pointings": Scope.READ,
     "POST /api/v1/pointings": Scope.ANNOTATE,
+    "POST /api/v1/observations": Scope.ANNOTATE,
     "GET /api/v1/coverage": Scope.READ,
     "GET /api/v1/visits": Scope.READ,
     "GET /api/v1/groups": Scope.READ,
