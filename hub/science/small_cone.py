@@ -10,10 +10,12 @@ from hub.science.healpix import pixels29
 CELL_ORDER = 14
 """HEALPix order of the cells in which places are looked up: pixels of 13 arcseconds."""
 
+CELL_SHIFT = 2 * (29 - CELL_ORDER)
+"""Bits by which an order-29 pixel is shifted to the right to become its cell."""
+
 LARGEST_ARCSEC = 6.0
 """Radius up to which `cells_around` finds every cell: less than half a pixel."""
 
-_SHIFT = 2 * (29 - CELL_ORDER)
 _MARGIN = 1.5
 _DIRECTIONS = 32
 
@@ -25,7 +27,7 @@ def cell_of(ra_deg: float, dec_deg: float) -> int:
 
 def cells_of(ra_deg: NDArray[np.float64], dec_deg: NDArray[np.float64]) -> NDArray[np.int64]:
     """Return the cells of many places."""
-    return pixels29(ra_deg, dec_deg) >> _SHIFT
+    return pixels29(ra_deg, dec_deg) >> CELL_SHIFT
 
 
 def cells_around(ra_deg: float, dec_deg: float, radius_arcsec: float) -> list[int]:
@@ -51,7 +53,7 @@ def cells_around(ra_deg: float, dec_deg: float, radius_arcsec: float) -> list[in
     points = np.vstack([centre, ring])
     ra = np.degrees(np.arctan2(points[:, 1], points[:, 0])) % 360.0
     dec = np.degrees(np.arctan2(points[:, 2], np.hypot(points[:, 0], points[:, 1])))
-    return sorted({int(cell) for cell in pixels29(ra, dec) >> _SHIFT})
+    return sorted({int(cell) for cell in pixels29(ra, dec) >> CELL_SHIFT})
 
 
 def cells_around_all(
@@ -76,7 +78,7 @@ def cells_around_all(
     points = centre[:, None] + along[None, :, None] * east[:, None] + up[None, :, None] * north[:, None]
     to_ra = np.degrees(np.arctan2(points[..., 1], points[..., 0])) % 360.0
     to_dec = np.degrees(np.arctan2(points[..., 2], np.hypot(points[..., 0], points[..., 1])))
-    cells = (pixels29(to_ra, to_dec) >> _SHIFT).ravel()
+    cells = (pixels29(to_ra, to_dec) >> CELL_SHIFT).ravel()
     places = np.repeat(np.arange(len(ra)), _DIRECTIONS + 1)
     found = np.unique(np.stack([places, cells], axis=1), axis=0)
     return found[:, 0], found[:, 1]

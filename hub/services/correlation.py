@@ -4,10 +4,10 @@ Whatever is written about an event is written under its lock, after the object's
 work and none writes from half of what is known. A transaction takes the locks of all its events at once, in the order of their
 names, so no two wait for each other.
 
-An object is watched (`hub.storage.candidates.watch`, committed) before its alerts are read; an alert is archived before anybody
-looks who watches its object. So of two that come at the same instant at least one sees the other. Where transactions that write
-run one after the other, one does all for a batch: of two of them the later looks after the earlier has watched, or the earlier's
-alerts are there when the later reads.
+An object is watched (`hub.storage.watched.watch`, committed) before its alerts are read, with those of what lies close to it; an
+alert is archived before anybody looks who watches its object or its place. So of two that come at the same instant at least one
+sees the other. Where transactions that write run one after the other, one does all for a batch: of two of them the later looks
+after the earlier has watched, or the earlier's alerts are there when the later reads.
 """
 
 import copy
@@ -39,7 +39,7 @@ from hub.services.maps import MapCache
 from hub.services.matching import Matching, ObjectKey, Touched
 from hub.services.pairing import Pairing
 from hub.services.versions import Versions
-from hub.storage import candidates, coincidences, events, jobs, packets, sources, ties
+from hub.storage import candidates, coincidences, events, jobs, packets, sources, ties, watched
 from hub.storage.engine import Store
 from hub.storage.writing import hold
 from hub.telemetry import get_logger
@@ -243,7 +243,11 @@ class Correlation:
             keys = self._matching.backward(session, event) if event is not None else set()
             partners = self._pairing.reach(session, event)
             former = _partners_of(event_id, coincidences.of_events(session, event_id)) if rules_changed else set()
-            unwatched = {(event_id, key.object_id, key.survey) for key in keys} - candidates.watched_of(session, event_id)
+            known = set() if rules_changed else watched.of_event(session, event_id)
+        unwatched: dict[str, list[tuple[str, str, int]]] = {}
+        for key in sorted(keys):
+            if (event_id, key.object_id, key.survey) not in known:
+                unwatched.setdefault(key.survey, []).append((event_id, key.object_id, key.hpx29))
         self._watch(unwatched)
         report = CorrelationReport()
         *parts, last = _parts(sorted(keys))
@@ -333,7 +337,7 @@ class Correlation:
         report = CorrelationReport(matched_alerts=int(touched.matched.sum()), in_large_maps=touched.n_in_large)
         if not touched.events:
             return report
-        self._watch((event_id, object_id, batch.survey) for event_id, object_id in touched.unwatched)
+        self._watch({batch.survey: touched.unwatched})
         try:
             with self._store.transaction() as session:
                 done = self._touched(session, touched.events, _shrunk(batch, touched))
@@ -360,7 +364,7 @@ class Correlation:
             touched = self._matching.forward(session, batch)
             report = CorrelationReport(matched_alerts=int(touched.matched.sum()), in_large_maps=touched.n_in_large)
             if touched.events:
-                candidates.watch(session, batch.survey, touched.unwatched)
+                watched.watch(session, batch.survey, touched.unwatched)
                 report += self._touched(session, touched.events, _shrunk(batch, touched))
                 _keep_packets(session, batch, touched, payloads)
         return report
@@ -379,15 +383,12 @@ class Correlation:
                 report += CorrelationReport(broken=(event_id,))
         return report
 
-    def _watch(self, pairs: Iterable[tuple[str, str, str]]) -> None:
-        """Have pairs (event id, object id, survey) looked at with every new alert from now on."""
-        by_survey: dict[str, list[tuple[str, str]]] = {}
-        for event_id, object_id, survey in pairs:
-            by_survey.setdefault(survey, []).append((event_id, object_id))
-        if by_survey:
+    def _watch(self, unwatched: Mapping[str, Collection[tuple[str, str, int]]]) -> None:
+        """Have pairs of each survey (event id, object id, pixel) looked at with every new alert from now on."""
+        if any(unwatched.values()):
             with self._store.transaction() as session:
-                for survey, of_survey in by_survey.items():
-                    candidates.watch(session, survey, of_survey)
+                for survey, pairs in unwatched.items():
+                    watched.watch(session, survey, pairs)
 
     def _touched(
         self, session: Session, touched: Mapping[str, Collection[ObjectKey]], shrunk: Shrunk = NOTHING_SHRUNK

@@ -13,17 +13,19 @@ from hub.model.alert import AlertBatch
 from hub.model.event import Event
 from hub.model.instant import Instant
 from hub.model.sky import SkymapSummary
-from hub.ports import AlertHistory
+from hub.ports import NEIGHBOUR_ARCSEC, AlertHistory
 from hub.science.candidates import NO_OBJECTS, Question
 from hub.science.crossmatch import Target, match, targets_of
-from hub.science.healpix import SR_TO_DEG2, Int64s, area_sr, merge, pixels29
+from hub.science.healpix import SR_TO_DEG2, Int64s, area_sr, centres, merge, pixels29
+from hub.science.kin import pairs_within
 from hub.science.levels import Levels2D
 from hub.science.rules import DAY_S, Hypothesis, Rules
+from hub.science.small_cone import CELL_SHIFT
 from hub.science.target_columns import TargetNumbers
 from hub.services.event_memory import MAX_EVENTS
 from hub.services.live_sky import LiveSky
 from hub.services.maps import MapCache
-from hub.storage import candidates, promoted
+from hub.storage import candidates, promoted, watched
 
 SLICE_DEG2_D = 400.0
 """Square degrees times days that the archive is searched for at once: a deep survey finds at most a million alerts there."""
@@ -44,10 +46,11 @@ class Touched:
     """What a batch of alerts may change."""
 
     events: dict[str, set[ObjectKey]]
-    """Event id to the objects whose candidates must be evaluated: those that match, and those that matched once."""
+    """Event id to the objects whose candidates must be evaluated: those that match, those that matched once, and those of any
+    survey that matched once and lie so close to an alert that it may be of the same transient."""
 
-    unwatched: set[tuple[str, str]]
-    """Event id and object id of those among them that match for the first time."""
+    unwatched: set[tuple[str, str, int]]
+    """Event id, object id and pixel of those among them that match for the first time."""
 
     matched: NDArray[np.bool_]
     """Mask of the rows that match any event."""
@@ -147,13 +150,21 @@ class Matching:
         of_fits = batch.object_id[fits.rows].tolist()
         found = {(event_id, name.decode()) for event_id, name in zip(fits.event_ids.tolist(), of_fits, strict=True)}
         since = Instant(int(batch.mid_tai_us.min())).plus_s(-self._latest_s)
-        watched = candidates.watched(session, batch.survey, place, since)
-        for event_id, object_id in found | watched:
+        known = watched.of_alerts(session, batch.survey, place, _cells_of(batch) | _cells_of(others), since)
+        again = {(one.event_id, one.object_id) for one in known if one.hpx29 is None}
+        for event_id, object_id in found | again:
             key = ObjectKey(survey=batch.survey, object_id=object_id, hpx29=place[object_id])
+            touched.setdefault(event_id, set()).add(key)
+        close = [
+            (one.event_id, ObjectKey(survey=one.survey, object_id=one.object_id, hpx29=one.hpx29))
+            for one in known
+            if one.hpx29 is not None and not (one.survey == batch.survey and one.object_id in place)
+        ]
+        for event_id, key in _close_to(close, batch, others) if close else ():
             touched.setdefault(event_id, set()).add(key)
         return Touched(
             events=touched,
-            unwatched=found - watched,
+            unwatched={(event_id, object_id, place[object_id]) for event_id, object_id in found - again},
             matched=matched,
             revised=revised,
             shrunk=frozenset(_pixels_of(others)),
@@ -196,6 +207,19 @@ def _pixels_of(batch: AlertBatch) -> dict[str, int]:
     names, rows = np.unique(batch.object_id, return_index=True)
     pixels = batch.hpx29[rows].tolist()
     return {name.decode(): pixel for name, pixel in zip(names.tolist(), pixels, strict=True) if name}
+
+
+def _cells_of(batch: AlertBatch) -> set[int]:
+    """Return the cells in which the alerts of objects lie."""
+    return set(np.unique(batch.hpx29[batch.object_id != b""] >> CELL_SHIFT).tolist())
+
+
+def _close_to(keys: Sequence[tuple[str, ObjectKey]], *batches: AlertBatch) -> list[tuple[str, ObjectKey]]:
+    """Return those of some objects that lie within `NEIGHBOUR_ARCSEC` of any object's alert."""
+    pixels = np.array([key.hpx29 for _, key in keys], dtype=np.int64)
+    alerts = np.concatenate([one.hpx29[one.object_id != b""] for one in batches])
+    near, _ = pairs_within(*centres(pixels, pixels + 1), *centres(alerts, alerts + 1), NEIGHBOUR_ARCSEC)
+    return [keys[number] for number in np.unique(near).tolist()]
 
 
 def _alike(targets: Iterable[Target]) -> list[list[Target]]:

@@ -14,8 +14,8 @@ from hub.model.coincidence import Candidate, PairState
 from hub.model.instant import Instant
 from hub.storage.jsonable import dump, load
 from hub.storage.paging import Order, after, ordering
-from hub.storage.tables import CandidateRow, EventRow, JsonText, WatchedRow, canonical
-from hub.storage.writing import among_those, insert_all_new, is_postgresql, table, those, upsert_all
+from hub.storage.tables import CandidateRow, EventRow, JsonText, canonical
+from hub.storage.writing import among_those, is_postgresql, table, those, upsert_all
 
 RowKey = tuple[str, str, str, str]
 """Event id, survey, object id, hypothesis."""
@@ -158,13 +158,6 @@ def get(session: Session, event_id: str, survey: str, object_id: str, hypothesis
     return None if document is None else load(Candidate, document)
 
 
-def watched_of(session: Session, event_id: str) -> set[tuple[str, str, str]]:
-    """Return (event id, object id, survey) of all pairs of an event that are watched."""
-    row = WatchedRow
-    statement = select(col(row.event_id), col(row.object_id), col(row.survey)).where(col(row.event_id) == event_id)
-    return {(name, object_id, survey) for name, object_id, survey in session.execute(statement)}
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ObjectPlace:
     """Where an object lies that is a candidate."""
@@ -204,39 +197,6 @@ def events_with(session: Session, since: Instant) -> list[str]:
 def of_event(session: Session, event_id: str, *, state: PairState | None = None, limit: int | None = None) -> list[Candidate]:
     """Return the candidates of an event: confirmed ones first, then the larger score, then the object id."""
     return search(session, event_id=event_id, state=state, limit=limit)
-
-
-def watch(session: Session, survey: str, pairs: Collection[tuple[str, str]]) -> None:
-    """Have pairs of event id and object id looked at again with every new alert of the object.
-
-    Committed before the object's alerts are read: of an alert that comes meanwhile and of the reader at least one sees the other.
-    """
-    rows = [{"event_id": event_id, "survey": survey, "object_id": object_id} for event_id, object_id in pairs]
-    insert_all_new(session, WatchedRow, rows, key=["event_id", "survey", "object_id"])
-
-
-def watched(session: Session, survey: str, object_ids: Collection[str], since: Instant) -> set[tuple[str, str]]:
-    """Return (event id, object id) of what is to be looked at with new alerts of some objects.
-
-    Only events that have a time at or after a moment by any of their notices: what is said of older ones is settled.
-    """
-    asked = {"of_survey": survey, "object_ids": those(session, object_ids), "since": since.tai_us}
-    found = session.execute(_watched(is_postgresql(session)), asked)
-    return {(event_id, object_id) for event_id, object_id in found}
-
-
-@cache
-def _watched(for_postgresql: bool) -> Select[*tuple[Any, ...]]:
-    row, event = table(WatchedRow).c, table(EventRow)
-    return (
-        select(row.event_id, row.object_id)
-        .join(event, event.c.event_id == row.event_id)
-        .where(
-            row.survey == bindparam("of_survey"),
-            among_those(row.object_id, "object_ids", for_postgresql=for_postgresql),
-            event.c.last_t0_tai_us >= bindparam("since"),
-        )
-    )
 
 
 def search(

@@ -4,7 +4,7 @@ Many rows go to PostgreSQL by binary ``COPY`` into a temporary table and on in o
 """
 
 import json
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cache
 from typing import Any
@@ -234,16 +234,34 @@ def among(session: Session, column: ColumnElement[str] | Mapped[str], values: Co
     return column.in_(select(listed.c.value))
 
 
-def among_those(column: ColumnElement[str] | Mapped[str], name: str, *, for_postgresql: bool) -> ColumnElement[bool]:
-    """Return the same condition for a statement that is built once; its texts are a parameter, which `those` makes."""
+def among_those(
+    column: ColumnElement[str] | ColumnElement[int] | Mapped[str],
+    name: str,
+    *,
+    for_postgresql: bool,
+    kind: type[Text] | type[BigInteger] = Text,
+) -> ColumnElement[bool]:
+    """Return the same condition for a statement that is built once; its values are a parameter, which `those` makes.
+
+    Parameters
+    ----------
+    column
+        Of texts, or of numbers.
+    name
+        Of the parameter.
+    for_postgresql
+        Else for SQLite.
+    kind
+        Of the values.
+    """
     if for_postgresql:
-        return column == func.any(cast(bindparam(name), postgresql.ARRAY(Text)))
+        return column == func.any(cast(bindparam(name), postgresql.ARRAY(kind)))
     return column.in_(select(func.json_each(bindparam(name, type_=Text)).table_valued("value").c.value))
 
 
-def those(session: Session, values: Collection[str]) -> Any:
-    """Return the value of a parameter that stands for any number of texts."""
-    wanted = sorted(set(values))
+def those(session: Session, values: Iterable[str] | Iterable[int]) -> Any:
+    """Return the value of a parameter that stands for any number of texts, or of numbers."""
+    wanted = sorted(set[Any](values))
     return wanted if is_postgresql(session) else json.dumps(wanted)
 
 

@@ -5,11 +5,9 @@ import dataclasses
 import pytest
 
 from hub.model.coincidence import Candidate, PairState, Score
-from hub.model.event import assemble
-from hub.storage import candidates, events
+from hub.storage import candidates
 from hub.storage.engine import Store
 from tests.support.followup import make_candidate
-from tests.support.words import DAY_S, T0, notice, stored
 
 
 def candidate(object_id: str = "100", **changes: object) -> Candidate:
@@ -82,22 +80,6 @@ def test_searches_by_every_property(store: Store) -> None:
     assert search(max_level=1.0) == search(confirmed_only=True) == ["1", "3"]
     assert search(hypothesis="kilonova", event_id="S1") == ["1", "3", "2"]
     assert search(event_id="S2") == []
-
-
-def test_pairs_that_are_watched_are_found_by_their_objects_until_the_event_is_over(store: Store) -> None:
-    wanted = [str(number) for number in range(1200)]
-    with store.transaction() as session:
-        for event_id, t0 in (("S1", T0), ("S2", T0.plus_s(-90 * DAY_S))):
-            events.save(session, assemble(event_id, [stored(notice(event_id, t0=t0))]))
-        candidates.watch(session, "LSST", [("S1", "5"), ("S2", "5"), ("S1", "1300"), ("S1", "o'5\\")])
-        candidates.watch(session, "LSST", [("S1", "5"), ("S1", "5")])
-        candidates.watch(session, "ZTF", [("S1", "6")])
-    with store.reading() as session:
-        assert candidates.watched(session, "LSST", wanted, T0.plus_s(-100 * DAY_S)) == {("S1", "5"), ("S2", "5")}
-        assert candidates.watched(session, "LSST", wanted, T0) == {("S1", "5")}
-        assert candidates.watched(session, "LSST", ["o'5\\"], T0) == {("S1", "o'5\\")}
-        assert candidates.watched(session, "LSST", [], T0) == set()
-        assert candidates.watched_of(session, "S2") == {("S2", "5", "LSST")}
 
 
 @pytest.mark.parametrize("n", [3, 1000], ids=["few", "many"])
