@@ -5,7 +5,7 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 from fastapi import Path as PathParameter
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import JSONResponse, Response
 
 from hub.api import wire, wire_differences
 from hub.api.coverage import ArchiveDep
@@ -124,14 +124,16 @@ def get_differences(
     return one_response(body, links)
 
 
-@router.get("/events/{event_id}/candidates", response_model=wire.Whole[wire.Candidate])
+@router.get("/events/{event_id}/candidates", response_model=wire.Searched[wire.Candidate])
 def list_ranked_candidates(store: StoreDep, event_id: str, limit: Annotated[Limit, Query()] = DEFAULT_LIMIT) -> Response:
     """Return the best open candidates of an event with their ranks; /candidates pages through all."""
     with store.reading() as session:
-        canonical = queries.find_event(session, event_id).event_id
-        found = queries.ranked_candidates(session, canonical, limit=limit)
-    own = path("events", canonical)
-    return one_response(found, {"self": f"{own}/candidates", "event": own})
+        event = queries.event(session, event_id)
+        found = queries.ranked_candidates(session, event["event_id"], limit=limit)
+    own = path("events", event["event_id"])
+    return JSONResponse(
+        {"data": found, "links": {"self": f"{own}/candidates", "event": own}, "not_searched": event["not_searched"]}
+    )
 
 
 @router.get("/notices/{notice_id}", response_model=wire.One[wire.Version], tags=["notices"])

@@ -44,6 +44,12 @@ class Whole(Wire, Generic[T]):
     links: dict[str, str]
 
 
+class Searched(Whole[T]):
+    """A short listing of what was found, where it was searched for."""
+
+    not_searched: str | None = Field(description="Why nothing was searched, so that the listing is empty; null where it was")
+
+
 class SkymapNumbers(Wire):
     """The few numbers of a sky map."""
 
@@ -225,6 +231,9 @@ class Event(Position):
     burst: BurstOfEvent | None = Field(
         description="The burst that other missions saw too; null where no other event is part of it"
     )
+    not_searched: str | None = Field(
+        description="Why no counterparts of it are searched, so that it has no candidates; null where they are"
+    )
 
     model_config = ConfigDict(
         json_schema_extra={
@@ -257,6 +266,7 @@ class Event(Position):
                     "skymap": None,
                     "annotations": [],
                     "burst": None,
+                    "not_searched": None,
                 }
             ]
         }

@@ -108,6 +108,9 @@ class Counterparts(Wire):
     localization_id: str
     t0: Time
     asked_at: Time
+    not_searched: str | None = Field(
+        description="Why no counterparts are searched, and no hypothesis is listed; null where they are"
+    )
     hypotheses: list[UnderHypothesis]
 
 
@@ -151,7 +154,8 @@ class CoverageCurve(Wire):
     series: list[Series]
     n_planned: int
     n_cancelled: int
-    nothing_found: bool
+    not_searched: str | None = Field(description="Why no counterparts are searched; null where they are")
+    nothing_found: bool = Field(description="Counterparts were searched, and there is no candidate")
     best_candidates: list[str]
 
 

@@ -139,6 +139,8 @@ def list_pointings(context: typer.Context, event: Event, *, as_json: AsJson = Fa
 
 
 def _tell(body: dict[str, Any], curve: dict[str, Any]) -> None:
+    if body["not_searched"]:
+        say(f"{body['event_id']}: {body['not_searched']}")
     for one in body["hypotheses"]:
         say(f"{one['hypothesis']}: {one['n_candidates'] or 'no'} candidates, {one['n_confirmed']} confirmed")
         if one["candidates"]:

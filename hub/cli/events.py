@@ -53,7 +53,7 @@ def show(
         versions = queries.event_versions(session, event)
         pairs = collect(lambda n, last: queries.coincidence_page(session, event_name=event, limit=n, before=last), N_CANDIDATES)
         candidates = queries.ranked_candidates(session, event, limit=N_CANDIDATES)
-    facts(body, leave_out=("annotations", "burst"))
+    facts(body, leave_out=("annotations", "burst", "not_searched"))
     if body["burst"]:
         say(f"one burst with {', '.join(body['burst']['others'])}: see mmhub source show {body['event_id']}")
     if body["annotations"]:
@@ -62,6 +62,10 @@ def show(
     _section(
         "coincidences", pairs, ("coincidence_id", "kind", "state", "version", "joint_far_hz", "random_association_hz", "score")
     )
+    if body["not_searched"]:
+        say("")
+        say(f"candidates: {body['not_searched']}")
+        return
     _section("best candidates", candidates, ("rank", "survey", "object_id", "hypothesis", "level", "score", "n_detections"))
     for candidate in candidates:
         say(f"  {candidate['rank']}: {'; '.join(candidate['reasons'])}")

@@ -28,7 +28,7 @@ from hub.science.counterpart_policy import CounterpartPolicy
 from hub.science.map_points import MapPoints
 from hub.science.ranking import DEFAULT, Ranking
 from hub.science.rules import DAY_S, Rules
-from hub.services import coverage, searched
+from hub.services import coverage, promotion, searched
 from hub.services.expectations import WORTHS_JOB
 from hub.services.maps import MapCache
 from hub.services.matching import Matching
@@ -89,6 +89,7 @@ class Backgrounds:
         self._clock = clock
         self._maps = MapCache()
         self._matching = Matching(history=history, rules=rules, maps=self._maps)
+        self._low_significance = rules.low_significance
         self._longest_d = max((one.window_d[1] for one in rules.hypotheses), default=0.0)
         self._asked: dict[tuple[str, str | None, Instant | None], Instant] = {}
         self._told_to_stop = Event()
@@ -221,6 +222,8 @@ class Backgrounds:
             if t0 is None or localization_id is None:
                 lacks = "no time" if t0 is None else "no localization"
                 raise InvalidRequest(f"the event {event.event_id} has {lacks}: nothing can be expected inside its map")
+            if (why := promotion.why_not_searched(session, self._low_significance, event)) is not None:
+                raise InvalidRequest(f"the event {event.event_id} is {why}")
             question = self._matching.question(session, event)
             targets = question.targets if question is not None else ()
             chosen = [one for one in targets if hypothesis in (None, one.hypothesis.name)]

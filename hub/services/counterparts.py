@@ -41,7 +41,7 @@ from hub.science.posterior import (
 from hub.science.ranking import DEFAULT, Ranking
 from hub.science.rules import DAY_S, Hypothesis, Rules, load_rules
 from hub.science.worth import UNMEASURED, Measured, chance_scores
-from hub.services import coverage, light_curve_models, searched, twins
+from hub.services import coverage, light_curve_models, promotion, searched, twins
 from hub.services.background import Backgrounds
 from hub.services.bodies import Body, jsonable, text, utc
 from hub.services.expectations import background_in, measured_of
@@ -117,7 +117,7 @@ def of_event(
     limit: int = 20,
     book: Book | None = None,
 ) -> Body:
-    """Return what is known of an event's counterpart, under each hypothesis that it admits.
+    """Return what is known of an event's counterpart, under each hypothesis that it admits; why nothing where it is not searched.
 
     Parameters
     ----------
@@ -146,7 +146,8 @@ def of_event(
     book = book or shipped()
     event = find_event(session, name)
     found = candidates.of_event(session, event.event_id, state=PairState.OPEN)
-    answers = answers_of(session, archive, event, found, now=now, hypothesis=hypothesis, book=book)
+    not_searched = promotion.why_not_searched(session, book.rules.low_significance, event)
+    answers = [] if not_searched else answers_of(session, archive, event, found, now=now, hypothesis=hypothesis, book=book)
     tried = Tried.of(session, book.rules, found)
     return {
         "event_id": text(event.event_id),
@@ -154,6 +155,7 @@ def of_event(
         "localization_id": event.localization_id,
         "t0": utc(event.t0),
         "asked_at": utc(now),
+        "not_searched": not_searched,
         "hypotheses": [_body(session, one, tried, limit, book.ranking) for one in answers],
     }
 

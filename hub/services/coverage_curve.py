@@ -23,7 +23,7 @@ from hub.science.levels import Levels2D
 from hub.science.map_points import MapPoints, by_prob
 from hub.science.point_visits import looks
 from hub.science.rules import DAY_S, Hypothesis
-from hub.services import coverage, light_curve_models, searched
+from hub.services import coverage, light_curve_models, promotion, searched
 from hub.services.bodies import Body, jsonable, text, utc
 from hub.services.counterparts import Book, shipped
 from hub.services.queries import find_event, find_localization
@@ -109,6 +109,7 @@ def of_event(
         )
     is_heard = any(basis == "heard" for basis, _ in parts.values())
     best = candidates.of_event(session, event.event_id, state=PairState.OPEN, limit=3)
+    not_searched = promotion.why_not_searched(session, book.rules.low_significance, event)
     return {
         "event_id": text(event.event_id),
         "localization_id": event.localization_id,
@@ -124,7 +125,8 @@ def of_event(
         "series": series,
         "n_planned": sum(one.status is PointingStatus.PLANNED for one in reported),
         "n_cancelled": sum(one.status is PointingStatus.CANCELLED for one in reported),
-        "nothing_found": not best,
+        "not_searched": not_searched,
+        "nothing_found": not best and not_searched is None,
         "best_candidates": [f"{one.survey}:{one.object_id}" for one in best],
     }
 

@@ -1,4 +1,4 @@
-"""Events of low significance that pairs lift, and let fall: a function of the pairs as they stand."""
+"""Events of low significance that pairs lift, and let fall, as the pairs stand; and what is said of those that none lifts."""
 
 from collections.abc import Iterable, Mapping
 
@@ -10,7 +10,18 @@ from hub.science.low_significance import LowSignificance
 from hub.storage import jobs, promoted
 from hub.telemetry import get_logger
 
+NOT_SEARCHED = (
+    "not searched: low significance; counterparts are searched once a pair that the budget has room for lifts the event"
+)
+"""What is said in place of candidates of an event that does nothing but make pairs: that there are none means nothing."""
+
 log = get_logger(__name__)
+
+
+def why_not_searched(session: Session, policy: LowSignificance, event: Event) -> str | None:
+    """Return why no counterparts of an event are searched; None where they are."""
+    is_alone = policy.is_low(event) and not promoted.of_ids(session, [event.event_id])
+    return NOT_SEARCHED if is_alone else None
 
 
 def settle(session: Session, policy: LowSignificance, events: Mapping[str, Event], pairs: Iterable[Coincidence]) -> None:

@@ -17,8 +17,9 @@ from hub.model.notice import EventClass, Messenger
 from hub.model.significance import Significance
 from hub.model.sky import Localization
 from hub.science.arithmetic import Explained, explained
+from hub.science.low_significance import LowSignificance
 from hub.science.rules import load_rules
-from hub.services import annotation_bodies, coverage, expectations, ranking_plugins, source_bodies, twins
+from hub.services import annotation_bodies, coverage, expectations, promotion, ranking_plugins, source_bodies, twins
 from hub.services.bodies import (
     Body,
     candidate_body,
@@ -107,7 +108,13 @@ def event_page(
 @cache
 def low_grades() -> Mapping[Messenger, frozenset[Significance]]:
     """Return by messenger the grades that lists leave out."""
-    return load_rules(resources.read_text("conf/coincidence.toml")).low_significance.grades
+    return low_significance().grades
+
+
+@cache
+def low_significance() -> LowSignificance:
+    """Return which events do nothing by themselves but make pairs."""
+    return load_rules(resources.read_text("conf/coincidence.toml")).low_significance
 
 
 def event(session: Session, name: str) -> Body:
@@ -408,6 +415,7 @@ def _event(session: Session, one: Event) -> Body:
         **event_body(one, skymap),
         "annotations": annotation_bodies.of_event(session, one),
         "burst": source_bodies.of_event(session, one),
+        "not_searched": promotion.why_not_searched(session, low_significance(), one),
     }
 
 

@@ -5,14 +5,14 @@ from dataclasses import replace
 
 import pytest
 
-from hub.api import wire_counterparts
+from hub.api import wire, wire_counterparts
 from hub.model.coincidence import PairState
 from hub.model.coverage import SelectionKind
 from hub.science.small_cone import cell_of
 from hub.services import pointings
-from hub.storage import candidates, object_places
+from hub.storage import candidates, localizations, object_places, promoted
 from hub.storage.object_places import ObjectPlace
-from tests.support.api_night import T0, api
+from tests.support.api_night import T0, add_event, api, localization, notice
 from tests.support.searched import DEC, FIRST, RA, hears, night
 
 OF = "/api/v1/events/GW170817"
@@ -118,6 +118,34 @@ def test_what_cannot_be_asked_is_refused(door):
     assert "admits no counterpart" in get(client, f"{OF}/counterparts?hypothesis=unicorn", 422)["detail"]
     assert "has no localization" in get(client, "/api/v1/events/Fermi-524666471/counterparts", 422)["detail"]
     assert client.post("/api/v1/pointings", json=REPORT).status_code in (401, 403)
+
+
+def test_of_an_event_of_low_significance_it_is_said_that_nobody_searches(door):
+    client, store = door
+    hears(store)
+    where = localization()
+    with store.transaction() as session:
+        localizations.save(session, where)
+        said = notice("S170818x", far_hz=2e-6, properties={"significant": False})
+        add_event(session, [said], localization_id=where.localization_id)
+    of_low, why = "/api/v1/events/S170818x", "not searched: low significance"
+    event = get(client, of_low)
+    assert event["data"]["not_searched"].startswith(why)
+    answer = get(client, event["links"]["counterparts"])["data"]
+    wire_counterparts.Counterparts.model_validate(answer)
+    assert (answer["hypotheses"], answer["not_searched"]) == ([], event["data"]["not_searched"])
+    curve = get(client, event["links"]["coverage"])["data"]
+    wire_counterparts.CoverageCurve.model_validate(curve)
+    assert (curve["nothing_found"], curve["not_searched"]) == (False, event["data"]["not_searched"])
+    assert curve["series"], "what was searched by the survey is known all the same"
+    listed = get(client, event["links"]["candidates"])
+    wire.Searched[wire.Candidate].model_validate(listed)
+    assert (listed["data"], listed["not_searched"]) == ([], event["data"]["not_searched"])
+    with store.transaction() as session:
+        promoted.lift(session, "S170818x")
+    assert get(client, of_low)["data"]["not_searched"] is None
+    assert get(client, event["links"]["counterparts"])["data"]["hypotheses"]
+    assert get(client, OF)["data"]["not_searched"] is None
 
 
 def test_an_event_leads_to_its_counterparts_and_to_what_was_searched(door):

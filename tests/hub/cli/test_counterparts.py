@@ -6,8 +6,9 @@ import pytest
 
 from hub.cli.app import main
 from hub.model.coverage import SelectionKind
+from hub.storage import localizations
 from hub.storage.engine import open_store, upgrade
-from tests.support.api_night import T0, fill
+from tests.support.api_night import T0, add_event, fill, localization, notice
 from tests.support.searched import DEC, RA, hears, night
 
 
@@ -61,6 +62,29 @@ def test_a_person_is_told_what_candidates_are_worth_and_what_was_searched(hub, k
     pytest.importorskip("matplotlib")
     hub("counterparts", "GW170817", "--plot", str(tmp_path / "curve.png"))
     assert (tmp_path / "curve.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_of_an_event_of_low_significance_a_person_is_told_that_nobody_searches(hub, folder):
+    store = open_store(f"sqlite:///{folder / 'hub.sqlite'}")
+    where = localization()
+    with store.transaction() as session:
+        localizations.save(session, where)
+        said = notice("S170818x", far_hz=2e-6, properties={"significant": False})
+        add_event(session, [said], localization_id=where.localization_id)
+    store.close()
+    why = "not searched: low significance"
+    out, _ = hub("counterparts", "S170818x", code=3)
+    assert out.startswith(f"S170818x: {why}")
+    assert "nothing found" not in out
+    assert "candidates, 0 confirmed" not in out
+    body = json.loads(hub("counterparts", "S170818x", "--json", code=3)[0])
+    assert (body["hypotheses"], body["coverage"]["nothing_found"]) == ([], False)
+    assert body["not_searched"].startswith(why)
+    shown, _ = hub("show", "S170818x")
+    assert f"candidates: {why}" in shown
+    assert "best candidates" not in shown
+    assert why in hub("chance", "S170818x", code=1)[1]
+    assert "not searched: low" not in hub("show", "GW170817")[0]
 
 
 def test_the_background_of_a_night_alone_is_insufficient_and_is_not_written_twice(hub, kind):
