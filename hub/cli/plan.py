@@ -15,6 +15,9 @@ from hub.cli.output import complain, emit
 from hub.errors import InvalidRequest
 
 if TYPE_CHECKING:
+    from hub.config import Settings
+    from hub.model.instant import Instant
+    from hub.model.sky import Skymap
     from hub.science.planning.fields import Field
     from hub.science.planning.planner import Pointing
 
@@ -60,13 +63,18 @@ def plan(  # noqa: PLR0917 - typer passes them by name
     max_airmass: Annotated[float, typer.Option("--max-airmass", help="Largest airmass.")] = 2.0,
     moon: Annotated[float, typer.Option("--moon", help="Smallest distance to the Moon, degrees.")] = 15.0,
     sun: Annotated[float, typer.Option("--sun", help="Highest altitude of the Sun, degrees.")] = -18.0,
+    without: Annotated[
+        str | None, typer.Option("--without", metavar="EVENT", help="Leave out what is reported to be observed because of it.")
+    ] = None,
+    and_planned: Annotated[bool, typer.Option("--and-planned", help="With --without: also what others still plan.")] = False,
     output: Annotated[Format, typer.Option("--format", help="What to print.")] = Format.JSON,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line, as --format json.")] = False,
 ) -> None:
     """Print the pointings that together hold the most probability of a map, by time.
 
     Each has its own probability (prob) and that of the union with all before it (cum_prob). With a site each pointing has a
-    slot in which it is dark and the field's centre is high enough and away from the Moon. Code 3 where nothing can be planned.
+    slot in which it is dark and the field's centre is high enough and away from the Moon. With --without both are of what is left
+    of the map. Code 3 where nothing can be planned.
     """
     settings = start(context)
     from hub.cli.moments import read_moment
@@ -105,8 +113,9 @@ def plan(  # noqa: PLR0917 - typer passes them by name
     )
     needs = Constraints(max_airmass=max_airmass, min_moon_separation_deg=moon, max_sun_altitude_deg=sun)
     where = sites[site.casefold()] if site is not None else None
+    whole = read_map(skymap, settings)
     try:
-        found = planned(read_map(skymap, settings), field, n, timing, where, needs)
+        found = planned(_left(settings, whole, without, timing.start, and_planned=and_planned), field, n, timing, where, needs)
     except NoPlan as reason:
         complain(f"nothing can be planned: {reason}")
         raise typer.Exit(EXIT_NOTHING_FOUND) from None
@@ -115,6 +124,20 @@ def plan(  # noqa: PLR0917 - typer passes them by name
             emit(exports.record(one))
     else:
         typer.echo(_text(output, found, field, skymap.name), nl=False)
+
+
+def _left(settings: "Settings", skymap: "Skymap", event: str | None, start: "Instant", *, and_planned: bool) -> "Skymap":
+    """Return what of a map is not reported to be observed because of an event; all of it where none is named."""
+    if event is None:
+        if and_planned:
+            raise InvalidRequest("--and-planned says more of --without EVENT")
+        return skymap
+    from hub.bootstrap import open_database
+    from hub.science.planning.observed import left
+    from hub.services.pointings import footprints
+
+    with open_database(settings) as store, store.reading() as session:
+        return left(skymap, footprints(session, event, planned_from=start if and_planned else None))
 
 
 def _text(output: Format, found: "Sequence[Pointing]", field: "Field", title: str) -> str:

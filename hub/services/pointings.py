@@ -21,6 +21,7 @@ from sqlalchemy.orm import Session
 from hub.errors import InvalidRequest
 from hub.model.instant import Instant
 from hub.model.pointing import Pointing, PointingStatus
+from hub.model.visit import Footprints
 from hub.science.footprint import positions_of, unit_vectors
 from hub.services.bodies import Body, jsonable, text, utc
 from hub.services.queries import find_event
@@ -82,6 +83,28 @@ def add(session: Session, content: str, *, event: str | None = None, reported_by
 def of_event(session: Session, name: str) -> list[Body]:
     """Return the pointings that are reported of an event, the earliest first."""
     return [_body(one) for one in pointings.of_event(session, find_event(session, name).event_id)]
+
+
+def footprints(session: Session, name: str, *, planned_from: Instant | None = None) -> Footprints:
+    """Return where others have observed because of an event; with a moment also where they plan to from then on.
+
+    Raises
+    ------
+    NotFound
+        There is no such event.
+    """
+    found = [
+        one.corners_deg
+        for one in pointings.of_event(session, find_event(session, name).event_id)
+        if one.status is PointingStatus.COMPLETED
+        or (one.status is PointingStatus.PLANNED and planned_from is not None and one.at >= planned_from)
+    ]
+    corners = [corner for some in found for corner in some]
+    return Footprints(
+        first=np.cumsum([0, *map(len, found)]).astype(np.int64),
+        ra_deg=np.array([ra for ra, _ in corners], dtype=np.float64),
+        dec_deg=np.array([dec for _, dec in corners], dtype=np.float64),
+    )
 
 
 def rows_of(content: str) -> list[Mapping[str, Any]]:

@@ -8,6 +8,9 @@ import pytest
 
 from hub.cli.app import main
 from hub.science.skymap_fits import to_fits
+from hub.services import pointings
+from hub.storage.engine import open_store, upgrade
+from tests.support.api_night import T0, add_event, notice
 from tests.support.skymaps import gaussian_map
 
 WHEN = ["--after", "2025-03-10T20:00:00"]
@@ -70,3 +73,30 @@ def test_bad_words_are_one_sentence(words: list[str], sentence: str, capsys: pyt
     assert out == ""
     assert sentence in err
     assert len(err.splitlines()) == 1
+
+
+def test_what_others_have_observed_is_left_out_and_what_they_plan_where_it_is_wished(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    url = f"sqlite:///{tmp_path / 'hub.sqlite'}"
+    upgrade(url)
+    store = open_store(url)
+    report = {"graceid": "S250310a", "instrument": "X", "ra": 150.0, "dec": -30.0, "radius_deg": 4.0}
+    later = {"status": "planned", "time": "2025-03-10T23:00:00", "ra": 154.0}
+    with store.transaction() as session:
+        add_event(session, [notice("S250310a")])
+        rows = [report | {"time": "2025-03-10T18:00:00"}, report | later]
+        pointings.add(session, json.dumps(rows), reported_by="us", now=T0)
+    store.close()
+    words = ["--data-dir", str(tmp_path), "plan", "south.fits", "--no-visibility", "--fov", "3", "-n", "4", *WHEN]
+
+    def held(*more: str, code: int = 0) -> float:
+        assert main([*words, *more]) == code
+        lines = capsys.readouterr().out.splitlines()
+        return float(json.loads(lines[-1])["cum_prob"])
+
+    assert held() > held("--without", "S250310a") > held("--without", "S250310a", "--and-planned") > 0.0
+    assert main([*words, "--and-planned"]) == 1
+    assert "--and-planned says more of --without EVENT" in capsys.readouterr().err
+    assert main([*words, "--without", "S9"]) == 3
+    assert "there is no event S9" in capsys.readouterr().err
