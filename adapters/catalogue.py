@@ -1,8 +1,8 @@
-"""Every kind of source and destination, by the name that the settings call it.
+"""Every kind of source, destination and telescope network, by the name that the settings call it.
 
 A kind is a module with ``KIND``, a pydantic model ``Options`` and an opener; ``check``, where there is one, tries the connection
-and says in sentences what to fix. Kinds of other packages are found by the entry-point groups `SOURCE_GROUP` and `SINK_GROUP`,
-each entry naming such a module.
+and says in sentences what to fix. Kinds of other packages are found by the entry-point groups `SOURCE_GROUP`, `SINK_GROUP` and
+`NETWORK_GROUP`, each entry naming such a module.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -16,6 +16,7 @@ from gcn_kafka import Consumer as GcnConsumer
 from pydantic import BaseModel, ValidationError
 
 from adapters.contained import contained, is_schema
+from adapters.networks import ocs, simulated
 from adapters.transports import chat, folder, folder_source, gcn_kafka, tns, webhook
 from adapters.transports.kafka import consumer, hop, listening, producer
 from adapters.transports.kafka.listening import Heard
@@ -24,7 +25,7 @@ from adapters.transports.kafka.topics import topic_names
 from adapters.transports.vtp import broadcaster, receiver, subscriber
 from hub.errors import ConfigError
 from hub.model.envelope import Trust
-from hub.ports import MessageSource, PartContext, PushSource, Sink
+from hub.ports import MessageSource, PartContext, PushSource, Sink, TelescopeNetwork
 
 SOURCE_GROUP = "multimessenger_hub.sources"
 """Entry points of other packages' sources."""
@@ -32,8 +33,12 @@ SOURCE_GROUP = "multimessenger_hub.sources"
 SINK_GROUP = "multimessenger_hub.destinations"
 """Entry points of other packages' destinations."""
 
+NETWORK_GROUP = "multimessenger_hub.networks"
+"""Entry points of other packages' telescope networks."""
+
 _SOURCES: tuple[Any, ...] = (folder_source, gcn_kafka, consumer, subscriber, receiver, tns)
 _SINKS: tuple[Any, ...] = (folder, broadcaster, producer, hop, webhook, chat)
+_NETWORKS: tuple[Any, ...] = (simulated, ocs)
 
 
 def sources() -> dict[str, Any]:
@@ -44,6 +49,11 @@ def sources() -> dict[str, Any]:
 def sinks() -> dict[str, Any]:
     """Return the module of each kind of destination."""
     return _kinds(_SINKS, SINK_GROUP)
+
+
+def networks() -> dict[str, Any]:
+    """Return the module of each kind of telescope network."""
+    return _kinds(_NETWORKS, NETWORK_GROUP)
 
 
 def source_options(kind: str, context: str, values: Mapping[str, Any]) -> BaseModel:
@@ -71,6 +81,11 @@ def sink_options(kind: str, context: str, values: Mapping[str, Any]) -> BaseMode
     return _options(sinks(), kind, context, values)
 
 
+def network_options(kind: str, context: str, values: Mapping[str, Any]) -> BaseModel:
+    """Return the checked options of a telescope network; as `source_options`."""
+    return _options(networks(), kind, context, values)
+
+
 def open_source(kind: str, options: BaseModel, context: PartContext) -> AbstractContextManager[MessageSource | PushSource]:
     """Return a source, closed when the context ends."""
     opened: AbstractContextManager[MessageSource | PushSource] = sources()[kind].open_source(options, context)
@@ -80,6 +95,12 @@ def open_source(kind: str, options: BaseModel, context: PartContext) -> Abstract
 def open_sink(kind: str, options: BaseModel, context: PartContext) -> AbstractContextManager[Sink]:
     """Return a destination, closed when the context ends."""
     opened: AbstractContextManager[Sink] = sinks()[kind].open_sink(options, context)
+    return opened
+
+
+def open_network(kind: str, options: BaseModel, context: PartContext) -> AbstractContextManager[TelescopeNetwork]:
+    """Return a telescope network, closed when the context ends."""
+    opened: AbstractContextManager[TelescopeNetwork] = networks()[kind].open_network(options, context)
     return opened
 
 

@@ -24,12 +24,11 @@ from adapters.codecs.hub_json import HubJsonRenderer
 from adapters.codecs.hub_text import HubTextRenderer
 from adapters.codecs.voevent.renderer import VoeventRenderer
 from adapters.http import HttpClient, HttpOptions
-from adapters.networks.simulated import SimulatedNetwork, SimulatedOptions
 from adapters.schema_registry import SchemaRegistry
 from adapters.transports.kafka.listening import Heard
 from hub.archive.history import ArchiveHistory, ArchiveSettings
 from hub.archive.space import MB
-from hub.config import DestinationSection, HubSection, Settings, SourceSection
+from hub.config import DestinationSection, HubSection, NetworkSection, Settings, SourceSection
 from hub.errors import ConfigError, Permanent, StorageError, Transient
 from hub.model.coverage import AlertStream
 from hub.model.instant import Instant
@@ -45,6 +44,7 @@ from hub.ports import (
     Renderer,
     Sink,
     SkymapReader,
+    TelescopeNetwork,
 )
 from hub.resources import read_text
 from hub.science import sky_index
@@ -61,6 +61,7 @@ from hub.services.cache_limits import CACHES
 from hub.services.correlation import Correlation
 from hub.services.current_catalogs import CatalogWatch, CurrentHosting
 from hub.services.dispatch import Dispatch
+from hub.services.dry_network import ClosedNetwork, DryNetwork
 from hub.services.flow import Flow
 from hub.services.followup import FollowupService
 from hub.services.followup_policy import FollowupSettings, RequestPolicy
@@ -325,7 +326,7 @@ def open_hub(
     clock
         What tells the time; this machine's clock where not given.
     seed
-        Of the simulated telescope network.
+        Of simulated telescope networks.
     skymaps
         Reads sky maps, and is closed by whoever opened it; a reader of the hub's own where not given.
     sinks
@@ -338,12 +339,12 @@ def open_hub(
     history = open_history(settings, store)
     maps = MapCache(budget_bytes=CACHES.whole_maps, place_budget_bytes=CACHES.candidate_maps)
     rules = load_rules(read_text("conf/coincidence.toml"), read_text("conf/families.toml"))
-    followups = _followups(settings, store, tells, seed)
     routes = routes_of(settings)
     schemas = _schemas(settings)
     listening = _listening(settings, store, tells)
     with ExitStack() as stack:
         reader = skymaps if skymaps is not None else stack.enter_context(open_skymap_reader(settings))
+        followups = _followups(settings, store, tells, stack.enter_context(open_networks(settings, clock=tells, seed=seed)))
         if sinks is None:
             folders = [name for name, one in enabled_destinations(settings).items() if one.kind == "folder"]
             sinks = {name: stack.enter_context(open_sink(settings, store, name, clock=tells)) for name in folders}
@@ -436,12 +437,37 @@ def _echo_of(settings: Settings) -> dict[str, str]:
     return {name: one.echo_of for name, one in settings.sources.items() if one.echo_of}
 
 
-def _followups(settings: Settings, store: Store, clock: Clock, seed: int) -> FollowupService:
-    ledger = settings.hub.data_dir / "simulated-network.sqlite"
-    network = SimulatedNetwork(SimulatedOptions(ledger=ledger), clock, seed)
+@contextmanager
+def open_networks(settings: Settings, *, clock: Clock | None = None, seed: int = 0) -> Iterator[dict[str, TelescopeNetwork]]:
+    """Give every telescope network by name; one that is not live takes no request, and looks after those that it has.
+
+    One that cannot be opened, for want of its credential for instance, lets its requests wait: whoever only takes alerts in needs
+    no credentials.
+
+    Raises
+    ------
+    ConfigError
+        An option is missing or wrong.
+    """
+    with ExitStack() as stack:
+        yield {name: _open_network(settings, name, clock or now, seed, stack) for name in enabled_networks(settings)}
+
+
+def _open_network(settings: Settings, name: str, clock: Clock, seed: int, stack: ExitStack) -> TelescopeNetwork:
+    section = settings.networks[name]
+    options = catalogue.network_options(section.kind, f"networks.{name}", section.options)
+    context = replace(_trial_context(settings, name), clock=clock, seed=seed)
+    try:
+        network = stack.enter_context(catalogue.open_network(section.kind, options, context))
+    except ConfigError as error:
+        return ClosedNetwork(name, str(error))
+    return network if section.live or network.is_simulated else DryNetwork(network)
+
+
+def _followups(settings: Settings, store: Store, clock: Clock, networks: Mapping[str, TelescopeNetwork]) -> FollowupService:
     return FollowupService(
         store,
-        {"simulated": network},
+        networks,
         load_sites(read_text("conf/sites.toml")),
         clock,
         FollowupSettings(
@@ -479,13 +505,18 @@ def enabled_destinations(settings: Settings) -> dict[str, DestinationSection]:
     return {name: one for name, one in settings.destinations.items() if one.enabled}
 
 
+def enabled_networks(settings: Settings) -> dict[str, NetworkSection]:
+    """Return the telescope networks that may be spoken to, by name."""
+    return {name: one for name, one in settings.networks.items() if one.enabled}
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PartKind:
-    """A kind of source or destination as a person reads of it."""
+    """A kind of source, destination or telescope network as a person reads of it."""
 
     kind: str
     part: str
-    """``source`` or ``destination``."""
+    """``source``, ``destination`` or ``network``."""
 
     summary: str
     options: tuple[tuple[str, str, str], ...]
@@ -493,7 +524,7 @@ class PartKind:
 
 
 def part_kinds() -> list[PartKind]:
-    """Return every kind of source and destination with its options."""
+    """Return every kind of source, destination and telescope network with its options."""
     return [
         PartKind(
             kind=kind,
@@ -508,7 +539,11 @@ def part_kinds() -> list[PartKind]:
                 for key, field in module.Options.model_fields.items()
             ),
         )
-        for part, modules in (("source", catalogue.sources()), ("destination", catalogue.sinks()))
+        for part, modules in (
+            ("source", catalogue.sources()),
+            ("destination", catalogue.sinks()),
+            ("network", catalogue.networks()),
+        )
         for kind, module in sorted(modules.items())
     ]
 
@@ -535,7 +570,7 @@ def cautions(settings: Settings) -> list[str]:
 
 
 def check_parts(settings: Settings) -> None:
-    """Check the options of every source and destination without opening any.
+    """Check the options of every source, destination and telescope network without opening any.
 
     Raises
     ------
@@ -548,6 +583,8 @@ def check_parts(settings: Settings) -> None:
             raise ConfigError(f"sources.{name}.echo_of: there is no destination {source.echo_of!r}")
     for name, sink in settings.destinations.items():
         catalogue.sink_options(sink.kind, f"destinations.{name}", sink.options)
+    for name, network in settings.networks.items():
+        catalogue.network_options(network.kind, f"networks.{name}", network.options)
     coverage.check(alert_streams(settings))
     ranking_for(settings)
 
@@ -637,6 +674,13 @@ def check_sink(settings: Settings, name: str) -> list[str]:
     section = settings.destinations[name]
     options = catalogue.sink_options(section.kind, f"destinations.{name}", section.options)
     return catalogue.check(catalogue.sinks()[section.kind], options, _trial_context(settings, name))
+
+
+def check_network(settings: Settings, name: str) -> list[str]:
+    """Ask a telescope network once whether it knows the account and what the settings name; as `check_source`."""
+    section = settings.networks[name]
+    options = catalogue.network_options(section.kind, f"networks.{name}", section.options)
+    return catalogue.check(catalogue.networks()[section.kind], options, _trial_context(settings, name))
 
 
 def check_fetching(settings: Settings) -> list[str]:

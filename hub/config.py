@@ -119,8 +119,8 @@ class FollowupSection(Section):
     enabled: bool = True
     """Make requests for open coincidences."""
 
-    network: Literal["simulated"] = "simulated"
-    """Name of the telescope network."""
+    network: str = "simulated"
+    """Name of the telescope network: one of ``networks``."""
 
     dry_run: bool = False
     """Only record what would be asked."""
@@ -196,7 +196,7 @@ class LoggingSection(Section):
 
 
 class PartSection(BaseModel):
-    """A source or destination: what the hub itself must know of it; the rest are the options of its kind."""
+    """A source, destination or network: what the hub itself must know of it; the rest are the options of its kind."""
 
     model_config = ConfigDict(frozen=True, extra="allow", allow_inf_nan=False)
 
@@ -245,12 +245,19 @@ class DestinationSection(PartSection):
     """A message that has not come back after so long is an alarm, seconds; None where nobody listens."""
 
 
+class NetworkSection(PartSection):
+    """A telescope network."""
+
+    live: bool = False
+    """Whether it is asked in earnest; otherwise everything is tried out and nothing is requested."""
+
+
 _VOEVENTS = {"kind": "folder", "path": "voevents"}
 
 PartName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9]*(-[a-z0-9]+)*$", max_length=40)]
-"""Name of a source or destination: small letters, digits, single dashes."""
+"""Name of a source, destination or network: small letters, digits, single dashes."""
 
-PARTS = ("sources", "destinations")
+PARTS = ("sources", "destinations", "networks")
 """Sections that hold one table for each name."""
 
 
@@ -268,6 +275,7 @@ class Settings(BaseSettings):
     api: ApiSection = ApiSection()
     announce: AnnounceSection = AnnounceSection()
     followup: FollowupSection = FollowupSection()
+    networks: dict[PartName, NetworkSection] = {"simulated": NetworkSection(kind="simulated")}
     skymap: SkymapSection = SkymapSection()
     fetch: FetchSection = FetchSection()
     catalogs: CatalogsSection = CatalogsSection()
@@ -459,9 +467,14 @@ def _validated(values: Mapping[str, Any], origins: Mapping[str, str]) -> Setting
             table = table.setdefault(part, {})
         table[key] = value
     try:
-        return Settings(**tables)  # type: ignore[arg-type]  # validation is what this call is for
+        settings = Settings(**tables)  # type: ignore[arg-type]  # validation is what this call is for
     except ValidationError as error:
         raise ConfigError("; ".join(_complaint(detail, origins) for detail in error.errors())) from error
+    if settings.followup.network not in settings.networks:
+        place = f" ({origins['followup.network']})" if "followup.network" in origins else ""
+        known = " or ".join(map(repr, settings.networks))
+        raise ConfigError(f"followup.network{place} should be {known} of [networks.NAME], not {settings.followup.network!r}")
+    return settings
 
 
 def _complaint(detail: Any, origins: Mapping[str, str]) -> str:

@@ -317,7 +317,7 @@ def no_places() -> Mapping[tuple[str, int], Place]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PartContext:
-    """What the opener of a source or destination gets from the hub."""
+    """What the opener of a source, a destination or a telescope network gets from the hub."""
 
     name: str
     """Of the part in the settings, and in the books."""
@@ -343,6 +343,9 @@ class PartContext:
 
     packet_bytes: int = 16 * 2**20
     """Most bytes of payloads that a `PacketBatch` should hold."""
+
+    seed: int = 0
+    """Of what is simulated."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -523,6 +526,29 @@ class TelescopeNetwork(Protocol):
 
     is_simulated: bool
     """Whether no real telescope is behind it."""
+
+    host: str | None
+    """Where its requests go; None for one inside the hub."""
+
+    def dry_run(self, intent: Intent) -> DryRun:
+        """Return what would be sent, and what the network says to it; it books nothing.
+
+        Raises
+        ------
+        TransportError
+            The network, which is asked, does not answer.
+        """
+        ...
+
+    def quota(self) -> tuple[Quota, ...]:
+        """Return what is left; nothing where the network has no limits or does not tell.
+
+        Raises
+        ------
+        TransportError
+            The network does not answer, or not to this account.
+        """
+        ...
 
     def validate(self, intent: Intent) -> list[str]:
         """Return the reasons for which the network cannot take this intent; empty where it can."""

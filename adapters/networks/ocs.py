@@ -6,15 +6,16 @@ are told apart here were seen on the portal itself, which the tests run.
 """
 
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
-from urllib.parse import urlencode
+from typing import Any, Self
+from urllib.parse import quote, urlencode, urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
 
 from adapters.http import Answer, HttpClient, HttpOptions
+from adapters.networks.ocs_time import quotas
 from adapters.networks.ocs_words import (
     OcsInstrument,
     fault_sentences,
@@ -24,8 +25,9 @@ from adapters.networks.ocs_words import (
     request_group,
 )
 from hub.errors import ConfigError, NetworkRefused, NotFound, Permanent, Transient, TransportError, sentence_of
-from hub.model.followup import TERMINAL_STATES, Intent
-from hub.ports import Clock, RemoteState
+from hub.model.followup import TERMINAL_STATES, Intent, Urgency
+from hub.model.instant import Instant
+from hub.ports import DryRun, PartContext, Quota, RemoteState
 
 KIND = "ocs"
 """What the settings call it."""
@@ -43,16 +45,18 @@ _GROUPS = "/api/requestgroups/"
 
 
 class Options(BaseModel):
-    """Which portal, as whom, and with what."""
+    """A network behind an observation portal of the OCS (Las Cumbres, SOAR, Blanco, SAAO): which, as whom, and with what."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
-    name: str = Field("lco", min_length=1, description="Name of the network")
     url: str = Field(description="Address of the portal, without the path /api; there is none by default")
     hosts: tuple[str, ...] = Field(min_length=1, description="Hosts that may be asked; that of the address must be among them")
     token: SecretStr = Field(SecretStr(""), description="API token of the account; in the environment or in token_file")
     token_file: str = Field("", description="File that holds the token and nothing else")
-    proposal: str = Field(min_length=1, description="Proposal whose time is used")
+    proposal: str = Field("", description="Proposal whose time is used")
+    proposals: dict[Urgency, str] = Field(
+        {}, description="Other proposals by urgency: normal, time_critical, rapid_response; without either none such is asked for"
+    )
     instruments: dict[str, OcsInstrument] = Field(min_length=1, description="Types of instruments that may be asked for")
     ipp_value: float = Field(
         1.0, ge=0.5, le=2.0, description="Weight among the requests of the proposal; more than 1 costs extra"
@@ -62,41 +66,28 @@ class Options(BaseModel):
     allow_loopback: bool = Field(False, description="Also speak plain http to this machine; for trials")
     answer_s: float = Field(60.0, gt=0, le=290, description="Longest silence of the portal, seconds; a first answer may take 20")
 
+    @model_validator(mode="after")
+    def _has_proposal(self) -> Self:
+        if not self.proposal and not any(self.proposals.values()):
+            raise ValueError("proposal is missing, or proposals = { normal = ..., time_critical = ..., rapid_response = ... }")
+        return self
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DryRun:
-    """What would be sent, and what the portal says to it."""
-
-    payload: Mapping[str, Any]
-    """The request group; empty where the intent cannot be written as one."""
-
-    reasons: tuple[str, ...]
-    """Why it would be refused; empty where it would be taken."""
-
-    duration_s: float | None
-    """Time that would be charged, seconds; None where it would be refused."""
+    def proposal_for(self, urgency: Urgency) -> str:
+        """Return the proposal that pays for requests of an urgency; empty where none does."""
+        return self.proposals.get(urgency, self.proposal)
 
 
-def open_network(options: Options, clock: Clock, data_dir: Path, *, where: str) -> "OcsNetwork":
-    """Return the network of some options.
-
-    Parameters
-    ----------
-    options
-        Of the network.
-    clock
-        Tells the present moment.
-    data_dir
-        What a relative ``token_file`` is relative to.
-    where
-        Where the options stand in the settings; errors name it.
+@contextmanager
+def open_network(options: Options, context: PartContext) -> Iterator["OcsNetwork"]:
+    """Give the network of some options; it holds nothing that needs closing.
 
     Raises
     ------
     ConfigError
         There is no token, or the address is not one that may be asked.
     """
-    token = options.token.get_secret_value() or _from_file(options.token_file, where, data_dir)
+    where = f"networks.{context.name}"
+    token = options.token.get_secret_value() or _from_file(options.token_file, where, context.data_dir)
     if not token.isascii() or not token.isprintable() or not token.strip() or " " in token:
         raise ConfigError(f"{where}: token (in the environment) or token_file is missing, or is no token")
     limits = HttpOptions(
@@ -112,7 +103,16 @@ def open_network(options: Options, clock: Clock, data_dir: Path, *, where: str) 
         client.demand_allowed(options.url)
     except Permanent as error:
         raise ConfigError(f"{where}.url: {error}") from error
-    return OcsNetwork(options, client, token, clock)
+    yield OcsNetwork(options, client, token, context)
+
+
+def check(options: Options, context: PartContext) -> list[str]:
+    """Ask the portal once whether it knows the account, its proposals and the instruments; return what is wrong, in sentences."""
+    with open_network(options, context) as network:
+        try:
+            return network.faults()
+        except TransportError as error:
+            return [str(error)]
 
 
 class OcsNetwork:
@@ -121,11 +121,12 @@ class OcsNetwork:
     can_find = True
     is_simulated = False
 
-    def __init__(self, options: Options, client: HttpClient, token: str, clock: Clock) -> None:
-        self.name = options.name
+    def __init__(self, options: Options, client: HttpClient, token: str, context: PartContext) -> None:
+        self.name = context.name
+        self.host = urlsplit(options.url).hostname
         self._options = options
         self._client = client
-        self._clock = clock
+        self._clock = context.clock
         self._base = options.url.rstrip("/")
         self._headers = {"Authorization": f"Token {token}", "Accept": "application/json"}
 
@@ -137,17 +138,17 @@ class OcsNetwork:
         TransportError
             The portal does not answer.
         """
-        if faults := local_faults(intent, self._options.instruments, self._clock()):
-            return DryRun(payload={}, reasons=tuple(faults), duration_s=None)
+        if faults := self._local_faults(intent):
+            return DryRun(payload={}, reasons=tuple(faults))
         payload = self._payload(intent)
         answer = self._post(f"{_GROUPS}validate/", payload)
         if answer.status != 200:
             if _is_refusal(answer):
-                return DryRun(payload=payload, reasons=tuple(self._refusals(answer)), duration_s=None)
+                return DryRun(payload=payload, reasons=tuple(self._refusals(answer)))
             raise self._fault(answer)
         said = _mapping(answer)
         if reasons := fault_sentences(said.get("errors")):  # of a bad request too the status is 200
-            return DryRun(payload=payload, reasons=tuple(reasons), duration_s=None)
+            return DryRun(payload=payload, reasons=tuple(reasons))
         durations = said.get("request_durations")
         if not isinstance(durations, Mapping) or not isinstance(durations.get("duration"), int | float):
             raise Permanent(f"{self.name}'s answer to a trial has no duration")
@@ -175,7 +176,7 @@ class OcsNetwork:
         TransportError
             The outcome is unknown.
         """
-        if faults := local_faults(intent, self._options.instruments, self._clock()):
+        if faults := self._local_faults(intent):
             raise NetworkRefused("; ".join(faults))
         try:
             answer = self._post(_GROUPS, self._payload(intent))
@@ -236,13 +237,78 @@ class OcsNetwork:
             raise NetworkRefused(f"request {remote_id} cannot be cancelled: {'; '.join(self._refusals(answer))}")
         return self._state(self._demand(answer, remote_id))
 
+    def quota(self) -> tuple[Quota, ...]:
+        """Return the time that is left in this semester of each proposal, urgency and instrument that the settings name, hours.
+
+        Raises
+        ------
+        TransportError
+            The portal does not answer, or not to this account.
+        """
+        semesters = self._semesters()
+        found: list[Quota] = []
+        for proposal, urgencies in self._urgencies().items():
+            document = self._proposal(proposal)
+            if document is not None:
+                found += quotas(document, urgencies, self._options.instruments, semesters)
+        return tuple(found)
+
+    def faults(self) -> list[str]:
+        """Return what of the settings the portal does not know, sentences; it books nothing.
+
+        Raises
+        ------
+        TransportError
+            The portal does not answer, or not to this account.
+        """
+        known, said = _mapping(self._successful(self._get("/api/instruments/"))), []
+        for name, instrument in self._options.instruments.items():
+            said += instrument.faults(name, known.get(name), network=self.name)
+        semesters = self._semesters()
+        for proposal, urgencies in self._urgencies().items():
+            document = self._proposal(proposal)
+            if document is None:
+                said.append(f"{self.name} has no proposal {proposal}, or this account is not a member of it")
+            elif not document.get("active"):
+                said.append(f"the proposal {proposal} is not active")
+            elif not quotas(document, urgencies, self._options.instruments, semesters):
+                said.append(f"the proposal {proposal} has no time on {', '.join(self._options.instruments)} in this semester")
+        return said
+
+    def _urgencies(self) -> dict[str, list[Urgency]]:
+        """Return what each proposal pays for."""
+        found: dict[str, list[Urgency]] = {}
+        for urgency in Urgency:
+            if proposal := self._options.proposal_for(urgency):
+                found.setdefault(proposal, []).append(urgency)
+        return found
+
+    def _proposal(self, name: str) -> Mapping[str, Any] | None:
+        answer = self._get(f"/api/proposals/{quote(name, safe='')}/")
+        return None if answer.status == 404 else _mapping(self._successful(answer))
+
+    def _semesters(self) -> dict[str, Instant]:
+        """Return the semesters that it is now, and when each ends."""
+        query = urlencode({"semester_contains": self._clock().to_utc_iso()})
+        results = _mappings(_mapping(self._successful(self._get(f"/api/semesters/?{query}"))).get("results"))
+        try:
+            return {str(one["id"]): Instant.from_utc_iso(one["end"]) for one in results}
+        except (KeyError, TypeError, ValueError) as error:
+            raise Permanent(f"{self.name}'s answer about semesters is not what was agreed upon") from error
+
+    def _local_faults(self, intent: Intent) -> list[str]:
+        faults = local_faults(intent, self._options.instruments, self._clock())
+        if not self._options.proposal_for(intent.urgency):
+            faults.append(f"{self.name} has no proposal that pays for {intent.urgency} requests")
+        return faults
+
     def _payload(self, intent: Intent) -> dict[str, Any]:
         options = self._options
         return request_group(
             intent,
             options.instruments[intent.instrument],
             self._clock(),
-            proposal=options.proposal,
+            proposal=options.proposal_for(intent.urgency),
             ipp_value=options.ipp_value,
             min_lunar_distance_deg=options.min_lunar_distance_deg,
         )

@@ -5,6 +5,7 @@ Names and limits are those of django-ocs-observation-portal 4.18 (``requestgroup
 """
 
 from collections.abc import Iterator, Mapping, Sequence
+from math import ceil, isfinite
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -43,15 +44,47 @@ _FAILED = frozenset({"ABORTED", "FAILED", "NOT_ATTEMPTED", "BAD_DATA"})
 
 
 class OcsInstrument(BaseModel):
-    """One type of instrument."""
+    """One type of instrument, and how the exposures of a policy are written there."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     telescope_class: str = Field(min_length=1, max_length=20, description="Class of telescopes that carry it, e.g. 1m0")
     filters: tuple[str, ...] = Field((), description="Filters by the network's names; empty: it has none to choose")
+    bands: dict[str, str] = Field(
+        {}, description='Filters by the names of the policy, e.g. { g = "gp" }; others keep their names'
+    )
+    longest_s: float = Field(3600.0, gt=0, description="Longest single exposure, seconds; longer ones are taken in equal parts")
     mode: str = Field("", max_length=50, description="Readout mode; empty: the network's usual one")
     guiding_mode: str = Field("", max_length=50, description="Guiding mode; empty: the network's usual one")
     acquisition_mode: str = Field("", max_length=50, description="Acquisition mode; empty: the network's usual one")
+
+    def filter_of(self, exposure: Mapping[str, Any]) -> str:
+        """Return the network's name of the filter of an exposure; empty for none."""
+        name = str(exposure.get("filter") or "")
+        return self.bands.get(name, name)
+
+    def faults(self, name: str, known: object, *, network: str) -> list[str]:
+        """Return what of this the network does not know, sentences.
+
+        Parameters
+        ----------
+        name
+            Of the type of instrument.
+        known
+            What the network says of it; None where it has none such.
+        network
+            Name of the network.
+        """
+        if not isinstance(known, Mapping):
+            return [f"{network} has no instrument {name} that can be asked for now"]
+        said = []
+        if known.get("class") != self.telescope_class:
+            said.append(sentence_of(f"{name} is on telescopes of the class {known.get('class')}, not {self.telescope_class}"))
+        elements = known.get("optical_elements")
+        groups = elements.values() if isinstance(elements, Mapping) else ()
+        there = {one.get("code") for group in groups if isinstance(group, list) for one in group if isinstance(one, Mapping)}
+        said += [f"{name} of {network} has no filter {one}" for one in sorted({*self.filters, *self.bands.values()} - there)]
+        return said
 
 
 def marker(intent_id: str) -> str:
@@ -67,12 +100,12 @@ def local_faults(intent: Intent, instruments: Mapping[str, OcsInstrument], now: 
         known = ", ".join(sorted(instruments))
         faults.append(f"{intent.network} has no instrument {intent.instrument}; there are {known}")
     else:
-        wanted = {str(exposure.get("filter") or "") for exposure in intent.exposures}
+        wanted = {instrument.filter_of(exposure) for exposure in intent.exposures}
         unknown = wanted - set(instrument.filters or ("",))
         faults.extend(f"{intent.instrument} has no filter {name or 'that is nameless'}" for name in sorted(unknown))
     if not intent.exposures:
         faults.append("the request has no exposures")
-    if not all(float(one.get("seconds", 0.0)) > 0 and int(one.get("count", 1)) > 0 for one in intent.exposures):
+    if not all(_is_length(one.get("seconds")) and int(one.get("count", 1)) > 0 for one in intent.exposures):
         faults.append("an exposure has no length or is not taken once")
     if not 0.0 <= intent.ra_deg < 360.0:
         faults.append(f"the right ascension {intent.ra_deg:g} is not within 0 to 360 degrees")
@@ -184,15 +217,21 @@ def _pending(number: str, words: Sequence[str]) -> RemoteState:
     return RemoteState(remote_id=number, remote_state=word, state=state.value, reason=tried)
 
 
+def _is_length(seconds: object) -> bool:
+    return isinstance(seconds, int | float) and isfinite(seconds) and seconds > 0
+
+
 def _mode(mode: str) -> dict[str, str]:
     return {"mode": mode} if mode else {}
 
 
 def _exposure(exposure: Mapping[str, Any], instrument: OcsInstrument) -> dict[str, Any]:
+    seconds = float(exposure["seconds"])
+    n_parts = ceil(seconds / instrument.longest_s)
     config: dict[str, Any] = {
-        "exposure_time": float(exposure["seconds"]),
-        "exposure_count": int(exposure.get("count", 1)),
-        "optical_elements": {"filter": exposure["filter"]} if instrument.filters else {},
+        "exposure_time": seconds / n_parts,
+        "exposure_count": int(exposure.get("count", 1)) * n_parts,
+        "optical_elements": {"filter": instrument.filter_of(exposure)} if instrument.filters else {},
     }
     return config | _mode(instrument.mode)
 

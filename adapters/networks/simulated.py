@@ -2,26 +2,32 @@
 
 Everything it has received stands in a ledger (a small SQLite file), so it survives the hub being killed and tests can count what
 really arrived. Like the real networks it has no idempotency key: two equal submissions are two requests. The fate of a request
-follows from the seed, our marker and the clock alone, so a night can be run again.
+follows from the seed, our marker and the clock alone, so a night can be run again; what goes wrong at a submission follows from
+the seed and from how many came before, so that a hub that is killed meets other troubles in its next life.
 """
 
 import hashlib
 import json
 import sqlite3
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
+from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from hub.errors import NetworkRefused, NotFound, Transient, TransportError
 from hub.model.followup import Intent, RequestState
 from hub.model.instant import Instant
-from hub.ports import Clock, RemoteState
+from hub.ports import Clock, DryRun, PartContext, Quota, RemoteState
 
-_TABLE = """
+KIND = "simulated"
+"""What the settings call it."""
+
+_TABLES = """
 CREATE TABLE IF NOT EXISTS requests (
     number INTEGER PRIMARY KEY AUTOINCREMENT,
     marker TEXT NOT NULL,
@@ -30,7 +36,17 @@ CREATE TABLE IF NOT EXISTS requests (
     window_end_us INTEGER NOT NULL,
     cancelled_us INTEGER,
     payload TEXT NOT NULL
-)
+);
+CREATE INDEX IF NOT EXISTS requests_of_marker ON requests (marker);
+CREATE TABLE IF NOT EXISTS arrivals (
+    number INTEGER PRIMARY KEY AUTOINCREMENT,
+    marker TEXT NOT NULL,
+    arrived_us INTEGER NOT NULL,
+    arrived_ns INTEGER NOT NULL,
+    window_end_us INTEGER NOT NULL,
+    fault TEXT NOT NULL
+);
+CREATE TABLE IF NOT EXISTS outages (until_us INTEGER NOT NULL);
 """
 _LOCK_TIMEOUT_S = 30.0
 _DAY_US = 86_400_000_000
@@ -55,14 +71,19 @@ class Fault(StrEnum):
     LOST_ON_THE_WAY = "lost_on_the_way"
     """Sent, never booked, no answer: looks like `DROP_REPLY` from outside."""
 
+    SLOW = "slow"
+    """Booked, and found, after ``slow_s`` only; it is not waited for longer than ``patience_s``."""
+
+    RESTART = "restart"
+    """Booked, and then the network goes down for ``restart_s``: no answer, and none to any question."""
+
 
 class SimulatedOptions(BaseModel):
-    """How the network behaves."""
+    """A network without telescopes, for trials: it books, declines, is clouded out, completes, and misbehaves on demand."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
-    name: str = Field("simulated", description="Name of the network")
-    ledger: Path = Field(description="SQLite file in which it keeps what it received")
+    ledger: Path = Field(Path("simulated-network.sqlite"), description="SQLite file in which it keeps what it received")
     filters: tuple[str, ...] = Field(("u", "g", "r", "i", "z", "y"), description="Filters that it has")
     instruments: tuple[str, ...] = Field(("1M0-SIMCAM",), description="Instruments that it has")
     max_exposure_s: float = Field(3600.0, gt=0, description="Longest sum of exposures of one request, seconds")
@@ -77,6 +98,27 @@ class SimulatedOptions(BaseModel):
     n_attempts: int = Field(2, ge=1, description="Nights on which it tries before it gives up")
     can_find: bool = Field(True, description="Whether requests can be searched by our marker")
     faults: tuple[Fault, ...] = Field((), description="What goes wrong at the first submissions, one after the other")
+    fault_odds: dict[Fault, Annotated[float, Field(ge=0, le=1)]] = Field(
+        {}, description="How often each goes wrong at later submissions"
+    )
+    silence_odds: float = Field(0.0, ge=0, le=1, description="Fraction of questions and cancels whose answer is lost")
+    slow_s: float = Field(120.0, ge=0, description="What a slow booking takes, seconds")
+    patience_s: float = Field(60.0, gt=0, description="How long an answer is waited for, seconds")
+    restart_s: float = Field(90.0, ge=0, description="How long a restart takes, seconds")
+
+
+Options = SimulatedOptions
+"""As the catalogue of kinds calls it."""
+
+Wait = Callable[[float], None]
+"""Waits for some seconds of the network's clock."""
+
+
+@contextmanager
+def open_network(options: SimulatedOptions, context: PartContext) -> Iterator["SimulatedNetwork"]:
+    """Give the network of some options; its ledger lies in the data folder."""
+    there = options.model_copy(update={"ledger": context.data_dir / options.ledger})
+    yield SimulatedNetwork(there, context.clock, context.seed, name=context.name)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,7 +128,22 @@ class LedgerEntry:
     remote_id: str
     marker: str
     received_at: Instant
+    window_end: Instant
+    exposure_s: float
     is_cancelled: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Arrival:
+    """One submission that reached the network, booked or not."""
+
+    marker: str
+    arrived_at: Instant
+    arrived_ns: int
+    """The same by the machine's monotonic clock, nanoseconds: comparable between processes until the next boot."""
+
+    window_end: Instant
+    fault: Fault
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,16 +167,38 @@ class SimulatedNetwork:
     """
 
     is_simulated = True
+    host: str | None = None
 
-    def __init__(self, options: SimulatedOptions, clock: Clock, seed: int) -> None:
-        self.name = options.name
+    def __init__(
+        self, options: SimulatedOptions, clock: Clock, seed: int, *, name: str = "simulated", wait: Wait = time.sleep
+    ) -> None:
+        self.name = name
         self.can_find = options.can_find
         self._options = options
         self._clock = clock
         self._seed = seed
+        self._wait = wait
         self._faults = list(options.faults)
         with self._open() as ledger:
-            ledger.execute(_TABLE)
+            ledger.executescript(_TABLES)
+
+    def dry_run(self, intent: Intent) -> DryRun:
+        """Return what would be booked, and why it would be refused."""
+        if reasons := self.validate(intent):
+            return DryRun(payload={}, reasons=tuple(reasons))
+        duration_s = _exposure_s(intent) + self._options.overhead_s
+        return DryRun(payload=_payload(intent), reasons=(), duration_s=duration_s)
+
+    def quota(self) -> tuple[Quota, ...]:
+        """Return what is left of the requests that it takes in 24 h."""
+        now = self._clock()
+        with self._open() as ledger:
+            n_booked, first_us = ledger.execute(
+                "SELECT count(*), min(received_us) FROM requests WHERE received_us > ?", (now.tai_us - _DAY_US,)
+            ).fetchone()
+        until = None if first_us is None else Instant(first_us + _DAY_US)
+        allocated = float(self._options.quota_per_day)
+        return (Quota(what="requests in 24 h", unit="requests", allocated=allocated, used=float(n_booked), until=until),)
 
     def validate(self, intent: Intent) -> list[str]:
         """Return the reasons for which the network cannot take this intent; empty where it can."""
@@ -151,23 +230,17 @@ class SimulatedNetwork:
         TransportError
             The outcome is unknown from outside.
         """
-        fault = self._faults.pop(0) if self._faults else Fault.NONE
-        if fault is Fault.UNREACHABLE:
+        if self._is_down():
             raise Transient(f"{self.name} cannot be reached; nothing was sent")
-        if fault is Fault.TOO_MANY:
-            raise Transient(f"{self.name} answered 429 too many requests; nothing was booked")
-        if fault is Fault.LOST_ON_THE_WAY:
-            raise TransportError(f"the connection to {self.name} broke before an answer")
+        fault = self._arrive(intent)
+        self._fail_before_booking(fault)
         if reasons := self.validate(intent):
             raise NetworkRefused("; ".join(reasons))
         if self._chance(intent.intent_id, "refuse") < self._options.refuse_fraction:
             raise NetworkRefused(f"the observers of {self.name} declined the request")
-        remote_id = self._book(intent)
-        if fault is Fault.DROP_REPLY:
-            raise TransportError(f"the connection to {self.name} broke before an answer")
-        if fault is Fault.ERROR_AFTER_BOOKING:
-            raise TransportError(f"{self.name} answered 500 internal server error")
-        return self.status(remote_id)
+        remote_id = self._book(intent, after_s=self._options.slow_s if fault is Fault.SLOW else 0.0)
+        self._fail_after_booking(fault)
+        return self._status(remote_id)
 
     def find_by_marker(self, intent_id: str) -> RemoteState | None:
         """Return the first request that carries our id, None where there is none.
@@ -176,12 +249,18 @@ class SimulatedNetwork:
         ------
         NotFound
             This network cannot search (``can_find`` is false).
+        TransportError
+            It does not answer.
         """
         if not self.can_find:
             raise NotFound(f"{self.name} cannot search its requests by our marker")
+        self._demand_answer(intent_id, "search")
         with self._open() as ledger:
-            row = ledger.execute("SELECT number FROM requests WHERE marker = ? ORDER BY number", (intent_id,)).fetchone()
-        return None if row is None else self.status(str(row[0]))
+            row = ledger.execute(
+                "SELECT number FROM requests WHERE marker = ? AND received_us <= ? ORDER BY number",
+                (intent_id, self._clock().tai_us),
+            ).fetchone()
+        return None if row is None else self._status(str(row[0]))
 
     def status(self, remote_id: str) -> RemoteState:
         """Return the present state of a request.
@@ -190,7 +269,13 @@ class SimulatedNetwork:
         ------
         NotFound
             There is no such request.
+        TransportError
+            It does not answer.
         """
+        self._demand_answer(remote_id, "status")
+        return self._status(remote_id)
+
+    def _status(self, remote_id: str) -> RemoteState:
         with self._open() as ledger:
             row = ledger.execute(
                 "SELECT marker, received_us, window_start_us, window_end_us, cancelled_us, payload FROM requests"
@@ -218,37 +303,126 @@ class SimulatedNetwork:
             It is too late: the request has ended.
         NotFound
             There is no such request.
+        TransportError
+            It does not answer; whether it cancelled is unknown.
         """
-        present = self.status(remote_id)
+        if self._is_down():
+            raise Transient(f"{self.name} cannot be reached; nothing was sent")
+        present = self._status(remote_id)
         if present.remote_state == "CANCELED":
             return present
         if present.state in (RequestState.COMPLETED, RequestState.FAILED, RequestState.EXPIRED):
             raise NetworkRefused(f"request {remote_id} cannot be cancelled: it is {present.remote_state}")
         with self._open() as ledger:
             ledger.execute("UPDATE requests SET cancelled_us = ? WHERE number = ?", (self._clock().tai_us, int(remote_id)))
-        return self.status(remote_id)
+        self._demand_answer(remote_id, "cancel")
+        return self._status(remote_id)
 
     def ledger(self) -> tuple[LedgerEntry, ...]:
         """Return everything that was booked, in order of reception."""
         with self._open() as ledger:
-            rows = ledger.execute("SELECT number, marker, received_us, cancelled_us FROM requests ORDER BY number").fetchall()
+            rows = ledger.execute(
+                "SELECT number, marker, received_us, window_end_us, cancelled_us, payload FROM requests ORDER BY number"
+            ).fetchall()
         return tuple(
             LedgerEntry(
-                remote_id=str(number), marker=marker, received_at=Instant(received_us), is_cancelled=cancelled_us is not None
+                remote_id=str(number),
+                marker=marker,
+                received_at=Instant(received_us),
+                window_end=Instant(end_us),
+                exposure_s=json.loads(payload)["exposure_s"],
+                is_cancelled=cancelled_us is not None,
             )
-            for number, marker, received_us, cancelled_us in rows
+            for number, marker, received_us, end_us, cancelled_us, payload in rows
         )
 
-    def _book(self, intent: Intent) -> str:
-        """Write a request down durably.
+    def arrivals(self) -> tuple[Arrival, ...]:
+        """Return every submission that reached the network, in order, whatever came of it."""
+        with self._open() as ledger:
+            rows = ledger.execute(
+                "SELECT marker, arrived_us, arrived_ns, window_end_us, fault FROM arrivals WHERE fault != ? ORDER BY number",
+                (Fault.UNREACHABLE,),
+            ).fetchall()
+        return tuple(
+            Arrival(
+                marker=marker,
+                arrived_at=Instant(arrived_us),
+                arrived_ns=arrived_ns,
+                window_end=Instant(end_us),
+                fault=Fault(fault),
+            )
+            for marker, arrived_us, arrived_ns, end_us, fault in rows
+        )
+
+    def _arrive(self, intent: Intent) -> Fault:
+        """Write down that a submission came, durably, and return what goes wrong with it."""
+        arrived_us, arrived_ns = self._clock().tai_us, time.monotonic_ns()
+        with self._open() as ledger:
+            ledger.execute("BEGIN IMMEDIATE")
+            (n_before,) = ledger.execute("SELECT count(*) FROM arrivals").fetchone()
+            fault = self._faults.pop(0) if self._faults else self._drawn(n_before)
+            ledger.execute(
+                "INSERT INTO arrivals (marker, arrived_us, arrived_ns, window_end_us, fault) VALUES (?, ?, ?, ?, ?)",
+                (intent.intent_id, arrived_us, arrived_ns, intent.window_end.tai_us, fault),
+            )
+        return fault
+
+    def _fail_before_booking(self, fault: Fault) -> None:
+        if fault is Fault.UNREACHABLE:
+            raise Transient(f"{self.name} cannot be reached; nothing was sent")
+        if fault is Fault.TOO_MANY:
+            raise Transient(f"{self.name} answered 429 too many requests; nothing was booked")
+        if fault is Fault.LOST_ON_THE_WAY:
+            raise TransportError(f"the connection to {self.name} broke before an answer")
+
+    def _fail_after_booking(self, fault: Fault) -> None:
+        options = self._options
+        if fault is Fault.ERROR_AFTER_BOOKING:
+            raise TransportError(f"{self.name} answered 500 internal server error")
+        if fault is Fault.RESTART:
+            self._go_down()
+        if fault in (Fault.DROP_REPLY, Fault.RESTART):
+            raise TransportError(f"the connection to {self.name} broke before an answer")
+        if fault is Fault.SLOW:
+            self._wait(min(options.slow_s, options.patience_s))
+            if options.slow_s > options.patience_s:
+                raise TransportError(f"{self.name} did not answer in time")
+
+    def _drawn(self, n_before: int) -> Fault:
+        drawn = self._chance("", f"arrival {n_before}")
+        for fault, odds in self._options.fault_odds.items():
+            if drawn < odds:
+                return fault
+            drawn -= odds
+        return Fault.NONE
+
+    def _demand_answer(self, name: str, question: str) -> None:
+        """Raise where the network is down, or where this answer is lost."""
+        if self._is_down():
+            raise Transient(f"{self.name} cannot be reached")
+        if self._options.silence_odds and self._chance(name, f"{question} {self._clock().tai_us}") < self._options.silence_odds:
+            raise TransportError(f"the connection to {self.name} broke before an answer")
+
+    def _is_down(self) -> bool:
+        if Fault.RESTART not in {*self._options.faults, *self._options.fault_odds}:
+            return False
+        with self._open() as ledger:
+            (until_us,) = ledger.execute("SELECT max(until_us) FROM outages").fetchone()
+        return until_us is not None and self._clock().tai_us < until_us
+
+    def _go_down(self) -> None:
+        with self._open() as ledger:
+            ledger.execute("INSERT INTO outages VALUES (?)", (self._clock().plus_s(self._options.restart_s).tai_us,))
+
+    def _book(self, intent: Intent, *, after_s: float) -> str:
+        """Write a request down durably; others see it after some seconds.
 
         Raises
         ------
         NetworkRefused
             The quota of the last 24 h is used up.
         """
-        now_us = self._clock().tai_us
-        payload = {"target": intent.target, "ra_deg": intent.ra_deg, "dec_deg": intent.dec_deg, "exposure_s": _exposure_s(intent)}
+        now_us = self._clock().tai_us + round(after_s * 1e6)
         with self._open() as ledger:
             ledger.execute("BEGIN IMMEDIATE")
             since_us = now_us - _DAY_US
@@ -257,7 +431,7 @@ class SimulatedNetwork:
                 raise NetworkRefused(f"the quota of {self._options.quota_per_day} requests in 24 h is used up")
             cursor = ledger.execute(
                 "INSERT INTO requests (marker, received_us, window_start_us, window_end_us, payload) VALUES (?, ?, ?, ?, ?)",
-                (intent.intent_id, now_us, intent.window_start.tai_us, intent.window_end.tai_us, json.dumps(payload)),
+                (intent.intent_id, now_us, intent.window_start.tai_us, intent.window_end.tai_us, json.dumps(_payload(intent))),
             )
         return str(cursor.lastrowid)
 
@@ -295,6 +469,10 @@ class SimulatedNetwork:
         with closing(sqlite3.connect(self._options.ledger, timeout=_LOCK_TIMEOUT_S)) as connection, connection:
             connection.execute("PRAGMA synchronous = FULL")
             yield connection
+
+
+def _payload(intent: Intent) -> dict[str, Any]:
+    return {"target": intent.target, "ra_deg": intent.ra_deg, "dec_deg": intent.dec_deg, "exposure_s": _exposure_s(intent)}
 
 
 def _exposure_s(intent: Intent) -> float:

@@ -65,7 +65,7 @@ def check(context: typer.Context, as_json: AsJson = False) -> None:
 def kinds(
     kind: Annotated[str | None, typer.Argument(help="Show the options of one kind.")] = None, as_json: AsJson = False
 ) -> None:
-    """List the kinds of sources and destinations, or the options of one of them."""
+    """List the kinds of sources, destinations and telescope networks, or the options of one of them."""
     from hub.bootstrap import part_kinds
 
     found = [one for one in part_kinds() if kind in (None, one.kind)]

@@ -32,7 +32,7 @@ class Found:
 
 def trials(settings: "Settings") -> Iterator[tuple[str, Found]]:
     """Yield each part with what came of it, as soon as it is known."""
-    from hub.bootstrap import cautions, check_fetching, check_registry, check_sink, check_source
+    from hub.bootstrap import cautions, check_fetching, check_network, check_registry, check_sink, check_source
 
     for sentence in cautions(settings):
         yield "hub.authority", Found(fine=sentence.removeprefix("hub.authority "))
@@ -55,10 +55,26 @@ def trials(settings: "Settings") -> Iterator[tuple[str, Found]]:
                 yield _tried(f"{section}.{name}", partial(_part, check, settings, name))
             else:
                 yield f"{section}.{name}", Found(fine="is switched off (enabled = false)")
+    for name, network in settings.networks.items():
+        if network.enabled:
+            yield _tried(f"networks.{name}", partial(_network, check_network, settings, name))
+        else:
+            yield f"networks.{name}", Found(fine="is switched off (enabled = false)")
 
 
 def _part(check: "Callable[[Settings, str], list[str]]", settings: "Settings", name: str) -> Found:
     return Found(fine="answers, or has nothing that could be tried", faults=tuple(check(settings, name)))
+
+
+def _network(check: "Callable[[Settings, str], list[str]]", settings: "Settings", name: str) -> Found:
+    section = settings.networks[name]
+    if section.kind == "simulated":
+        how = "has no telescopes"
+    elif section.live:
+        how = "is asked in earnest (live = true)"
+    else:
+        how = "is asked for nothing in earnest (live = false)"
+    return Found(fine=f"the kind {section.kind}, {how}", faults=tuple(check(settings, name)))
 
 
 def _servers(check: "Callable[[Settings], list[str]]", settings: "Settings") -> Found:

@@ -2,8 +2,9 @@
 
 No network has a usable idempotency key, so "never twice" is our work. The step ``sending`` is committed before the network is
 called and its answer is written in a second transaction. Whatever is still ``sending`` after a crash, and every call of unknown
-outcome, becomes ``unknown``: it is never sent again before the network has been searched for our id and, after a pause, does not
-have it. A network that cannot be searched leaves the request unknown until a person looks.
+outcome, becomes ``unknown``: it is never sent again before the network has been searched for our id and does not have it, so
+long after the sending that no network is still busy with it. A network that cannot be searched leaves the request unknown until
+a person looks.
 
 Two senders cannot claim the same submission: each step is written under a lock, and only if no other was written since the look.
 """
@@ -17,6 +18,7 @@ from hub.errors import NetworkRefused, NotFound, Transient, TransportError
 from hub.model.followup import RequestState, Submission
 from hub.model.instant import Instant
 from hub.ports import Clock, TelescopeNetwork
+from hub.services.dry_network import is_live, refusal
 from hub.services.followup_policy import FollowupSettings
 from hub.services.submission import (
     ALIVE_STATES,
@@ -99,6 +101,8 @@ class Sender:
             return self._write(submission, Outcome(RequestState.AWAITING_APPROVAL, "a real network: a person must approve"))
         if reasons := network.validate(intent):
             return self._write(submission, Outcome(RequestState.REJECTED, f"not sent: {'; '.join(reasons)}"))
+        if not is_live(network):
+            return self._write(submission, Outcome(RequestState.REJECTED, refusal(network.name)))
         self._hook("before claim")
         if not self._write(submission, Outcome(RequestState.SENDING)):
             return 0  # withdrawn, or claimed by another sender, in between
@@ -111,6 +115,8 @@ class Sender:
 
     def _submit(self, submission: Submission, network: TelescopeNetwork) -> Outcome:
         """Call the network once and say what came of it; an unexpected error leaves it ``sending``, which becomes unknown."""
+        if self._clock() >= submission.intent.window_end:  # the trial or the claim took long
+            return Outcome(RequestState.EXPIRED, "its window ended before it was sent")
         try:
             remote = network.submit(submission.intent)
         except NetworkRefused as error:
@@ -156,6 +162,8 @@ class Sender:
         self._hook("searched")
         if found is not None:
             return self._write(submission, Outcome(RequestState(found.state), "found at the network by our id", found))
+        if self._may_still_arrive(submission):
+            return 0
         if self._clock() >= submission.intent.window_end:
             return self._write(submission, Outcome(RequestState.EXPIRED, "not at the network, and its window has ended"))
         return self._write(submission, Outcome(RequestState.APPROVED, "not at the network: it can be sent again"))
@@ -196,9 +204,16 @@ class Sender:
             _bound(submission).warning("withdrawn, but unknown whether the network has it: a person must look")
             return None
         found = network.find_by_marker(submission.intent.intent_id)
+        if found is None and self._may_still_arrive(submission):
+            return None
         if found is None:
             return Outcome(RequestState.CANCELLED, "it never reached the network")
         return Outcome(RequestState.CANCEL_REQUESTED, "found at the network by our id", found)
+
+    def _may_still_arrive(self, submission: Submission) -> bool:
+        """Return whether a network that does not have a request may be busy with booking it, after its answer was given up."""
+        sent_at = max(step.at for step in submission.transitions if step.state is RequestState.SENDING)
+        return self._clock().minus(sent_at) < self._settings.sending_timeout_s
 
     def _poll_one(self, submission: Submission, network: TelescopeNetwork) -> int:
         is_over = submission.state not in ALIVE_STATES and self._clock() >= submission.intent.window_end

@@ -25,7 +25,8 @@ _COMMON = {"enabled", "format", "subjects", "relay", "relay_roles", "relay_untru
 
 def test_default_file_lists_every_key_with_the_default_of_the_code() -> None:
     written = tomllib.loads(resources.read_text(DEFAULT_FILE))
-    assert written == Settings().model_dump(mode="json", exclude={"sources": True, "destinations": {"voevents": _COMMON}})
+    common = {"sources": True, "destinations": {"voevents": _COMMON}, "networks": {"simulated": {"enabled", "live"}}}
+    assert written == Settings().model_dump(mode="json", exclude=common)
 
 
 def test_default_file_explains_every_key() -> None:
@@ -73,7 +74,7 @@ def test_environment_wins_over_files_and_the_command_line_over_both(monkeypatch:
     assert shown["api.host"] == ("::1", "mmhub.toml")
     assert shown["hub.data_dir"] == ("elsewhere", "command line")
     assert shown["hub.authority"] == ("example.org/mmhub", DEFAULT_FILE)
-    plain = {"sources", "destinations"}
+    plain = {"sources", "destinations", "networks"}
     assert {f"{s}.{k}" for s, table in Settings().model_dump(exclude=plain).items() for k in table} < set(shown)
     assert shown["destinations.voevents.kind"] == ("folder", DEFAULT_FILE)
     assert shown["destinations.voevents.format"] == ("voevent", "built-in default")

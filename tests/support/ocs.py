@@ -6,6 +6,7 @@ from pathlib import Path
 from adapters.networks.ocs import Options, open_network
 from hub.model.followup import Intent, intent_id
 from hub.model.instant import Instant
+from hub.ports import PartContext
 from tests.support.portal_parts import FILTERS, INSTRUMENT, PROPOSAL, USER_TOKEN
 
 DAY_S = 86_400.0
@@ -47,8 +48,13 @@ def make_intent(number="1", **changes):
     return Intent(**{**values, **changes})
 
 
-def make_network(url, **changes):
-    """Return the hub's side of a portal at an address."""
+def part_context(data_dir=Path(), *, name="lco", clock=now):
+    """Return what an opener of a network gets from the hub."""
+    return PartContext(name=name, authority="hub.example", data_dir=data_dir, clock=clock, report=lambda _: None)
+
+
+def make_options(url, **changes):
+    """Return the options of a network behind a portal at an address."""
     values = {
         "url": url,
         "hosts": ("127.0.0.1",),
@@ -58,5 +64,10 @@ def make_network(url, **changes):
         "allow_loopback": True,
         "answer_s": 120.0,
     }
-    options = Options.model_validate({**values, **changes})
-    return open_network(options, now, Path(), where="networks.lco")
+    return Options.model_validate({**values, **changes})
+
+
+def make_network(url, *, clock=now, **changes):
+    """Return the hub's side of a portal at an address."""
+    with open_network(make_options(url, **changes), part_context(clock=clock)) as network:  # nothing of it needs closing
+        return network

@@ -92,9 +92,14 @@ class Portal:
         booked = self.ask("GET", f"/api/requests/{request['id']}/observations/")[-1]
         return Observation(number=booked["id"], status_number=booked["configuration_statuses"][0]["id"])
 
-    def report(self, observation: Observation, state: str) -> None:
-        """Say as the telescope how far a visit is: ATTEMPTED, COMPLETED, FAILED, NOT_ATTEMPTED."""
-        self.ask("PATCH", f"/api/configurationstatus/{observation.status_number}/", {"state": state})
+    def report(self, observation: Observation, state: str, *, took_s: float | None = None) -> None:
+        """Say as the telescope how far a visit is: ATTEMPTED, COMPLETED, FAILED, NOT_ATTEMPTED; with the time that it took it is charged."""
+        body: dict[str, Any] = {"state": state}
+        if took_s is not None:
+            start = Instant.from_unix_s(time.time())
+            times = {"start": start.to_utc_iso(), "end": start.plus_s(took_s).to_utc_iso()}
+            body["summary"] = {**times, "state": state, "time_completed": took_s, "events": []}
+        self.ask("PATCH", f"/api/configurationstatus/{observation.status_number}/", body)
 
     def find_bad(self, observation: Observation) -> None:
         """Say that the data of a completed visit are of no use."""

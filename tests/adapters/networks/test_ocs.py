@@ -8,19 +8,20 @@ import pytest
 
 from adapters.http import HttpClient, HttpOptions
 from adapters.networks.ocs import OcsNetwork, Options, open_network
+from adapters.networks.ocs_time import quotas
 from adapters.networks.ocs_words import NAME_LENGTH, NOTE_LENGTH, fault_sentences, group_state, marker
 from hub.errors import ConfigError, NetworkRefused, Permanent, Transient, TransportError
-from hub.model.followup import RequestState
+from hub.model.followup import RequestState, Urgency
 from hub.services.submission import NEXT_STATES
-from tests.support.ocs import DAY_S, make_intent, make_network, now
-from tests.support.portal_parts import FILTERS
+from tests.support.ocs import DAY_S, make_intent, make_network, now, part_context
+from tests.support.portal_parts import FILTERS, INSTRUMENT
 from tests.support.web import raw_server
 
 SILENT_S = 0.5
 
 
 @contextlib.contextmanager
-def answering(answer):
+def answering(answer, **options):
     """Give the network of a portal that answers the same to everything, whatever it was asked."""
 
     def talk(connection, over):
@@ -30,7 +31,7 @@ def answering(answer):
         connection.sendall(answer or b"")
 
     with raw_server(talk) as port:
-        yield make_network(f"http://127.0.0.1:{port}", answer_s=SILENT_S if answer is None else 60.0)
+        yield make_network(f"http://127.0.0.1:{port}", answer_s=SILENT_S if answer is None else 60.0, **options)
 
 
 def http(status, body=b"", **headers):
@@ -94,7 +95,7 @@ def test_a_name_that_cannot_be_resolved_means_that_nothing_was_sent():
     options = Options.model_validate(
         OPTIONS | {"instruments": {"1M0-SCICAM-SINISTRO": {"telescope_class": "1m0", "filters": FILTERS}}}
     )
-    network = OcsNetwork(options, HttpClient(HttpOptions(hosts=options.hosts), resolver=resolver), "t" * 40, now)
+    network = OcsNetwork(options, HttpClient(HttpOptions(hosts=options.hosts), resolver=resolver), "t" * 40, part_context())
     with pytest.raises(Transient, match="nothing was sent"):
         network.submit(make_intent())
 
@@ -217,8 +218,11 @@ OPTIONS = {
     ],
 )
 def test_an_adapter_without_a_token_or_with_a_wrong_address_is_not_opened(tmp_path, changes, sentence):
-    with pytest.raises(ConfigError, match=sentence):
-        open_network(Options.model_validate(OPTIONS | changes), now, tmp_path, where="networks.lco")
+    with (
+        pytest.raises(ConfigError, match=sentence),
+        open_network(Options.model_validate(OPTIONS | changes), part_context(tmp_path)),
+    ):
+        pass
 
 
 @pytest.mark.parametrize("key", ["url", "hosts", "proposal", "instruments"])
@@ -230,7 +234,94 @@ def test_nothing_that_names_an_observatory_has_a_default(key):
 def test_a_token_may_lie_in_a_file_and_is_in_no_text(tmp_path):
     (tmp_path / "token").write_text("s3cret\n")
     options = Options.model_validate(OPTIONS | {"token": "", "token_file": "token"})
-    network = open_network(options, now, tmp_path, where="networks.lco")
-    assert not network.is_simulated
-    assert network.can_find
-    assert "s3cret" not in repr(options) + repr(network)
+    with open_network(options, part_context(tmp_path)) as network:
+        assert (network.name, network.host) == ("lco", "observe.example.org")
+        assert not network.is_simulated
+        assert network.can_find
+        assert "s3cret" not in repr(options) + repr(network)
+
+
+def test_a_proposal_may_pay_for_some_urgencies_only():
+    payload = b'{"errors": {}, "request_durations": {"duration": 100}}'
+    with answering(http(200, payload), proposal="", proposals={"rapid_response": "FAST", "normal": ""}) as network:
+        fast = network.dry_run(make_intent(urgency=Urgency.RAPID_RESPONSE))
+        assert fast.payload["proposal"] == "FAST"
+        for urgency in (Urgency.NORMAL, Urgency.TIME_CRITICAL):
+            slow = make_intent(urgency=urgency)
+            assert network.validate(slow) == [f"lco has no proposal that pays for {urgency} requests"]
+            with pytest.raises(NetworkRefused, match="has no proposal that pays for"):
+                network.submit(slow)
+
+
+def test_a_filter_of_the_policy_is_written_by_the_name_that_it_has_there_and_a_long_exposure_in_parts():
+    instrument = {"telescope_class": "1m0", "filters": FILTERS, "bands": {"g": "gp"}, "longest_s": 250.0}
+    intent = make_intent(exposures=({"filter": "g", "seconds": 600.0, "count": 2}, {"filter": "rp", "seconds": 250.0}))
+    with answering(
+        http(200, b'{"errors": {}, "request_durations": {"duration": 1}}'), instruments={INSTRUMENT: instrument}
+    ) as lco:
+        (request,) = lco.dry_run(intent).payload["requests"]
+    taken = [
+        (one["optical_elements"]["filter"], one["exposure_time"], one["exposure_count"])
+        for one in request["configurations"][0]["instrument_configs"]
+    ]
+    assert taken == [("gp", 200.0, 6), ("rp", 250.0, 1)]
+
+
+@pytest.mark.parametrize("seconds", [math.nan, math.inf, -1.0, None, "60"])
+def test_an_exposure_without_a_length_is_refused_before_anybody_is_asked(seconds):
+    intent = make_intent(exposures=({"filter": "gp", "seconds": seconds},))
+    with answering(http(201, b'{"id": 7, "state": "PENDING"}')) as network:
+        assert network.validate(intent) == ["an exposure has no length or is not taken once"]
+        with pytest.raises(NetworkRefused, match="an exposure has no length"):
+            network.submit(intent)
+
+
+NO_TIME = {
+    "no JSON": b"<html>",
+    "a list": b"[]",
+    "no semesters": b'{"results": [{"id": "2026B"}]}',
+    "no date": b'{"results": [{"id": "2026B", "end": "soon"}]}',
+}
+
+
+@pytest.mark.parametrize("case", NO_TIME)
+def test_what_is_no_answer_about_time_is_no_time(case):
+    with answering(http(200, NO_TIME[case])) as network, pytest.raises(Permanent):
+        network.quota()
+
+
+ALLOCATION = {
+    "semester": "2026B",
+    "instrument_types": [INSTRUMENT, "OTHER"],
+    "std_allocation": 10.0,
+    "std_time_used": 2.5,
+    "tc_allocation": 1,
+    "tc_time_used": 1.05,
+    "rr_allocation": 0.0,
+    "rr_time_used": 0.0,
+}
+PROPOSAL_DOCUMENT = {
+    "id": "P1",
+    "timeallocation_set": [ALLOCATION, ALLOCATION | {"semester": "2026A"}, ALLOCATION | {"instrument_types": ["OTHER"]}],
+}
+END = now()
+
+
+def test_time_is_told_by_urgency_for_this_semester_and_the_instruments_of_the_settings():
+    found = quotas(PROPOSAL_DOCUMENT, [Urgency.NORMAL, Urgency.TIME_CRITICAL], [INSTRUMENT], {"2026B": END})
+    assert [(one.what, one.unit, one.until) for one in found] == [
+        (f"P1, normal, {INSTRUMENT} and OTHER", "hours", END),
+        (f"P1, time_critical, {INSTRUMENT} and OTHER", "hours", END),
+    ]
+    assert [one.left for one in found] == pytest.approx([7.5, -0.05])
+
+
+@pytest.mark.parametrize(
+    "document",
+    [{}, {"id": "P1"}, {"id": 7, "timeallocation_set": []}]
+    + [{"id": "P1", "timeallocation_set": [ALLOCATION | {"std_allocation": bad}]} for bad in (None, "10", math.nan, True)]
+    + [{"id": "P1", "timeallocation_set": ["x"]}],
+)
+def test_a_proposal_that_is_none_tells_no_time(document):
+    with pytest.raises(Permanent):
+        quotas(document, [Urgency.NORMAL], [INSTRUMENT], {"2026B": END})

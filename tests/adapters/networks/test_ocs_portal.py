@@ -4,11 +4,12 @@ import itertools
 
 import pytest
 
+from adapters.networks.ocs import check
 from adapters.networks.ocs_words import marker
 from hub.errors import ConfigError, NetworkRefused, NotFound, Permanent, Transient, TransportError
 from hub.model.followup import Urgency
 from hub.model.instant import Instant
-from tests.support.ocs import DAY_S, make_intent, make_network, now
+from tests.support.ocs import DAY_S, make_intent, make_network, make_options, now, part_context
 from tests.support.ports import refusing_port
 
 pytestmark = pytest.mark.portal
@@ -152,6 +153,55 @@ def test_with_a_bad_token_nothing_is_booked_found_or_cancelled(portal, network, 
     assert network.status(remote.remote_id).state == "accepted"
 
 
+def test_the_time_that_is_left_is_told_and_grows_less_by_what_is_observed(portal, network):
+    instruments = {portal.instrument: {"telescope_class": "1m0", "filters": portal.filters}}
+    network = make_network(portal.url, proposals={"rapid_response": portal.poor_proposal}, instruments=instruments)
+    before = {one.what: one for one in network.quota()}
+    names = [f"{portal.proposal}, {urgency}, {portal.instrument}" for urgency in ("normal", "time_critical")]
+    assert list(before) == names  # the poor proposal has none
+    assert {(one.unit, one.allocated) for one in before.values()} == {("hours", 100.0)}
+    assert all(one.until > now() for one in before.values())
+    intent = make_intent(next(NUMBERS))
+    remote_id = network.submit(intent).remote_id
+    portal.report(portal.schedule(remote_id), "COMPLETED", took_s=1800.0)
+    after = {one.what: one for one in network.quota()}
+    assert after[names[0]].used == pytest.approx(before[names[0]].used + 0.5)
+    assert after[names[0]].left == pytest.approx(before[names[0]].left - 0.5)
+    assert after[names[1]] == before[names[1]]
+
+
+WRONG_SETTINGS = {
+    "a token that is none": ({"token": "f" * 40}, "lco does not accept the token (403: Invalid token.)"),
+    "no such proposal": ({"proposal": "NOBODYS"}, "lco has no proposal NOBODYS, or this account is not a member of it"),
+    "a proposal with a slash": ({"proposal": "../users"}, "lco has no proposal ../users, or this account is not a member of it"),
+    "a proposal without time": ({"proposal": "MMHUB-EMPTY"}, "the proposal MMHUB-EMPTY has no time on 1M0-SCICAM-SINISTRO"),
+    "no such instrument": ({"instruments": {"9M9-NO": {"telescope_class": "9m9"}}}, "lco has no instrument 9M9-NO"),
+    "another class": (
+        {"instruments": {"1M0-SCICAM-SINISTRO": {"telescope_class": "2m0", "filters": ["gp"]}}},
+        "1M0-SCICAM-SINISTRO is on telescopes of the class 1m0, not 2m0",
+    ),
+    "no such filter": (
+        {"instruments": {"1M0-SCICAM-SINISTRO": {"telescope_class": "1m0", "filters": ["gp"], "bands": {"z": "zs"}}}},
+        "1M0-SCICAM-SINISTRO of lco has no filter zs",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", WRONG_SETTINGS)
+def test_settings_that_the_portal_does_not_know_are_told_by_a_trial_that_books_nothing(portal, case):
+    changes, sentence = WRONG_SETTINGS[case]
+    n_before = len(portal.groups())
+    assert check(make_options(portal.url), part_context()) == []
+    assert any(said.startswith(sentence) for said in check(make_options(portal.url, **changes), part_context()))
+    assert len(portal.groups()) == n_before
+
+
+def test_a_trial_of_a_portal_that_is_away_says_so():
+    with refusing_port() as port:
+        (said,) = check(make_options(f"http://127.0.0.1:{port}"), part_context())
+    assert "cannot be read" in said
+
+
 def test_two_submissions_are_two_requests_and_the_first_is_found(portal, network, intent):
     first, second = network.submit(intent), network.submit(intent)
     assert len(booked(portal, intent)) == 2
@@ -230,8 +280,9 @@ def test_what_was_running_when_it_was_cancelled_may_still_complete(portal, netwo
     assert network.status(remote_id).state == "completed"
 
 
-def test_a_cancelled_request_is_taken_out_of_the_schedule(portal, network, intent):
-    remote_id = network.submit(intent).remote_id
+def test_a_cancelled_request_is_taken_out_of_the_schedule(portal, network):
+    later = make_intent(next(NUMBERS), window_start=now().plus_s(3 * 3600))  # one that has begun is aborted, not cancelled
+    remote_id = network.submit(later).remote_id
     portal.schedule(remote_id)
     network.cancel(remote_id)
     request = portal.group(remote_id)["requests"][0]["id"]

@@ -1,5 +1,8 @@
 """The simulated network: outcomes by seed and clock, faults, and a ledger that survives."""
 
+import contextlib
+from collections import Counter
+
 import pytest
 
 from adapters.networks.simulated import Fault, SimulatedNetwork, SimulatedOptions
@@ -184,3 +187,100 @@ def test_an_unknown_request_is_not_found(build, remote_id):
 def test_a_network_without_search_says_so(build):
     with pytest.raises(NotFound, match="cannot search"):
         build(can_find=False).find_by_marker("x")
+
+
+def test_a_slow_booking_is_there_only_after_its_time_and_is_not_waited_for_longer_than_patience(tmp_path, clock):
+    for patience_s, waited_s in ((60.0, 60.0), (300.0, 120.0)):
+        waits = []
+        options = SimulatedOptions(
+            ledger=tmp_path / f"{patience_s}", refuse_fraction=0.0, faults=(Fault.SLOW,), patience_s=patience_s
+        )
+
+        def wait(seconds, waits=waits):
+            waits.append(seconds)
+            clock.forward(seconds)
+
+        network = SimulatedNetwork(options, clock, 1, wait=wait)
+        if patience_s < 120.0:
+            with pytest.raises(TransportError, match="did not answer in time"):
+                network.submit(intent())
+            assert network.find_by_marker(intent().intent_id) is None
+            clock.forward(60.0)
+        else:
+            assert network.submit(intent()).state == "accepted"
+        assert waits == [waited_s]
+        assert network.find_by_marker(intent().intent_id).state == "accepted"
+        assert len(network.ledger()) == 1
+
+
+def test_a_network_that_restarts_has_the_request_and_answers_nothing_until_it_is_back(build, clock):
+    network = build(faults=(Fault.RESTART,), restart_s=90.0)
+    with pytest.raises(TransportError):
+        network.submit(intent())
+    again = build(fault_odds={Fault.RESTART: 0.0})
+    for question in (
+        lambda: again.find_by_marker(intent().intent_id),
+        lambda: again.status("1"),
+        lambda: again.cancel("1"),
+        lambda: again.submit(intent(2)),
+    ):
+        with pytest.raises(Transient, match="cannot be reached"):
+            question()
+    assert [one.marker for one in again.arrivals()] == [intent().intent_id]
+    clock.forward(90.0)
+    assert again.find_by_marker(intent().intent_id).state == "scheduled"
+    assert again.cancel("1").state == "cancelled"
+
+
+def test_troubles_come_as_often_as_they_should_whoever_asks_and_the_same_in_each_run(build, tmp_path):
+    odds = {Fault.DROP_REPLY: 0.3, Fault.TOO_MANY: 0.2}
+
+    def met(name):
+        for number in range(200):  # a new process each time
+            with contextlib.suppress(TransportError):
+                build(fault_odds=odds, ledger=tmp_path / name).submit(intent(number))
+        return [one.fault for one in build(ledger=tmp_path / name).arrivals()]
+
+    found = met("a")
+    assert found == met("b")
+    counted = Counter(found)
+    assert 40 <= counted[Fault.DROP_REPLY] <= 80
+    assert 25 <= counted[Fault.TOO_MANY] <= 55
+    assert counted[Fault.NONE] == 200 - counted[Fault.DROP_REPLY] - counted[Fault.TOO_MANY]
+
+
+def test_a_network_of_few_words_loses_answers_and_does_what_it_is_told(build, clock):
+    network = build(silence_odds=1.0)
+    booked = network.submit(intent())
+    for question in (
+        lambda: network.find_by_marker(intent().intent_id),
+        lambda: network.status(booked.remote_id),
+        lambda: network.cancel(booked.remote_id),
+    ):
+        with pytest.raises(TransportError) as raised:
+            question()
+        assert not isinstance(raised.value, Transient)
+    assert [one.is_cancelled for one in network.ledger()] == [True]
+
+
+def test_what_came_too_late_is_written_down_though_it_is_refused(build, clock):
+    network = build()
+    with pytest.raises(NetworkRefused):
+        network.submit(intent(window_end=NOW))
+    (one,) = network.arrivals()
+    assert (one.arrived_at, one.window_end, one.fault) == (NOW, NOW, Fault.NONE)
+    assert network.ledger() == ()
+
+
+def test_a_dry_run_says_what_would_be_booked_and_the_quota_what_is_left(build, clock):
+    network = build(quota_per_day=3)
+    assert network.dry_run(intent()).duration_s == 180.0
+    assert network.dry_run(intent()).reasons == ()
+    assert "no instrument X" in network.dry_run(intent(instrument="X")).reasons[0]
+    assert network.ledger() == network.arrivals() == ()
+    network.submit(intent())
+    (quota,) = network.quota()
+    assert (quota.allocated, quota.used, quota.left, quota.unit) == (3.0, 1.0, 2.0, "requests")
+    assert quota.until == NOW.plus_s(86_400)
+    clock.forward(86_401)
+    assert network.quota()[0].left == 3.0

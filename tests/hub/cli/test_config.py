@@ -29,7 +29,7 @@ def test_show_prints_every_setting_with_its_origin(capsys: pytest.CaptureFixture
     Path("x.toml").write_text("[api]\nport = 9\n")
     monkeypatch.setenv("MMHUB_API__HOST", "::1")
     settings = shown(capsys, "--config", "x.toml", "--data-dir", "here")
-    plain = Settings().model_dump(exclude={"sources", "destinations"})
+    plain = Settings().model_dump(exclude={"sources", "destinations", "networks"})
     assert {f"{s}.{k}" for s, table in plain.items() for k in table} <= set(settings)
     assert settings["api.port"] == (9, "x.toml")
     assert settings["api.host"] == ("::1", "environment MMHUB_API__HOST")
@@ -107,7 +107,7 @@ def test_check_tries_each_part_and_says_what_to_fix(capsys: pytest.CaptureFixtur
     assert said["sources.off"]["says"] == ["is switched off (enabled = false)"]
     assert set(said) == {
         *("hub.data_dir", "storage", "rules", "ranking", "policy", "api"),
-        *("sources.kafka", "sources.away", "sources.off", "destinations.voevents"),
+        *("sources.kafka", "sources.away", "sources.off", "destinations.voevents", "networks.simulated"),
     }
 
 
@@ -255,7 +255,8 @@ def test_init_writes_a_file_that_changes_nothing_and_lists_everything(capsys: py
     )
     said = tomllib.loads(uncommented)
     assert said.pop("destinations") == {"voevents": {"kind": "folder", "path": "voevents"}}
-    assert said == Settings().model_dump(mode="json", exclude={"sources", "destinations"})
+    assert said.pop("networks") == {"simulated": {"kind": "simulated"}}
+    assert said == Settings().model_dump(mode="json", exclude={"sources", "destinations", "networks"})
 
 
 def test_init_overwrites_only_when_told(capsys: pytest.CaptureFixture[str]) -> None:
