@@ -1,7 +1,8 @@
 """A stretch of network between the hub and the portal on which answers, or questions, are lost."""
 
 import socket
-from collections.abc import Iterator
+import threading
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from enum import StrEnum
 from urllib.parse import urlsplit
@@ -29,7 +30,10 @@ class Relay:
     def __init__(self, url: str) -> None:
         self.url = url
         self.losses: list[Loss] = []
-        """Of the exchanges to come, in order; then nothing is lost."""
+        """Of the exchanges to come, in order; then what is drawn."""
+
+        self.draw: Callable[[], Loss] = lambda: Loss.NONE
+        """Draws what is lost of an exchange; called from one thread at a time."""
 
         self.questions: list[str] = []
         """The first line of each request that came."""
@@ -38,12 +42,14 @@ class Relay:
 @contextmanager
 def relay(portal_url: str) -> Iterator[Relay]:
     """Give a relay in front of a portal."""
+    drawing = threading.Lock()
     target = (urlsplit(portal_url).hostname, urlsplit(portal_url).port)
 
     def talk(connection: socket.socket, _over: object) -> None:
         question = _question(connection)
         between.questions.append(question.partition(b"\r\n")[0].decode())
-        loss = between.losses.pop(0) if between.losses else Loss.NONE
+        with drawing:
+            loss = between.losses.pop(0) if between.losses else between.draw()
         if loss is Loss.QUESTION:
             return
         with socket.create_connection(target) as onward:

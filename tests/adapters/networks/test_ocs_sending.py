@@ -11,6 +11,7 @@ from hub.storage import followup as storage
 from hub.storage.engine import open_store, upgrade
 from tests.support.ocs import make_intent, make_network, now
 from tests.support.portal_relay import Loss, relay
+from tests.support.withdrawing import withdraw_all
 
 pytestmark = pytest.mark.portal
 
@@ -142,6 +143,18 @@ def test_what_had_ended_when_it_was_withdrawn_says_so(portal, store):
     hub.withdraw()
     hub.step_until(RequestState.COMPLETED)
     assert "Cannot transition" in hub.submission.transitions[-1].reason
+
+
+def test_of_twenty_submitted_groups_a_retraction_cancels_twenty(portal, store):
+    found = withdraw_all(portal, store, 20)
+    assert (found.submitted, found.cancelled, found.confirmed) == (20, 20, 20)
+
+
+def test_a_cancellation_that_never_reached_the_portal_is_told_by_the_count(portal, store):
+    with relay(portal.url) as between:
+        between.draw = lambda: Loss.QUESTION if between.questions[-1].endswith("/cancel/ HTTP/1.1") else Loss.NONE
+        found = withdraw_all(portal, store, 2, url=between.url)
+    assert (found.submitted, found.cancelled, found.confirmed) == (2, 0, 0)
 
 
 def test_a_portal_that_has_had_enough_is_left_alone_as_long_as_it_says(strict_portal, store):
