@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from hub.model.sky import Skymap
 from hub.science.healpix import MAX_ORDER, Floats, Int64s, area_sr, order_of_ranges
 from hub.science.levels import Levels2D
+from hub.science.place_levels import PlaceLevels
 
 CELL_ORDER = 6
 """Finest cells of the index, 0.92 deg. Tiles of lower order are filed under the cell that they are, finer ones by the run."""
@@ -95,19 +96,48 @@ class SkyPiece:
     def lo(self) -> Int64s:
         """First order-29 pixel of each row."""
         zuniq = self.rows["zuniq"]
-        return np.asarray((zuniq - (zuniq & -zuniq)) >> 1, dtype=np.int64)
+        return np.asarray((zuniq - _widths(zuniq)) >> 1, dtype=np.int64)
 
     @property
     def hi(self) -> Int64s:
         """One past the last order-29 pixel of each row."""
         zuniq = self.rows["zuniq"]
-        return np.asarray((zuniq + (zuniq & -zuniq)) >> 1, dtype=np.int64)
+        return np.asarray((zuniq + _widths(zuniq)) >> 1, dtype=np.int64)
+
+    def holding(self, pixels: Int64s) -> PlaceLevels | None:
+        """Return the rows that hold some order-29 pixels, as the whole map has them; None where any pixel lies in no row.
+
+        So who asks about a few places inside the search region needs no more of the map.
+        """
+        zuniq = self.rows["zuniq"]
+        if not len(zuniq):
+            return None
+        asked = 2 * pixels + 1
+        behind = np.searchsorted(zuniq, asked)  # the row lies beside the place where its pixel would be among the rows
+        found = np.full(len(pixels), -1)
+        for index in (np.minimum(behind, len(zuniq) - 1), np.maximum(behind - 1, 0)):
+            found = np.where(np.abs(asked - zuniq[index]) < _widths(zuniq[index]), index, found)
+        if (found < 0).any():
+            return None
+        rows = self.rows[np.unique(found)]
+        width = _widths(rows["zuniq"])
+        return PlaceLevels(
+            lo=(rows["zuniq"] - width) >> 1,
+            hi=(rows["zuniq"] + width) >> 1,
+            probdensity=np.ascontiguousarray(rows["probdensity"]),
+            searched_prob=np.ascontiguousarray(rows["searched_prob"]),
+        )
 
     @property
     def nbytes(self) -> int:
         """Memory of the columns, bytes."""
         columns: tuple[NDArray[Any] | None, ...] = (self.rows, self.layers, self.cells, self.firsts)
         return sum(column.nbytes for column in columns if column is not None)
+
+
+def _widths(zuniq: Int64s) -> Int64s:
+    """Return how many order-29 pixels rows have."""
+    return np.asarray(zuniq & -zuniq, dtype=np.int64)
 
 
 def cells_of(lo: Int64s, hi: Int64s) -> Int64s:

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from typing import Protocol
 
 import numpy as np
+from numpy.typing import NDArray
 from sqlalchemy.orm import Session
 
 from hub.model.coincidence import Candidate, PairState
@@ -99,7 +100,8 @@ def judge(
     look_back_d
         How far it is asked to look back, days.
     """
-    asked = [matching.question(session, event) for event, _ in pairs]
+    pixels = _pixels_of([keys for _, keys in pairs], past)
+    asked = [matching.question(session, event, where) for (event, _), where in zip(pairs, pixels, strict=True)]
     found: list[list[Candidate]] = [[] for _ in pairs]
     for survey, curves in sorted(past.items()):
         place = {name: number for number, name in enumerate(curves.names)}
@@ -117,6 +119,20 @@ def judge(
         Judged(event=event, keys=keys, targets=one.targets if one is not None else (), candidates=of_event)
         for (event, keys), one, of_event in zip(pairs, asked, found, strict=True)
     ]
+
+
+def _pixels_of(keys: Sequence[Collection[ObjectKey]], past: Mapping[str, LightCurves]) -> list[NDArray[np.int64]]:
+    """Return the order-29 pixels of all alerts of several sets of objects, of each set by itself."""
+    found: list[list[NDArray[np.int64]]] = [[] for _ in keys]
+    for survey, curves in past.items():
+        edges = np.searchsorted(curves.owner, np.arange(len(curves) + 1)).tolist()
+        where = {name: curves.alerts.hpx29[edges[number] : edges[number + 1]] for number, name in enumerate(curves.names)}
+        for of_set, some in zip(found, keys, strict=True):
+            of_set += [where[key.object_id] for key in some if key.survey == survey and key.object_id in where]
+    return [np.concatenate([_NO_PIXELS, *of_set]) for of_set in found]
+
+
+_NO_PIXELS = np.empty(0, dtype=np.int64)
 
 
 def _onsets(questions: Sequence[Question], curves: LightCurves, visits: VisitsBefore, look_back_d: float) -> Onsets:

@@ -17,7 +17,9 @@ from hub.errors import StorageError
 from hub.model.alert import AlertBatch
 from hub.model.event import Event
 from hub.model.instant import Instant
+from hub.model.sky import SkymapSummary
 from hub.science.crossmatch import Link, LinkColumns, admitted, fitting
+from hub.science.place_levels import PlaceLevels
 from hub.science.rules import DAY_S, Hypothesis, Rules
 from hub.science.sky_index import SkyIndex, SkyPiece
 from hub.storage import counters, events, localizations, promoted
@@ -49,7 +51,7 @@ class LiveMap:
     """A localization as snapshots keep it."""
 
     piece: SkyPiece
-    area90_deg2: float
+    summary: SkymapSummary
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -138,6 +140,15 @@ class LiveSky:
         with self._lock:
             return all(night in self._snapshots for night in nights)
 
+    def place(self, localization_id: str, pixels: NDArray[np.int64]) -> tuple[SkymapSummary, PlaceLevels] | None:
+        """Return the few numbers of a map, and of its rows those that hold some order-29 pixels; None where not all are at hand.
+
+        The rows are those of the whole map: it has not to be read for alerts that matched.
+        """
+        known = self._maps.get(localization_id)
+        rows = None if known is None else known.piece.holding(pixels)
+        return None if known is None or rows is None else (known.summary, rows)
+
     def snapshot(self, session: Session, night: int) -> Snapshot:
         """Return the snapshot for the alerts of a night (days since 1970, from noon TAI) that the session's state asks for."""
         with self._lock:
@@ -213,7 +224,7 @@ class LiveSky:
                                 localization_id=name,
                                 hypothesis=hypothesis,
                                 t0=t0,
-                                is_too_large=self._map(session, name).area90_deg2 > self._rules.max_area_of(hypothesis),
+                                is_too_large=self._map(session, name).summary.area90_deg2 > self._rules.max_area_of(hypothesis),
                             )
                             for name in event.localization_ids
                         ]
@@ -227,7 +238,7 @@ class LiveSky:
             if place is None:
                 raise StorageError(f"localization {name} is named by a notice but not stored")
             flat = replace(place.skymap, distmu=None, distsigma=None, distnorm=None)  # nobody asks a hit for its distance
-            self._maps[name] = LiveMap(piece=SkyPiece.of(name, flat, self._max_level), area90_deg2=place.summary.area90_deg2)
+            self._maps[name] = LiveMap(piece=SkyPiece.of(name, flat, self._max_level), summary=place.summary)
         return self._maps[name]
 
     def _trim(self) -> None:

@@ -69,7 +69,7 @@ class MapCache:
         self, session: Session, localization_ids: Iterable[str]
     ) -> tuple[dict[str, SkymapSummary], dict[str, PlaceLevels]]:
         """Return the few numbers of some maps, and what evaluating candidates needs of them: more are kept than of whole ones."""
-        found = {name: self._place(session, name) for name in localization_ids}
+        found = {name: self.place(session, name) for name in localization_ids}
         return {name: summary for name, (summary, _) in found.items()}, {name: levels for name, (_, levels) in found.items()}
 
     def overlap(self, a: Localization, b: Localization) -> float:
@@ -94,7 +94,8 @@ class MapCache:
             self._maps.move_to_end(localization_id)
             return self._maps[localization_id]
 
-    def _place(self, session: Session, localization_id: str) -> tuple[SkymapSummary, PlaceLevels]:
+    def place(self, session: Session, localization_id: str) -> tuple[SkymapSummary, PlaceLevels]:
+        """Return the same of one map."""
         with self._lock:
             if localization_id not in self._places:
                 localization, levels = self._maps.get(localization_id) or _read(session, localization_id)

@@ -19,6 +19,7 @@ from hub.science.crossmatch import Target, match, targets_of
 from hub.science.healpix import SR_TO_DEG2, Int64s, area_sr, centres, merge, pixels29
 from hub.science.kin import pairs_within
 from hub.science.levels import Levels2D
+from hub.science.place_levels import PlaceLevels
 from hub.science.rules import DAY_S, Hypothesis, Rules
 from hub.science.small_cone import CELL_SHIFT
 from hub.science.target_columns import TargetNumbers
@@ -103,14 +104,24 @@ class Matching:
         targets = targets_of(event, hypotheses, maps)
         return [replace(one, too_large=self._too_large(summaries, one.hypothesis)) for one in targets]
 
-    def question(self, session: Session, event: Event) -> Question | None:
+    def question(self, session: Session, event: Event, pixels: NDArray[np.int64] | None = None) -> Question | None:
         """Return what to ask about an event, of no objects yet; None where nothing can be matched with it.
 
         What follows from the event alone is worked out once for each of its states.
+
+        Parameters
+        ----------
+        session, event
+            The event as it is now.
+        pixels
+            Order-29 pixels of all alerts that it will be asked of, so that maps that live matching has at hand need not be read;
+            None for any place.
         """
         known = self._numbers.get(event.event_id)
         if known is None or known[0] is not event:
-            targets = self.targets(session, event)
+            hypotheses = self._rules.hypotheses_for(tuple(event.classes))
+            is_asked = hypotheses and event.localization_ids and self.is_searched(session, event)
+            targets = targets_of(event, hypotheses, dict.fromkeys(event.localization_ids, _NOWHERE)) if is_asked else []
             known = event, tuple(one.hypothesis for one in targets), tuple(map(TargetNumbers.of, targets))
             self._numbers[event.event_id] = known
             while len(self._numbers) > MAX_EVENTS:
@@ -118,7 +129,7 @@ class Matching:
         _, hypotheses, numbers = known
         if not hypotheses:
             return None
-        summaries, maps = self._maps.places(session, event.localization_ids)
+        summaries, maps = self._places(session, event.localization_ids, pixels)
         return Question(
             targets=[
                 Target(event=event, hypothesis=one, t0s=event.t0s, maps=maps, too_large=self._too_large(summaries, one))
@@ -128,6 +139,17 @@ class Matching:
             summaries=summaries,
             objects=NO_OBJECTS,
         )
+
+    def _places(
+        self, session: Session, localization_ids: Iterable[str], pixels: NDArray[np.int64] | None
+    ) -> tuple[dict[str, SkymapSummary], dict[str, PlaceLevels]]:
+        """Return the few numbers of some maps, and of their rows at least those that hold some pixels."""
+        summaries: dict[str, SkymapSummary] = {}
+        maps: dict[str, PlaceLevels] = {}
+        for name in localization_ids:
+            found = None if pixels is None else self._live_sky.place(name, pixels)
+            summaries[name], maps[name] = found or self._maps.place(session, name)
+        return summaries, maps
 
     def _too_large(self, summaries: Mapping[str, SkymapSummary], hypothesis: Hypothesis) -> frozenset[str]:
         limit = self._rules.max_area_of(hypothesis)
@@ -200,6 +222,13 @@ class Matching:
         return {
             ObjectKey(survey=one.survey, object_id=one.object_id, hpx29=pixel) for one, pixel in zip(known, pixels, strict=True)
         }
+
+
+_NOTHING = np.empty(0)
+_NOWHERE = PlaceLevels(
+    lo=np.empty(0, dtype=np.int64), hi=np.empty(0, dtype=np.int64), probdensity=_NOTHING, searched_prob=_NOTHING
+)
+"""Stands for a map where only its name matters."""
 
 
 def _pixels_of(batch: AlertBatch) -> dict[str, int]:
