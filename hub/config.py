@@ -61,7 +61,7 @@ class IntakeSection(Section):
     alert_batch: int = Field(1000, ge=1, le=100_000)
     """Alerts stored and matched together."""
 
-    alert_batch_mb: float = Field(16.0, gt=0, le=1024)
+    alert_batch_mb: float = Field(48.0, gt=0, le=1024)
     """Most that they hold together as they came, megabytes."""
 
     alert_max_lag_s: float = Field(600.0, gt=0)

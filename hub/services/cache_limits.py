@@ -15,13 +15,15 @@ class CacheLimits:
     """
 
     source_ids: int = 32 * MIB
-    """8 bytes each: four million, in the cells that were written lately. Those of others are read from the files again."""
+    """16 bytes each, of the detection and of its version: two million, in the cells that were written lately. Those of others are
+    read from the files again."""
 
     recent_rows: int = 16 * MIB
     """Of files that are not merged yet."""
 
-    candidate_maps: int = 64 * MIB
-    """What judging candidates needs of maps, 0.6 MB of one of 20,000 tiles: a hundred of them."""
+    candidate_maps: int = 32 * MIB
+    """What judging candidates needs of maps where the rows that live matching has do not suffice: 0.5 MB of one of 20,000 tiles,
+    sixty of them."""
 
     whole_maps: int = 32 * MIB
     """2 MB of one of 20,000 tiles, for pairs of events; a worker needs none."""

@@ -374,18 +374,20 @@ def drain_hub(
         report = hub.flow.take_packets(packets, runs)
         if note is not None:
             note(packets, time.time())
+        n_taken, made = len(packets), report.correlation
+        del packets, report  # before the next one comes, as the loop of a source does: two of them would be in memory
         source.acknowledge()
         if not begun:
             if clock is not None:
                 clock.reset()
-            before, begun, early = cpu(), time.perf_counter(), len(packets)
+            before, begun, early = cpu(), time.perf_counter(), n_taken
             continue
-        done.n += len(packets)
+        done.n += n_taken
         done.waiting_s += now - asked
-        done.n_matched += report.correlation.matched_alerts
-        done.n_candidates += report.correlation.candidates
-        done.n_in_large += report.correlation.in_large_maps
-        done.n_versions += report.correlation.versions
+        done.n_matched += made.matched_alerts
+        done.n_candidates += made.candidates
+        done.n_in_large += made.in_large_maps
+        done.n_versions += made.versions
     done.seconds, done.used = time.perf_counter() - begun, cpu() - before
     return done
 
