@@ -1,4 +1,4 @@
-"""Levels of a map as evaluating candidates needs them: half the memory of the full table, which searching regions needs."""
+"""Levels of a map as evaluating candidates needs them: three eighths of the memory of the full table for regions."""
 
 from dataclasses import dataclass
 from typing import Self
@@ -24,7 +24,10 @@ class PlaceHits:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class PlaceLevels:
-    """Four of the columns of a `Levels2D`, all of the shape ``(n,)`` and in its order."""
+    """Four of the columns of a `Levels2D`, all of the shape ``(n,)`` and in its order.
+
+    Where each interval begins at the end of the one before, as in maps of the whole sky, ``lo`` and ``hi`` lie in one array.
+    """
 
     lo: NDArray[np.int64]
     hi: NDArray[np.int64]
@@ -33,13 +36,20 @@ class PlaceLevels:
 
     @classmethod
     def of(cls, levels: Levels2D) -> Self:
-        """Return what is needed of a full table; the columns are shared."""
-        return cls(lo=levels.lo, hi=levels.hi, probdensity=levels.probdensity, searched_prob=levels.searched_prob)
+        """Return what is needed of a full table; the columns of numbers are shared."""
+        lo, hi = levels.lo, levels.hi
+        if len(lo) and (lo[1:] == hi[:-1]).all():
+            edges = np.append(lo, hi[-1])
+            edges.setflags(write=False)
+            lo, hi = edges[:-1], edges[1:]
+        return cls(lo=lo, hi=hi, probdensity=levels.probdensity, searched_prob=levels.searched_prob)
 
     @property
     def nbytes(self) -> int:
         """Memory of the columns, bytes."""
-        return self.lo.nbytes + self.hi.nbytes + self.probdensity.nbytes + self.searched_prob.nbytes
+        is_one = self.lo.base is not None and self.lo.base is self.hi.base
+        pixels = self.lo.nbytes + self.lo.itemsize if is_one else self.lo.nbytes + self.hi.nbytes
+        return pixels + self.probdensity.nbytes + self.searched_prob.nbytes
 
     def lookup(self, pixels: NDArray[np.int64]) -> PlaceHits:
         """Return what the map says of order-29 pixels."""

@@ -40,12 +40,13 @@ def test_a_map_is_read_once_and_again_after_it_was_forgotten(filled: Store) -> N
         assert maps.nbytes == 2 * SIZE
 
 
-def test_what_candidates_need_says_what_the_whole_levels_say_and_takes_half_the_memory(filled: Store) -> None:
-    maps = MapCache(place_budget_bytes=3 * SIZE // 2)
+def test_what_candidates_need_says_what_the_whole_levels_say_and_takes_three_eighths_of_the_memory(filled: Store) -> None:
+    three_of_them = 3 * (3 * SIZE // 8 + 8)  # and where the last tile ends
+    maps = MapCache(place_budget_bytes=three_of_them)
     pixels = np.arange(0, 12 << 58, 1 << 52)
     with filled.reading() as session:
         summaries, places = maps.places(session, IDS)
-        assert maps.nbytes == 3 * SIZE // 2
+        assert maps.nbytes == three_of_them
         assert maps.places(session, IDS[-3:])[1][IDS[-1]] is places[IDS[-1]]
         assert maps.places(session, IDS[:1])[1][IDS[0]] is not places[IDS[0]]
         assert summaries == {one.localization_id: one.summary for one in PLACES}
