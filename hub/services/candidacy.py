@@ -38,7 +38,7 @@ from hub.services.matching import Matching, ObjectKey
 from hub.services.pasts import past_of
 from hub.services.twins import Twins
 from hub.services.versions import Versions
-from hub.storage import candidates, coincidences, unsaid
+from hub.storage import candidates, coincidences, ties, unsaid
 from hub.storage.candidates import RowKey
 
 
@@ -180,7 +180,7 @@ class Candidacy:
         return known
 
     def _announce(
-        self, session: Session, judged: Iterable[Judged], due: Collection[tuple[str, str, str]], same: Mapping[str, Twins]
+        self, session: Session, judged: Sequence[Judged], due: Collection[tuple[str, str, str]], same: Mapping[str, Twins]
     ) -> int:
         """Write the coincidences of objects with events; return how many versions were written.
 
@@ -196,12 +196,12 @@ class Candidacy:
             By event which of its candidates are one: of those that are worth announcing only the first one is.
         """
         rules = {one.name: one for one in self.rules.hypotheses}
+        due = _speaking(session, judged, due, rules)
         grouped: dict[tuple[str, str, str], tuple[Event, list[Candidate]]] = {}
         for of_event in judged:
             event = of_event.event
-            for one in sorted(of_event.candidates, key=lambda one: (one.survey, one.object_id)):
-                if (one.event_id, one.survey, one.object_id) not in due:
-                    continue
+            speaking = [one for one in of_event.candidates if (one.event_id, one.survey, one.object_id) in due] if due else []
+            for one in sorted(speaking, key=lambda one: (one.survey, one.object_id)):
                 name = f"{one.survey}:{one.object_id}"
                 for kind in (rules[one.hypothesis].kind,) if one.hypothesis in rules else self._former_kinds(session, one):
                     grouped.setdefault((event.event_id, name, kind), (event, []))[1].append(one)
@@ -305,15 +305,24 @@ class Candidacy:
         )
 
 
-def _worthy(of_kind: Sequence[Candidate], rules: Mapping[str, Hypothesis]) -> list[Candidate]:
+def _worthy(of_kind: Iterable[Candidate], rules: Mapping[str, Hypothesis]) -> list[Candidate]:
     return [
         one
         for one in of_kind
-        if one.state is PairState.OPEN
-        and one.confirmed
+        if one.confirmed
+        and one.state is PairState.OPEN
         and one.hypothesis in rules
         and one.score >= rules[one.hypothesis].min_announce_score
     ]
+
+
+def _speaking(
+    session: Session, judged: Iterable[Judged], due: Collection[tuple[str, str, str]], rules: Mapping[str, Hypothesis]
+) -> set[tuple[str, str, str]]:
+    """Return those of some pairs of which anything is to be said: the object is worth it, or something was said of it before."""
+    told = ties.told_of(session, {f"{survey}:{object_id}" for _, survey, object_id in due})
+    found = {(one.event_id, one.survey, one.object_id) for of_event in judged for one in _worthy(of_event.candidates, rules)}
+    return {one for one in due if one in found or f"{one[1]}:{one[2]}" in told}
 
 
 def _with_twins(

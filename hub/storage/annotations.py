@@ -2,9 +2,10 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 from typing import Any
 
-from sqlalchemy import exists, func, or_, select, update
+from sqlalchemy import Select, bindparam, exists, func, or_, select, update
 from sqlalchemy.orm import Session
 from sqlmodel import col
 
@@ -202,7 +203,12 @@ def near(session: Session, ra_deg: float, dec_deg: float, radius_arcsec: float, 
 
 def has_any(session: Session, kind: AnnotationKind) -> bool:
     """Tell whether anything of a kind has ever been stated: where not, nobody needs to look for it."""
-    return session.scalar(select(exists().where(col(AnnotationRow.kind) == kind.value))) is True
+    return session.scalar(_any_of(), {"of_kind": kind.value}) is True
+
+
+@cache
+def _any_of() -> Select[Any]:
+    return select(exists().where(col(AnnotationRow.kind) == bindparam("of_kind")))
 
 
 def of_many(session: Session, kind: AnnotationKind, *, names: Iterable[str], cells: Iterable[int]) -> list[Annotation]:

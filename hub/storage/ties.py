@@ -2,15 +2,17 @@
 
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
+from functools import cache
+from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import Select, select
 from sqlalchemy.orm import Session
 from sqlmodel import col
 
 from hub.model.coincidence import Coincidence, MemberKind, PairState
 from hub.storage.jsonable import load
 from hub.storage.tables import CoincidenceMemberRow, CoincidenceRow
-from hub.storage.writing import among
+from hub.storage.writing import among, among_those, is_postgresql, those
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, order=True)
@@ -48,6 +50,18 @@ def between_events(session: Session, event_ids: Collection[str]) -> dict[str, Co
 def objects_of(session: Session, event_ids: Collection[str]) -> set[str]:
     """Return the objects that are open counterparts of any of some events."""
     return {claim.object_id for claim in _claims(session, MemberKind.EVENT, event_ids)}
+
+
+def told_of(session: Session, object_ids: Collection[str]) -> set[str]:
+    """Return those of some objects, ``SURVEY:ID``, that any coincidence was ever written of, in whatever state."""
+    return set(session.scalars(_told_of(is_postgresql(session)), {"ids": those(session, object_ids)})) if object_ids else set()
+
+
+@cache
+def _told_of(for_postgresql: bool) -> Select[Any]:
+    member = CoincidenceMemberRow
+    name = among_those(col(member.member_id), "ids", for_postgresql=for_postgresql)
+    return select(col(member.member_id)).where(col(member.kind) == MemberKind.OBJECT.value, name)
 
 
 def claims_on(session: Session, object_ids: Collection[str]) -> list[Claim]:
