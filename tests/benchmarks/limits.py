@@ -73,24 +73,27 @@ def _bare(of: Mapping[str, float]) -> str | None:
     bare, hub, client = (of[name] for name in names)
     beside = [of.get(f"processor time of the broker beside the {name}", 0.0) for name in ("bare consumer", "hub")]
     taking, columns, rows = client + of[f"the hub: {TAKING}"], of[f"the hub: {COLUMNS}"], of[f"the hub: {ARCHIVE}"]
-    candidates = sum(of.get(f"the hub: {name}", 0.0) for name in OF_CANDIDATES)
+    stages = [of.get(f"the hub: {name}") for name in OF_CANDIDATES]
+    candidates = None if None in stages else sum(one for one in stages if one is not None)
 
     def ratio(ours: float) -> float:
         return (bare + beside[0]) / (ours + beside[1])
 
     allowed = (bare + beside[0]) / GOAL_OF_BARE - beside[1]
-    fate = (
-        "which is less than the columns and the durable rows of alerts take that nobody matches"
-        if allowed - taking < columns + rows
-        else "which columns and durable rows of alerts leave something of"
+    left = allowed - taking
+    rest = f"{left:.0f} us are left for everything else" if left > 0 else "nothing is left for anything else"
+    more = ", more than that" if columns + rows > left else ""
+    for_nothing = (
+        ""
+        if candidates is None
+        else f"With candidates for nothing ({candidates:.0f} us) the ratio would be {ratio(hub - candidates):.2f}. "
     )
     return (
         f"the bare consumer needs {bare:.0f} us of processor time for a packet and the broker beside it {beside[0]:.0f}, "
         f"so at {GOAL_OF_BARE:g} of its rate, with all cores busy, the hub has {allowed:.0f} us. What the bare consumer does as well, "
-        f"fetching and copying, is {taking:.0f} us of the hub's {hub:.0f}; {allowed - taking:.0f} us are left for everything else, {fate}: "
-        f"{columns:.0f} us to read columns out of the bytes and {rows:.0f} us to write them durably. With candidates for nothing "
-        f"({candidates:.0f} us) the ratio would be {ratio(hub - candidates):.2f}, with nothing but fetching, columns and rows "
-        f"{ratio(taking + columns + rows):.2f}."
+        f"fetching and copying, is {taking:.0f} us of the hub's {hub:.0f}, so {rest}. Alerts that match nothing take "
+        f"{columns:.0f} us to read columns out of their bytes and {rows:.0f} us to write rows durably{more}. {for_nothing}"
+        f"With nothing but fetching, columns and rows it would be {ratio(taking + columns + rows):.2f}."
     )
 
 
