@@ -345,11 +345,7 @@ def _made(pairs: _Pairs, fits: NDArray[np.int64], curves: LightCurves, judgement
         onsets.basis[pairs.object[fits]],
         has_new_template[fits],
     )
-    of_target = [
-        (one.event, one.hypothesis, one.event.t0 or max(one.t0s), _lacks(one.hypothesis, asked.facts))
-        for asked in pairs.questions
-        for one in asked.targets
-    ]
+    of_target = [(one.event, one.hypothesis, one.event.t0 or max(one.t0s)) for asked in pairs.questions for one in asked.targets]
     why_unknown = onsets.words_by_basis()
     flags = _names_of(facts[:, fits])
     rows = zip(*(column.tolist() for column in columns), flags, strict=True)
@@ -376,11 +372,10 @@ def _made(pairs: _Pairs, fits: NDArray[np.int64], curves: LightCurves, judgement
         is_new_template,
         flagged,
     ) in rows:
-        event, hypothesis, t0, lacks = of_target[number]
+        event, hypothesis, t0 = of_target[number]
         on_maps, object_id = said[question], curves.names[of_object]
         own = pairs.questions[question].facts.of(object_id)
-        kind = hypothesis.require_catalogue
-        if lacks is None and kind is not None and IN_CATALOGUE.format(kind) not in own.flags:
+        if hypothesis.require_catalogue is not None and IN_CATALOGUE.format(hypothesis.require_catalogue) not in own.flags:
             continue
         density, level, before = on_maps.now[place] if on_maps.now is not None else _NOWHERE
         began = Instant(begins)
@@ -415,7 +410,7 @@ def _made(pairs: _Pairs, fits: NDArray[np.int64], curves: LightCurves, judgement
             judgement.ranking,
         )
         is_open = ready and before is not None and before < hypothesis.max_level and not _vetoed(hypothesis, own)
-        apart = lacks or _unconfirmed(judgement.confirmation, end - begin, span_s, beta_deg, has_host=own.has_host)
+        apart = _unconfirmed(judgement.confirmation, end - begin, span_s, beta_deg, has_host=own.has_host)
         yield (
             question,
             Candidate(
@@ -452,14 +447,6 @@ _NO_TERMS: dict[str, Term] = {}
 def _united_with(curves: LightCurves, object_id: str) -> tuple[str, ...]:
     others = curves.kin.get(object_id, ())
     return (f"one light curve with {', '.join(others)}, at the same place",) if others else ()
-
-
-def _lacks(hypothesis: Hypothesis, known: Facts) -> str | None:
-    """Return which catalogue a hypothesis requires and nobody installed, as a sentence."""
-    kind = hypothesis.require_catalogue
-    return (
-        None if kind is None or kind in known.catalogues else f"no {kind} catalogue installed, which {hypothesis.name} requires"
-    )
 
 
 def _vetoed(hypothesis: Hypothesis, own: ObjectFacts) -> bool:

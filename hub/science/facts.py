@@ -38,10 +38,6 @@ NOTHING_KNOWN = ObjectFacts()
 class Facts:
     """What is known of the objects of one question."""
 
-    catalogues: frozenset[str] = frozenset()
-    """Kinds of the catalogues that are installed, ``galaxy``, ``agn``, ``blazar`` ...: without the one that it requires a
-    hypothesis makes candidates that are ranked apart."""
-
     objects: Mapping[str, ObjectFacts] = field(default_factory=dict)
     """By object id; of those that are not named nothing is known."""
 

@@ -97,7 +97,7 @@ class Hypothesis:
     """Class or property name to least probability; one of them must be reached, where any is stated."""
 
     require_catalogue: str | None = None
-    """Kind of the catalogue that the object must be in; where none is installed its candidates are ranked apart."""
+    """Kind of the catalogue that the object must be in; where none is installed nothing is a candidate of it."""
 
     source_catalogues: tuple[str, ...] = ()
     """Kinds of the catalogues that hold such sources."""

@@ -58,7 +58,6 @@ class Catalogued:
         self._catalogs = catalogs
         self._rules = rules
         self._known: OrderedDict[int, Place] = OrderedDict()
-        self.kinds = frozenset(also for info in catalogs.infos for kind in info.kinds for also in _also(kind.value))
 
     def __bool__(self) -> bool:
         return bool(self._catalogs)

@@ -303,6 +303,9 @@ def _searched(  # noqa: PLR0917 - as `curve_of`
     return Searched(share=looked, bright_enough=bright, basis=words, partial=reason)
 
 
+_ONLY_LISTED = "only objects of an installed {} catalogue are candidates"
+
+
 def _posterior(  # noqa: PLR0917 - what it follows from
     event: Event,
     hypothesis: Hypothesis,
@@ -311,7 +314,7 @@ def _posterior(  # noqa: PLR0917 - what it follows from
     seen: Searched,
     policy: CounterpartPolicy,
 ) -> Posterior:
-    remarks = []
+    remarks = [] if own or hypothesis.require_catalogue is None else [_ONLY_LISTED.format(hypothesis.require_catalogue)]
     densities = {}
     for survey in sorted({one.survey for one in own} | set(measured)):
         found = measured.get(survey, UNMEASURED).background

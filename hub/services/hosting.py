@@ -65,7 +65,7 @@ class Hosting:
                 )
                 for number, index, line in zip(question.objects.tolist(), at.tolist(), lines, strict=True)
             }
-            found.append(Facts(catalogues=self._catalogued.kinds, objects=objects))
+            found.append(Facts(objects=objects))
         return found
 
     def _lines(self, session: Session, question: Question, pixels: Int64s) -> list[LineOfSight | None]:

@@ -32,8 +32,8 @@ def evaluate(
     hypothesis = target.hypothesis
     began = _began(alerts)
     alerts = _relevant(target, alerts)
-    if not match(alerts, target).any() or _lacks_past(target, alerts):
-        return None
+    if not match(alerts, target).any() or _lacks_past(target, alerts) or hypothesis.require_catalogue is not None:
+        return None  # here nobody has a catalogue
     first = Instant(int(first_detection_us(alerts).min()))
     alerts = alerts.take(np.lexsort((alerts.source_id, alerts.mid_tai_us)))
     fitting = alerts.take(usable(alerts, hypothesis, target.t0s))
@@ -57,7 +57,7 @@ def evaluate(
             tells_past=tells_past,
         )
     )
-    apart = _apart(hypothesis, fitting)
+    apart = _apart(fitting)
     return Candidate(
         event_id=target.event.event_id,
         survey=alerts.survey,
@@ -103,9 +103,7 @@ def _counts(alerts: AlertBatch, row: int) -> bool:
     return not (excluded or alerts.flux_njy[row] <= 0)
 
 
-def _apart(hypothesis: Hypothesis, fitting: AlertBatch) -> str | None:
-    if hypothesis.require_catalogue:
-        return f"no {hypothesis.require_catalogue} catalogue installed, which {hypothesis.name} requires"
+def _apart(fitting: AlertBatch) -> str | None:
     if len(fitting) < 2:
         return "a single detection, and no host is known"
     minutes = (int(fitting.mid_tai_us.max()) - int(fitting.mid_tai_us.min())) / 60e6

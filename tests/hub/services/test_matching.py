@@ -9,6 +9,7 @@ from sqlalchemy import delete
 from hub.model.alert import AlertBatch
 from hub.model.coincidence import PairState
 from hub.science.hypotheses import PriorActivity
+from hub.science.rules import Rules
 from hub.storage import candidates
 from hub.storage.engine import Store
 from hub.storage.tables import LocalizationRow
@@ -20,12 +21,18 @@ BLACK_HOLES = {"BBH": 0.95, "BNS": 0.0, "NSBH": 0.0, "Terrestrial": 0.05}
 BEFORE = alerts({"days": -10.0, "source_id": 1})
 AFTER = alerts({"days": 20.0, "source_id": 2}, {"days": 20.5, "source_id": 3, "object_id": b"200", "ra": 131.0})
 
-PAST_REQUIRED = replace(
-    RULES,
-    hypotheses=tuple(
-        replace(one, prior_activity=PriorActivity.REQUIRE) if one.name == "agn-flare" else one for one in RULES.hypotheses
-    ),
-)
+
+def flares(prior_activity: PriorActivity) -> Rules:
+    """Return rules by which any object may flare because of a merger of black holes, whatever catalogues are installed."""
+    return replace(
+        RULES,
+        hypotheses=tuple(
+            replace(one, prior_activity=prior_activity, require_catalogue=None) if one.name == "agn-flare" else one
+            for one in RULES.hypotheses
+        ),
+    )
+
+
 TOLD_LATER = alerts({"days": 55.0, "source_id": 1, "reliability": 0.1, "first_tai_us": T0.plus_s(-10 * DAY_S).tai_us})
 ORDERS = list(itertools.permutations(["event", "before", "after"]))
 
@@ -35,7 +42,7 @@ ORDERS = list(itertools.permutations(["event", "before", "after"]))
 def test_where_a_past_is_required_it_counts_whenever_it_becomes_known(
     store: Store, order: tuple[str, ...], before: AlertBatch
 ) -> None:
-    desk = Desk(store, rules=PAST_REQUIRED)
+    desk = Desk(store, rules=flares(PriorActivity.REQUIRE))
     for step in order:
         match step:
             case "event":
@@ -51,7 +58,7 @@ def test_where_a_past_is_required_it_counts_whenever_it_becomes_known(
 
 @pytest.mark.parametrize("order", list(itertools.permutations(["event", "within", "after"])))
 def test_what_is_said_of_an_object_is_settled_at_the_end_of_the_window(store: Store, order: tuple[str, ...]) -> None:
-    desk = Desk(store)
+    desk = Desk(store, rules=flares(PriorActivity.NOTE))
     for step in order:
         match step:
             case "event":

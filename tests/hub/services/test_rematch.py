@@ -123,7 +123,7 @@ def test_a_smaller_limit_of_the_area_withdraws_what_larger_maps_made(store: Stor
     desk = Desk(store)
     desk.tell(notice(), wide)
     desk.show(FADING)
-    assert again(store, replace(RULES, max_area_deg2=5000.0))[0] == CorrelationReport(candidates=2, versions=1)
+    assert again(store, replace(RULES, max_area_deg2=5000.0))[0] == CorrelationReport(candidates=1, versions=1)  # the kilonova
     assert kilonova(store).state is PairState.WITHDRAWN
 
 
