@@ -8,7 +8,7 @@ from typing import Any
 from hub.model.instant import Instant
 from hub.model.notice import STAGE_ORDER, EventClass, Messenger, Notice, Role, Stage
 from hub.model.significance import Significance, significance_of_all
-from hub.model.sky import WHOLE_SKY_ID, StatedPosition
+from hub.model.sky import StatedPosition
 
 
 class EventState(StrEnum):
@@ -56,6 +56,9 @@ class StoredNotice:
     fetched_map: FetchedMap | None = None
     """The map at its ``skymap_url``, once the hub has fetched it: a localization beside that of the notice itself."""
 
+    is_placeless: bool = False
+    """Whether `localization_id` is no place that anybody stated: the whole sky stands in, to search counterparts by time."""
+
     @property
     def localization_ids(self) -> tuple[str, ...]:
         """Where it says that its event lies: by itself, then by the map that was fetched."""
@@ -102,8 +105,8 @@ class Event:
     """The current stated position."""
 
     localization_id: str | None
-    """The current localization: that of the newest notice in issue order which localizes, its fetched map before its own; the
-    whole sky only where no notice says more."""
+    """The current localization: that of the newest notice in issue order which localizes, its fetched map before its own; what
+    stands in for a place only where no notice states one."""
 
     far_hz: float | None
     p_astro: float | None
@@ -163,7 +166,8 @@ def assemble(event_id: str, notices: Sequence[StoredNotice]) -> Event:
     said = [stored.notice for stored in counted]
     content = [notice for notice in said if notice.stage is not Stage.RETRACTION] or said
     newest = content[-1]
-    places = [names[-1] for stored in counted if (names := _places(stored))]
+    places = [names[-1] for stored in counted if (names := _stated_places(stored))]
+    stand_ins = [stored.localization_id for stored in counted if stored.is_placeless]
     positioned = [n for n in content if n.position is not None and n.localizes]
     classified = [n for n in content if n.classification or n.vetoes]
     properties: dict[str, Any] = {}
@@ -180,7 +184,7 @@ def assemble(event_id: str, notices: Sequence[StoredNotice]) -> Event:
         versions=tuple(Version(number=i, stored=stored) for i, stored in enumerate(ordered, start=1)),
         t0=_last(content, "t0") or _last(said, "t0"),
         position=positioned[-1].position if positioned else None,
-        localization_id=next((name for name in reversed(places) if name != WHOLE_SKY_ID), places[-1] if places else None),
+        localization_id=next(reversed([*stand_ins, *places]), None),
         far_hz=_last(content, "far_hz"),
         p_astro=_last(content, "p_astro"),
         classification=next((n.classification for n in reversed(content) if n.classification), {}),
@@ -198,8 +202,16 @@ def believed(ordered: Sequence[StoredNotice]) -> Sequence[StoredNotice]:
 
 
 def _places(stored: StoredNotice) -> tuple[str, ...]:
-    """Return the localizations by which a notice places its event."""
-    return tuple(name for name in stored.localization_ids if stored.notice.localizes or name == WHOLE_SKY_ID)
+    """Return the localizations by which an event is searched because of a notice."""
+    stand_in = (stored.localization_id,) if stored.is_placeless and stored.localization_id is not None else ()
+    return (*stand_in, *_stated_places(stored))
+
+
+def _stated_places(stored: StoredNotice) -> tuple[str, ...]:
+    """Return the localizations by which a notice places its event, the best one last."""
+    if not stored.notice.localizes:
+        return ()
+    return stored.localization_ids[1:] if stored.is_placeless else stored.localization_ids
 
 
 def _last(notices: Sequence[Notice], name: str) -> Any:

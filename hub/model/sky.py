@@ -163,7 +163,8 @@ def whole_sky() -> Skymap:
 
 
 WHOLE_SKY_ID = whole_sky().digest()
-"""Its content address: what events have that are searched by time, though nobody says where they lie."""
+"""Its content address. Whether it stands in for a place that nobody states is told by `StoredNotice.is_placeless`, not by this: a
+mission may send the same map."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

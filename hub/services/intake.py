@@ -21,7 +21,7 @@ from hub.model.ivorn import is_under
 from hub.model.notice import Notice, Role
 from hub.model.outgoing import HUB_FRAME
 from hub.model.packets import PacketBatch
-from hub.model.sky import Localization
+from hub.model.sky import Localization, LocalizationSource
 from hub.ports import AlertHistory, Clock, DecodedAlerts, DecodedContext, DecodedNotice, Decoder, Position, SkymapReader
 from hub.science.localization import localization_from_skymap
 from hub.science.localization_table import LocalizationTable
@@ -286,6 +286,7 @@ class Intake:
             is_trusted=envelope.trust is Trust.TRUSTED,
             digest=envelope.digest,
             localization_id=localization.localization_id if localization else None,
+            is_placeless=localization is not None and localization.source is LocalizationSource.WHOLE_SKY,
             remarks=remarks,
         )
         with self._store.transaction() as session:

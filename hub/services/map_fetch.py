@@ -97,7 +97,8 @@ class MapWishes:
             return
         own = localizations.sources(session, [one.localization_id for one in naming if one.localization_id is not None])
         for stored in naming[-MAX_OF_EVENT:]:
-            carries_map = own.get(stored.localization_id or "") is LocalizationSource.SKYMAP
+            made_from = own.get(stored.localization_id or "")  # of the first that had this map, which may have been a stand-in
+            carries_map = not stored.is_placeless and made_from in (LocalizationSource.SKYMAP, LocalizationSource.WHOLE_SKY)
             if not carries_map and stored.fetched_map is None:
                 assert stored.notice.skymap_url is not None
                 map_fetches.ask(session, event_id, stored.notice.skymap_url, self._clock())

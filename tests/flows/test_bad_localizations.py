@@ -37,9 +37,9 @@ def _fits(uniq: Any, density: Any) -> bytes:
     return fits_bytes(columns, NUNIQ_HEADER)
 
 
-WHOLE_SKY = _fits(
-    range(16, 64), np.full(48, 1.0 / (4.0 * np.pi))
-)  # of order 1: that of order 0 is what the hub itself writes for "nowhere"
+WHOLE_SKY = _fits(range(4, 16), np.full(12, 1.0 / (4.0 * np.pi)))
+"""Of order 0: the same map as stands in for a place that nobody states, but sent by a mission."""
+
 NORTH, SOUTH = (_fits([4 + pixel], [12.0 / (4.0 * np.pi)]) for pixel in (0, 11))
 REFUSED = {
     "half.fits": (a_map(0.5), "the probability of the map sums to 0.5, not to 1"),
@@ -196,6 +196,26 @@ def test_an_update_whose_map_is_none_keeps_the_place_before_it(story: Story, nam
     assert before is not None
     assert place_of(story, SUPEREVENT) == before
     assert story.pairs()[FERMI, SUPEREVENT].state is PairState.OPEN
+    story.check()
+
+
+@pytest.mark.parametrize("order", [0, 1], ids="order {}".format)
+def test_an_update_that_puts_the_event_anywhere_takes_the_place_of_the_direction_before_it(story: Story, order: int) -> None:
+    """A mission that withdraws its direction says so by a flat map, whatever its resolution."""
+    n_pixels = 12 * 4**order
+    anywhere = _fits(range(4 * 4**order, 4 * 4**order + n_pixels), np.full(n_pixels, 1.0 / (4.0 * np.pi)))
+    story.take(superevent(SUPEREVENT), fermi())
+    before = place_of(story, SUPEREVENT)
+    story.take(superevent(SUPEREVENT, "UPDATE", issued_s=900.0, fits=anywhere))
+    assert place_of(story, SUPEREVENT) not in (None, before)
+    pair = story.pairs()[FERMI, SUPEREVENT]
+    (overlap,) = (one for one in pair.scores if one.statistic == "overlap")
+    assert (overlap.value, overlap.inputs["reason"]) == (
+        1.0,
+        f"no spatial information: the localization of {SUPEREVENT} is the whole sky",
+    )
+    story.take(superevent(SUPEREVENT, "UPDATE", issued_s=1800.0))
+    assert place_of(story, SUPEREVENT) == before
     story.check()
 
 

@@ -10,7 +10,7 @@ from hub.model.event import assemble
 from hub.model.instant import Instant
 from hub.model.notice import Notice
 from hub.model.outgoing import Outgoing
-from hub.model.sky import Localization
+from hub.model.sky import Localization, LocalizationSource
 from hub.ports import Announcement
 from hub.resources import read_text
 from hub.science.onset import VisitsBefore
@@ -95,7 +95,8 @@ class Desk:
         event_id = message.event_key
         assert event_id is not None
         one = stored(message, place.localization_id if place else None, is_trusted=is_trusted)
-        one = replace(one, received_at=received_at or one.received_at)
+        is_placeless = place is not None and place.source is LocalizationSource.WHOLE_SKY
+        one = replace(one, received_at=received_at or one.received_at, is_placeless=is_placeless)
         with self.store.transaction() as session:
             if place is not None:
                 localizations.save(session, place)

@@ -11,7 +11,9 @@ from sqlalchemy import inspect, text
 
 from hub.errors import ConfigError, StorageError
 from hub.model.event import assemble
+from hub.model.notice import EventClass, Messenger
 from hub.model.outgoing import Leaves
+from hub.model.sky import WHOLE_SKY_ID
 from hub.storage import coincidences, events, jobs, localizations, notices, outbox, schema
 from hub.storage import engine as engine_module
 from hub.storage.engine import is_current, make_engine, open_store, upgrade
@@ -190,3 +192,25 @@ def test_versions_of_an_older_hub_count_as_let_out(url: str) -> None:
         (newest,) = coincidences.newest_of(session, [make_coincidence().coincidence_id]).values()
     assert newest == coincidences.Newest(version=make_coincidence(), let_out=Leaves.ALL)
     store.close()
+
+
+def test_what_stands_in_for_a_place_in_an_older_hub_is_marked_and_a_map_that_was_sent_is_not(url: str) -> None:
+    upgrade(url)
+    nowhere = notice("SNEWS-1", event_class=EventClass.SUPERNOVA_NEUTRINO, messenger=Messenger.NEUTRINO)
+    ones = {name: stored(one, WHOLE_SKY_ID) for name, one in (("SNEWS-1", nowhere), ("S260301a", notice()))}
+    store = open_store(url)
+    with store.transaction() as session:
+        for event_id, one in ones.items():
+            notices.add(session, one, event_id)
+            events.save(session, assemble(event_id, [one]))
+    store.close()
+    engine = make_engine(url)
+    schema.downgrade(engine, "0021")
+    engine.dispose()
+    upgrade(url)
+    store = open_store(url)
+    with store.reading() as session:
+        marks = {name: [one.is_placeless for one in notices.of_event(session, name)] for name in ones}
+        of_events = {name: [one.stored.is_placeless for one in events.get(session, name).versions] for name in ones}
+    store.close()
+    assert marks == of_events == {"SNEWS-1": [True], "S260301a": [False]}
