@@ -18,7 +18,7 @@ from hub.model.outgoing import Leaves
 from hub.storage.jsonable import dump, load
 from hub.storage.paging import Order, after, ordering
 from hub.storage.tables import CoincidenceMemberRow, CoincidenceRow
-from hub.storage.writing import among_those, hold, insert_new, is_postgresql, those
+from hub.storage.writing import among_those, hold, insert_all_new, insert_new, is_postgresql, those
 
 LEVEL_STATISTIC = "level_2d"
 """Statistic that can be searched as level."""
@@ -72,7 +72,8 @@ def add(session: Session, coincidence: Coincidence, *, let_out: Leaves = Leaves.
         raise StorageError(
             f"version {coincidence.version} of coincidence {coincidence.coincidence_id} cannot be stored: {expected} comes next"
         )
-    session.execute(update(CoincidenceRow).where(same).values(is_latest=False))
+    if newest:
+        session.execute(update(CoincidenceRow).where(same).values(is_latest=False))
     values = {
         "coincidence_id": coincidence.coincidence_id,
         "version": coincidence.version,
@@ -91,9 +92,12 @@ def add(session: Session, coincidence: Coincidence, *, let_out: Leaves = Leaves.
         "document": dump(coincidence),
     }
     insert_new(session, CoincidenceRow, values, key=["coincidence_id", "version"])
-    for member in coincidence.members:
-        place = {"coincidence_id": coincidence.coincidence_id, "kind": member.kind.value, "member_id": member.id}
-        insert_new(session, CoincidenceMemberRow, place, key=list(place))
+    if not newest:  # a coincidence has the same members in all versions
+        places = [
+            {"coincidence_id": coincidence.coincidence_id, "kind": member.kind.value, "member_id": member.id}
+            for member in coincidence.members
+        ]
+        insert_all_new(session, CoincidenceMemberRow, places, key=["coincidence_id", "kind", "member_id"])
 
 
 def latest(session: Session, coincidence_id: str) -> Coincidence | None:

@@ -2,7 +2,7 @@
 
 from collections.abc import Collection
 
-from sqlalchemy import delete, select, update
+from sqlalchemy import and_, delete, or_, select, update
 from sqlalchemy.orm import Session
 from sqlmodel import col
 
@@ -31,7 +31,8 @@ def add(session: Session, group: Group) -> None:
     row, member = GroupRow, GroupMemberRow
     same = col(row.group_id) == group.group_id
     first = session.scalars(select(col(row.first_created_tai_us)).where(same).limit(1)).first()
-    session.execute(update(row).where(same).values(is_latest=False).execution_options(synchronize_session=False))
+    if first is not None:
+        session.execute(update(row).where(same).values(is_latest=False).execution_options(synchronize_session=False))
     values = {
         "group_id": group.group_id,
         "version": group.version,
@@ -44,20 +45,24 @@ def add(session: Session, group: Group) -> None:
         "document": dump(group),
     }
     insert_new(session, row, values, key=["group_id", "version"])
-    session.execute(delete(member).where(col(member.group_id) == group.group_id))
-    if group.state is not PairState.OPEN:
+    stays = group.members if group.state is PairState.OPEN else ()
+    by_kind = {kind: [one.id for one in stays if one.kind is kind] for kind in MemberKind}
+    taken = [
+        and_(col(member.kind) == kind.value, among(session, col(member.member_id), names))
+        for kind, names in by_kind.items()
+        if names
+    ]
+    session.execute(delete(member).where(or_(col(member.group_id) == group.group_id, *taken)))
+    if not stays:
         return
-    for kind in MemberKind:
-        names = [one.id for one in group.members if one.kind is kind]
-        if names:
-            taken = col(member.kind) == kind.value, among(session, col(member.member_id), names)
-            session.execute(delete(member).where(*taken))
     places = [{"kind": one.kind.value, "member_id": one.id, "group_id": group.group_id} for one in group.members]
     insert_all_new(session, member, places, key=["kind", "member_id"])
 
 
 def homes(session: Session, member_ids: Collection[str], kind: MemberKind = MemberKind.EVENT) -> dict[str, str]:
     """Return the group of each of some events, or objects, that is in one, by its id."""
+    if not member_ids:
+        return {}
     row = GroupMemberRow
     statement = select(col(row.member_id), col(row.group_id)).where(
         col(row.kind) == kind.value, among(session, col(row.member_id), member_ids)

@@ -152,6 +152,8 @@ def source_ids(session: Session, event_ids: Collection[str]) -> dict[str, str]:
 
 def members(session: Session, source_ids: Collection[str]) -> dict[str, list[str]]:
     """Return the events of each of some sources of several events, by id."""
+    if not source_ids:
+        return {}
     row = SourceMemberRow
     statement = select(col(row.source_id), col(row.event_id)).where(among(session, col(row.source_id), source_ids))
     found: dict[str, list[str]] = {}

@@ -9,6 +9,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from lxml import etree
 from starlette.testclient import TestClient
@@ -21,6 +22,7 @@ from hub.cli.app import main
 from hub.config import IntakeSection, Settings, SourceSection
 from hub.errors import ConfigError
 from hub.model.envelope import Envelope, Trust
+from hub.model.instant import Instant
 from hub.storage import candidates, deadletters, envelopes, outbox
 from hub.storage.engine import Store
 from tests.support import lsst_packets
@@ -147,21 +149,34 @@ def test_what_is_known_of_a_place_comes_with_what_is_not_heard(nights, capsys: p
         assert ("LSST is heard only through fink-lsst" in capsys.readouterr().err) is is_filtered
 
 
-def test_a_hub_that_hears_both_claims_what_the_full_stream_allows(tmp_path: Path):
-    with hub_of(settings(tmp_path, rubin="lsst", fink="fink-lsst")) as (store, hub):
+def heard_from_both(folder: Path, first: str, second: str) -> tuple[dict[str, Any], dict[str, tuple[int, int]], list[str]]:
+    """Return candidates, what was stored and known before by source, and detections, where both bring the same packets in turn."""
+    streams = {"rubin": "lsst", "fink": "fink-lsst"}
+    with hub_of(settings(folder, **streams)) as (store, hub):
         bring(hub, notices())
-        bring(hub, PACKETS, "fink", "fink-lsst")
-        bring(hub, PACKETS, "rubin", "lsst")
-        found = of_the_merger(store)
-        assert found
-        assert not any(reason.startswith("coverage:") for one in found.values() for reason in one.reasons)
+        for source in (first, second):
+            bring(hub, PACKETS, source, streams[source])
         with store.reading() as session:
-            books = {one.source: one for one in envelopes.counts(session)}
             assert envelopes.law_holds(envelopes.counts(session))
-        # The survey's own packets state more than the broker's: they are later versions of the same detections, and hold.
-        distinct = len({one.payload for one in PACKETS})
-        assert (books["rubin"].stored, books["rubin"].duplicates) == (distinct, len(PACKETS) - distinct)
-        assert books["fink"].stored == distinct
+            books = {one.source: (one.stored, one.duplicates) for one in envelopes.counts(session)}
+        (detections,) = hub.history.in_region(np.array([0]), np.array([12 << 58]), Instant(0), Instant(1 << 62))
+        return of_the_merger(store), books, sorted(map(repr, detections.rows()))
+
+
+def test_a_hub_that_hears_both_claims_what_the_full_stream_allows(tmp_path: Path):
+    found, books, detections = heard_from_both(tmp_path / "broker first", "fink", "rubin")
+    assert found
+    assert not any(reason.startswith("coverage:") for one in found.values() for reason in one.reasons)
+    distinct = len({one.payload for one in PACKETS})
+    # The survey's own packets state more than the broker's: they are later versions of the same detections, and hold.
+    assert books["rubin"] == books["fink"] == (distinct, len(PACKETS) - distinct)
+    assert len(detections) == distinct, "one source id through two streams is one detection"
+
+    same, known, rows = heard_from_both(tmp_path / "survey first", "rubin", "fink")
+    assert known["rubin"] == (distinct, len(PACKETS) - distinct)
+    assert known["fink"] == (0, len(PACKETS)), "the broker tells nothing new"
+    assert same == found
+    assert rows == detections
 
 
 def test_what_a_broker_says_of_an_object_is_kept_where_the_source_is_trusted(tmp_path: Path):
