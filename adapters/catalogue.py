@@ -16,7 +16,7 @@ from gcn_kafka import Consumer as GcnConsumer
 from pydantic import BaseModel, ValidationError
 
 from adapters.contained import contained, is_schema
-from adapters.networks import ocs, simulated
+from adapters.networks import ocs, rubin, simulated, swift, treasure_map
 from adapters.transports import chat, folder, folder_source, gcn_kafka, tns, webhook
 from adapters.transports.kafka import consumer, hop, listening, producer
 from adapters.transports.kafka.listening import Heard
@@ -38,7 +38,7 @@ NETWORK_GROUP = "multimessenger_hub.networks"
 
 _SOURCES: tuple[Any, ...] = (folder_source, gcn_kafka, consumer, subscriber, receiver, tns)
 _SINKS: tuple[Any, ...] = (folder, broadcaster, producer, hop, webhook, chat)
-_NETWORKS: tuple[Any, ...] = (simulated, ocs)
+_NETWORKS: tuple[Any, ...] = (simulated, ocs, swift, treasure_map, rubin)
 
 
 def sources() -> dict[str, Any]:

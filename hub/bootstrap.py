@@ -42,6 +42,7 @@ from hub.ports import (
     Place,
     PushSource,
     Renderer,
+    ReportsPointings,
     Sink,
     SkymapReader,
     TelescopeNetwork,
@@ -462,6 +463,25 @@ def _open_network(settings: Settings, name: str, clock: Clock, seed: int, stack:
     except ConfigError as error:
         return ClosedNetwork(name, str(error))
     return network if section.live or network.is_simulated else DryNetwork(network)
+
+
+@contextmanager
+def open_register(settings: Settings, name: str) -> Iterator[ReportsPointings]:
+    """Give a network of the settings that tells where others point.
+
+    Raises
+    ------
+    ConfigError
+        There is no such network, an option of it is missing or wrong, or it tells no pointings.
+    """
+    section = settings.networks.get(name)
+    if section is None:
+        raise ConfigError(f"there is no table [networks.{name}] in the settings")
+    options = catalogue.network_options(section.kind, f"networks.{name}", section.options)
+    with catalogue.open_network(section.kind, options, _trial_context(settings, name)) as network:
+        if not isinstance(network, ReportsPointings):
+            raise ConfigError(f"networks.{name} is of the kind {section.kind}, which does not tell where others point")
+        yield network
 
 
 def _followups(settings: Settings, store: Store, clock: Clock, networks: Mapping[str, TelescopeNetwork]) -> FollowupService:

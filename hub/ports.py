@@ -600,3 +600,20 @@ class ReportsPointings(Protocol):
             It does not answer, or not to this account: that nothing is reported is another answer.
         """
         ...
+
+
+@runtime_checkable
+class WithdrawsPointings(Protocol):
+    """A register at which the hub reports what it plans."""
+
+    def cancel_all(self, event_id: str) -> int:
+        """Withdraw everything that is planned for an event; return how many. It may be repeated.
+
+        Raises
+        ------
+        NotFound
+            It has no events of this kind.
+        TransportError
+            It does not answer, or something is still planned there.
+        """
+        ...

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from hub.cli import registers
 from hub.cli.invocation import EXIT_NOTHING_FOUND, start
 from hub.cli.listing import AsJson, cell, present
 from hub.cli.output import complain, emit, say, table
@@ -29,6 +30,7 @@ def register(app: typer.Typer) -> None:
     inner = typer.Typer(no_args_is_help=True, help="Pointings that observers report.")
     inner.command("add")(add)
     inner.command("list")(list_pointings)
+    registers.add_to(inner)
     app.add_typer(inner, name="pointings")
 
 
