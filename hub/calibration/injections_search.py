@@ -296,13 +296,16 @@ class Search:
         number = np.repeat(np.arange(len(begins)), np.diff(np.append(begins, len(names))))
         levels = question.targets[0].maps["map"]
         density = levels.probdensity[find(levels.lo, levels.hi, self._rows.hpx29[rows])]
-        best_density, best_reality = np.zeros(len(begins)), np.zeros(len(begins))
+        best_density, best_reality, best_snr = (np.zeros(len(begins)) for _ in range(3))
         np.maximum.at(best_density, number, density)
         np.maximum.at(best_reality, number, np.clip(self._rows.reliability[rows], 0.01, 0.99))
+        np.maximum.at(best_snr, number, self._rows.flux_njy[rows] / self._rows.flux_err_njy[rows])
+        bands = np.zeros(len(begins), dtype=np.int64)
+        np.bitwise_or.at(bands, number, 1 << self.sky.visits.band[self._rows.visit[rows]])
         low, high = self._mjd[rows][begins], self._mjd[rows][np.append(begins[1:], len(names)) - 1] if len(names) else np.zeros(0)
         least = np.full(len(begins), np.inf)
         for target in question.targets:
-            bound = _most(target.hypothesis, spans_days=high - low)
+            bound = _most(target.hypothesis, spans_days=high - low, best_snr=best_snr, is_coloured=bands & (bands - 1) > 0)
             with np.errstate(divide="ignore"):
                 terms = np.log(best_density / (target.hypothesis.background_per_deg2 * DEG2_PER_SR)) + bound
             terms += 0.5 * np.log(best_reality / (1.0 - best_reality))
@@ -332,8 +335,20 @@ class Search:
         return np.asarray(index[wide[number]])
 
 
-def _most(hypothesis: Hypothesis, *, spans_days: Floats) -> Floats:
-    """Return the most that the terms beside ``sky`` and ``reality`` can add to the score of an object detected over some days."""
+def _most(hypothesis: Hypothesis, *, spans_days: Floats, best_snr: Floats, is_coloured: NDArray[np.bool_]) -> Floats:
+    """Return the most that the terms beside ``sky`` and ``reality`` can add to the scores of objects.
+
+    Parameters
+    ----------
+    hypothesis
+        Under which they are judged.
+    spans_days
+        From the first to the last detection of each.
+    best_snr
+        Largest signal to noise.
+    is_coloured
+        Whether it was detected in several bands.
+    """
     low, high = hypothesis.appearance_d
     scale = hypothesis.typical_delay_d
     # The density of onsets is largest at t0 itself; `_share` of hub.science.ranking.timing falls off by the scale on both sides.
@@ -343,12 +358,17 @@ def _most(hypothesis: Hypothesis, *, spans_days: Floats) -> Floats:
     if hypothesis.activity is not Activity.NEW:
         return np.full(len(spans_days), np.inf)
     family = hypothesis.light_curve
-    luminosity_most = 0.0
+    priors = hypothesis.priors
+    luminosity_most, colour_most = np.zeros(len(best_snr)), np.zeros(len(best_snr))
     if family is not None:
-        even = hypothesis.priors.luminosity.range_mag
-        luminosity_most = max(0.0, math.log(even / (family.spread_mag * math.sqrt(2.0 * math.pi))))
-    fades = (spans_days >= hypothesis.priors.fading.min_baseline_d) & (family is not None) & hypothesis.fixes_age
-    return timing_most + luminosity_most + np.where(fades, hypothesis.priors.fading.cap, 0.0)
+        of_family = -math.log(family.spread_mag * math.sqrt(2.0 * math.pi))
+        slope = priors.luminosity.counts_slope * math.log(10.0)
+        above = 2.5 * np.log10(np.maximum(best_snr / priors.luminosity.limit_sigma, 1.0))
+        luminosity_most = np.clip(of_family - math.log(slope) + slope * above, -priors.luminosity.cap, priors.luminosity.cap)
+        if family.spread_colour_mag is not None and hypothesis.fixes_age:
+            colour_most = np.where(is_coloured, priors.colour.cap, 0.0)
+    fades = (spans_days >= priors.fading.min_baseline_d) & (family is not None) & hypothesis.fixes_age
+    return timing_most + luminosity_most + colour_most + np.where(fades, priors.fading.cap, 0.0)
 
 
 def outcome(search: Search, merger: Merger, event: int, found: Found) -> Outcome:

@@ -90,6 +90,9 @@ class Family:
     spread_rate_mag_per_d: float
     """Standard deviation of the rate of change."""
 
+    spread_colour_mag: float | None
+    """Standard deviation of colours at a time, magnitudes; None where nobody stated it."""
+
     dust: Dust
     """Dims it on its way."""
 
@@ -209,6 +212,7 @@ def _families(data: Mapping[str, Any]) -> Families:
 
 
 _BOTH = {"name", "shape", "peak_abs_mag", "spread_mag", "rise_d", "spread_rate_mag_per_d"}
+_MAY = {"spread_colour_mag"}
 _OF_SHAPE = {
     Shape.LINEAR: {"rise_mag", "decline_mag_per_d", "tail_after_d", "tail_mag_per_d"},
     Shape.POWER: {"rise_slope", "decline_slope"},
@@ -218,8 +222,8 @@ _OF_SHAPE = {
 def _family(row: Mapping[str, Any], dust: Dust) -> Family:
     name, shape = str(row["name"]), Shape(row["shape"])
     keys = _BOTH | _OF_SHAPE[shape]
-    if set(row) != keys:
-        wrong = min(set(row) ^ keys)
+    if set(row) - _MAY != keys:
+        wrong = min((set(row) - _MAY) ^ keys)
         raise ValueError(f"family {name!r}: {'unknown' if wrong in row else 'missing'} key {wrong!r}")
     is_linear = shape is Shape.LINEAR
     return Family(
@@ -235,6 +239,7 @@ def _family(row: Mapping[str, Any], dust: Dust) -> Family:
         tail_after_d=float(row["tail_after_d"]) if is_linear else 0.0,
         tail_mag_per_d=_bands(row, "tail_mag_per_d") if is_linear else {},
         spread_rate_mag_per_d=_positive(row, "spread_rate_mag_per_d"),
+        spread_colour_mag=_positive(row, "spread_colour_mag") if "spread_colour_mag" in row else None,
         dust=dust,
     )
 

@@ -59,10 +59,31 @@ class LuminosityPriors:
     """Of the term `luminosity`."""
 
     range_mag: float
-    """Unrelated transients are taken as uniform over so many magnitudes."""
+    """Unrelated transients are taken as uniform over so many magnitudes where the limit of the visit is unknown."""
+
+    counts_slope: float
+    """Logarithm of the number of unrelated transients per magnitude, per magnitude."""
+
+    limit_sigma: float
+    """Signal to noise of the faintest that are detected."""
 
     cap: float
-    """Largest penalty."""
+    """Largest contribution either way."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ColourPriors:
+    """Of the term `colour`."""
+
+    within_d: float
+    """Two detections so near in time have one colour, days."""
+
+    background_mag: float
+    """Mean colour of unrelated transients, of any two bands, AB."""
+
+    background_spread_mag: float
+    cap: float
+    """Largest contribution either way."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,6 +122,7 @@ class RankingPriors:
     activity: ActivityPriors
     fading: FadingPriors
     luminosity: LuminosityPriors
+    colour: ColourPriors
     reality: RealityPriors
     objects: ObjectPriors
 
@@ -111,12 +133,14 @@ _TABLES: Mapping[str, type[Any]] = {
     "activity": ActivityPriors,
     "fading": FadingPriors,
     "luminosity": LuminosityPriors,
+    "colour": ColourPriors,
     "reality": RealityPriors,
     "objects": ObjectPriors,
 }
 
 _COUNTS = frozenset({"least_past", "variable_detections"})
 _FLOORS = frozenset({"floor"})
+_SIGNED = frozenset({"background_mag"})
 
 
 def parse(data: Any) -> RankingPriors:
@@ -137,4 +161,6 @@ def _value(row: Row, name: str) -> float | int:
         return row.whole(name, least=1)
     if name in _FLOORS:
         return row.number(name, least=-1e3, most=0.0)
+    if name in _SIGNED:
+        return row.number(name, least=-1e3, most=1e3)
     return row.number(name, above=0.0, most=1e4)

@@ -136,7 +136,7 @@ def rank_without(told: dict[str, Any], term: str | None, *, confirmed_first: boo
 
 def ablation(reports: list[dict[str, Any]]) -> str:
     """Return the table of ranks where a part of the ranking is left out."""
-    parts = [(f"the term `{term}`", term, True) for term in ("fading", "luminosity", "reality", "sky", "timing")]
+    parts = [(f"the term `{term}`", term, True) for term in ("colour", "fading", "luminosity", "reality", "sky", "timing")]
     parts.append(("the precedence of confirmed candidates", None, False))
     lines = ["| left out | nights in which it ranks first | median rank | worst rank |", "|---|---:|---:|---:|"]
     for name, term, confirmed_first in parts:

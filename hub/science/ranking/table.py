@@ -7,7 +7,7 @@ from typing import Any
 
 from hub.errors import ConfigError
 from hub.model.coincidence import Score
-from hub.science.ranking import activity, classification, distance, fading, luminosity, reality, sky, timing
+from hub.science.ranking import activity, classification, colour, distance, fading, luminosity, reality, sky, timing
 from hub.science.ranking.context import Context, Silence, Term
 
 DIGITS = 9
@@ -47,8 +47,9 @@ SHIPPED = (
     Statistic(name="activity", version=1, unit="1", evaluate=activity.evaluate, value_of=activity.value_of),
     Statistic(name="fading", version=2, unit="1", evaluate=fading.evaluate, value_of=fading.value_of, looks_at="light curve"),
     Statistic(
-        name="luminosity", version=2, unit="1", evaluate=luminosity.evaluate, value_of=luminosity.value_of, looks_at="brightness"
+        name="luminosity", version=3, unit="1", evaluate=luminosity.evaluate, value_of=luminosity.value_of, looks_at="brightness"
     ),
+    Statistic(name="colour", version=1, unit="1", evaluate=colour.evaluate, value_of=colour.value_of, looks_at="light curve"),
     Statistic(name="reality", version=1, unit="1", evaluate=reality.evaluate, value_of=reality.value_of, looks_at="reliability"),
 )
 """Those of the hub, in the order in which scores are stored."""
@@ -71,6 +72,7 @@ STORED_WITHOUT: Mapping[str, Mapping[str, float]] = {
     "activity": {"cap": 4.0},
     "fading": {"background_mag_per_d": 0.08, "cap": 4.0},
     "luminosity": {"range_mag": 8.0, "cap": 4.0},
+    "colour": {},
     "reality": {"weight": 0.5},
 }
 """Inputs that terms lack which were stored before these were: what they were computed with then, whatever the file says now."""

@@ -135,7 +135,7 @@ def test_saturation_and_known_variability_are_recorded_and_cut_nothing_by_themse
 
 def test_a_hypothesis_may_use_a_recorded_flag() -> None:
     text = read_text("conf/coincidence.toml").replace(
-        'exclude_flags = ["solar-system association"]', 'exclude_flags = ["saturated"]', 1
+        'exclude_flags = ["solar-system association", "negative detections"]', 'exclude_flags = ["saturated"]', 1
     )
     event = assemble("S260301a", [UPDATE])
     targets = targets_of(

@@ -78,7 +78,7 @@ def test_a_family_that_is_not_there_is_named() -> None:
         ("confirm_gap_min = 20.0", "confirm_gap_min = -1", "confirm_gap_min must lie between 0 and 100000"),
         ('activity = "excess at"', 'activity = "odd"', "'odd' is not a valid Activity"),
         (
-            'exclude_flags = ["solar-system association"]',
+            'exclude_flags = ["solar-system association", "negative detections"]',
             'exclude_flags = ["odd"]',
             "exclude_flags of rule 'kilonova': 'odd' is none of",
         ),

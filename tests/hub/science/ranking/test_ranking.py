@@ -174,7 +174,7 @@ def test_a_plug_in_that_breaks_is_neutral_and_says_so(evaluate, says) -> None:
         (
             {"skye": 0.5},
             {},
-            r"\[ranking.weights\] skye: there is no such statistic; there are activity, classification, distance_3d",
+            r"\[ranking.weights\] skye: there is no such statistic; there are activity, classification, colour, distance_3d",
         ),
         ({"sky": -1.0}, {}, "a weight is a number of at least 0, not -1"),
         ({"sky": math.inf}, {}, "a weight is a number of at least 0, not inf"),
@@ -200,8 +200,8 @@ def test_terms_from_outside_have_weights_as_well_and_two_rankings_differ_by_what
 
 @pytest.mark.parametrize("name", [one.name for one in SHIPPED])
 def test_every_statistic_computes_again_what_it_stored(name: str) -> None:
-    asked = active_context() if name == "activity" else context(alerts(*FADING))
-    _, scores, _ = rank(asked)
+    own = {"activity": active_context, "colour": lambda: context(of_two_bands(20_000.0))}
+    _, scores, _ = rank(own[name]() if name in own else context(alerts(*FADING)))
     (score,) = [one for one in scores if one.statistic == name]
     assert score.value is not None
     assert VALUES[name](json.loads(json.dumps(score.inputs))) == pytest.approx(score.value, abs=1e-9)
@@ -231,6 +231,51 @@ def test_the_brightness_of_at2017gfo_fits_its_distance_and_a_faint_source_does_n
     assert bright.value > 0 > faint.value
     assert "absolute magnitude -15.5" in bright.reason
     assert STATISTICS["luminosity"](context(dist_mean_mpc=None)) is None
+
+
+def test_a_brightness_that_was_stored_before_limits_counted_is_what_it_was() -> None:
+    brightness = STATISTICS["luminosity"](context(alerts({}))).inputs
+    assert VALUES["luminosity"](brightness) != VALUES["luminosity"]({**brightness, "counts": [0.5, 9.0]})
+    even = VALUES["luminosity"]({key: value for key, value in brightness.items() if key != "counts"})
+    assert even <= math.log(8.0 / (1.5 * math.sqrt(2.0 * math.pi)))
+
+
+def test_of_two_objects_as_bright_as_expected_the_one_far_above_its_limit_is_rarer() -> None:
+    def luminosity(error_njy: float) -> float:
+        return STATISTICS["luminosity"](context(alerts({"flux_njy": 360_000.0, "flux_err_njy": error_njy}))).value
+
+    assert luminosity(3_600.0) > luminosity(36_000.0) + 2.0
+    assert luminosity(1e-3) == 4.0
+    assert luminosity(float("nan")) == pytest.approx(luminosity(float("inf")))
+
+
+def of_two_bands(red_njy: float, days: float = 1.01, band: bytes = b"i", **changes) -> AlertBatch:
+    red = {"days": days, "flux_njy": red_njy, "band": band, "flux_err_njy": 200.0} | changes
+    return alerts({"days": 1.0, "flux_njy": 10_000.0, "band": b"g", "flux_err_njy": 200.0}, red)
+
+
+def test_red_speaks_for_a_kilonova_after_a_day_and_blue_against() -> None:
+    red, blue = (STATISTICS["colour"](context(of_two_bands(flux))) for flux in (20_000.0, 8_000.0))
+    assert red.value > 0.5 > -0.5 > blue.value
+    assert "g - i is 0.75 +- 0.02, expected 0.42 (kilonova)" in red.reason
+    turned = alerts(
+        *(
+            {"days": 1.0 + 0.01 * n, "flux_njy": flux, "band": band}
+            for n, (flux, band) in enumerate(((20_000.0, b"i"), (10_000.0, b"g")))
+        )
+    )
+    assert STATISTICS["colour"](context(turned)).inputs["bands"] == ["g", "i"]
+
+
+def test_a_colour_takes_two_bands_of_one_night_and_of_several_those_farthest_apart() -> None:
+    for detections in (of_two_bands(2e4, days=2.0), of_two_bands(2e4, band=b"g"), of_two_bands(2e4, flux_err_njy=3e4)):
+        assert STATISTICS["colour"](context(detections)) is None
+    rows = ({"days": 1.0 + 0.1 * n, "band": band} for n, band in enumerate((b"r", b"i", b"z", b"i")))
+    assert STATISTICS["colour"](context(alerts(*rows))).inputs["bands"] == ["r", "z"]
+    assert STATISTICS["colour"](context(of_two_bands(2e4), hypothesis=HYPOTHESES["late-afterglow"])) is None
+    assert STATISTICS["colour"](context(of_two_bands(2e4), hypothesis=HYPOTHESES["burst-transient"])) is None
+    reddened = STATISTICS["colour"](context(of_two_bands(2e4), galactic_b_deg=5.0))
+    assert reddened.inputs["colour_mag"] < STATISTICS["colour"](context(of_two_bands(2e4))).inputs["colour_mag"]
 
 
 def test_reliability_is_half_its_log_odds() -> None:
