@@ -214,5 +214,8 @@ def _checks(name: str, z: Floats, pit: Floats) -> list[Check]:
 _NOTE = """\
 Seasons of the simulated survey, with maps of mergers that never happened laid where the telescope looks. The hub's own counts
 (`hub.services.off_counts`: the same fields before, the map turned elsewhere) give the expected number of unrelated objects; found
-are the candidates that the hub makes of the alerts inside, six days after. Supernovae are clustered over the sky, so that maps
+are the candidates that the hub makes of the alerts inside, six days after. What was detected in the sixty nights before a season
+is nothing new in it. Without them the first third of a season (tuning seed 77) had 0.20 confirmed new variable stars and 0.37
+nuclei a visit, the last 0.08 and 0.21, so off windows before an event held more than the days after it; with them it is 0.07
+against 0.07 and 0.15 against 0.17. Supernovae are clustered over the sky, so that maps
 differ by more than Poisson says. z is the difference over the stated spread, of Poisson number and over-dispersion together."""
