@@ -5,6 +5,7 @@ and `Provenance`. Nothing is null: NaN, an empty text and `NO_TIME` mean missing
 """
 
 from collections.abc import Sequence
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -199,9 +200,13 @@ def take_rows(table: pa.Table, index: NDArray[Any]) -> pa.Table:
 
 def concatenated(tables: Sequence[pa.Table], columns: Sequence[str] = tuple(SCHEMA.names)) -> pa.Table:
     """Return one table of all rows; dictionaries become one."""
-    if not tables:
-        return pa.table({name: pa.array([], SCHEMA.field(name).type) for name in columns})
-    return pa.concat_tables(tables).unify_dictionaries()
+    return pa.concat_tables(tables).unify_dictionaries() if tables else _without_rows(tuple(columns))
+
+
+@cache
+def _without_rows(columns: tuple[str, ...]) -> pa.Table:
+    """Return the table of nothing: what most days have of the months that an event is asked for, one after another."""
+    return pa.table({name: pa.array([], SCHEMA.field(name).type) for name in columns})
 
 
 def best_of_each(table: pa.Table) -> NDArray[np.intp] | None:

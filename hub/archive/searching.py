@@ -196,12 +196,18 @@ class Search:
 
     def _of_files(self, paths: Sequence[Path], region: Region, columns: tuple[str, ...]) -> list[pa.Table]:
         """Return what each of some files has, in their order; several are read at once."""
-        if len(paths) < 3 or self._threads < 2:
-            tables = [self._of_file(path, region, columns) for path in paths]
+        met = [path for path in paths if self._may_have(path, region)]
+        if len(met) < 3 or self._threads < 2:
+            tables = [self._of_file(path, region, columns) for path in met]
         else:
             with ThreadPoolExecutor(self._threads) as pool:
-                tables = list(pool.map(lambda path: self._of_file(path, region, columns), paths))
+                tables = list(pool.map(lambda path: self._of_file(path, region, columns), met))
         return [table for table in tables if table is not None]
+
+    def _may_have(self, path: Path, region: Region) -> bool:
+        """Tell whether a file may have rows of a region, as far as it is in memory: to give one to a thread takes longer."""
+        footer = self._footers.known(path)
+        return footer is None or bool(len(self._groups(footer, region)))
 
     def _of_file(self, path: Path, region: Region, columns: tuple[str, ...]) -> pa.Table | None:
         footer = self._footers.get(path)

@@ -155,6 +155,13 @@ class Footers:
                 self._n_bytes -= old.n_bytes
         return found
 
+    def known(self, path: Path) -> Footer | None:
+        """Return the footer of a file where it is in memory."""
+        with self._lock:
+            if (known := self._kept.get(path)) is not None:
+                self._kept.move_to_end(path)
+            return known
+
     @property
     def n_bytes(self) -> int:
         """Memory that is in use, about."""

@@ -8,6 +8,7 @@ import threading
 from bisect import bisect_left, bisect_right
 from collections import OrderedDict
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Self
 
@@ -20,6 +21,7 @@ from hub.archive.places import cone_ranges
 from hub.archive.visits_file import Groups, State
 from hub.model.alert import NO_TIME
 from hub.model.visit import DetectorVisits
+from hub.science.healpix import MAX_ORDER, centres, pixels29
 from hub.science.onset import FirstSeen, LastVisits
 from hub.science.point_visits import looks
 
@@ -170,6 +172,7 @@ class VisitLookup:
     ) -> None:
         """Write down the answers of some questions, one night after the other, the latest first: most are answered by few."""
         ranges: dict[int, tuple[NDArray[np.int64], NDArray[np.int64]]] = {}
+        cells = (pixels29(first.ra_deg, first.dec_deg) >> _CELL_SHIFT).tolist()
         unsure: set[int] = set()
         for night in sorted({night for own in nights for night in own}, reverse=True):
             groups = self._groups_of(night, states[night])
@@ -182,8 +185,7 @@ class VisitLookup:
             wanted: set[int] = set()
             for index in asked.tolist():
                 if index not in ranges:
-                    place = float(first.ra_deg[index]), float(first.dec_deg[index])
-                    ranges[index] = cone_ranges(*place, max(groups.max_radius_deg, _LEAST_RADIUS_DEG) + 1e-6)
+                    ranges[index] = _ranges_around(cells[index], max(groups.max_radius_deg, _LEAST_RADIUS_DEG) + 1e-6)
                 wanted.update(groups.near(*ranges[index]).tolist())
             for number in sorted(wanted):
                 rows = self._rows_of(night, states[night], number)
@@ -213,6 +215,22 @@ class VisitLookup:
 
 _LEAST_RADIUS_DEG = 0.5
 """Footprints are looked for at least so near, degrees: so the ranges of a place serve all nights of one camera."""
+
+
+_CELL_ORDER = 8
+"""HEALPix order of the cells whose surroundings are remembered: 0.23 degrees."""
+
+_CELL_SHIFT = 2 * (MAX_ORDER - _CELL_ORDER)
+
+_CELL_RADIUS_DEG = 0.35
+"""No place of a cell is farther from its centre, degrees: 1.45 times the square root of its area beside the poles."""
+
+
+@lru_cache(maxsize=4_096)
+def _ranges_around(cell: int, radius_deg: float) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return ranges that cover all within a radius of any place of a cell: they choose what is read, not what is found."""
+    ra, dec = centres(np.array([cell << _CELL_SHIFT]), np.array([(cell + 1) << _CELL_SHIFT]))
+    return cone_ranges(float(ra[0]), float(dec[0]), radius_deg + _CELL_RADIUS_DEG)
 
 
 def _latest(  # noqa: PLR0917 - the column that it fills
