@@ -4,7 +4,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from enum import StrEnum
 
-from sqlalchemy import delete, func, select
+from sqlalchemy import ColumnElement, and_, delete, func, select
 from sqlalchemy.orm import Session
 from sqlmodel import col
 
@@ -140,7 +140,6 @@ class Unread:
 def unread(session: Session, topics: Collection[str], limit: int) -> list[Unread]:
     """Return the messages of some topics that are not understood, those that a person took off the list included."""
     row, letter = RawMessageRow, DeadLetterRow
-    states = (MessageState.DEAD.value, MessageState.RECEIVED.value)
     statement = (
         select(
             col(row.topic),
@@ -150,7 +149,7 @@ def unread(session: Session, topics: Collection[str], limit: int) -> list[Unread
             func.coalesce(col(letter.last_tai_us), 0),
         )
         .outerjoin(letter, col(letter.digest) == col(row.digest))
-        .where(col(row.state).in_(states), col(row.topic).in_([storable(topic) for topic in topics]))
+        .where(_is_unread(topics))
         .limit(limit)
     )
     return [
@@ -162,6 +161,25 @@ def unread(session: Session, topics: Collection[str], limit: int) -> list[Unread
         )
         for topic, position, at, tries, last in session.execute(statement)
     ]
+
+
+def unread_mark(session: Session, topics: Collection[str]) -> tuple[int, int, int]:
+    """Return numbers that change whenever `unread` of these topics may: how many there are, how often tried, and when last."""
+    row, letter = RawMessageRow, DeadLetterRow
+    statement = (
+        select(func.count(), func.coalesce(func.sum(col(letter.tries)), 0), func.coalesce(func.max(col(letter.last_tai_us)), 0))
+        .select_from(row)
+        .outerjoin(letter, col(letter.digest) == col(row.digest))
+        .where(_is_unread(topics))
+    )
+    n, tries, last = session.execute(statement).one()
+    return int(n), int(tries), int(last)
+
+
+def _is_unread(topics: Collection[str]) -> ColumnElement[bool]:
+    row = RawMessageRow
+    states = (MessageState.DEAD.value, MessageState.RECEIVED.value)
+    return and_(col(row.state).in_(states), col(row.topic).in_([storable(topic) for topic in topics]))
 
 
 def remove(session: Session, digest: str) -> bool:

@@ -9,7 +9,7 @@ import pytest
 from hub.model.alert import NO_TIME
 from hub.ports import Incident, Position
 from hub.science.onset import Basis, FirstSeen, Onsets
-from hub.services.last_visits import SureVisits
+from hub.services.last_visits import KEPT_S, SureVisits
 from hub.storage import incidents, positions
 from hub.storage.engine import Store
 from tests.support.api_night import fill
@@ -79,6 +79,29 @@ def test_a_gap_that_is_noticed_later_takes_an_answer_back(hub: Hub) -> None:
         gap = Incident(kind="gap", subject="later", text="some were lost", facts=facts)
         incidents.record(session, hub.source, gap, FIRST.plus_s(0.5 * DAY_S))
     assert onset(hub, 0.1, visits) == (None, Basis.COVERAGE_UNKNOWN)
+
+
+def test_rows_that_come_late_to_a_night_with_a_ledger_take_an_answer_back_after_a_while(hub: Hub) -> None:
+    for day in (0, 0.05, 0.1, 1):
+        hub.visit(day)
+    hub.update()
+    now = [0.0]
+    visits = SureVisits(hub.store, hub.folder, clock=lambda: now[0])
+    assert onset(hub, 0.1, visits) == (0.05, Basis.VISIT)
+    hub.visit(0.07)  # in no ledger yet
+    assert onset(hub, 0.1, visits) == (0.05, Basis.VISIT)
+    now[0] = KEPT_S
+    assert onset(hub, 0.1, visits) == onset(hub, 0.1) == (None, Basis.COVERAGE_UNKNOWN)
+
+
+def test_what_is_remembered_is_what_others_find(hub: Hub) -> None:
+    visits = SureVisits(hub.store, hub.folder)
+    for days in ((-3, -2.9), (-2, -1.9), (0, 0.05, 0.1), (1,)):
+        for day in days:
+            hub.visit(day)
+        hub.update()
+        for day in (-2.9, -1.9, 0.1, 1):
+            assert onset(hub, day, visits) == onset(hub, day)
 
 
 def test_one_night_of_a_month_tells_nothing_of_the_month(store: Store, tmp_path: Path) -> None:
