@@ -54,7 +54,6 @@ from hub.science.host_rules import load_host_rules
 from hub.science.localization_table import load_localization_table
 from hub.science.ranking import Ranking
 from hub.science.rules import load_rules
-from hub.science.sites import load_sites
 from hub.science.skymap_fits import SkymapWorker
 from hub.services import coverage
 from hub.services.announcement import Announcements, AnnouncementSettings
@@ -65,7 +64,8 @@ from hub.services.dispatch import Dispatch
 from hub.services.dry_network import ClosedNetwork, DryNetwork
 from hub.services.flow import Flow
 from hub.services.followup import FollowupService
-from hub.services.followup_policy import FollowupSettings, RequestPolicy
+from hub.services.followup_facts import PolicyBook, book_of, shipped
+from hub.services.followup_policy import FollowupSettings
 from hub.services.held import HeldAlerts
 from hub.services.intake import Intake, IntakeSettings
 from hub.services.judging import FactSource
@@ -466,6 +466,20 @@ def _open_network(settings: Settings, name: str, clock: Clock, seed: int, stack:
 
 
 @contextmanager
+def open_followups(settings: Settings, *, clock: Clock | None = None) -> Iterator[tuple[Store, FollowupService]]:
+    """Give the state database with follow-up alone, for what a person does beside a hub that runs.
+
+    Raises
+    ------
+    ConfigError, StorageError
+        A setting is wrong; the database is not there or cannot be reached.
+    """
+    tells = clock or now
+    with open_database(settings) as store, open_networks(settings, clock=tells) as networks:
+        yield store, _followups(settings, store, tells, networks)
+
+
+@contextmanager
 def open_register(settings: Settings, name: str) -> Iterator[ReportsPointings]:
     """Give a network of the settings that tells where others point.
 
@@ -485,16 +499,29 @@ def open_register(settings: Settings, name: str) -> Iterator[ReportsPointings]:
 
 
 def _followups(settings: Settings, store: Store, clock: Clock, networks: Mapping[str, TelescopeNetwork]) -> FollowupService:
+    section = settings.followup
     return FollowupService(
-        store,
-        networks,
-        load_sites(read_text("conf/sites.toml")),
-        clock,
-        FollowupSettings(
-            enabled=settings.followup.enabled,
-            requests=(RequestPolicy(network=settings.followup.network, needs_approval=settings.followup.dry_run),),
-        ),
+        store, networks, clock, FollowupSettings(enabled=section.enabled, dry_run=section.dry_run), policy_book(settings)
     )
+
+
+def policy_book(settings: Settings) -> PolicyBook:
+    """Return the follow-up policy with the tables that its facts follow from.
+
+    Raises
+    ------
+    ConfigError
+        The file cannot be read, or is wrong.
+    """
+    if not settings.followup.policy:
+        return shipped()
+    file = Path(settings.followup.policy)
+    try:
+        return book_of(file.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ConfigError(f"followup.policy: cannot read {file}: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"followup.policy: {file} is no text in UTF-8") from error
 
 
 @contextmanager

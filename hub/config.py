@@ -122,6 +122,9 @@ class FollowupSection(Section):
     network: str = "simulated"
     """Name of the telescope network: one of ``networks``."""
 
+    policy: str = ""
+    """File of the policy: who is asked for what; the one that the hub ships where it is empty."""
+
     dry_run: bool = False
     """Only record what would be asked."""
 

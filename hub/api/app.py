@@ -21,6 +21,7 @@ from hub.api import (
     coverage,
     events,
     facilities,
+    followup,
     groups,
     localizations,
     metrics,
@@ -41,6 +42,7 @@ from hub.api.security import demand_declarations
 from hub.model.instant import Instant
 from hub.ports import Clock
 from hub.science.ranking import DEFAULT, Ranking
+from hub.services.followup import FollowupService
 from hub.services.push import Submit
 from hub.storage.engine import Store
 from hub.telemetry import get_logger
@@ -64,6 +66,7 @@ SUBJECTS = (
     rates,
     budget,
     observations,
+    followup,
     outgoing,
     schemas,
     notices,
@@ -90,6 +93,7 @@ def create_app(
     catalogs_folder: Path | None = None,
     catalogs_used: Sequence[str] = (),
     ranking: Ranking = DEFAULT,
+    followups: FollowupService | None = None,
 ) -> FastAPI:
     """Return the application on an open state database.
 
@@ -117,6 +121,8 @@ def create_app(
         Names of those of them that candidates are looked up in; all where none is named.
     ranking
         Which terms the rank of candidates is the sum of.
+    followups
+        At which persons decide about requests to telescopes; an API without it answers that it only reads.
     """
     demand_declarations(subject.router for subject in (*SUBJECTS, metrics))
     tells = clock or _now
@@ -145,6 +151,7 @@ def create_app(
     app.state.catalogs = catalogs_folder
     app.state.catalogs_used = tuple(catalogs_used)
     app.state.ranking = ranking
+    app.state.followups = followups
     app.state.anonymous_read = anonymous_read
     app.state.takes_in = submit is not None
     app.state.notices = notices.NoticeDoor(submit=submit, clock=tells, per_minute=Quota(notices_per_minute, 60.0))

@@ -1,17 +1,20 @@
-"""``mmhub followup list|show|decide``."""
+"""``mmhub followup``: look at requests, ask the policy, and do what needs a person."""
 
+import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from hub.cli.files import read_up_to
-from hub.cli.invocation import reading
+from hub.cli.invocation import reading, start
 from hub.cli.listing import AsJson, Limit, collect, facts, present
 from hub.cli.output import emit, say, table
 
 if TYPE_CHECKING:
+    from hub.services.followup import FollowupService
     from hub.services.followup_facts import PolicyBook
+    from hub.storage.engine import Store
 
 MAX_POLICY_BYTES = 1 << 20
 """Largest file of a policy."""
@@ -123,3 +126,277 @@ def _tell(body: dict[str, Any]) -> None:
         say(f"  {remark}")
     for name, reasons in body["passed_over"].items():
         say(f"  the rule {name!r} does not match: {'; '.join(reasons)}")
+
+
+# ------------------------------------------------------------------------------------------------------------ what persons do
+
+
+By = Annotated[str, typer.Option("--by", metavar="PERSON", help="Who does it: a name of `mmhub user list`.")]
+"""The person in whose name something is done."""
+
+Why = Annotated[str, typer.Option("--reason", metavar="TEXT", help="Why, for the log.")]
+"""Reason for the log."""
+
+Id = Annotated[str, typer.Argument(metavar="ID", help="Id of a request.")]
+"""A request."""
+
+
+@group.command()
+def plan(
+    context: typer.Context,
+    event: Annotated[str, typer.Argument(metavar="EVENT", help="Id of an event, or another name of it.")],
+    *,
+    by: By,
+    as_json: AsJson = False,
+) -> None:
+    """Write down what the policy makes of an event and its announced candidates now: decisions, and drafts where it asks."""
+    from hub.bootstrap import now, open_followups
+    from hub.services import followup_bodies
+    from hub.services.followup_planning import plan_again
+
+    settings = start(context)
+    with open_followups(settings) as (store, followups):
+        actor = _entitled(store, by)
+        found = plan_again(store, followups, event, actor=actor, clock=now)
+    for decision in found:
+        body = followup_bodies.decision_body(decision)
+        emit(body) if as_json else say(f"{body['target']}, {body['purpose']}: {body['verdict']}: {'; '.join(body['reasons'])}")
+
+
+@group.command()
+def submit(
+    context: typer.Context,
+    intent_id: Id,
+    *,
+    live: Annotated[bool, typer.Option("--live", help="Send it; otherwise only say what would be sent.")] = False,
+    by: Annotated[str | None, typer.Option("--by", metavar="PERSON", help="Who sends it, with --live.")] = None,
+    reason: Why = "",
+    as_json: AsJson = False,
+) -> None:
+    """Say what would be sent for a request, and what keeps it in the hub; with --live approve it and send what is due."""
+    from hub.bootstrap import now, open_followups
+    from hub.errors import InvalidRequest
+    from hub.model.followup import RequestState
+    from hub.services import followup_bodies
+    from hub.services.followup_desk import submission_of
+
+    settings = start(context)
+    with open_followups(settings) as (store, followups):
+        if live:
+            if by is None:
+                raise InvalidRequest("--live needs --by: somebody sends it", field="--by")
+            actor = _entitled(store, by)
+            with store.reading() as session:
+                state = submission_of(session, intent_id).state
+            if state in (RequestState.DRAFT, RequestState.AWAITING_APPROVAL):
+                followups.desk.approve(intent_id, actor=actor, reason=reason)
+            followups.step()
+        with store.reading() as session:
+            body = followup_bodies.request(session, intent_id, followups.gates, now())
+            intent = submission_of(session, intent_id).intent
+        network = followups.gates.networks.get(intent.network)
+        trial = None if network is None or live else network.dry_run(intent)
+    told = {**body, "dry_run": None if trial is None else {"payload": dict(trial.payload), "reasons": list(trial.reasons)}}
+    if as_json:
+        emit(told)
+        return
+    facts(body, leave_out=("visibility", "transitions", "fields"))
+    if trial is not None:
+        say("nothing was sent; with --live this would be:")
+        say(json.dumps(dict(trial.payload), indent=1, ensure_ascii=False, default=str))
+        for why in trial.reasons:
+            say(f"  the network would refuse it: {why}")
+
+
+@group.command()
+def approve(
+    context: typer.Context,
+    intent_id: Id,
+    *,
+    by: By,
+    payload: Annotated[
+        str | None, typer.Option("--payload", metavar="HASH", help="Only if this is what it asks for (payload_hash of `status`).")
+    ] = None,
+    reason: Why = "",
+    as_json: AsJson = False,
+) -> None:
+    """Let a request be sent as it is, until the approval lapses (`[approval]` of the policy)."""
+    from hub.bootstrap import open_followups
+
+    with open_followups(start(context)) as (store, followups):
+        actor = _entitled(store, by)
+        followups.desk.approve(intent_id, actor=actor, payload=payload, reason=reason)
+        _present(store, followups, intent_id, as_json=as_json)
+
+
+@group.command()
+def cancel(context: typer.Context, intent_id: Id, *, by: By, reason: Why = "", as_json: AsJson = False) -> None:
+    """Stop a request: at once where it was not sent, otherwise at the network, again and again until that confirms it."""
+    from hub.bootstrap import open_followups
+
+    with open_followups(start(context)) as (store, followups):
+        actor = _entitled(store, by)
+        followups.desk.cancel(intent_id, actor=actor, reason=reason)
+        _present(store, followups, intent_id, as_json=as_json)
+
+
+@group.command()
+def status(
+    context: typer.Context,
+    intent_id: Annotated[str | None, typer.Argument(metavar="[ID]", help="A request; the networks where not given.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Say how a request is and what keeps it in the hub; or how each network is, and which requests need a person."""
+    from hub.bootstrap import now, open_followups
+    from hub.services import followup_bodies
+    from hub.services.bodies import followup_body
+
+    with open_followups(start(context)) as (store, followups):
+        if intent_id is not None:
+            _present(store, followups, intent_id, as_json=as_json)
+            return
+        with store.reading() as session:
+            networks = followup_bodies.networks(session, followups.gates, now())
+            waiting = [followup_body(one) for one in followup_bodies.for_a_person(session)]
+    if as_json:
+        for body in networks:
+            emit(body)
+        for body in waiting:
+            emit(body)
+        return
+    table(
+        ("network", "left alone", "requests"),
+        [
+            [one["network"], one["reason"] or "no", ", ".join(f"{n} {state}" for state, n in one["requests"].items())]
+            for one in networks
+        ],
+    )
+    if waiting:
+        say("these need a person:")
+        present(waiting, ("intent_id", "event_id", "target", "network", "state", "reason"), as_json=False)
+
+
+@group.command()
+def log(
+    context: typer.Context,
+    intent_id: Annotated[str | None, typer.Option("--request", metavar="ID", help="Only about this request.")] = None,
+    limit: Limit = 100,
+    as_json: AsJson = False,
+) -> None:
+    """List who did what about follow-up and why, the newest first."""
+    from hub.services import followup_bodies
+
+    with reading(context) as session:
+        bodies = collect(
+            lambda n, last: followup_bodies.log_page(session, intent_id=intent_id, limit=n, before=last[0] if last else None),
+            limit,
+        )
+    present(bodies, ("number", "at", "actor", "action", "intent_id", "network", "reason"), as_json=as_json)
+
+
+@group.command()
+def skipped(
+    context: typer.Context,
+    event: Annotated[str | None, typer.Option(help="Only of this event.")] = None,
+    limit: Limit = 100,
+    as_json: AsJson = False,
+) -> None:
+    """List what the policy asks for nothing, with the reasons, the newest first."""
+    from hub.model.followup_decision import Verdict
+    from hub.services import followup_bodies, queries
+
+    with reading(context) as session:
+        event_id = None if event is None else queries.find_event(session, event).event_id
+        bodies = collect(
+            lambda n, last: followup_bodies.decision_page(
+                session, event_id=event_id, verdict=Verdict.SKIP, limit=n, before=(last[0], last[1]) if last else None
+            ),
+            limit,
+        )
+    present(bodies, ("event_id", "target", "purpose", "rule", "reasons", "decided_at"), as_json=as_json)
+
+
+@group.command()
+def reconcile(
+    context: typer.Context,
+    intent_id: Annotated[str | None, typer.Argument(metavar="[ID]", help="A request of unknown fate.")] = None,
+    *,
+    found: Annotated[str | None, typer.Option("--found", metavar="REMOTE", help="The network has it under this id.")] = None,
+    absent: Annotated[bool, typer.Option("--absent", help="The network does not have it.")] = False,
+    by: Annotated[str | None, typer.Option("--by", metavar="PERSON", help="Who found that out.")] = None,
+    reason: Why = "",
+    as_json: AsJson = False,
+) -> None:
+    """Ask the networks about what is open; or write down what a person found out about a request that nobody can look up."""
+    from hub.bootstrap import open_followups
+    from hub.errors import InvalidRequest
+
+    with open_followups(start(context)) as (store, followups):
+        if intent_id is None:
+            if found is not None or absent:
+                raise InvalidRequest("say of which request", field="ID")
+            moved = followups.reconcile()
+            emit({"moved": moved}) if as_json else say(f"{moved} steps")
+            return
+        if (found is None) is not absent or by is None:
+            raise InvalidRequest("say --found REMOTE or --absent, and --by whom", field="--found")
+        actor = _entitled(store, by)
+        followups.desk.settle(intent_id, actor=actor, remote_id=found, reason=reason)
+        _present(store, followups, intent_id, as_json=as_json)
+
+
+@group.command()
+def stop(
+    context: typer.Context,
+    network: Annotated[str, typer.Argument(metavar="NETWORK", help="Name of a network, or all.")],
+    *,
+    by: By,
+    reason: Why = "",
+    as_json: AsJson = False,
+) -> None:
+    """Send nothing to a network until `mmhub followup resume`; cancelling goes on."""
+    _say_stop(context, network, by, reason, is_stop=True, as_json=as_json)
+
+
+@group.command()
+def resume(
+    context: typer.Context,
+    network: Annotated[str, typer.Argument(metavar="NETWORK", help="Name of a network, or all.")],
+    *,
+    by: By,
+    reason: Why = "",
+    as_json: AsJson = False,
+) -> None:
+    """Let a network that was stopped, or whose circuit breaker is open, go on."""
+    _say_stop(context, network, by, reason, is_stop=False, as_json=as_json)
+
+
+def _say_stop(context: typer.Context, network: str, by: str, reason: str, *, is_stop: bool, as_json: bool) -> None:
+    from hub.bootstrap import open_followups
+    from hub.services import followup_bodies
+
+    with open_followups(start(context)) as (store, followups):
+        actor = _entitled(store, by)
+        desk = followups.desk
+        said = (desk.stop if is_stop else desk.resume)(network, actor=actor, reason=reason)
+    body = followup_bodies.stop_body(said)
+    emit(body) if as_json else say(f"{said.network} {'is stopped' if is_stop else 'goes on'}")
+
+
+def _entitled(store: "Store", name: str) -> str:
+    from hub.model.token import Scope
+    from hub.services import persons
+
+    return persons.entitled(store, name, Scope.FOLLOWUP_APPROVE).signature
+
+
+def _present(store: "Store", followups: "FollowupService", intent_id: str, *, as_json: bool) -> None:
+    from hub.bootstrap import now
+    from hub.services import followup_bodies
+
+    with store.reading() as session:
+        body = followup_bodies.request(session, intent_id, followups.gates, now())
+    if as_json:
+        emit(body)
+        return
+    facts(body, leave_out=("visibility", "transitions", "fields"))

@@ -388,5 +388,6 @@ def _add_api(crew: _Crew, settings: "Settings", hub: "Hub", stack: ExitStack, bo
         catalogs_folder=settings.catalogs_folder,
         catalogs_used=settings.catalogs.use,
         ranking=ranking_for(settings),
+        followups=hub.followups,
     )
     crew.add("api", body)

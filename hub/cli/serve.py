@@ -18,6 +18,7 @@ from hub.errors import ConfigError
 if TYPE_CHECKING:
     from hub.config import ApiSection
     from hub.science.ranking import Ranking
+    from hub.services.followup import FollowupService
     from hub.services.push import Submit
     from hub.storage.engine import Store
 
@@ -120,6 +121,7 @@ def api_loop(
     catalogs_folder: Path | None = None,
     catalogs_used: Sequence[str] = (),
     ranking: "Ranking | None" = None,
+    followups: "FollowupService | None" = None,
 ) -> Callable[[asyncio.Event], Awaitable[None]]:
     """Return the body of a loop that serves the API on a listening socket until it is told to stop.
 
@@ -143,6 +145,8 @@ def api_loop(
         Names of those of them that candidates are looked up in; all where none is named.
     ranking
         Which terms the rank of candidates is the sum of; as shipped where not given.
+    followups
+        At which persons decide about requests to telescopes.
     """
     import uvicorn
 
@@ -169,6 +173,7 @@ def api_loop(
                     catalogs_folder=catalogs_folder,
                     catalogs_used=catalogs_used,
                     ranking=ranking or DEFAULT,
+                    followups=followups,
                 ),
                 lifespan="on",
                 log_config=None,

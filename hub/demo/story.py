@@ -119,6 +119,7 @@ def _report(store: Store, night: Night) -> dict[str, Any]:
                 "intent_id": request.intent.intent_id,
                 "network": request.intent.network,
                 "target": request.intent.target,
+                "purpose": request.intent.purpose,
                 "states": [step.state.value for step in request.transitions],
                 "reason": request.transitions[-1].reason,
             }

@@ -264,6 +264,7 @@ class Correlation:
             if rules_changed:
                 written += self._pairing.withdraw_unfit(session, event, former)
             report += _reported(self._candidacy.of_event(session, event, last)) + CorrelationReport(versions=written)
+            self._candidacy.versions.follow_up(session, event)
             self._forget_unsearched(session, event)
             if job is not None:
                 if event is not None:

@@ -1,235 +1,223 @@
-"""Follow-up: which coincidence asks for which observation, and how it is stopped.
+"""Follow-up: which coincidence or event asks for which observation, and how it is stopped.
 
-An intent is written inside the transaction of its coincidence, once for each (event, object, network, instrument, hypothesis,
-policy version): its id is a hash of these. `hub.services.sending` takes it to the network.
+What the policy (``conf/policy.toml``) makes of a version is decided and written in the transaction of that version: a decision,
+and where it asks a draft for each allocation, whose id is a hash of its content. `step` then decides on the drafts with the
+budgets (`hub.services.followup_promotion`), and `hub.services.sending` takes them to the networks through the gates.
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from sqlalchemy.orm import Session
 
-from hub.errors import ConfigError, InvalidRequest
 from hub.model.coincidence import Candidate, Coincidence, PairState
 from hub.model.event import Event, EventState
-from hub.model.followup import Intent, RequestState, Submission, Visibility, intent_id
+from hub.model.followup import Intent, Submission
+from hub.model.followup_decision import StoredDecision, Verdict, decision_id
 from hub.model.instant import Instant
 from hub.ports import Clock, TelescopeNetwork
-from hub.science.rules import Hypothesis
-from hub.science.sites import Constraints, Site
-from hub.services.followup_policy import FollowupSettings, RequestPolicy
+from hub.science.followup_policy import Target
+from hub.science.followup_rules import Decision
+from hub.science.hypotheses import Hypothesis
+from hub.services import followup_intents as intents
+from hub.services.dry_network import ClosedNetwork
+from hub.services.followup_asked import Before
+from hub.services.followup_desk import FollowupDesk
+from hub.services.followup_facts import PolicyBook, decide_one
+from hub.services.followup_gates import BY, Gates, why_not_asked_for
+from hub.services.followup_policy import FollowupSettings
+from hub.services.followup_promotion import Promotion, draft, submissions_of, take_back
+from hub.services.followup_replacing import Replacing
 from hub.services.sending import Hook, Sender, append_step, get_submission, no_hook
-from hub.services.submission import ALIVE_STATES, BY_PERSON, WAITING_STATES, Outcome
+from hub.services.submission import WAITING_STATES, Outcome, state_when_stopped
 from hub.storage import followup as storage
+from hub.storage import followup_decisions
 from hub.storage.engine import Store
-from hub.storage.tally import intents_since
-from hub.storage.writing import hold
 from hub.telemetry import get_logger
 
 _log = get_logger("followup")
 
 
 class FollowupService:
-    """Plans follow-up inside the transaction of a coincidence, and sends, watches and cancels it outside of any.
+    """Plans follow-up inside the transaction of a version, and sends, watches and cancels it outside of any.
 
-    `plan` and `withdraw` are called with the session of the correlation; `step` opens its own short transactions and holds none
-    while it speaks to a network.
+    `plan`, `plan_event` and `withdraw` are called with the session of the correlation; `step` opens its own short transactions
+    and holds none while it speaks to a network. What persons do is at `desk`.
     """
 
     def __init__(
         self,
         store: Store,
         networks: Mapping[str, TelescopeNetwork],
-        sites: Sequence[Site],
         clock: Clock,
         settings: FollowupSettings,
+        book: PolicyBook,
         *,
         hook: Hook = no_hook,
     ) -> None:
         self._store = store
         self._networks = networks
-        self._sites = {site.name: site for site in sites}
-        for name in {name for policy in settings.requests for name in policy.sites} - set(self._sites):
-            raise ConfigError(f"a follow-up request names the site {name!r}, which is not in the table of sites")
         self._clock = clock
         self._settings = settings
-        self._sender = Sender(store, networks, clock, settings, hook=hook)
+        self._book = replace(
+            book,
+            inside=frozenset(name for name, network in networks.items() if network.is_simulated),
+            credentials=frozenset(
+                name
+                for name, one in book.policy.allocations.items()
+                if one.network in networks and not isinstance(networks[one.network], ClosedNetwork)
+            ),
+        )
+        self.gates = Gates(book=self._book, is_enabled=settings.enabled, is_dry=settings.dry_run, networks=networks)
+        self.desk = FollowupDesk(store=store, clock=clock, gates=self.gates)
+        self._promotion = Promotion(book=self._book, networks=networks, is_dry=settings.dry_run)
+        self._replacing = Replacing(book=self._book)
+        gated = settings.model_copy(update={"allow_real_networks": True})  # the gates say whether
+        self._sender = Sender(store, networks, clock, gated, gate=self.gates.check, hook=hook)
+        self._looked: dict[str, Instant] = {}
 
     # ------------------------------------------------------------------------------------------------ inside the correlation
 
     def plan(
         self, session: Session, coincidence: Coincidence, event: Event, candidate: Candidate, hypothesis: Hypothesis
     ) -> Intent | None:
-        """Write the intent that an open coincidence asks for, once; None where none is due, with the reason in the log.
+        """Write what the policy makes of an open coincidence; return the first intent that it asks for, None where none.
 
-        The first network of the policy with a site that sees the target gets it. Where no site of any network does, the intent is
-        written for the first network and rejected at once with the sites' reasons: a result that a person can read, not an error.
+        The decision stands in the rows in either case, with its reasons. What a former version asked for and this one does not is
+        taken back where it was not sent.
         """
         log = _log.bind(coincidence=coincidence.coincidence_id, event=event.event_id, object=candidate.object_id)
-        target = f"{candidate.survey}:{candidate.object_id}"
-        hold(session, "follow-up planning")  # the budget counts all events
-        for_event = storage.of_event(session, event.event_id)
-        for submission in for_event:
-            intent = submission.intent
-            same = (target, hypothesis.name, self._settings.policy_version)
-            if (intent.target, intent.purpose, intent.policy_version) == same:
-                return intent
-        reason = self._why_not(coincidence, event, candidate, hypothesis) or self._over_budget(session, len(for_event))
-        if reason:
+        if reason := self._why_not(coincidence, event, candidate, hypothesis):
             log.info("no follow-up", reason=reason)
             return None
-        intent = self._best_intent(coincidence, event, candidate, hypothesis, target)
-        self._begin(session, intent)
-        return intent
+        _, said = decide_one(session, event, candidate, now=self._clock(), book=self._book, asked_before=self._unconfigured())
+        decision = self._stored(said, event, candidate, coincidence.coincidence_id)
+        found = self._take(session, decision, event, candidate)
+        if found is None:
+            log.info("no follow-up", reason="; ".join(decision.reasons))
+        return found
+
+    def plan_event(self, session: Session, event: Event) -> Intent | None:
+        """Write what the policy makes of an event itself, its stated position or its map; as `plan`.
+
+        A retracted event takes back and cancels what it asked for.
+        """
+        if event.state is not EventState.ACTIVE:
+            self._stop(session, storage.of_event(session, event.event_id), "the event is retracted")
+            return None
+        asks = any(rule.target is not Target.CANDIDATE for rule in self._book.policy.rules)
+        if not asks or not self._settings.enabled or why_not_asked_for(event):
+            return None
+        _, said = decide_one(session, event, None, now=self._clock(), book=self._book, asked_before=self._unconfigured())
+        return self._take(session, self._stored(said, event, None, None), event, None)
 
     def withdraw(self, session: Session, coincidence: Coincidence) -> tuple[Submission, ...]:
         """Stop every submission of a coincidence; return those that changed.
 
         What was not sent is cancelled here; what was, or may have been, is marked for `step` to cancel at the network.
         """
-        stopped = []
-        for planned in storage.of_coincidence(session, coincidence.coincidence_id):
-            submission = get_submission(session, planned.intent.intent_id)
-            if state := _state_when_stopped(submission.state):
-                stopped.append(append_step(session, submission, Outcome(state, "the coincidence was withdrawn"), self._clock()))
-        return tuple(stopped)
-
-    # -------------------------------------------------------------------------------------------------------------- a person
-
-    def approve(self, intent_id: str, *, actor: str) -> None:
-        """Let a request that awaits approval be sent.
-
-        Raises
-        ------
-        NotFound
-            There is no such request.
-        InvalidRequest
-            It does not await approval.
-        """
-        with self._store.transaction() as session:
-            submission = get_submission(session, intent_id)
-            if submission.state is not RequestState.AWAITING_APPROVAL:
-                raise InvalidRequest(
-                    f"the request {intent_id} is {submission.state}: only one that awaits approval can be approved"
-                )
-            append_step(
-                session,
-                submission,
-                Outcome(RequestState.APPROVED, f"approved by {actor}", detail={BY_PERSON: actor}),
-                self._clock(),
-            )
-
-    def cancel(self, intent_id: str, *, actor: str) -> None:
-        """Stop one request, as `withdraw` does.
-
-        Raises
-        ------
-        NotFound
-            There is no such request.
-        InvalidRequest
-            It has ended.
-        """
-        with self._store.transaction() as session:
-            submission = get_submission(session, intent_id)
-            state = _state_when_stopped(submission.state)
-            if state is None:
-                raise InvalidRequest(f"the request {intent_id} is {submission.state}: it cannot be cancelled")
-            append_step(session, submission, Outcome(state, f"cancelled by {actor}", detail={BY_PERSON: actor}), self._clock())
+        return self._stop(session, storage.of_coincidence(session, coincidence.coincidence_id), "the coincidence was withdrawn")
 
     # --------------------------------------------------------------------------------------------------------------- in a loop
 
     def step(self) -> int:
-        """Take every submission one step further where one is due, outside of any transaction; see `Sender.step`."""
-        return self._sender.step()
+        """Decide on the drafts that are due, and take every submission one step further; return how many steps were written."""
+        return (self._promote() if self._settings.enabled else 0) + self._sender.step()
+
+    def reconcile(self) -> int:
+        """Ask the networks about what was sent, without deciding on anything new; return how many steps were written."""
+        return self._sender.reconcile()
+
+    def _promote(self) -> int:
+        with self._store.reading() as session:
+            found = [one.decision_id for one in self._promotion.due(session)]
+        n_written, now = 0, self._clock()
+        self._looked = {name: at for name, at in self._looked.items() if name in set(found)}
+        for name in found:
+            last = self._looked.get(name)
+            if last is not None and 0 <= now.minus(last) < self._settings.poll_s:
+                continue
+            with self._store.transaction() as session:
+                n = self._promotion.promote(session, name, self._clock())
+            n_written += n
+            if not n:
+                self._looked[name] = now
+        return n_written
 
     # ---------------------------------------------------------------------------------------------------------------- planning
 
-    def _over_budget(self, session: Session, n_for_event: int) -> str:
-        if n_for_event >= self._settings.max_per_event:
-            return f"the event has {n_for_event} requests already, the most that the policy allows"
-        n_today = intents_since(session, self._clock().plus_s(-86_400.0))
-        return f"{n_today} requests were planned in 24 h, the budget" if n_today >= self._settings.max_per_day else ""
-
     def _why_not(self, coincidence: Coincidence, event: Event, candidate: Candidate, hypothesis: Hypothesis) -> str:
-        if not self._settings.enabled or not self._settings.requests:
+        if not self._settings.enabled:
             return "follow-up is switched off"
         if not hypothesis.followup:
             return f"the hypothesis {hypothesis.name} asks for none"
-        if not coincidence.is_live or not event.is_live:
+        if not coincidence.is_live:
             return "a member is a test, a mock or from an untrusted source"
         if coincidence.state is not PairState.OPEN or candidate.state is not PairState.OPEN:
             return "the coincidence is withdrawn"
-        if event.state is not EventState.ACTIVE:
-            return "the event is retracted"
-        if missing := [policy.network for policy in self._settings.requests if policy.network not in self._networks]:
-            return f"the network {missing[0]} is not configured"
-        return ""
+        return why_not_asked_for(event)
 
-    def _best_intent(
-        self, coincidence: Coincidence, event: Event, candidate: Candidate, hypothesis: Hypothesis, target: str
-    ) -> Intent:
-        intents = []
-        for policy in self._settings.requests:
-            now = self._clock()
-            end = now.plus_s(policy.window_h * 3600.0)
-            intent = Intent(
-                intent_id=intent_id(
-                    event_id=event.event_id,
-                    target=target,
-                    network=policy.network,
-                    instrument=policy.instrument,
-                    purpose=hypothesis.name,
-                    policy_version=self._settings.policy_version,
-                ),
+    def _unconfigured(self) -> Before:
+        """Return that nothing was asked before: the order in which versions come decides nothing; budgets are counted later."""
+        networks = {one.network for one in self._book.policy.allocations.values()} - set(self._networks)
+        return Before(intents=(), stopped={name: f"the network {name} is not configured" for name in sorted(networks)})
+
+    def _stored(self, said: Decision, event: Event, candidate: Candidate | None, coincidence_id: str | None) -> StoredDecision:
+        target = intents.target_of(event, candidate, is_map=said.target is Target.MAP)
+        purpose = candidate.hypothesis if candidate is not None else intents.EVENT
+        return StoredDecision(
+            decision_id=decision_id(
                 event_id=event.event_id,
-                coincidence_id=coincidence.coincidence_id,
-                target=target,
-                ra_deg=candidate.ra_deg,
-                dec_deg=candidate.dec_deg,
-                network=policy.network,
-                instrument=policy.instrument,
-                purpose=hypothesis.name,
-                policy_version=self._settings.policy_version,
-                window_start=now,
-                window_end=end,
-                exposures=tuple(exposure.model_dump() for exposure in policy.exposures),
-                max_airmass=policy.max_airmass,
-                reason=f"{hypothesis.name} candidate of {event.event_id}, score {candidate.score:.2f}",
-                visibility=self._visibility(candidate, policy, now, end),
-                created_at=now,
-            )
-            if any(site.is_observable for site in intent.visibility):
-                return intent
-            intents.append(intent)
-        return intents[0]
-
-    def _visibility(self, candidate: Candidate, policy: RequestPolicy, start: Instant, end: Instant) -> tuple[Visibility, ...]:
-        from hub.science.visibility import visibility  # noqa: PLC0415 - two seconds and 100 MB, wanted with the first request only
-
-        sites = [self._sites[name] for name in policy.sites]
-        needs = Constraints(max_airmass=policy.max_airmass, min_moon_separation_deg=policy.min_moon_separation_deg)
-        return visibility(candidate.ra_deg, candidate.dec_deg, sites, start, end, needs)
-
-    def _begin(self, session: Session, intent: Intent) -> None:
-        storage.add_intent(session, intent)
-        submission = append_step(
-            session, Submission(intent=intent, transitions=()), Outcome(RequestState.DRAFT, intent.reason), self._clock()
+                target=target if candidate is not None else intents.EVENT,
+                purpose=purpose,
+                policy_version=said.policy_version,
+            ),
+            event_id=event.event_id,
+            coincidence_id=coincidence_id,
+            candidate=None if candidate is None else (candidate.survey, candidate.object_id, candidate.hypothesis),
+            target=target,
+            purpose=purpose,
+            policy_version=said.policy_version,
+            rule=said.rule,
+            verdict=said.verdict,
+            reasons=said.reasons
+            if not said.refused
+            else (*said.reasons, *sorted(set(said.refused.values()) - set(said.reasons))),
+            allocations=said.allocations,
+            template=said.template,
+            urgency=said.urgency,
+            score=None if candidate is None else candidate.score,
+            decided_at=self._clock(),
         )
-        policy = next(policy for policy in self._settings.requests if policy.network == intent.network)
-        is_real = not self._networks[intent.network].is_simulated
-        if not any(site.is_observable for site in intent.visibility):
-            reasons = "; ".join(f"{site.site}: {site.reason}" for site in intent.visibility)
-            outcome = Outcome(RequestState.REJECTED, f"not observable: {reasons}")
-        elif policy.needs_approval or (is_real and not self._settings.allow_real_networks):
-            outcome = Outcome(RequestState.AWAITING_APPROVAL, "a person must approve")
-        else:
-            outcome = Outcome(RequestState.APPROVED, "approved by policy")
-        append_step(session, submission, outcome, self._clock())
 
+    def _take(self, session: Session, decision: StoredDecision, event: Event, candidate: Candidate | None) -> Intent | None:
+        """Write a decision and the drafts that follow, and take back what it does not ask for any more."""
+        followup_decisions.save(session, decision)
+        now = self._clock()
+        known = submissions_of(session, decision)
+        waiting = [one for one in known if one.state in WAITING_STATES]
+        if decision.verdict is Verdict.SKIP:
+            take_back(session, waiting, f"not asked for any more: {'; '.join(decision.reasons)}", now)
+            return None
+        first: Intent | None = None
+        wanted: set[str] = set()
+        for name in decision.allocations:
+            for intent in intents.make(session, decision, event, candidate, name, known, now, self._book):
+                if intent.due_at is None and (kept := self._replacing.kept(session, event, intent, known, now)):
+                    wanted |= {one.intent_id for one in kept}
+                    first = first or next((one for one in kept if one.due_at is None), None)
+                    break
+                wanted.add(intent.intent_id)
+                draft(session, intent, now)
+                first = first or intent
+        waiting = [one for one in waiting if one.intent.intent_id not in wanted]
+        take_back(session, waiting, "another request takes its place", now)
+        return first
 
-def _state_when_stopped(present: RequestState) -> RequestState | None:
-    """Return what a submission becomes when it is stopped; None where it has ended or is being stopped."""
-    if present in WAITING_STATES:
-        return RequestState.CANCELLED
-    if present in ALIVE_STATES or present in (RequestState.SENDING, RequestState.UNKNOWN):
-        return RequestState.CANCEL_REQUESTED
-    return None
+    def _stop(self, session: Session, found: Sequence[Submission], reason: str) -> tuple[Submission, ...]:
+        stopped = []
+        for name in sorted(one.intent.intent_id for one in found):
+            submission = get_submission(session, name)
+            if state := state_when_stopped(submission.state):
+                stopped.append(append_step(session, submission, Outcome(state, reason, detail={BY: "hub"}), self._clock()))
+        return tuple(stopped)

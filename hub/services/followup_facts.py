@@ -5,7 +5,7 @@ for the allocations of the one rule that matches.
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import cache
 from typing import Any
@@ -17,25 +17,26 @@ from hub import resources
 from hub.errors import NotFound
 from hub.model.coincidence import Candidate, Member, MemberKind, PairState, coincidence_id
 from hub.model.event import Event, EventState
-from hub.model.followup import RequestState, Submission
+from hub.model.followup import Intent, RequestState
 from hub.model.instant import Instant
 from hub.model.pointing import Pointing, PointingStatus
 from hub.model.sky import SkymapSummary
 from hub.model.visit import Footprints
 from hub.science.class_rules import ClassRules, load_class_rules
 from hub.science.families import Families
-from hub.science.followup_facts import Asked, FollowupFacts, Observed, Seen
-from hub.science.followup_limits import breaker_opens
-from hub.science.followup_policy import Allocation, Breaker, Policy, Rule, Target, Template
+from hub.science.followup_facts import FollowupFacts, Observed, Seen
+from hub.science.followup_policy import Allocation, Policy, Rule, Target, Template
 from hub.science.followup_reading import check_sites, load_policy
 from hub.science.followup_rules import Decision, decide, first_match
 from hub.science.footprint import Halves, holding
 from hub.science.latitudes import galactic_latitude_deg
 from hub.science.rules import DAY_S, Rules, load_rules
-from hub.science.sites import Constraints, Site, load_sites
+from hub.science.sites import Site, load_sites
 from hub.science.small_cone import separation_arcsec
 from hub.services.bodies import Body, jsonable
 from hub.services.classified import classes_of
+from hub.services.followup_asked import Before, before
+from hub.services.followup_sight import needs, seen, visible, window
 from hub.services.queries import find_event
 from hub.storage import candidates, coincidences, followup, localizations, pointings
 
@@ -48,12 +49,6 @@ BAND = "r"
 SAME_PLACE_DEG = 0.01
 """Requests that are done so near are observations of the present target, degrees; fields are wider."""
 
-_FREE = frozenset({RequestState.REJECTED, RequestState.CANCELLED, RequestState.EXPIRED})
-"""States of requests that cost nothing: they fill no budget and are no reason to leave a place out."""
-
-_FAULTS = frozenset({RequestState.UNKNOWN, RequestState.REJECTED, RequestState.APPROVED})
-"""What a sending becomes when the network did not answer, refused, or could not be reached."""
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PolicyBook:
@@ -65,6 +60,13 @@ class PolicyBook:
     sites: Mapping[str, Site]
     credentials: frozenset[str] = frozenset()
     """Allocations for which there is a credential."""
+
+    inside: frozenset[str] = frozenset()
+    """Networks with no telescope behind them."""
+
+    def sites_of(self, allocation: Allocation) -> tuple[Site, ...]:
+        """Return the sites of an allocation, in its order."""
+        return tuple(self.sites[name] for name in allocation.sites)
 
 
 @cache
@@ -129,21 +131,42 @@ def decisions(
 
 
 def decide_one(
-    session: Session, event: Event, candidate: Candidate | None, *, now: Instant, book: PolicyBook
+    session: Session,
+    event: Event,
+    candidate: Candidate | None,
+    *,
+    now: Instant,
+    book: PolicyBook,
+    asked_before: Before | None = None,
 ) -> tuple[FollowupFacts, Decision]:
-    """Return what is known of an event, or of a candidate of it, and what the policy does with that."""
-    facts = facts_of(session, event, candidate, now=now, book=book)
+    """Return what is known of an event, or of a candidate of it, and what the policy does with that.
+
+    ``asked_before`` is what was asked of telescopes before; it is read where not given.
+    """
+    facts = facts_of(session, event, candidate, now=now, book=book, asked_before=asked_before)
     rule, _ = first_match(facts, book.policy)
     if rule is not None and rule.allocations:
-        facts = replace(facts, seen=_seen(session, event, facts, rule, now, book))
+        facts = replace(facts, seen=seen_of(session, event, facts, rule, now, book))
     return facts, decide(facts, book.policy)
 
 
-def facts_of(session: Session, event: Event, candidate: Candidate | None, *, now: Instant, book: PolicyBook) -> FollowupFacts:
-    """Return what is known of an event, or of a candidate of it, without what telescopes see."""
+def facts_of(
+    session: Session,
+    event: Event,
+    candidate: Candidate | None,
+    *,
+    now: Instant,
+    book: PolicyBook,
+    asked_before: Before | None = None,
+    own: Collection[str] = (),
+) -> FollowupFacts:
+    """Return what is known of an event, or of a candidate of it, without what telescopes see.
+
+    ``own`` are ids of intents of this very target, which are no reason to leave it out.
+    """
     summary = localizations.summary(session, event.localization_id) if event.localization_id else None
     place = _place(event, candidate)
-    submissions = followup.search(session, limit=None)
+    earlier = asked_before or before(session, book.policy, now)
     facts = FollowupFacts(
         event_id=event.event_id,
         role=event.role,
@@ -163,27 +186,18 @@ def facts_of(session: Session, event: Event, candidate: Candidate | None, *, now
         hours_since_trigger=None if event.t0 is None else now.minus(event.t0) / 3600.0,
         ra_deg=None if place is None else place[0],
         dec_deg=None if place is None else place[1],
-        asked=tuple(_asked(one, place, now) for one in submissions if one.transitions and one.state not in _FREE),
-        observed=None if place is None else _observed(session, event, place, submissions, now),
-        stopped=stopped_networks(submissions, book.policy.breaker, now),
+        asked=earlier.asked(place, now, own=own),
+        observed=None if place is None else _observed(session, event, place, now, own),
+        stopped=earlier.stopped,
         credentials=book.credentials,
+        inside=book.inside,
     )
     return facts if candidate is None else _with_candidate(session, facts, event, candidate, summary, now, book)
 
 
-def stopped_networks(submissions: Sequence[Submission], breaker: Breaker, now: Instant) -> dict[str, str]:
-    """Return the networks whose circuit breaker is open, and why, by what came of each sending."""
-    answers: dict[str, list[tuple[float, bool]]] = {}
-    for one in submissions:
-        for before, step in zip(one.transitions, one.transitions[1:], strict=False):
-            if before.state is RequestState.SENDING:
-                answers.setdefault(step.network, []).append((now.minus(step.at) / 3600.0, step.state in _FAULTS))
-    return {network: why for network, said in sorted(answers.items()) if (why := breaker_opens(breaker, said))}
-
-
 def _body(facts: FollowupFacts, decision: Decision) -> Body:
     told = asdict(replace(facts, asked=(), observed=None, seen={}))
-    for left_out in ("event_id", "candidate", "hypothesis", "asked", "observed", "seen", "credentials"):
+    for left_out in ("event_id", "candidate", "hypothesis", "asked", "observed", "seen", "credentials", "inside"):
         del told[left_out]
     said: dict[str, Any] = jsonable(asdict(decision))
     return {
@@ -278,29 +292,14 @@ def _is_announced(session: Session, one: Candidate, rules: Rules) -> bool | None
     return pair.state is PairState.OPEN and not pair.held_back
 
 
-def _asked(one: Submission, place: tuple[float, float] | None, now: Instant) -> Asked:
-    intent = one.intent
-    return Asked(
-        event_id=intent.event_id,
-        target=intent.target,
-        network=intent.network,
-        instrument=intent.instrument,
-        hours_ago=now.minus(intent.created_at) / 3600.0,
-        seconds=sum(float(row.get("seconds", 0.0)) * int(row.get("count", 1)) for row in intent.exposures),
-        separation_deg=None if place is None else separation_arcsec(*place, intent.ra_deg, intent.dec_deg) / 3600.0,
-    )
-
-
 def _observed(
-    session: Session, event: Event, place: tuple[float, float], submissions: Sequence[Submission], now: Instant
+    session: Session, event: Event, place: tuple[float, float], now: Instant, own: Collection[str]
 ) -> tuple[Observed, ...]:
-    """Return what is done of a place: requests of the hub, and what observers report because of the event."""
+    """Return what is done of a place: requests of the hub but its own, and what observers report because of the event."""
     found = [
         Observed(by=f"{one.intent.network} {one.intent.instrument}", hours_ago=now.minus(one.transitions[-1].at) / 3600.0)
-        for one in submissions
-        if one.transitions
-        and one.state is RequestState.COMPLETED
-        and separation_arcsec(*place, one.intent.ra_deg, one.intent.dec_deg) <= SAME_PLACE_DEG * 3600.0
+        for one in followup.in_states(session, [RequestState.COMPLETED])
+        if one.intent.intent_id not in own and _is_near(place, one.intent)
     ]
     done = [one for one in pointings.of_event(session, event.event_id) if one.status is PointingStatus.COMPLETED]
     if done:
@@ -311,6 +310,10 @@ def _observed(
             if inside
         ]
     return tuple(sorted(found, key=lambda one: (one.hours_ago, one.by)))
+
+
+def _is_near(place: tuple[float, float], intent: Intent) -> bool:
+    return separation_arcsec(*place, intent.ra_deg, intent.dec_deg) <= SAME_PLACE_DEG * 3600.0
 
 
 def _footprints(found: Sequence[Pointing]) -> Footprints:
@@ -325,41 +328,26 @@ def _footprints(found: Sequence[Pointing]) -> Footprints:
 # ------------------------------------------------------------------------------------------------------------------- visibility
 
 
-def _seen(  # noqa: PLR0917 - of what, by which rule, when and by which tables
+def seen_of(  # noqa: PLR0917 - of what, by which rule, when and by which tables
     session: Session, event: Event, facts: FollowupFacts, rule: Rule, now: Instant, book: PolicyBook
 ) -> dict[tuple[str, str], Seen]:
+    """Return whether each allocation of a rule can observe the target; of what nobody can say there is nothing."""
     template = book.policy.templates[rule.template]
-    begin = min(event.t0, now) if template.from_trigger and event.t0 is not None else now
-    end = begin.plus_s(template.window_h * 3600.0)
+    start, end = window(template, event.t0, now)
     found = {}
     for name in rule.allocations:
         allocation = book.policy.allocations[name]
         if end.minus(now) <= 0.0:
-            seen: Seen | None = Seen(is_observable=False, reason=f"its window ended {-end.minus(now) / 3600.0:.2g} h ago")
+            sight: Seen | None = Seen(is_observable=False, reason=f"its window ended {-end.minus(now) / 3600.0:.2g} h ago")
         elif rule.target is Target.MAP:
-            seen = _seen_map(session, event, allocation, template, now, end, book)
+            sight = _seen_map(session, event, allocation, template, now, end, book)
+        elif facts.ra_deg is None or facts.dec_deg is None:
+            sight = None
         else:
-            seen = _seen_place(facts, allocation, template, now, end, book)
-        if seen is not None:
-            found[name, template.name] = seen
+            sight = seen(visible((facts.ra_deg, facts.dec_deg), book.sites_of(allocation), template, start, end))
+        if sight is not None:
+            found[name, template.name] = sight
     return found
-
-
-def _needs(template: Template) -> Constraints:
-    return Constraints(max_airmass=template.max_airmass, min_moon_separation_deg=template.min_moon_separation_deg)
-
-
-def _seen_place(  # noqa: PLR0917 - place, telescopes, needs and window
-    facts: FollowupFacts, allocation: Allocation, template: Template, now: Instant, end: Instant, book: PolicyBook
-) -> Seen | None:
-    from hub.science.visibility import visibility  # noqa: PLC0415 - two seconds and 100 MB, wanted only where a rule matches
-
-    if facts.ra_deg is None or facts.dec_deg is None:
-        return None
-    sites = [book.sites[name] for name in allocation.sites]
-    verdicts = visibility(facts.ra_deg, facts.dec_deg, sites, now, end, _needs(template))
-    seeing = [one.reason for one in verdicts if one.is_observable]
-    return Seen(is_observable=bool(seeing), reason="; ".join(seeing or [f"{one.site}: {one.reason}" for one in verdicts]))
 
 
 def _seen_map(  # noqa: PLR0917 - map, telescopes, needs and window
@@ -382,7 +370,7 @@ def _seen_map(  # noqa: PLR0917 - map, telescopes, needs and window
     whys = []
     for name in allocation.sites:
         try:
-            fields = plan(found.skymap, Field(fov_deg=allocation.fov_deg), 1, timing, book.sites[name], _needs(template))
+            fields = plan(found.skymap, Field(fov_deg=allocation.fov_deg), 1, timing, book.sites[name], needs(template))
         except NoPlan as error:
             whys.append(f"{name}: {error}")
         else:

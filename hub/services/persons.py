@@ -9,7 +9,7 @@ from functools import cache
 from pwdlib import PasswordHash
 from pwdlib.hashers.argon2 import Argon2Hasher
 
-from hub.errors import InvalidRequest, NotAuthenticated, NotFound
+from hub.errors import InvalidRequest, NotAuthenticated, NotAuthorized, NotFound
 from hub.model.instant import Instant
 from hub.model.person import LEAST_PASSWORD, LONGEST_PASSWORD, LONGEST_SUBJECT, Person, is_name
 from hub.model.token import Scope
@@ -177,6 +177,23 @@ def by_subject(store: Store, subject: str) -> Proven:
     if person is None or person.disabled_at is not None:
         raise NotAuthenticated("the hub knows nobody whom the proxy names so: `mmhub user add NAME --subject SUBJECT`")
     return Proven(person=person)
+
+
+def entitled(store: Store, name: str, scope: Scope) -> Person:
+    """Return a person who may do something.
+
+    Raises
+    ------
+    NotFound, NotAuthorized
+        There is nobody of that name; the person is shut out, or lacks the scope.
+    """
+    with store.reading() as session:
+        person = _known(persons.named(session, name) if is_name(name) else None, name)
+    if person.disabled_at is not None:
+        raise NotAuthorized(f"{name} is shut out", scope=scope.value)
+    if scope not in person.scopes:
+        raise NotAuthorized(f"{name} lacks the scope {scope.value}", scope=scope.value)
+    return person
 
 
 def state_of(person: Person, now: Instant) -> str:

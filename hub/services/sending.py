@@ -9,7 +9,7 @@ a person looks.
 Two senders cannot claim the same submission: each step is written under a lock, and only if no other was written since the look.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 
 from sqlalchemy.orm import Session
 from structlog.stdlib import BoundLogger
@@ -26,6 +26,7 @@ from hub.services.submission import (
     ENDED_STATES,
     NEXT_STATES,
     WAITING_STATES,
+    Barred,
     Outcome,
     n_sendings,
     next_transition,
@@ -38,6 +39,12 @@ from hub.telemetry import get_logger
 Hook = Callable[[str], None]
 """Is told the name of each point that a crash may hit; tests crash there."""
 
+PLANNING = "follow-up planning"
+"""What is held while budgets are counted and spent; taken before the submission itself."""
+
+Gate = Callable[[Session, Submission, TelescopeNetwork, Instant], Barred | None]
+"""Says why a request may not be sent now (`Gates.check` of `hub.services.followup_gates`)."""
+
 _RETRY_AT = "retry_at_tai_us"
 _NO_ANSWER = "no_answer"
 _log = get_logger("followup")
@@ -45,6 +52,11 @@ _log = get_logger("followup")
 
 def no_hook(point: str) -> None:
     """Do nothing."""
+
+
+def no_gate(_: Session, __: Submission, ___: TelescopeNetwork, ____: Instant) -> Barred | None:
+    """Let everything through: for who looks at the sending alone."""
+    return None
 
 
 class Sender:
@@ -57,12 +69,14 @@ class Sender:
         clock: Clock,
         settings: FollowupSettings,
         *,
+        gate: Gate = no_gate,
         hook: Hook = no_hook,
     ) -> None:
         self._store = store
         self._networks = networks
         self._clock = clock
         self._settings = settings
+        self._gate = gate
         self._hook = hook
         self._asked: dict[tuple[str, str], Instant] = {}
 
@@ -72,13 +86,24 @@ class Sender:
         Cancels come first, then what is unknown, then sending, then questions about the rest. A network that fails stops only its
         own requests, each until its next pause.
         """
-        n_written = 0
-        for states, act in (
+        return self._act(
             ({RequestState.CANCEL_REQUESTED}, self._cancel_one),
             ({RequestState.SENDING, RequestState.UNKNOWN}, self._reconcile_one),
             (WAITING_STATES, self._send_one),
             (ALIVE_STATES | {RequestState.CANCELLED, RequestState.CANCEL_REFUSED}, self._poll_one),
-        ):
+        )
+
+    def reconcile(self) -> int:
+        """Look up what is unknown and cancel what is to be cancelled, and send nothing; return as `step`."""
+        return self._act(
+            ({RequestState.CANCEL_REQUESTED}, self._cancel_one),
+            ({RequestState.SENDING, RequestState.UNKNOWN}, self._reconcile_one),
+            (ALIVE_STATES | {RequestState.CANCELLED, RequestState.CANCEL_REFUSED}, self._poll_one),
+        )
+
+    def _act(self, *acts: tuple[Collection[RequestState], Callable[[Submission, TelescopeNetwork], int]]) -> int:
+        n_written = 0
+        for states, act in acts:
             with self._store.reading() as session:
                 due = storage.in_states(session, sorted(states))
             for submission in due:
@@ -99,19 +124,41 @@ class Sender:
             return 0
         if not network.is_simulated and not self._settings.allow_real_networks and not _approved_by_person(submission):
             return self._write(submission, Outcome(RequestState.AWAITING_APPROVAL, "a real network: a person must approve"))
+        with self._store.reading() as session:
+            barred = self._gate(session, submission, network, self._clock())
+        if barred is not None:
+            return self._write(submission, Outcome(barred.becomes, barred.reason)) if barred.becomes else 0
         if reasons := network.validate(intent):
             return self._write(submission, Outcome(RequestState.REJECTED, f"not sent: {'; '.join(reasons)}"))
         if not is_live(network):
             return self._write(submission, Outcome(RequestState.REJECTED, refusal(network.name)))
         self._hook("before claim")
-        if not self._write(submission, Outcome(RequestState.SENDING)):
-            return 0  # withdrawn, or claimed by another sender, in between
+        is_claimed, n_written = self._claim(submission, network)
+        if not is_claimed:
+            return n_written
         self._hook("claimed")
         outcome = self._submit(submission, network)
         self._hook("answered")
-        n_written = 1 + self._write_answer(intent.intent_id, outcome)
+        n_written += self._write_answer(intent.intent_id, outcome)
         self._hook("recorded")
         return n_written
+
+    def _claim(self, seen: Submission, network: TelescopeNetwork) -> tuple[bool, int]:
+        """Write that a request is being sent, where nothing bars it in this transaction; return whether, and how many steps."""
+        with self._store.transaction() as session:
+            hold(session, PLANNING)
+            present = get_submission(session, seen.intent.intent_id)
+            if len(present.transitions) != len(seen.transitions):
+                return False, 0  # withdrawn, or claimed by another sender, in between
+            barred = self._gate(session, present, network, self._clock())
+            if barred is None:
+                append_step(session, present, Outcome(RequestState.SENDING), self._clock())
+                return True, 1
+            _bound(present).info("not sent", reason=barred.reason)
+            if barred.becomes is None:
+                return False, 0
+            append_step(session, present, Outcome(barred.becomes, barred.reason), self._clock())
+            return False, 1
 
     def _submit(self, submission: Submission, network: TelescopeNetwork) -> Outcome:
         """Call the network once and say what came of it; an unexpected error leaves it ``sending``, which becomes unknown."""

@@ -80,6 +80,17 @@ class Outcome:
     """JSON values."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Barred:
+    """A request may not be sent now."""
+
+    reason: str
+    """A sentence."""
+
+    becomes: RequestState | None = None
+    """What it becomes instead; None where it waits as it is."""
+
+
 def next_transition(submission: Submission, outcome: Outcome, at: Instant) -> Transition:
     """Return the step that follows the last one of a submission.
 
@@ -105,6 +116,15 @@ def next_transition(submission: Submission, outcome: Outcome, at: Instant) -> Tr
         reason=outcome.reason or (remote.reason if remote else ""),
         detail=outcome.detail,
     )
+
+
+def state_when_stopped(present: RequestState) -> RequestState | None:
+    """Return what a submission becomes when it is stopped; None where it has ended or is being stopped."""
+    if present in WAITING_STATES:
+        return RequestState.CANCELLED
+    if present in ALIVE_STATES or present in (RequestState.SENDING, RequestState.UNKNOWN):
+        return RequestState.CANCEL_REQUESTED
+    return None
 
 
 def n_sendings(submission: Submission) -> int:

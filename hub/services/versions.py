@@ -195,6 +195,11 @@ class Versions:
         elif candidate is not None and hypothesis is not None and hypothesis.followup:
             self.followups.plan(session, coincidence, events_of_pair[0], candidate, hypothesis)
 
+    def follow_up(self, session: Session, event: Event | None) -> None:
+        """Have the follow-up policy decide about an event itself, its stated position or its map."""
+        if event is not None and self.followups is not None and self.leaves is Leaves.ALL:
+            self.followups.plan_event(session, event)
+
     @staticmethod
     def _standing(session: Session, coincidence_ids: Collection[str]) -> tuple[Coincidence, ...]:
         """Return the newest versions of those of some coincidences that the world believes, by id."""

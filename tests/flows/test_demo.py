@@ -122,7 +122,7 @@ def test_followup_states_are_legal_and_no_need_is_asked_for_twice(demo_night):
     requests = demo_night.report["followups"]
     assert requests
     assert len({one["intent_id"] for one in requests}) == len(requests)
-    assert len({(one["target"], one["network"]) for one in requests}) == len(requests)
+    assert len({(one["target"], one["network"], one["purpose"]) for one in requests}) == len(requests)  # later looks are needs
     for one in requests:
         states = [RequestState(state) for state in one["states"]]
         assert states[0] is RequestState.DRAFT

@@ -6,6 +6,7 @@ from hub.model.instant import Instant
 from hub.model.notice import EventClass, Messenger, Notice, Role, Stage
 from hub.resources import read_text
 from hub.science.rules import Hypothesis, PriorActivity, load_rules
+from hub.storage import candidates, coincidences, events
 
 PRIORS = load_rules(read_text("conf/coincidence.toml")).hypotheses[0].priors
 NOW = Instant.from_utc_iso("2017-08-18T00:10:00Z")
@@ -114,3 +115,13 @@ def make_hypothesis(*, followup=True):
         followup=followup,
         priors=PRIORS,
     )
+
+
+def stand(session, *, event=None, candidate=None, coincidence=None):
+    """Write an event, a candidate and the coincidence of both down, as the correlation does before it asks for follow-up."""
+    events.save(session, event or make_event())
+    candidates.save_all(session, [candidate or make_candidate()])
+    newest = coincidences.latest(session, (coincidence or make_coincidence()).coincidence_id)
+    wanted = coincidence or make_coincidence()
+    if newest is None or newest.version < wanted.version:
+        coincidences.add(session, wanted)

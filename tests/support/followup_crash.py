@@ -9,12 +9,15 @@ import sys
 from pathlib import Path
 
 from adapters.networks.simulated import SimulatedNetwork, SimulatedOptions
+from hub.model.coincidence import PairState
 from hub.model.followup import TERMINAL_STATES
-from hub.services.followup_policy import FollowupSettings, RequestPolicy
-from hub.services.sending import Sender
+from hub.services.followup import FollowupService
+from hub.services.followup_policy import FollowupSettings
+from hub.storage import coincidences
 from hub.storage import followup as storage
 from hub.storage.engine import open_store
 from tests.support.followup import TurnedClock, make_coincidence
+from tests.support.policies import policy_book
 
 
 class DyingNetwork(SimulatedNetwork):
@@ -29,16 +32,6 @@ class DyingNetwork(SimulatedNetwork):
         return answer
 
 
-def withdraw(store, network, clock, settings):
-    from hub.resources import read_text
-    from hub.science.sites import load_sites
-    from hub.services.followup import FollowupService
-
-    service = FollowupService(store, {"simulated": network}, load_sites(read_text("conf/sites.toml")), clock, settings)
-    with store.transaction() as session:
-        service.withdraw(session, make_coincidence())
-
-
 def main(folder, point, seconds, fate):
     clock = TurnedClock()
     clock.forward(seconds)
@@ -50,13 +43,16 @@ def main(folder, point, seconds, fate):
             os.kill(os.getpid(), signal.SIGKILL)
 
     store = open_store(f"sqlite:///{folder / 'state.sqlite'}")
-    settings = FollowupSettings(requests=(RequestPolicy(sites=("CTIO",)),), poll_s=0.0)
-    sender = Sender(store, {"simulated": network}, clock, settings, hook=hook)
+    service = FollowupService(store, {"simulated": network}, clock, FollowupSettings(poll_s=0.0), policy_book(), hook=hook)
     if fate == "withdraw":
-        withdraw(store, network, clock, settings)
+        with store.transaction() as session:
+            gone = make_coincidence(version=2, state=PairState.WITHDRAWN)
+            if coincidences.latest(session, gone.coincidence_id).version == 1:
+                coincidences.add(session, gone)
+            service.withdraw(session, make_coincidence())
         hook("withdrawn")
     for _ in range(40):
-        sender.step()
+        service.step()
         with store.reading() as session:
             (submission,) = storage.of_event(session, "G298048")
         if submission.state in TERMINAL_STATES:

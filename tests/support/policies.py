@@ -1,7 +1,9 @@
-"""Facts for follow-up policies, and a policy with a few lines changed."""
+"""Facts for follow-up policies, and policies with a few lines changed."""
 
 from hub.model.notice import EventClass, Messenger, Role, Stage
+from hub.resources import read_text
 from hub.science.followup_facts import Asked, FollowupFacts, Seen
+from hub.services.followup_facts import book_of
 
 SHIPPED_SEEN = {("simulated", "two colours"): Seen(is_observable=True, reason="CTIO sees it")}
 
@@ -45,3 +47,25 @@ def asked(number=1, *, event_id="S230518h", hours_ago=1.0, seconds=240.0, separa
         seconds=seconds,
         separation_deg=separation_deg,
     )
+
+
+ONE_SITE = (
+    ('sites = ["CTIO", "SAAO", "SSO"]', 'sites = ["CTIO"]'),
+    ("max_expected_mag = 21.5", "# without a map nobody expects a magnitude"),
+    ("relook_d = [1.0, 3.0, 10.0, 30.0]", ""),
+)
+"""Changes of the shipped policy: by CTIO alone, whatever the magnitude, and one look at each."""
+
+
+def policy_text(*changes, base=ONE_SITE, text=None):
+    """Return a policy with some words changed; every one of them must be there."""
+    text = text or read_text("conf/policy.toml")
+    for old, new in (*base, *changes):
+        assert old in text, old
+        text = text.replace(old, new)
+    return text
+
+
+def policy_book(*changes, base=ONE_SITE, text=None):
+    """Return a policy with some words changed, and its tables."""
+    return book_of(policy_text(*changes, base=base, text=text))

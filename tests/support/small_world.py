@@ -25,6 +25,7 @@ from hub.science import healpix
 from hub.storage.engine import Store, make_engine, upgrade
 from tests.support.json_notices import as_bytes, circular, gbm, icecube, igwn_alert
 from tests.support.lsst_packets import container, framed, record
+from tests.support.policies import policy_text
 from tests.support.skymaps import NUNIQ_HEADER, fits_bytes, gaussian_map
 from tests.support.voevents import voevent
 
@@ -50,6 +51,13 @@ NEUTRINO_PLACES = ((152.0, -21.0, 1.5), (153.0, -20.5, 0.8))
 
 BURST_PLACE = (151.0, -19.0, 3.0)
 """Centre and statistical radius of the burst, degrees."""
+
+ASKS_FOR_ALL = (
+    ('hypotheses = ["kilonova"]\nconfirmed = true\n', ""),
+    ("max_expected_mag = 21.5", "# the maps tell no distance"),
+    ("relook_d = [1.0, 3.0, 10.0, 30.0]", ""),
+)
+"""Changes of the shipped policy after which every announced candidate is asked for by the hub itself, once."""
 
 OBJECTS: dict[int, tuple[float, float]] = {
     101: (154.0, -20.3),  # in both maps of the merger: fades like a kilonova
@@ -268,8 +276,12 @@ class Ticking:
 
 
 def settings_in(folder: Path, *, with_followup: bool = False) -> Settings:
-    """Return the settings of a hub that keeps everything in a folder; astroplan takes a second for each request."""
-    return Settings(hub=HubSection(data_dir=folder), followup=FollowupSection(enabled=with_followup))
+    """Return settings of a hub in a folder; with follow-up the simulated network is asked for every announced candidate."""
+    if not with_followup:
+        return Settings(hub=HubSection(data_dir=folder), followup=FollowupSection(enabled=False))
+    policy = folder / "policy.toml"
+    policy.write_text(policy_text(*ASKS_FOR_ALL, base=()), encoding="utf-8")
+    return Settings(hub=HubSection(data_dir=folder), followup=FollowupSection(policy=str(policy)))
 
 
 @cache

@@ -45,6 +45,9 @@ class Listener:
     def plan(self, *_: object) -> None:
         self.asked.append("plan")
 
+    def plan_event(self, *_: object) -> None:
+        """Do nothing: these policies ask for candidates only."""
+
     def withdraw(self, *_: object) -> None:
         self.asked.append("withdraw")
 

@@ -12,56 +12,72 @@ import pytest
 from adapters.networks.simulated import Fault, SimulatedNetwork, SimulatedOptions
 from hub.errors import ConfigError, InvalidRequest, NotFound, TransportError
 from hub.model.coincidence import PairState
-from hub.model.followup import RequestState
+from hub.model.followup import RequestState, payload_hash
 from hub.model.notice import Stage
-from hub.resources import read_text
-from hub.science.sites import load_sites
 from hub.services.followup import FollowupService
-from hub.services.followup_policy import FollowupSettings, RequestPolicy
+from hub.services.followup_policy import FollowupSettings
 from hub.storage import followup as storage
+from hub.storage import followup_decisions
 from hub.storage.engine import open_store, upgrade
-from tests.support.followup import TurnedClock, make_candidate, make_coincidence, make_event, make_hypothesis
+from hub.storage.tables import IntentRow
+from tests.support.followup import TurnedClock, make_candidate, make_coincidence, make_event, make_hypothesis, stand
+from tests.support.policies import policy_book
 
 ROOT = Path(__file__).parents[3]
-SITES = load_sites(read_text("conf/sites.toml"))
-POLICY = RequestPolicy(sites=("CTIO",))
 
 
 class RealNetwork(SimulatedNetwork):
     """The same network under the claim of real telescopes."""
 
     is_simulated = False
+    host = "portal.example.org"
+
+
+class Stopped(Exception):
+    """The night ends here."""
+
+
+def stop_at(point):
+    """Return a hook that ends the night at a point."""
+
+    def hook(reached):
+        if reached == point:
+            raise Stopped
+
+    return hook
 
 
 class Hub:
     """A store, a network, a clock and the service, as a night has them."""
 
-    def __init__(self, folder, *, network=SimulatedNetwork, options=None, settings=None, hook=None):
+    def __init__(self, folder, *, network=SimulatedNetwork, options=None, settings=None, hook=None, policy=(), book=None):
         self.clock = TurnedClock()
         url = f"sqlite:///{folder / 'state.sqlite'}"
         upgrade(url)
         self.store = open_store(url)
         quiet = {"ledger": folder / "ledger.sqlite", "refuse_fraction": 0.0, "cloud_fraction": 0.0}
         self.network = network(SimulatedOptions(**{**quiet, **(options or {})}), self.clock, 1)
-        policy = {"requests": (POLICY,), "poll_s": 0.0, **(settings or {})}
+        chosen = FollowupSettings(**{"poll_s": 0.0, **(settings or {})})
         hooks = {"hook": hook} if hook else {}
         self.service = FollowupService(
-            self.store, {"simulated": self.network}, SITES, self.clock, FollowupSettings(**policy), **hooks
+            self.store, {"simulated": self.network}, self.clock, chosen, book or policy_book(*policy), **hooks
         )
 
     def plan(self, *, coincidence=None, event=None, candidate=None, hypothesis=None):
+        coincidence, event = coincidence or make_coincidence(), event or make_event()
+        candidate = candidate or make_candidate()
         with self.store.transaction() as session:
-            return self.service.plan(
-                session,
-                coincidence or make_coincidence(),
-                event or make_event(),
-                candidate or make_candidate(),
-                hypothesis or make_hypothesis(),
-            )
+            stand(session, event=event, candidate=candidate, coincidence=coincidence)
+            return self.service.plan(session, coincidence, event, candidate, hypothesis or make_hypothesis())
 
     def withdraw(self):
         with self.store.transaction() as session:
             return self.service.withdraw(session, make_coincidence())
+
+    @property
+    def decisions(self):
+        with self.store.reading() as session:
+            return followup_decisions.search(session)
 
     def run(self, n=1, seconds=60.0):
         for _ in range(n):
@@ -81,6 +97,10 @@ class Hub:
     @property
     def states(self):
         return [step.state.value for step in self.submission.transitions]
+
+    def get(self, intent):
+        with self.store.reading() as session:
+            return storage.get(session, intent.intent_id)
 
     @property
     def n_booked(self):
@@ -154,45 +174,75 @@ def test_the_kill_switch_stops_planning_and_sending_but_not_cancelling(hub):
     assert stopped.states[-1] == "cancelled"
 
 
-def test_an_event_gets_no_more_requests_than_the_policy_allows(hub):
-    night = hub(settings={"max_per_event": 1})
-    assert night.plan() is not None
-    assert night.plan(candidate=make_candidate(object_id="2")) is None
-
-
-def test_no_more_is_planned_in_a_day_than_the_budget(hub):
-    night = hub(settings={"max_per_day": 1})
-    assert night.plan() is not None
-    other = {"coincidence": make_coincidence("S2"), "event": make_event("S2"), "candidate": make_candidate("S2")}
-    assert night.plan(**other) is None
-    night.clock.forward(86_401)
-    assert night.plan(**other) is not None
-
-
-def test_a_target_that_no_site_sees_is_a_result_with_the_reason_and_is_never_sent(hub):
-    night = hub()
-    night.plan(candidate=make_candidate(place=(10.0, 80.0)))
+def test_an_event_gets_no_more_requests_than_the_policy_allows_and_the_better_one_gets_them(hub):
+    night = hub(policy=[("event = { requests = 5,", "event = { requests = 1,")])
+    poor = {
+        "candidate": make_candidate(object_id="2", place=(197.6, -23.5), score=1.0),
+        "coincidence": make_coincidence(object_id="2"),
+    }
+    assert night.plan(**poor) is not None
+    best = night.plan()
     night.run(3)
-    assert night.states == ["draft", "rejected"]
-    assert night.submission.transitions[-1].reason.startswith("not observable: CTIO: never above the horizon")
+    assert {one.intent.target[-1]: one.state for one in night.submissions} == {
+        "1": RequestState.SCHEDULED,
+        "2": RequestState.DRAFT,
+    }
+    assert night.network.ledger()[0].marker == best.intent_id
+    assert night.n_booked == 1
+
+
+def test_no_more_is_asked_in_a_day_than_the_budget(hub):
+    night = hub(policy=[("night = { requests = 50,", "night = { requests = 1,")])
+    night.plan()
+    night.run(1)
+    other = {
+        "coincidence": make_coincidence("S2", "2"),
+        "event": make_event("S2"),
+        "candidate": make_candidate("S2", "2", place=(200.0, -25.0)),
+    }
+    intent = night.plan(**other)
+    night.run(3)
+    assert night.n_booked == 1
+    assert night.get(intent).state is RequestState.DRAFT
+    night.clock.forward(86_401 - 240)
+    night.run(1)
+    assert night.n_booked == 2
+
+
+def test_a_target_that_no_site_sees_is_skipped_with_the_reasons_and_never_sent(hub):
+    night = hub()
+    assert night.plan(candidate=make_candidate(place=(10.0, 80.0))) is None
+    night.run(3)
+    assert night.submissions == []
+    (skipped,) = night.decisions
+    assert skipped.is_skip
+    assert any("not observable: CTIO: never above the horizon" in one for one in skipped.reasons)
     assert night.n_booked == 0
 
 
 def test_the_second_network_gets_the_target_that_the_first_cannot_see(hub):
+    second = """
+[[allocation]]
+name = "second"
+network = "simulated"
+instrument = "2M0"
+sites = ["SAAO", "CTIO"]
+
+[[allocation]]"""
     night = hub(
-        settings={
-            "requests": (
-                RequestPolicy(sites=("Tenerife",), window_h=5.0),
-                RequestPolicy(sites=("SAAO", "CTIO"), instrument="2M0", window_h=5.0),
-            )
-        }
+        policy=[
+            ('sites = ["CTIO"]', 'sites = ["Tenerife"]'),
+            ("[[allocation]]", second),
+            ('allocations = ["simulated"]', 'allocations = ["simulated", "second"]'),
+            ("window_h = 24.0", "window_h = 5.0"),
+        ]
     )
     assert night.plan().instrument == "2M0"
 
 
 def test_a_site_that_nobody_knows_is_refused_at_the_start(hub):
     with pytest.raises(ConfigError, match="Atlantis"):
-        hub(settings={"requests": (RequestPolicy(sites=("Atlantis",)),)})
+        hub(policy=[('sites = ["CTIO"]', 'sites = ["Atlantis"]')])
 
 
 def test_a_request_that_waits_past_its_window_is_not_sent(hub):
@@ -200,7 +250,7 @@ def test_a_request_that_waits_past_its_window_is_not_sent(hub):
     night.plan()
     night.clock.forward(25 * 3600)
     night.run()
-    assert night.states == ["draft", "approved", "expired"]
+    assert night.states == ["draft", "expired"]
     assert night.n_booked == 0
 
 
@@ -269,7 +319,7 @@ def test_a_request_that_was_not_sent_is_cancelled_at_once_by_a_retraction(hub):
     (stopped,) = night.withdraw()
     assert stopped.state is RequestState.CANCELLED
     night.run(3)
-    assert night.states == ["draft", "approved", "cancelled"]
+    assert night.states == ["draft", "cancelled"]
     assert night.n_booked == 0
 
 
@@ -366,37 +416,108 @@ def test_a_network_that_reports_an_impossible_state_is_not_believed(hub):
     assert night.states[-1] == "accepted"
 
 
-def test_a_real_network_waits_for_a_person_unless_it_is_allowed(hub):
+LIVE = (
+    ("enabled = false\nhosts = []", 'enabled = true\nhosts = ["portal.example.org"]'),
+    ('sites = ["CTIO"]', 'sites = ["CTIO"]\nhost = "portal.example.org"'),
+)
+"""Changes of a policy that let requests out."""
+
+BY_HAND = (
+    ("confirmed = true\nannounced = true                     #", "confirmed = false\nannounced = true                     #"),
+)
+"""Change of a policy after which the rule for kilonovae never matches: a person is asked."""
+
+
+def test_a_real_network_hears_nothing_while_it_is_a_dry_run(hub):
     night = hub(network=RealNetwork)
+    night.plan()
+    night.run(3)
+    assert night.states == ["draft"]
+    assert night.n_booked == 0
+
+
+@pytest.mark.parametrize(
+    "lacking",
+    [
+        [LIVE[1]],
+        [LIVE[0]],
+        [LIVE[1], (LIVE[0][0], 'enabled = true\nhosts = ["other.example.org"]')],
+    ],
+    ids=["not live", "no host", "another host"],
+)
+def test_an_approval_by_policy_alone_never_reaches_a_real_network(hub, lacking):
+    careless = hub(network=RealNetwork, policy=LIVE, hook=stop_at("before claim"))
+    careless.plan()
+    with pytest.raises(Stopped):
+        careless.run(1)
+    assert careless.states == ["draft", "approved"]
+    careful = hub(network=RealNetwork, policy=lacking)  # a setting was taken back before the sending
+    careful.run(3)
+    assert careful.states == ["draft", "approved"]
+    assert careful.n_booked == 0
+    hub(network=RealNetwork, policy=LIVE).run(1)
+    assert careful.n_booked == 1
+
+
+def test_a_person_approves_what_the_policy_does_not_ask_for_by_itself(hub):
+    night = hub(network=RealNetwork, policy=[*LIVE, *BY_HAND])
     intent = night.plan()
     night.run(3)
     assert night.states == ["draft", "awaiting_approval"]
-    night.service.approve(intent.intent_id, actor="duty astronomer")
+    night.service.desk.approve(intent.intent_id, actor="person:maria")
     night.run(1)
     assert night.states[-2:] == ["sending", "accepted"]
-    with pytest.raises(InvalidRequest):
-        night.service.approve(intent.intent_id, actor="duty astronomer")
+    with pytest.raises(InvalidRequest, match="only one that awaits approval"):
+        night.service.desk.approve(intent.intent_id, actor="person:maria")
 
 
-def test_an_approval_by_policy_alone_never_reaches_a_real_network(hub):
-    careless = hub(network=RealNetwork, settings={"allow_real_networks": True})
-    careless.plan()
-    assert careless.states[-1] == "approved"
-    careful = hub(network=RealNetwork)  # the setting was taken back before the sending
-    careful.run(3)
-    assert careful.states[-1] == "awaiting_approval"
-    assert careful.n_booked == 0
+def test_an_approval_lapses_and_then_a_person_must_approve_again(hub):
+    night = hub(policy=BY_HAND)
+    intent = night.plan()
+    night.run(1)
+    night.service.desk.stop("simulated", actor="person:maria")
+    night.service.desk.approve(intent.intent_id, actor="person:maria")
+    night.run(2)
+    assert night.states[-1] == "approved"
+    night.clock.forward(6 * 3600)
+    night.service.desk.resume("simulated", actor="person:maria")
+    night.run(2)
+    assert night.states[-1] == "awaiting_approval"
+    assert "the approval by person:maria has lapsed" in night.submission.transitions[-1].reason
+    night.service.desk.approve(intent.intent_id, actor="person:maria")
+    night.run(1)
+    assert night.n_booked == 1
+
+
+def test_an_approval_is_of_what_was_looked_at_and_of_nothing_else(hub):
+    night = hub(policy=BY_HAND)
+    intent = night.plan()
+    night.run(1)
+    with pytest.raises(InvalidRequest, match="look again"):
+        night.service.desk.approve(intent.intent_id, actor="person:maria", payload="0" * 64)
+    night.service.desk.approve(intent.intent_id, actor="person:maria", payload=payload_hash(intent))
+    with night.store.transaction() as session:  # somebody writes another exposure into the database
+        row = session.get(IntentRow, intent.intent_id)
+        row.document = {**row.document, "exposures": [{"filter": "z", "seconds": 3000.0, "count": 1}]}
+        session.add(row)
+    night.run(2)
+    assert night.states[-1] == "awaiting_approval"
+    assert "not what was approved" in night.submission.transitions[-1].reason
+    assert night.n_booked == 0
 
 
 def test_a_person_can_cancel_one_request_once(hub):
     night = hub()
     intent = night.plan()
-    night.service.cancel(intent.intent_id, actor="duty astronomer")
+    night.service.desk.cancel(intent.intent_id, actor="person:maria")
     assert night.states[-1] == "cancelled"
     with pytest.raises(InvalidRequest):
-        night.service.cancel(intent.intent_id, actor="duty astronomer")
+        night.service.desk.cancel(intent.intent_id, actor="person:maria")
     with pytest.raises(NotFound):
-        night.service.cancel("0" * 32, actor="duty astronomer")
+        night.service.desk.cancel("0" * 32, actor="person:maria")
+    night.plan(coincidence=make_coincidence(version=2))
+    night.run(3)
+    assert night.states == ["draft", "cancelled"]  # what a person cancelled stays so
 
 
 def test_two_senders_with_the_same_view_book_once(hub):

@@ -109,6 +109,9 @@ class Telescopes:
     def plan(self, _session: object, pair: Coincidence, *_: object) -> None:
         self._do(f"plan {pair.coincidence_id}")
 
+    def plan_event(self, *_: object) -> None:
+        """Do nothing: these policies ask for candidates only."""
+
     def withdraw(self, _session: object, pair: Coincidence) -> None:
         if f"plan {pair.coincidence_id}" in self.steps:
             self._do(f"stop {pair.coincidence_id}")

@@ -1,0 +1,29 @@
+"""Secrets out of what is written down: whatever is called like one, and whatever looks like one."""
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+REDACTED = "**********"
+"""What stands in place of a secret."""
+
+_NAMES = re.compile(r"(authorization|cookie|csrf|password|passwd|secret|token|api[-_]?key|credential|signature)", re.IGNORECASE)
+_LOOKS = re.compile(
+    r"""mmh_[A-Za-z0-9_-]+                            # a token of ours
+    | \b(?:Bearer|Basic|Token)\s+[A-Za-z0-9+/=._~-]{8,}   # a header's value (RFC 9110, section 11.4)
+    | \beyJ[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]*  # a JSON web token (RFC 7519)
+    | (?<=://)[^/\s:@]+:[^/\s@]+(?=@)                # name and password in an address (RFC 3986, section 3.2.1)
+    """,
+    re.VERBOSE,
+)
+
+
+def redacted(value: Any) -> Any:
+    """Return a JSON value without secrets: those that are named so, and those that look so anywhere in a text."""
+    if isinstance(value, Mapping):
+        return {str(key): REDACTED if _NAMES.search(str(key)) else redacted(item) for key, item in value.items()}
+    if isinstance(value, str):
+        return _LOOKS.sub(REDACTED, value)
+    if isinstance(value, Sequence):
+        return [redacted(item) for item in value]
+    return value
