@@ -39,11 +39,13 @@ fuzz: $(VENV)/installed-test
 	MMHUB_TEST_FUZZ=full $(BIN)/python -m pytest tests -m fuzz $(PYTEST_FLAGS)
 
 # Half an hour on two quiet cores: the hub killed 200 times while it takes in 45,000 messages, the same smaller on PostgreSQL, a
-# consumer group dealt out anew 50 times, links and brokers away for a minute. A run that fails leaves its folder, which it names.
+# consumer group dealt out anew 50 times, links and brokers away for a minute; and a sender of follow-up requests, killed 200 and 50 times. A run that fails leaves its folder, which it names.
 torture: $(VENV)/installed-test
 	folder=$$(mktemp -d) && echo $$folder \
 	&& $(BIN)/python -m tests.torture.kill_hub $$folder/sqlite --kills 200 --size large \
 	&& $(BIN)/python -m tests.torture.kill_hub $$folder/postgresql --kills 40 --size medium --database postgresql \
+	&& $(BIN)/python -m tests.torture.kill_sender $$folder/sender --intents 1000 --kills 200 \
+	&& $(BIN)/python -m tests.torture.kill_sender_portal $$folder/portal --intents 60 --kills 50 \
 	&& rm -r $$folder
 	MMHUB_TEST_REBALANCES=50 MMHUB_TEST_OUTAGE_S=60 $(BIN)/python -m pytest \
 	  tests/flows/kafka/test_group.py tests/flows/kafka/test_outages.py tests/torture -o timeout=3600

@@ -1,0 +1,172 @@
+"""What a sender that was killed again and again has done, by the books of the network that it sent to."""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from hub.model.followup import RequestState, Submission
+from hub.model.instant import Instant
+from tests.torture.sender_life import MOVING, POINTS, Order
+
+
+@dataclass(frozen=True, kw_only=True)
+class Booking:
+    """One request that the network has."""
+
+    marker: str
+    state: RequestState
+    """What has become of it there."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Arrived:
+    """One submission that the network received, whatever came of it."""
+
+    marker: str
+    at: Instant
+    at_ns: int
+    """The same by the machine's monotonic clock, nanoseconds."""
+
+
+@dataclass
+class Report:
+    """What a run came to."""
+
+    kills: int = 0
+    fell: Counter[str] = field(default_factory=Counter)
+    """Blows by where they fell; ``any time`` where nobody aimed."""
+
+    asked: int = 0
+    booked: int = 0
+    cancelled: int = 0
+    expired: int = 0
+    """Requests that were never booked, since their windows ended before."""
+
+    declined: int = 0
+    withdrawn: int = 0
+    faults: Counter[str] = field(default_factory=Counter)
+    """What went wrong at the network, by how often."""
+
+    lost: list[str] = field(default_factory=list)
+    """Requests that the network should have, and has not."""
+
+    doubled: list[str] = field(default_factory=list)
+    """Requests that it has more than once, or that nobody asked for."""
+
+    after_expiry: list[str] = field(default_factory=list)
+    """Requests that came to it after their windows had ended."""
+
+    after_retraction: list[str] = field(default_factory=list)
+    """Requests whose sending began after they were withdrawn."""
+
+    left: list[str] = field(default_factory=list)
+    """Requests that were withdrawn, and that it would still observe."""
+
+    over_budget: list[str] = field(default_factory=list)
+    disagreeing: list[str] = field(default_factory=list)
+    """Requests of which hub and network do not say the same in the end."""
+
+    stuck: str = ""
+    """Why the end was not waited for."""
+
+    seconds: float = 0.0
+
+    def findings(self) -> list[str]:
+        """Return what is wrong, by name."""
+        lists = ("lost", "doubled", "after_expiry", "after_retraction", "left", "over_budget", "disagreeing")
+        return [name for name in lists if getattr(self, name)] + (["stuck"] if self.stuck else [])
+
+    def untouched(self) -> list[str]:
+        """Return the points that no blow fell on."""
+        return [point for point in POINTS if not self.fell[point]]
+
+    def as_json(self) -> dict[str, Any]:
+        """Return it for a person, long lists cut."""
+        short = {name: value[:20] if isinstance(value, list) else value for name, value in self.__dict__.items()}
+        return {**short, "findings": self.findings(), "untouched": self.untouched()}
+
+
+def examine(
+    submissions: Iterable[Submission],
+    bookings: Iterable[Booking],
+    arrivals: Iterable[Arrived],
+    orders: Mapping[str, Order],
+    declined: frozenset[str],
+    report: Report,
+) -> None:
+    """Compare what the network has with what was asked for.
+
+    Parameters
+    ----------
+    submissions
+        The hub's own, in the end.
+    bookings, arrivals
+        By the network's own books.
+    orders
+        The retractions.
+    declined
+        Requests that the network would take of nobody.
+    report
+        Is written into.
+    """
+    asked = {one.intent.intent_id: one for one in submissions}
+    there: dict[str, list[RequestState]] = {}
+    for booking in bookings:
+        there.setdefault(booking.marker, []).append(booking.state)
+    arrived = list(arrivals)
+    report.asked, report.withdrawn = len(asked), len(orders)
+    report.booked = sum(map(len, there.values()))
+    report.cancelled = sum(states.count(RequestState.CANCELLED) for states in there.values())
+    report.doubled = sorted(marker for marker, states in there.items() if len(states) > 1 or marker not in asked)
+    for marker, submission in asked.items():
+        states = there.get(marker, [])
+        if states and submission.state is not states[0]:
+            report.disagreeing.append(f"{marker}: {submission.state} here, {states[0]} there")
+        if not states:
+            _missing(submission, marker in orders, marker in declined, arrived, report)
+        if marker in orders and _is_left(submission, orders[marker], states):
+            report.left.append(marker)
+    report.after_expiry = sorted({one.marker for one in arrived if one.at >= asked[one.marker].intent.window_end})
+    report.after_retraction = sorted(
+        {
+            one.marker
+            for one in arrived
+            if one.marker in orders and one.at_ns > orders[one.marker].at_ns and not _was_on_its_way(asked[one.marker])
+        }
+    )
+
+
+def _is_left(submission: Submission, order: Order, states: Iterable[RequestState]) -> bool:
+    """Return whether a withdrawn request is or was observed though the network might have been told in time."""
+    told = {RequestState.CANCEL_REQUESTED, RequestState.CANCELLED} & {step.state for step in submission.transitions}
+    return any(state not in _OVER for state in states) or (bool(states) and order.was in MOVING and not told)
+
+
+_OVER = frozenset({RequestState.CANCELLED, RequestState.COMPLETED, RequestState.FAILED, RequestState.EXPIRED})
+_UNSENT = frozenset({RequestState.CANCELLED, RequestState.EXPIRED})
+
+
+def _missing(submission: Submission, withdrawn: bool, declined: bool, arrived: list[Arrived], report: Report) -> None:
+    """Judge a request that the network does not have."""
+    marker = submission.intent.intent_id
+    if withdrawn and submission.state in _UNSENT | {RequestState.REJECTED}:
+        return
+    if declined and submission.state is RequestState.REJECTED:
+        report.declined += 1
+    elif submission.state is RequestState.EXPIRED and submission.transitions[-1].at >= submission.intent.window_end:
+        report.expired += 1
+    else:
+        n = sum(one.marker == marker for one in arrived)
+        report.lost.append(f"{marker}: {submission.state} here, came {n} times to the network")
+
+
+def _was_on_its_way(submission: Submission) -> bool:
+    """Return whether the sending had been written down before the retraction, and came to the network behind it."""
+    states = [step.state for step in submission.transitions]
+    first = states.index(RequestState.CANCEL_REQUESTED) if RequestState.CANCEL_REQUESTED in states else len(states)
+    return (
+        RequestState.SENDING in states[:first]
+        and states[first - 1] is RequestState.SENDING
+        and RequestState.CANCELLED not in states[:first]
+    )
