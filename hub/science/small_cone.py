@@ -16,6 +16,7 @@ CELL_SHIFT = 2 * (29 - CELL_ORDER)
 LARGEST_ARCSEC = 6.0
 """Radius up to which `cells_around` finds every cell: less than half a pixel."""
 
+_CELL_BITS = 2 * CELL_ORDER + 4
 _MARGIN = 1.5
 _DIRECTIONS = 32
 
@@ -80,8 +81,8 @@ def cells_around_all(
     to_dec = np.degrees(np.arctan2(points[..., 2], np.hypot(points[..., 0], points[..., 1])))
     cells = (pixels29(to_ra, to_dec) >> CELL_SHIFT).ravel()
     places = np.repeat(np.arange(len(ra)), _DIRECTIONS + 1)
-    found = np.unique(np.stack([places, cells], axis=1), axis=0)
-    return found[:, 0], found[:, 1]
+    found = np.unique((places << _CELL_BITS) | cells)
+    return found >> _CELL_BITS, found & ((1 << _CELL_BITS) - 1)
 
 
 def separation_arcsec(ra1_deg: float, dec1_deg: float, ra2_deg: float, dec2_deg: float) -> float:
