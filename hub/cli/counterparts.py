@@ -189,7 +189,10 @@ def _draw(file: Path, curve: dict[str, Any]) -> None:
     axes.set(xlabel=f"days after {curve['event_id']}", ylabel="probability searched", ylim=(0, 1))
     if curve["series"]:
         axes.legend()
-    figure.savefig(file)
+    try:
+        figure.savefig(file)
+    except (OSError, ValueError) as error:
+        raise typer.BadParameter(f"{file} cannot be written: {error}", param_hint="--plot") from error
 
 
 def _expectation(told: dict[str, Any]) -> str:

@@ -62,6 +62,8 @@ def test_a_person_is_told_what_candidates_are_worth_and_what_was_searched(hub, k
     pytest.importorskip("matplotlib")
     hub("counterparts", "GW170817", "--plot", str(tmp_path / "curve.png"))
     assert (tmp_path / "curve.png").read_bytes().startswith(b"\x89PNG")
+    for name in ("missing/curve.png", "curve.unheard-of"):
+        assert "cannot be written" in hub("counterparts", "GW170817", "--plot", str(tmp_path / name), code=2)[1]
 
 
 def test_of_an_event_of_low_significance_a_person_is_told_that_nobody_searches(hub, folder):
