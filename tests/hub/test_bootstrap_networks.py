@@ -65,7 +65,7 @@ def test_a_network_that_is_switched_off_is_not_opened():
 @pytest.mark.parametrize(
     ("text", "sentence"),
     [
-        ('[networks.lco]\nkind = "osc"\n', "networks.lco.kind: there is no kind 'osc'; there are ocs, simulated"),
+        ('[networks.lco]\nkind = "osc"\n', "networks.lco.kind: there is no kind 'osc'; there are ocs, "),
         ('[networks.lco]\nurl = "https://x.example"\n', "networks.lco.kind is missing"),
         (LCO.replace('url = "https://observe.example.org"\n', ""), "networks.lco.url is missing"),
         (LCO.replace('proposal = "P1"', ""), "networks.lco: proposal is missing, or proposals = "),
