@@ -1,6 +1,5 @@
 """Which candidates may be announced: two detections apart, or one with a host away from the ecliptic; others are ranked apart."""
 
-
 import numpy as np
 import pytest
 
