@@ -107,10 +107,7 @@ def local_faults(intent: Intent, instruments: Mapping[str, OcsInstrument], now: 
         faults.append("the request has no exposures")
     if not all(_is_length(one.get("seconds")) and int(one.get("count", 1)) > 0 for one in intent.exposures):
         faults.append("an exposure has no length or is not taken once")
-    if not 0.0 <= intent.ra_deg < 360.0:
-        faults.append(f"the right ascension {intent.ra_deg:g} is not within 0 to 360 degrees")
-    if not -90.0 <= intent.dec_deg <= 90.0:
-        faults.append(f"the declination {intent.dec_deg:g} is not within -90 to 90 degrees")
+    faults.extend(_place_faults(intent))
     if not 1.0 < intent.max_airmass < 100.0:
         faults.append(f"the largest airmass {intent.max_airmass:g} is none")
     if intent.window_end <= now:
@@ -131,7 +128,7 @@ def request_group(
     ipp_value: float,
     min_lunar_distance_deg: float,
 ) -> dict[str, Any]:
-    """Return an intent as the portal wants it: one request of one configuration.
+    """Return an intent as the portal wants it: one request of one configuration, or of a map's fields one request each.
 
     The window's beginning is left out where it has passed: the portal then takes its own present moment, as a rapid response
     demands, whose window may not begin in the future by the portal's clock.
@@ -139,35 +136,52 @@ def request_group(
     window = {"end": intent.window_end.to_utc_iso()}
     if intent.window_start > now:
         window["start"] = intent.window_start.to_utc_iso()
-    configuration = {
-        "type": "EXPOSE",
-        "instrument_type": intent.instrument,
-        "target": {
-            "type": "ICRS",
-            "name": intent.target[:NAME_LENGTH],
-            "ra": intent.ra_deg,
-            "dec": intent.dec_deg,
-            "epoch": 2000.0,
-        },
-        "constraints": {"max_airmass": intent.max_airmass, "min_lunar_distance": min_lunar_distance_deg},
-        "acquisition_config": _mode(instrument.acquisition_mode),
-        "guiding_config": _mode(instrument.guiding_mode),
-        "instrument_configs": [_exposure(exposure, instrument) for exposure in intent.exposures],
-    }
-    request = {
-        "location": {"telescope_class": instrument.telescope_class},
-        "windows": [window],
-        "configurations": [configuration],
-        "observation_note": f"{intent.event_id} {intent.target}: {intent.reason}"[:NOTE_LENGTH],
-    }
+    requests = [
+        {
+            "location": {"telescope_class": instrument.telescope_class},
+            "windows": [window],
+            "configurations": [
+                {
+                    "type": "EXPOSE",
+                    "instrument_type": intent.instrument,
+                    "target": {"type": "ICRS", "name": name, "ra": ra_deg, "dec": dec_deg, "epoch": 2000.0},
+                    "constraints": {"max_airmass": intent.max_airmass, "min_lunar_distance": min_lunar_distance_deg},
+                    "acquisition_config": _mode(instrument.acquisition_mode),
+                    "guiding_config": _mode(instrument.guiding_mode),
+                    "instrument_configs": [_exposure(exposure, instrument) for exposure in intent.exposures],
+                }
+            ],
+            "observation_note": f"{intent.event_id} {intent.target}: {intent.reason}"[:NOTE_LENGTH],
+        }
+        for name, ra_deg, dec_deg in _places(intent)
+    ]
     return {
         "name": marker(intent.intent_id),
         "proposal": proposal,
         "ipp_value": ipp_value,
-        "operator": "SINGLE",
+        "operator": "SINGLE" if len(requests) == 1 else "MANY",
         "observation_type": OBSERVATION_TYPES[intent.urgency],
-        "requests": [request],
+        "requests": requests,
     }
+
+
+def _place_faults(intent: Intent) -> Iterator[str]:
+    for _, ra_deg, dec_deg in _places(intent):
+        if not 0.0 <= ra_deg < 360.0:
+            yield f"the right ascension {ra_deg:g} is not within 0 to 360 degrees"
+        if not -90.0 <= dec_deg <= 90.0:
+            yield f"the declination {dec_deg:g} is not within -90 to 90 degrees"
+
+
+def _places(intent: Intent) -> list[tuple[str, float, float]]:
+    """Return the names of what is to be pointed at, with right ascension and declination in degrees: fields are numbered."""
+    if not intent.fields:
+        return [(intent.target[:NAME_LENGTH], intent.ra_deg, intent.dec_deg)]
+    ends = [f" {number}" for number in range(1, len(intent.fields) + 1)]
+    return [
+        (intent.target[: NAME_LENGTH - len(end)] + end, field.ra_deg, field.dec_deg)
+        for end, field in zip(ends, intent.fields, strict=True)
+    ]
 
 
 def fault_sentences(errors: object) -> list[str]:

@@ -1,13 +1,14 @@
 """The adapter against LCO's own observation portal: what is booked there, what is refused and why, and what nobody hears of."""
 
 import itertools
+from dataclasses import replace
 
 import pytest
 
 from adapters.networks.ocs import check
 from adapters.networks.ocs_words import marker
 from hub.errors import ConfigError, NetworkRefused, NotFound, Permanent, Transient, TransportError
-from hub.model.followup import Urgency
+from hub.model.followup import TargetField, Urgency
 from hub.model.instant import Instant
 from tests.support.ocs import DAY_S, make_intent, make_network, make_options, now, part_context
 from tests.support.ports import refusing_port
@@ -49,6 +50,30 @@ def test_a_request_arrives_whole_and_is_accepted(portal, network, intent):
         for one in configuration["instrument_configs"]
     ]
     assert taken == [("gp", 60.0, 2, portal.mode), ("rp", 30.0, 1, portal.mode)]
+
+
+def test_each_field_of_a_map_is_a_request_of_one_group(portal, network, intent):
+    ra_deg = intent.ra_deg
+    fields = tuple(TargetField(ra_deg=(ra_deg + shift) % 360.0, dec_deg=-65.0, prob=0.3) for shift in (0.0, 1.0, 2.0))
+    mapped = replace(intent, target="map:" + "0" * 60, fields=fields)
+    alone = network.dry_run(intent).duration_s
+    assert network.dry_run(mapped).duration_s == pytest.approx(3 * alone)
+    remote = network.submit(mapped)
+    assert remote.state == "accepted"
+    (group,) = booked(portal, mapped)
+    assert (group["operator"], len(group["requests"])) == ("MANY", 3)
+    targets = [request["configurations"][0]["target"] for request in group["requests"]]
+    assert sorted((one["ra"], one["dec"]) for one in targets) == sorted((one.ra_deg, one.dec_deg) for one in fields)
+    assert {one["name"][-2:] for one in targets} == {" 1", " 2", " 3"}
+    network.cancel(remote.remote_id)
+    assert network.status(remote.remote_id).state == "cancelled"
+
+
+def test_a_field_that_is_nowhere_is_refused_before_anything_is_sent(network, intent):
+    nowhere = replace(
+        intent, fields=(TargetField(ra_deg=10.0, dec_deg=-65.0, prob=0.3), TargetField(ra_deg=400.0, dec_deg=0.0, prob=0.1))
+    )
+    assert network.validate(nowhere) == ["the right ascension 400 is not within 0 to 360 degrees"]
 
 
 def test_a_window_that_begins_later_is_kept(portal, network, intent):
