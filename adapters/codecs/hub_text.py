@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from adapters.codecs.hub_content import content
+from hub.model.joint_rates import CHANCE, CHANCE_BY_TIME, NOISE, NOISE_BY_TIME
 from hub.model.notice import Role
 from hub.ports import Announcement
 
@@ -13,8 +14,8 @@ MEDIA_TYPE = "text/plain"
 MAX_REASONS = 10
 """Reasons that are told; a reader who wants more has the API."""
 
-_TOLD = ("joint_far", "random_association")
-"""Statistics that are told, always both: the rate of noise is nothing without that of unrelated real events."""
+_TOLD = (("false-alarm rate of noise", NOISE, NOISE_BY_TIME), ("rate of unrelated real events", CHANCE, CHANCE_BY_TIME))
+"""What is told, always both: by place and time, else by time."""
 
 
 class HubTextRenderer:
@@ -40,9 +41,9 @@ def _lines(said: Mapping[str, Any]) -> list[str]:
     if (place := said["position"]) is not None:
         radius = "" if place["radius_deg"] is None else f", {place['radius_deg']:.3g} deg at 90 %"
         lines.append(f"Place: RA {place['ra_deg']:.5f}, Dec {place['dec_deg']:+.5f}{radius}")
-    for name in _TOLD:
-        score = next((one for one in said["scores"] if one["statistic"] == name), None)
-        value = "not known" if score is None or score["value"] is None else f"{score['value']:.3g} {score['unit']}"
-        lines.append(f"{name.replace('_', ' ')}: {value}")
+    scores = {one["statistic"]: one for one in said["scores"] if one["value"] is not None}
+    for words, *names_of in _TOLD:
+        score = next((scores[one] for one in names_of if one in scores), None)
+        lines.append(f"{words}: " + ("not known" if score is None else f"{score['value']:g} {score['unit']}"))
     lines += [f"- {' '.join(str(reason).split())}" for reason in said["reasons"][:MAX_REASONS]]
     return [*lines, "", f"{said['ivorn']} (version {said['version']}, {said['issued_at']})"]

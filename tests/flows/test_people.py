@@ -68,7 +68,7 @@ def test_an_announcement_reaches_a_web_server_and_a_mailbox_once_each(tmp_path):
                 dispatch.release_all()
         (found,) = mail.messages
         assert found["Subject"].startswith("Multimessenger hub: gw-grb ")
-        assert "random association: 2.5e-12 Hz" in found.get_body(("plain", "html")).get_content()
+        assert "rate of unrelated real events: 2.5e-12 Hz" in found.get_body(("plain", "html")).get_content()
         assert [json.loads(one.sent_body)["ivorn"] for one in server.asked] == [said.ivorn] * 2
         assert server.asked[0].headers["webhook-id"] == server.asked[1].headers["webhook-id"]
 

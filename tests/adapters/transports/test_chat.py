@@ -70,8 +70,8 @@ def test_what_the_hub_says_of_a_pair_arrives_with_both_numbers(mail, tmp_path):
     (found,) = mail.messages
     body = found.get_body(("plain", "html")).get_content()
     assert found["Subject"].startswith("Night shift: gw-grb ")
-    assert "joint far: 1.25e-14 Hz" in body
-    assert "random association: 2.5e-12 Hz" in body
+    assert "false-alarm rate of noise: 1.25e-14 Hz" in body
+    assert "rate of unrelated real events: 2.5e-12 Hz" in body
 
 
 def test_a_retraction_and_a_test_say_so_in_their_first_line():
