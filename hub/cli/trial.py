@@ -40,7 +40,7 @@ def trials(settings: "Settings") -> Iterator[tuple[str, Found]]:
     yield _tried("storage", partial(_database, settings))
     yield _tried("rules", _rules)
     yield _tried("ranking", partial(_ranking, settings))
-    yield _tried("policy", _policy)
+    yield _tried("policy", partial(_policy, settings))
     yield _tried("api", partial(_api, settings))
     if settings.intake.schema_registry:
         yield _tried("intake.schema_registry", partial(_servers, check_registry, settings))
@@ -152,17 +152,19 @@ def _rules() -> Found:
     return Found(fine="\n".join([head, *shares]))
 
 
-def _policy() -> Found:
+def _policy(settings: "Settings") -> Found:
     from hub import resources
-    from hub.science.followup_reading import check_sites, load_policy
+    from hub.bootstrap import check_policy, policy_book
     from hub.science.followup_rules import summary
-    from hub.science.sites import load_sites
+    from hub.services.followup_facts import book_of
 
-    policy = load_policy(resources.read_text("conf/policy.toml"))
-    check_sites(policy, [site.name for site in load_sites(resources.read_text("conf/sites.toml"))])
+    book = policy_book(settings) if settings.followup.policy else book_of(resources.read_text("conf/policy.toml"))
+    policy = book.policy
     stop = " and is stopped (stop_all)" if policy.stop_all else ""
     head = f"version {policy.version} has {len(policy.rules)} rules{stop}"
-    return Found(fine="\n".join([head, *(summary(rule, policy) for rule in policy.rules)]))
+    return Found(
+        fine="\n".join([head, *(summary(rule, policy) for rule in policy.rules)]), faults=tuple(check_policy(settings, policy))
+    )
 
 
 def _ranking(settings: "Settings") -> Found:

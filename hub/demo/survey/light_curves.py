@@ -122,7 +122,8 @@ def flux_at(  # noqa: C901 - a branch for each kind
         Flux of AT2017gfo at 40 Mpc, nJy, shape ``(6, n)``, in steps of a twentieth of a day from the merger.
     """
     if kind == VARIABLE_STAR:
-        cycle = (mjd / par[1] + par[2]) % 1.0
+        cycle = mjd / par[1] + par[2]
+        cycle -= math.floor(cycle)
         colour = 1.2 if band <= 1 else (1.0 if band == 2 else 0.83)
         if par[3] > 0.0:
             return -3.0 * par[0] * colour if cycle < 0.12 else 0.0

@@ -10,12 +10,12 @@ from numpy.typing import NDArray
 
 from hub.demo.avro_rows import encode_bytes, encode_long
 from hub.demo.published import flux_njy, kilonova_flux_njy
-from hub.demo.survey import camera, packets, record_writing, schedule, world
+from hub.demo.survey import camera, packets, past, record_writing, schedule, slots, world
 from hub.demo.survey.chance import state_of
 from hub.demo.survey.counterparts import Counterpart, counterparts_of, target_of
 from hub.demo.survey.light_curves import FIRST_NIGHT
 from hub.demo.survey.settings import BANDS, Simulation, shipped
-from hub.demo.survey.stamps import NO_CUTOUTS, VARIANTS, tails
+from hub.demo.survey.stamps import NO_CUTOUTS, VARIANTS, stamps_of, tails
 
 ROOM_DETECTIONS = 60_000
 """Most alerts of one visit, several times the mean; a field with more is looked at again with more room."""
@@ -124,7 +124,7 @@ class SurveyNight:
         self.shift_days = 0.0
         """What is added to all times that are told: see `dated`."""
         self._room_bytes = room_bytes
-        self._plans, self.schema, self.schema_id = packets.plans_of(version)
+        self._plans, self.schema, self.schema_id = slots.plans_of(version)
         self._lead = np.frombuffer(b"\0" + self.schema_id.to_bytes(4, "big"), dtype=np.uint8)
         self._tails = tails() if with_cutouts else (NO_CUTOUTS,)
         self._plan()
@@ -171,12 +171,12 @@ class SurveyNight:
         """Return what a visit detects, without making packets: columns that only packets tell are zero."""
         return self._look(visit)[0]
 
-    def visit(self, visit: int) -> VisitPackets:
-        """Return the packets of a visit by its number within the night, from 0."""
-        alerts, found, order, truth = self._look(visit)
+    def visit(self, visit: int, most: int | None = None) -> VisitPackets:
+        """Return the packets of a visit by its number within the night, from 0: all, or so many of those that leave first."""
+        alerts, found, order, truth = self._look(visit, most)
         return VisitPackets(alerts=alerts, heads=self._heads(visit, found, order, truth, alerts), tails=self._tails)
 
-    def _look(self, visit: int) -> tuple[Alerts, world.Found, NDArray[np.int64], packets.Truth]:
+    def _look(self, visit: int, most: int | None = None) -> tuple[Alerts, world.Found, NDArray[np.int64], packets.Truth]:
         v, room = self._first + visit, ROOM_DETECTIONS
         while True:
             found = world.room_for(room)
@@ -186,8 +186,8 @@ class SurveyNight:
             room *= 2
         found = world.Found._make(column[:n] for column in found)
         leaves = np.array([world.arrival_of(self._seen, v, detector) for detector in range(camera.N_DETECTORS)])
-        order = np.lexsort((found.source_id, leaves[found.detector]))
-        truth = packets.truth_of(n)
+        order = np.lexsort((found.source_id, leaves[found.detector]))[:most]
+        truth = packets.truth_of(len(order))
         numbers = found.numbers[order]
         reason, target = self._why(visit)
         alerts = Alerts(
@@ -220,13 +220,13 @@ class SurveyNight:
         self, visit: int, found: world.Found, order: NDArray[np.int64], truth: packets.Truth, alerts: Alerts
     ) -> Iterator[tuple[memoryview, NDArray[np.int64], NDArray[np.int64]]]:
         v = self._first + visit
-        earlier = self._earlier(v)
+        earlier = past.before(self._world, self._seen, v)
         reason, target = (
             b"\x02" + encode_bytes(text.encode()) if text else encode_long(0) for text in (alerts.reason, alerts.target)
         )
         why = np.frombuffer(reason + target, dtype=np.uint8)
         out, ends = np.empty(self._room_bytes, dtype=np.uint8), np.zeros(len(order), dtype=np.int64)
-        scratch, pens = packets.scratch_of(len(earlier) + 1), record_writing.pen()
+        scratch, pens = past.scratch_of(len(earlier.visit)), record_writing.pen()
         done = 0
         while done < len(order):
             n = packets.write(
@@ -253,12 +253,7 @@ class SurveyNight:
     def _which(self, found: world.Found, rows: NDArray[np.int64], is_dipole: NDArray[np.bool_]) -> NDArray[np.int64]:
         if len(self._tails) == 1:
             return np.zeros(len(rows), dtype=np.int64)
-        return packets.stamps_of(found.kind[rows], found.key[rows], found.numbers[rows, 2], is_dipole, VARIANTS)
-
-    def _earlier(self, v: int) -> NDArray[np.int64]:
-        """Return the visits before that share some sky with this one."""
-        toward = self._seen.axes[:v, :3] @ self._seen.axes[v, :3]
-        return np.flatnonzero(toward > np.cos(np.radians(2 * camera.RADIUS_DEG)))
+        return stamps_of(found.kind[rows], found.key[rows], found.numbers[rows, 2], is_dipole, VARIANTS)
 
     def _why(self, visit: int) -> tuple[str, str]:
         reasons = self.simulation.survey.reasons

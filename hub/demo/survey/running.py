@@ -107,24 +107,20 @@ def to_topic(
         for visit in visits:
             if limit is not None and n_packets >= limit:
                 break
-            made = night.visit(visit)
+            made = night.visit(visit, None if limit is None else limit - n_packets)
             arrival = made.alerts.arrival
-            sent = 0
-            for packet in made.packets():
-                if limit is not None and n_packets >= limit:
-                    break
+            for sent, packet in enumerate(made.packets()):
                 if rate.cadence_s is not None:
                     pace.wait_until((n_visits + float(arrival[sent])) * rate.cadence_s)
                 elif rate.per_s is not None and n_packets % AT_ONCE == 0:
                     pace.wait_until(n_packets / rate.per_s)
                 writer.send(packet)
-                sent += 1
                 n_packets += 1
                 if n_packets % AT_ONCE == 0:
                     tell(AT_ONCE)
             n_visits += 1
             if truth is not None:
                 truth.add(made.alerts)
-            n_counterparts += int((made.alerts.kind[:sent] == COUNTERPART).sum())
+            n_counterparts += int((made.alerts.kind == COUNTERPART).sum())
         writer.finish()
     return Made(n_visits=n_visits, n_packets=n_packets, n_bytes=writer.sent.n_bytes, n_counterpart_alerts=n_counterparts)

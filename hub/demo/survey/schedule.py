@@ -5,6 +5,7 @@ list of the visits of the nights before.
 """
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -85,14 +86,22 @@ def join(parts: list[Schedule]) -> Schedule:
 def fields_of(simulation: Simulation) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Return right ascensions and declinations of the fields of the wide survey."""
     low, high = simulation.survey.dec_deg
+    return _fields(low, high, simulation.survey.galactic_gap_deg)
+
+
+@lru_cache(maxsize=8)
+def _fields(low: float, high: float, gap: float) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     ra, dec = [], []
     for row in np.arange(low, high + 0.1, STEP_DEG).tolist():
         n = max(1, round(360.0 * np.cos(np.radians(row)) / STEP_DEG))
         ra.append(np.arange(n) * 360.0 / n)
         dec.append(np.full(n, row))
     all_ra, all_dec = np.concatenate(ra), np.concatenate(dec)
-    keep = np.abs(galactic_latitude_deg(all_ra, all_dec)) >= simulation.survey.galactic_gap_deg
-    return all_ra[keep], all_dec[keep]
+    keep = np.abs(galactic_latitude_deg(all_ra, all_dec)) >= gap
+    kept = all_ra[keep], all_dec[keep]
+    for column in kept:
+        column.flags.writeable = False  # all nights share it
+    return kept
 
 
 def galactic_latitude_deg(ra_deg: NDArray[np.float64], dec_deg: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -36,8 +36,21 @@ def area_deg2(row: int) -> float:
 
 
 @compiled
+def edges_of(row: int) -> tuple[float, float]:
+    """Return the sines of the declinations between which a row lies."""
+    return math.sin(math.radians(row * HEIGHT_DEG - 90.0)), math.sin(math.radians((row + 1) * HEIGHT_DEG - 90.0))
+
+
+@compiled
+def place_between(  # noqa: PLR0917 - compiled functions are called by position
+    column: int, columns: int, low: float, high: float, across: float, along: float
+) -> tuple[float, float]:
+    """Return as `place_in`, for a tile of a row with so many columns and these edges."""
+    return 360.0 * (column + across) / columns, math.degrees(math.asin(low + along * (high - low)))
+
+
+@compiled
 def place_in(row: int, column: int, across: float, along: float) -> tuple[float, float]:
     """Return right ascension and declination of a point of a tile in degrees, uniform on the sphere for uniform numbers."""
-    low = math.sin(math.radians(row * HEIGHT_DEG - 90.0))
-    high = math.sin(math.radians((row + 1) * HEIGHT_DEG - 90.0))
-    return 360.0 * (column + across) / columns_of(row), math.degrees(math.asin(low + along * (high - low)))
+    low, high = edges_of(row)
+    return place_between(column, columns_of(row), low, high, across, along)

@@ -25,6 +25,7 @@ from hub.demo.survey.light_curves import (
     flux_at,
     parameters,
 )
+from hub.demo.survey.schedule import DEEP
 from hub.science.compiled import compiled
 
 DETECTION_SNR = 5.0
@@ -48,8 +49,13 @@ FIRST_SOLAR_SYSTEM_ID = 21_163_000_000_000_000
 MOST_OF_A_KIND = 4095
 """Objects of a kind in a tile and block; ids leave room for so many."""
 
-_COS_RADIUS = math.cos(math.radians(camera.RADIUS_DEG))
+COS_RADIUS = math.cos(math.radians(camera.RADIUS_DEG))
+"""Of the farthest that a camera sees."""
+
 _TILE_HALF_DEG = 0.37
+_STEPS = 16
+_LARGEST_U = np.exp(-0.5 * (np.arange(int(DETECTION_SNR) * _STEPS + 1) / _STEPS) ** 2)
+_S32, _HALF = np.uint64(32), 1.0 / 4294967296.0
 _PROCESSED, _TEMPLATE, _THINNED, _ARRIVES, _LOOK, _LOST = 101, 102, 103, 104, 1, 2
 
 
@@ -156,37 +162,102 @@ def look_along(
     pz: float,
 ) -> tuple[int, bool, float, float, float, float]:
     """Return as `look` for a unit vector."""
-    axes = visits.axes[v]
-    toward = px * axes[0] + py * axes[1] + pz * axes[2]
-    if toward < _COS_RADIUS:
-        return -1, False, 0.0, 0.0, 0.0, 0.0
-    east = math.degrees((px * axes[3] + py * axes[4] + pz * axes[5]) / toward)
-    north = math.degrees((px * axes[6] + py * axes[7] + pz * axes[8]) / toward)
-    detector, x, y = camera.locate(east, north)
+    detector, x, y = on_camera(visits.axes[v], px, py, pz)
     if detector < 0 or not is_searched(world, visits, v, detector, tile):
         return -1, False, 0.0, 0.0, 0.0, 0.0
-    error = visits.error[v]
     own = mix(key, visits.number[v])
+    is_tonight = block == visits.night[v]
+    is_detected, flux, error = glimpse(
+        kind, par, is_tonight, visits.mjd[v], visits.band[v], visits.error[v], own, world.efficiency, world.kilonova, True
+    )
+    return detector, is_detected, x, y, flux, error
+
+
+@compiled
+def on_camera(axes: NDArray[np.float64], px: float, py: float, pz: float) -> tuple[int, float, float]:
+    """Return the detector and the pixel that a unit vector falls on, for the axes of a visit; detector -1 where it is on none."""
+    toward = px * axes[0] + py * axes[1] + pz * axes[2]
+    if toward < COS_RADIUS:
+        return -1, 0.0, 0.0
+    east = math.degrees((px * axes[3] + py * axes[4] + pz * axes[5]) / toward)
+    north = math.degrees((px * axes[6] + py * axes[7] + pz * axes[8]) / toward)
+    return camera.locate(east, north)
+
+
+@compiled
+def glimpse(
+    kind: int,
+    par: Parameters,
+    is_tonight: bool,
+    mjd: float,
+    band: int,
+    error: float,
+    own: np.uint64,
+    efficiency: float,
+    kilonova: NDArray[np.float64],
+    is_measured: bool,
+) -> tuple[bool, float, float]:
+    """Return whether a processed place with a template gives a detection, its flux and error in nJy.
+
+    Parameters
+    ----------
+    kind, par, is_tonight
+        Of the object; whether it is of the block of this very night.
+    mjd, band, error
+        Of the visit; the error is that of an empty place, nJy.
+    own
+        State of this object in this visit.
+    efficiency, kilonova
+        Of the world.
+    is_measured
+        Whether flux and error are wanted of what is not detected: else they may be 0 there.
+    """
     if kind in (BAD_SITE, GHOST):
-        if (kind == BAD_SITE and uniform(own) >= BAD_SITE_CHANCE) or (kind == GHOST and block != visits.night[v]):
-            return detector, False, x, y, 0.0, error
-        return detector, True, x, y, false_flux(own, error), error
-    flux = flux_at(kind, par, visits.mjd[v], visits.band[v], world.kilonova)
+        if (kind == BAD_SITE and uniform(own) >= BAD_SITE_CHANCE) or (kind == GHOST and not is_tonight):
+            return False, 0.0, error
+        return True, false_flux(own, error), error
+    flux = flux_at(kind, par, mjd, band, kilonova)
     # Bright sources leave subtraction residuals: 1 % of their flux adds to the error.
     error = math.sqrt(error * error + 1e-4 * flux * flux)
-    flux += error * gauss(mix(own, _LOOK))
-    is_detected = abs(flux) >= DETECTION_SNR * error and uniform(mix(own, _LOST)) < world.efficiency
-    return detector, is_detected, x, y, flux, error
+    noise = mix(own, _LOOK)
+    if not is_measured and _is_hopeless(noise, abs(flux) / error):
+        return False, 0.0, 0.0
+    flux += error * gauss(noise)
+    is_detected = abs(flux) >= DETECTION_SNR * error and uniform(mix(own, _LOST)) < efficiency
+    return is_detected, flux, error
+
+
+@compiled
+def _is_hopeless(noise: np.uint64, snr: float) -> bool:
+    """Return whether the noise of a look is certainly too small to make a detection of so faint a source.
+
+    Its normal number is ``sqrt(-2 ln u)`` times a cosine: u alone, which costs nothing, bounds it, and decides nearly all looks.
+    """
+    needed = DETECTION_SNR - 1e-6 - snr
+    if needed <= 0.0:
+        return False
+    return bool((float(noise >> _S32) + 0.5) * _HALF > _LARGEST_U[int(needed * _STEPS)])
 
 
 @compiled
 def is_searched(world: World, visits: Visits, v: int, detector: int, tile: int) -> bool:
     """Return whether a detector of a visit was processed, and a template was there for the tile."""
-    if uniform(mix(mix(visits.state[v], _PROCESSED), detector)) < world.unprocessed:
+    if not is_processed(world.unprocessed, visits.state[v], detector):
         return False
-    if visits.programme[v] == 1:
-        return True
-    return bool(uniform(mix(mix(mix(world.state, _TEMPLATE), tile), visits.band[v])) < world.templates[visits.band[v]])
+    band = visits.band[v]
+    return has_template(world.state, world.templates[band], visits.programme[v], tile, band)
+
+
+@compiled
+def is_processed(unprocessed: float, visit_state: np.uint64, detector: int) -> bool:
+    """Return whether a detector of a visit with this state was processed."""
+    return uniform(mix(mix(visit_state, _PROCESSED), detector)) >= unprocessed
+
+
+@compiled
+def has_template(state: np.uint64, share: float, programme: int, tile: int, band: int) -> bool:
+    """Return whether the world of this state has a template of a tile, where a band has this share of them; deep fields have."""
+    return programme == DEEP or uniform(mix(mix(mix(state, _TEMPLATE), tile), band)) < share
 
 
 @compiled
@@ -283,27 +354,36 @@ def _note(
 
 
 @compiled
-def _find_in_tiles(  # noqa: C901 - the loops of one sum, from tiles to objects
+def _find_in_tiles(  # noqa: C901, PLR0912 - the loops of one sum, from tiles to objects
     world: World, visits: Visits, v: int, out: Found
 ) -> int:
     n, room = 0, len(out.kind)
-    ra0, dec0, night = visits.ra[v], visits.dec[v], visits.night[v]
+    ra0, dec0, night, mjd, band, error = (
+        visits.ra[v],
+        visits.dec[v],
+        visits.night[v],
+        visits.mjd[v],
+        visits.band[v],
+        visits.error[v],
+    )
     reach = camera.RADIUS_DEG + MARGIN_DEG + _TILE_HALF_DEG
     half = math.degrees(math.asin(min(1.0, math.sin(math.radians(reach)) / math.cos(math.radians(dec0)))))
-    axes = visits.axes[v]
+    axes, number = visits.axes[v], visits.number[v]
+    works = np.array([is_processed(world.unprocessed, visits.state[v], detector) for detector in range(camera.N_DETECTORS)])
     for row in range(tiles.row_of(dec0 - reach), tiles.row_of(dec0 + reach) + 1):
         columns = tiles.columns_of(row)
         middle = int(ra0 / 360.0 * columns)
         span = min(columns // 2, int(half / 360.0 * columns) + 1)
         area = tiles.area_deg2(row)
+        low, high = tiles.edges_of(row)
         for step in range(-span, span + 1):
             column = (middle + step) % columns
             tile = row * 1024 + column
-            ra_t, dec_t = tiles.place_in(row, column, 0.5, 0.5)
+            ra_t, dec_t = tiles.place_between(column, columns, low, high, 0.5, 0.5)
             a, d = math.radians(ra_t), math.radians(dec_t)
             toward = math.cos(d) * math.cos(a) * axes[0] + math.cos(d) * math.sin(a) * axes[1] + math.sin(d) * axes[2]
             away = math.degrees(math.acos(min(1.0, toward)))
-            if away > reach:
+            if away > reach or not has_template(world.state, world.templates[band], visits.programme[v], tile, band):
                 continue
             tile_state = mix(world.state, tile)
             for kind in range(ARTEFACT):
@@ -317,22 +397,30 @@ def _find_in_tiles(  # noqa: C901 - the loops of one sum, from tiles to objects
                     mean = world.density[kind] * area * crowding(kind, ra_t, dec_t)
                     for index in range(min(MOST_OF_A_KIND, poisson(group, mean))):
                         key = mix(group, index + 1)
-                        if uniform(mix(key, _THINNED)) >= world.fraction:
+                        if world.fraction < 1.0 and uniform(mix(key, _THINNED)) >= world.fraction:
                             continue
-                        ra, dec = place_of(key, row, column)
-                        par = parameters(kind, key, block)
+                        ra, dec = tiles.place_between(column, columns, low, high, uniform(mix(key, 1)), uniform(mix(key, 2)))
                         if is_moving:
-                            days = visits.mjd[v] - (FIRST_NIGHT + (block + 0.5) * length + 0.5)
+                            par = parameters(kind, key, block)
+                            days = mjd - (FIRST_NIGHT + (block + 0.5) * length + 0.5)
                             ra += par[1] * days / math.cos(math.radians(dec))
                             dec += par[2] * days
-                        detector, is_detected, x, y, flux, error = look(world, visits, v, kind, key, par, tile, block, ra, dec)
+                        a, d = math.radians(ra), math.radians(dec)
+                        cos_dec = math.cos(d)
+                        detector, x, y = on_camera(axes, cos_dec * math.cos(a), cos_dec * math.sin(a), math.sin(d))
+                        if detector < 0 or not works[detector]:
+                            continue
+                        if not is_moving:  # what it is like costs most, and is asked of few only
+                            par = parameters(kind, key, block)
+                        is_detected, flux, its_error = glimpse(
+                            kind, par, block == night, mjd, band, error, mix(key, number), world.efficiency, world.kilonova, False
+                        )
                         if not is_detected:
                             continue
                         if n >= room:
                             return -1
-                        _note(
-                            visits, v, out, n, kind, row, column, block, index, key, detector, ra % 360.0, dec, flux, error, x, y
-                        )
+                        ra %= 360.0
+                        _note(visits, v, out, n, kind, row, column, block, index, key, detector, ra, dec, flux, its_error, x, y)
                         n += 1
     return n
 

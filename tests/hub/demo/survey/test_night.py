@@ -20,8 +20,8 @@ from hub.demo.survey.light_curves import (
     VARIABLE_STAR,
 )
 from hub.demo.survey.night import SurveyNight
-from hub.demo.survey.packets import SCHEMAS
 from hub.demo.survey.settings import shipped
+from hub.demo.survey.slots import SCHEMAS
 from hub.demo.survey.truth import counterpart_object_id, write_counterparts
 from hub.errors import ConfigError
 from tests.hub.demo.survey.conftest import DAY, deep, pair, small

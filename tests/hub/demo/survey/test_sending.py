@@ -5,7 +5,7 @@ import pytest
 from confluent_kafka import Consumer, TopicPartition
 
 from hub.demo.survey.running import Rate, to_topic
-from hub.demo.survey.sending import Pace, TopicWriter, make_topic
+from hub.demo.survey.sending import Pace, TopicWriter, make_topic, waiting_bytes
 from hub.errors import Permanent, Transient
 from tests.hub.demo.survey.conftest import pair, small
 
@@ -34,6 +34,16 @@ def test_a_pace_waits_until_a_packet_is_due_and_no_longer():
     pace.wait_until(4.0)
 
     assert clock.waits == pytest.approx([1.0, 2.5])
+
+
+def test_packets_that_wait_count_with_their_own_size_and_not_with_the_mean():
+    marks = [(0, 0), (1000, 3000), (1100, 60_000), (1200, 120_000)]
+
+    assert waiting_bytes([0], marks) == 0
+    assert waiting_bytes([100], marks) == waiting_bytes([50, 50], marks) == 60_000
+    assert waiting_bytes([150], marks) == 117_000  # of a part that is not known all is counted
+    assert waiting_bytes([100, 0], marks) == 117_000 / 2  # one partition is read and the other is not
+    assert waiting_bytes([1200], marks) == waiting_bytes([2000], marks) == 120_000
 
 
 @pytest.mark.kafka
