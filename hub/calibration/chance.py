@@ -17,8 +17,9 @@ from hub.services.off_counts import comparable_score
 MEAN_Z, RMS_Z = 0.2, (0.8, 1.3)
 """Largest mean of the z-scores either way, and their root mean square."""
 
-FEW = 2.5
-"""Of a quick run the mean may be so many of its own errors from 0; of the 200 maps of the page that is less than `MEAN_Z`."""
+FEW_MAPS, FEW = 200, 2.5
+"""In a run of fewer maps than this, which is a quick one, the mean may be so many of
+its own errors from 0 where that is more than `MEAN_Z`."""
 
 LEAST_MU = 3.0
 """z-scores are of maps of which at least so many objects are expected: a Poisson number with a smaller mean is no normal one."""
@@ -89,7 +90,7 @@ class Chance:
             if len(z) < len(found) // 2:
                 checks.append(Check(name=f"{cut.name}: enough is expected", passed=False, found=f"in {len(z)} maps"))
                 continue
-            checks += _checks(cut.name, z, pit)
+            checks += _checks(cut.name, z, pit, is_quick=size.off_maps < FEW_MAPS)
             total, mu = sum(n for _, n in pairs), math.fsum(one.mu for one, _ in pairs)
             rows.append(
                 (
@@ -188,10 +189,10 @@ def _sufficient(found: Sequence[Counted], said: Sequence[Counted]) -> Check:
     )
 
 
-def _checks(name: str, z: Floats, pit: Floats) -> list[Check]:
+def _checks(name: str, z: Floats, pit: Floats, *, is_quick: bool) -> list[Check]:
     mean, rms, error = float(z.mean()), _rms(z), float(z.std() / np.sqrt(len(z)))
     low, high = RMS_Z
-    allowed = max(MEAN_Z, FEW / math.sqrt(len(z)))
+    allowed = max(MEAN_Z, FEW / math.sqrt(len(z))) if is_quick else MEAN_Z
     return [
         Check(
             name=f"{name}: z-scores have a mean of 0 within {MEAN_Z}",

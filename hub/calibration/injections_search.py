@@ -6,11 +6,12 @@ the rules that the hub ships.
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 import numpy as np
 from numpy.typing import NDArray
+from sqlalchemy.orm import Session
 
 from hub.calibration.injections_light import TIMES_D
 from hub.calibration.injections_mergers import CLASSIFICATION, Merger
@@ -27,10 +28,9 @@ from hub.model.coincidence import Candidate, PairState
 from hub.model.event import Event, StoredNotice, assemble
 from hub.model.instant import Instant
 from hub.model.notice import EventClass, Messenger, Notice, Role, Stage
-from hub.model.sky import Skymap
+from hub.model.sky import Localization, LocalizationSource, Skymap
 from hub.science.candidates import Judgement, Question, evaluate_many
 from hub.science.crossmatch import targets_of
-from hub.science.facts import NO_FACTS
 from hub.science.families import Dust
 from hub.science.healpix import Int64s, find, pixels29
 from hub.science.hypotheses import Activity, Hypothesis
@@ -39,10 +39,14 @@ from hub.science.levels import Levels2D, summary
 from hub.science.light_curves import LightCurves
 from hub.science.onset import onsets
 from hub.science.place_levels import PlaceLevels
+from hub.science.ranking import known_source
 from hub.science.ranking.sky import DEG2_PER_SR
-from hub.science.ranking.table import SHIPPED
+from hub.science.ranking.table import DIGITS, SHIPPED
 from hub.science.rules import Rules
 from hub.science.target_columns import TargetNumbers
+from hub.services.catalogued import Catalogued
+from hub.services.hosting import Hosting
+from hub.services.judging import FactSource, knows_nothing
 
 SEARCH_D = 7.0
 """When ranks are looked at, days after the merger: what was detected later is not there yet."""
@@ -53,7 +57,7 @@ SAMPLED = 10
 WIDE_DEG2 = 200.0
 """Maps of larger areas are wide."""
 
-TERMS = tuple(one.name for one in SHIPPED)
+TERMS = (*(one.name for one in SHIPPED), known_source.NAME)
 """Statistics that are compared between the counterpart and what is ranked before it."""
 
 OURS = 1
@@ -116,6 +120,14 @@ class Outcome:
 
     lifted_by: Mapping[str, float] = field(default_factory=dict)
     """By how much each term of these is larger than the counterpart's, the mean over them; a silent term counts as 0."""
+
+    bare: "Outcome | None" = None
+    """The same where no catalogue is installed; None where that is the same."""
+
+    @property
+    def without_catalogues(self) -> "Outcome":
+        """What the hub says where no catalogue is installed."""
+        return self.bare if self.bare is not None else self
 
 
 def counterpart(sky: Nights, merger: Merger, event: int, dust: Dust, confirm_gap_s: float) -> Found:
@@ -212,12 +224,14 @@ class Search:
         What they detect.
     rules
         Under test.
+    catalogued
+        The catalogues that are installed; None where there are none.
     """
 
-    def __init__(self, sky: Nights, background: Background, rules: Rules) -> None:
+    def __init__(self, sky: Nights, background: Background, rules: Rules, catalogued: Catalogued | None = None) -> None:
         mjd = sky.visits.mjd[background.visit]
         order = np.lexsort((mjd, background.object))
-        self.sky, self.rules = sky, rules
+        self.sky, self.rules, self._catalogued = sky, rules, catalogued
         self._rows = background.take(order)
         self._mjd = mjd[order]
         self._tag = sky.tag[self._rows.visit]
@@ -254,7 +268,8 @@ class Search:
         if question is None:
             return Candidates(candidates=[], kinds={}, shares={})
         rows = self._near(merger, event, question.targets[0].maps["map"], only_confirmed=only_confirmed)
-        made, kinds = self._judged(question, own, event)
+        facts = self._facts_of(skymap)
+        made, kinds = self._judged(question, own, event, facts)
         shares: dict[str, int] = {}
         ours = max((one.score for one in made if one.state is PairState.OPEN and one.confirmed), default=None)
         if only_ahead and ours is not None:
@@ -262,10 +277,18 @@ class Search:
             sampled = ~kept & (self._rows.object[rows] % SAMPLED == 0)
             shares = dict.fromkeys(map(str, np.unique(self._rows.object[rows[sampled]]).tolist()), SAMPLED)
             rows = rows[kept | sampled]
-        more, of_others = self._judged(question, self._rows.take(rows), event)
+        more, of_others = self._judged(question, self._rows.take(rows), event, facts)
         return Candidates(candidates=made + more, kinds=kinds | of_others, shares=shares)
 
-    def _judged(self, question: Question, rows: Background, event: int) -> tuple[list[Candidate], dict[str, int]]:
+    def _facts_of(self, skymap: Skymap) -> FactSource:
+        """Return who knows what the catalogues say of objects beside a map, as a running hub has it."""
+        if self._catalogued is None:
+            return knows_nothing
+        return Hosting(self._catalogued, self._catalogued.rules, _OneMap(skymap))
+
+    def _judged(
+        self, question: Question, rows: Background, event: int, facts: FactSource
+    ) -> tuple[list[Candidate], dict[str, int]]:
         """Return the candidates that some detections make, and the kinds of their objects."""
         if not len(rows):
             return [], {}
@@ -280,8 +303,9 @@ class Search:
             numbers=question.numbers,
             summaries=question.summaries,
             objects=np.arange(len(curves), dtype=np.int64),
-            facts=NO_FACTS,
         )
+        (known,) = facts(Session(), [asked], curves)  # no database is asked: the map is at hand
+        asked = replace(asked, facts=known)
         kinds = {str(name): kind for name, kind in zip(rows.object.tolist(), rows.kind.tolist(), strict=True)}
         return evaluate_many([asked], curves, judgement)[0], kinds
 
@@ -380,7 +404,24 @@ def outcome(search: Search, merger: Merger, event: int, found: Found) -> Outcome
 
 
 def judged(merger: Merger, made: Candidates, *, max_area_deg2: float) -> Outcome:
-    """Return where a counterpart that was detected twice stands among the candidates."""
+    """Return where a counterpart that was detected twice stands among the candidates, and where without catalogues."""
+    found = _standing(merger, made, max_area_deg2)
+    bare = [_bare(one) for one in made.candidates]
+    if all(one is other for one, other in zip(bare, made.candidates, strict=True)):
+        return found
+    return replace(found, bare=_standing(merger, replace(made, candidates=bare), max_area_deg2))
+
+
+def _bare(one: Candidate) -> Candidate:
+    """Return a candidate without what catalogues say of its place: as it is where there is nothing."""
+    said = [score for score in one.scores if score.statistic == known_source.NAME and score.value is not None]
+    if not said:
+        return one
+    kept = tuple(score for score in one.scores if score.statistic != known_source.NAME)
+    return replace(one, score=round(one.score - sum(score.value or 0.0 for score in said), DIGITS), scores=kept)
+
+
+def _standing(merger: Merger, made: Candidates, max_area_deg2: float) -> Outcome:
     of_name: dict[str, Candidate] = {}
     for one in made.candidates:
         if one.state is PairState.OPEN and one.confirmed:
@@ -414,6 +455,23 @@ def judged(merger: Merger, made: Candidates, *, max_area_deg2: float) -> Outcome
         if before
         else {},
     )
+
+
+class _OneMap:
+    """The map of one merger, whichever is asked for."""
+
+    def __init__(self, skymap: Skymap) -> None:
+        self._skymap = skymap
+
+    def localization(self, session: Session, localization_id: str) -> Localization:
+        """Return it."""
+        levels = Levels2D.of(self._skymap)
+        return Localization(
+            localization_id=localization_id,
+            source=LocalizationSource.SKYMAP,
+            skymap=self._skymap,
+            summary=summary(self._skymap, levels),
+        )
 
 
 def _rank_by(statistic: str, ours: Candidate, others: Mapping[str, Candidate], shares: Floats) -> float:

@@ -158,8 +158,8 @@ def detect_in_tile(  # noqa: C901 - the loops of one sum, from kinds to objects
     Asteroids and artefacts of one visit are left out: they are new objects in each. Returns -1 where there is not enough room.
     """
     number, tile = survey.offset[row] + column, row * 1024 + column
-    ours = _with_template(world, visits, survey.visit[survey.first[number] : survey.first[number + 1]], tile)
-    more = _with_template(world, visits, extra.visit[extra.first[number] : extra.first[number + 1]], tile)
+    ours = with_template(world, visits, survey.visit[survey.first[number] : survey.first[number + 1]], tile)
+    more = with_template(world, visits, extra.visit[extra.first[number] : extra.first[number + 1]], tile)
     both = np.concatenate((ours, more))
     if not len(both):
         return n
@@ -187,11 +187,11 @@ def detect_in_tile(  # noqa: C901 - the loops of one sum, from kinds to objects
                 if world.fraction < 1.0 and uniform(mix(key, _THINNED)) >= world.fraction:
                     continue
                 par = parameters(kind, key, block)
-                _noise_needed(kind, par, least_error, at_most)
+                noise_needed(kind, par, least_error, at_most)
                 is_old, n_chosen = False, 0
                 for begin in range(0, n_past, _AT_ONCE):
                     end = min(n_past, begin + _AT_ONCE)
-                    n_chosen = _would_detect(
+                    n_chosen = would_detect(
                         of_tile, begin, end, kind, block, key, par, at_most, world.efficiency, world.kilonova, chosen
                     )
                     if n_chosen and _detects(world, visits, chosen[:n_chosen], kind, key, par, row, column, block):
@@ -199,7 +199,7 @@ def detect_in_tile(  # noqa: C901 - the loops of one sum, from kinds to objects
                         break
                 if is_old:
                     continue
-                n_chosen = _would_detect(
+                n_chosen = would_detect(
                     of_tile, n_past, len(both), kind, block, key, par, at_most, world.efficiency, world.kilonova, chosen
                 )
                 if n_chosen:
@@ -210,7 +210,7 @@ def detect_in_tile(  # noqa: C901 - the loops of one sum, from kinds to objects
 
 
 @compiled
-def _with_template(world: World, visits: Visits, listed: NDArray[np.int64], tile: int) -> NDArray[np.int64]:
+def with_template(world: World, visits: Visits, listed: NDArray[np.int64], tile: int) -> NDArray[np.int64]:
     """Return those of some visits that have a template in a tile: detectors that failed are told apart later."""
     chosen, n = np.empty(len(listed), dtype=np.int64), 0
     for v in listed:
@@ -234,7 +234,7 @@ def _largest(kind: int, par: Parameters) -> float:
 
 
 @compiled
-def _noise_needed(kind: int, par: Parameters, least_error: NDArray[np.float64], at_most: NDArray[np.float64]) -> None:
+def noise_needed(kind: int, par: Parameters, least_error: NDArray[np.float64], at_most: NDArray[np.float64]) -> None:
     """Fill in, by band, the largest first number of a normal draw with which noise could still make an object a detection.
 
     The normal number is ``sqrt(-2 ln u)`` times a cosine, so its size is bounded by u alone: nearly all looks at faint stars are
@@ -247,7 +247,7 @@ def _noise_needed(kind: int, par: Parameters, least_error: NDArray[np.float64], 
 
 
 @compiled
-def _would_detect(
+def would_detect(
     of_tile: TileVisits,
     begin: int,
     end: int,

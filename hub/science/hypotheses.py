@@ -7,7 +7,7 @@ from typing import Any
 
 from hub.model.notice import EventClass
 from hub.science.families import Families, Family
-from hub.science.ranking_priors import RankingPriors
+from hub.science.ranking_priors import SPEAKING_KINDS, RankingPriors
 
 FLAGS = (
     "prior activity",
@@ -102,6 +102,9 @@ class Hypothesis:
     source_catalogues: tuple[str, ...] = ()
     """Kinds of the catalogues that hold such sources."""
 
+    unrelated_catalogues: tuple[str, ...] = ()
+    """Kinds of the catalogues whose entries are no such sources: the term ``known_source``."""
+
     max_area_deg2: float | None = None
     """Maps with a larger 90 % area make no candidates of it; None where the limit of all holds."""
 
@@ -192,6 +195,7 @@ def parse(row: Mapping[str, Any], priors: RankingPriors, families: Families | No
         require_any_class={name: float(value) for name, value in row.get("require_any_class", {}).items()},
         require_catalogue=row.get("require_catalogue"),
         source_catalogues=tuple(str(kind) for kind in row.get("source_catalogues", ())),
+        unrelated_catalogues=_speaking(row),
         max_area_deg2=_between(row, "max_area_deg2", 0.0, 1e5) if "max_area_deg2" in row else None,
         min_flux_njy=10 ** (0.4 * (31.4 - _between(row, "faintest_mag", -30.0, 40.0))) if "faintest_mag" in row else None,
         family=family,
@@ -207,6 +211,17 @@ def _flags(row: Mapping[str, Any]) -> tuple[str, ...]:
             known = ", ".join((*FLAGS, *CATALOGUE_FLAGS))
             raise ValueError(f"exclude_flags of rule {row.get('name')!r}: {flag!r} is none of {known}")
     return named
+
+
+def _speaking(row: Mapping[str, Any]) -> tuple[str, ...]:
+    kinds = tuple(str(kind) for kind in row.get("unrelated_catalogues", ()))
+    for kind in kinds:
+        if kind not in SPEAKING_KINDS:
+            known = ", ".join(SPEAKING_KINDS)
+            raise ValueError(f"unrelated_catalogues of rule {row.get('name')!r}: {kind!r} is none of {known}")
+        if kind in row.get("source_catalogues", ()) or kind == row.get("require_catalogue"):
+            raise ValueError(f"rule {row.get('name')!r} names {kind!r} as catalogue of its sources and of unrelated ones")
+    return kinds
 
 
 def _interval(row: Mapping[str, Any], key: str) -> tuple[float, float]:

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any
 
+from hub.model.catalog import CatalogKind
 from hub.science.toml_rows import Row
 
 
@@ -82,6 +83,12 @@ class ColourPriors:
     """Mean colour of unrelated transients, of any two bands, AB."""
 
     background_spread_mag: float
+    other_share: float
+    """Share of the unrelated objects of any colour: false detections, and what faded between two of them."""
+
+    other_spread_mag: float
+    """Spread of their colours around that mean."""
+
     cap: float
     """Largest contribution either way."""
 
@@ -97,6 +104,32 @@ class RealityPriors:
     """A stated reliability is at least so large."""
 
     most: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KnownSourcePriors:
+    """Of the term `known_source`."""
+
+    variable_counterparts: float
+    """Share of the true counterparts that a catalogue of variables has an entry at the place of, by chance or in truth."""
+
+    variable_unrelated: float
+    """The same of unrelated objects that pass the cuts."""
+
+    agn_counterparts: float
+    """As of variables, of active nuclei."""
+
+    agn_unrelated: float
+    floor: float
+    """Least value."""
+
+    @property
+    def shares(self) -> Mapping[str, tuple[float, float]]:
+        """Share of the counterparts and of the unrelated, by kind of catalogue."""
+        return {
+            CatalogKind.VARIABLE.value: (self.variable_counterparts, self.variable_unrelated),
+            CatalogKind.AGN.value: (self.agn_counterparts, self.agn_unrelated),
+        }
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -124,7 +157,12 @@ class RankingPriors:
     luminosity: LuminosityPriors
     colour: ColourPriors
     reality: RealityPriors
+    known_source: KnownSourcePriors
     objects: ObjectPriors
+
+
+SPEAKING_KINDS = (CatalogKind.VARIABLE.value, CatalogKind.AGN.value)
+"""Kinds of catalogues that `KnownSourcePriors` has shares of; entries of blazars count as active nuclei."""
 
 
 _TABLES: Mapping[str, type[Any]] = {
@@ -135,12 +173,14 @@ _TABLES: Mapping[str, type[Any]] = {
     "luminosity": LuminosityPriors,
     "colour": ColourPriors,
     "reality": RealityPriors,
+    "known_source": KnownSourcePriors,
     "objects": ObjectPriors,
 }
 
 _COUNTS = frozenset({"least_past", "variable_detections"})
 _FLOORS = frozenset({"floor"})
 _SIGNED = frozenset({"background_mag"})
+_SHARES = frozenset({"other_share", "variable_counterparts", "variable_unrelated", "agn_counterparts", "agn_unrelated"})
 
 
 def parse(data: Any) -> RankingPriors:
@@ -163,4 +203,4 @@ def _value(row: Row, name: str) -> float | int:
         return row.number(name, least=-1e3, most=0.0)
     if name in _SIGNED:
         return row.number(name, least=-1e3, most=1e3)
-    return row.number(name, above=0.0, most=1e4)
+    return row.number(name, above=0.0, most=1.0 if name in _SHARES else 1e4)

@@ -63,6 +63,11 @@ class Catalogued:
         return bool(self._catalogs)
 
     @property
+    def rules(self) -> HostRules:
+        """By which places are judged."""
+        return self._rules
+
+    @property
     def catalogs(self) -> Catalogs:
         """The catalogues themselves."""
         return self._catalogs

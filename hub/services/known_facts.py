@@ -50,8 +50,9 @@ class KnownFacts:
             name = curves.names[number]
             if name not in stated:
                 continue
-            terms = {
-                target.hypothesis.name: {classification.NAME: term}
+            before = known.of(name).terms_of
+            terms = dict(before) | {
+                target.hypothesis.name: {**before.get(target.hypothesis.name, {}), classification.NAME: term}
                 for target in question.targets
                 if (term := classification.of_classes(stated[name], target.hypothesis.name, self.classes)) is not None
             }

@@ -12,7 +12,9 @@ from hub.science.ranking.context import Context, Term
 
 
 def evaluate(context: Context) -> Term | None:
-    """Return the log ratio of a colour around that of the hypothesis' family to one around that of unrelated transients.
+    """Return the log ratio of a colour around that of the hypothesis' family to one of unrelated objects.
+
+    Those have that of unrelated transients, but for a share of any colour: false detections, and what faded between the two.
 
     The colour is that of two detections in different bands within a time, those with the bands farthest apart, of several such
     the earliest; dereddened, errors included. Expected is the difference of the family's magnitudes in these bands at these times
@@ -43,6 +45,7 @@ def evaluate(context: Context) -> Term | None:
         "expected": [expected, family.spread_colour_mag],
         "family": family.name,
         "background": [priors.background_mag, priors.background_spread_mag],
+        "other": [priors.other_share, priors.other_spread_mag],
         "cap": priors.cap,
     }
     reason = f"{blue} - {red} is {colour:.2f} +- {inputs['error_mag']:.2f}, expected {expected:.2f} ({family.name})"
@@ -53,6 +56,9 @@ def value_of(inputs: Mapping[str, Any]) -> float:
     """Return the value that a term's inputs give."""
     colour, error, cap = inputs["colour_mag"], inputs["error_mag"], inputs["cap"]
     signal, background = (_log_normal(colour, mean, math.hypot(own, error)) for mean, own in (inputs[name] for name in _LAWS))
+    if "other" in inputs:
+        share, wide = inputs["other"]
+        background = _with_others(background, share, colour - inputs["background"][0], math.hypot(wide, error))
     return float(min(cap, max(-cap, signal - background)))
 
 
@@ -79,3 +85,20 @@ def _pair(alerts: AlertBatch, within_d: float) -> tuple[int, int] | None:
             if key[0] > 0 and key > best:
                 best, found = key, ((one, other) if order[one] < order[other] else (other, one))
     return found
+
+
+def _with_others(log_density: float, share: float, away: float, spread: float) -> float:
+    """Return the log density of a mixture: a share of it is a normal distribution around zero, up to the constant of all.
+
+    Parameters
+    ----------
+    log_density
+        Of the rest.
+    share
+        Of the others, between 0 and 1.
+    away, spread
+        Distance from the middle of the others, and their standard deviation.
+    """
+    others = -0.5 * (away / spread) ** 2 - math.log(spread)
+    high = max(log_density, others)
+    return high + math.log((1.0 - share) * math.exp(log_density - high) + share * math.exp(others - high))

@@ -7,7 +7,18 @@ from typing import Any
 
 from hub.errors import ConfigError
 from hub.model.coincidence import Score
-from hub.science.ranking import activity, classification, colour, distance, fading, luminosity, reality, sky, timing
+from hub.science.ranking import (
+    activity,
+    classification,
+    colour,
+    distance,
+    fading,
+    known_source,
+    luminosity,
+    reality,
+    sky,
+    timing,
+)
 from hub.science.ranking.context import Context, Silence, Term
 
 DIGITS = 9
@@ -49,7 +60,7 @@ SHIPPED = (
     Statistic(
         name="luminosity", version=3, unit="1", evaluate=luminosity.evaluate, value_of=luminosity.value_of, looks_at="brightness"
     ),
-    Statistic(name="colour", version=1, unit="1", evaluate=colour.evaluate, value_of=colour.value_of, looks_at="light curve"),
+    Statistic(name="colour", version=2, unit="1", evaluate=colour.evaluate, value_of=colour.value_of, looks_at="light curve"),
     Statistic(name="reality", version=1, unit="1", evaluate=reality.evaluate, value_of=reality.value_of, looks_at="reliability"),
 )
 """Those of the hub, in the order in which scores are stored."""
@@ -60,6 +71,7 @@ STATISTICS = {one.name: one.evaluate for one in SHIPPED}
 VALUES: dict[str, Callable[[Mapping[str, Any]], float]] = {one.name: one.value_of for one in SHIPPED} | {
     distance.NAME: distance.value_of,
     classification.NAME: classification.value_of,
+    known_source.NAME: known_source.value_of,
 }
 """Name to the function that computes the value again from what is stored, of the hub's own; terms from outside add theirs."""
 

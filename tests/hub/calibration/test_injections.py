@@ -2,24 +2,32 @@
 
 import math
 from collections.abc import Sequence
+from contextlib import ExitStack
 from dataclasses import replace
 from functools import cache
 
 import numpy as np
 import pytest
 
-from hub.calibration import injections_light
+from hub.calibration import injections_light, known_sources
 from hub.calibration.injections import _ranked, _told, _vetoed, binomial, outcomes
 from hub.calibration.injections_mergers import CLASSES, Merger, drawn, too_visits, weights
 from hub.calibration.injections_search import OURS, SEARCH_D, Fate, Found, Outcome, Search, counterpart, judged
+from hub.calibration.known_kernels import parts_of
+from hub.calibration.known_sources import opened, shipped, worth_asking
 from hub.calibration.nights import SURVEY, Background, Nights, nights, with_events
 from hub.calibration.subject import as_shipped
 from hub.demo.published import LIGHT_CURVE_AB, LIGHT_CURVE_DAYS
+from hub.demo.survey.light_curves import ACTIVE_GALAXY, BAD_SITE, FLARE, GHOST, SUPERNOVA, VARIABLE_STAR
 from hub.model.coincidence import Candidate
 from hub.science.healpix import pixels29
+from hub.science.ranking.known_source import NAME
 
 SEED = 31
 SUBJECT = as_shipped()
+KNOWN = replace(shipped(), own=replace(shipped().own, nights=60))
+"""A survey that has looked for a hundred nights."""
+
 GAP_S = SUBJECT.rules.confirmation.gap_s
 
 
@@ -124,13 +132,18 @@ def test_targets_of_opportunity_are_visited_twice_a_night_and_after_the_merger()
 
 @pytest.mark.timeout(1800)
 def test_a_slice_with_a_fixed_seed() -> None:
-    surveyed, pointed = outcomes(SUBJECT, sky(), SEED, few(), silent)
+    surveyed, pointed = outcomes(SUBJECT, sky(), SEED, few(), KNOWN, silent)
     assert len(surveyed) == len(few())
     for cadence, found in (("survey", surveyed), ("target of opportunity", pointed)):
         result = _told(cadence, found)
         assert [check for check in result.checks if not check.passed] == []
         assert len(result.tables[0].rows) == len(Fate) + 1
     assert any(one.rank is not None and one.rank <= 3 for one in pointed)
+    for one in (*surveyed, *pointed):
+        if one.rank is not None and one.without_catalogues.rank is not None:
+            assert one.n_candidates == one.without_catalogues.n_candidates
+    ranks = [(one.rank, one.without_catalogues.rank) for one in pointed if one.rank is not None]
+    assert sum(rank for rank, _ in ranks if rank) <= sum(bare for _, bare in ranks if bare)
     assert all(one.n_candidates >= 1 for one in pointed if one.rank is not None)
 
 
@@ -147,6 +160,51 @@ def test_objects_that_cannot_be_confirmed_change_no_rank() -> None:
 
     assert confirmed(every) == confirmed(some)
     assert str(OURS) in {row.object_id for row in some}
+
+
+def test_what_catalogues_hold_of_candidates_is_held_against_them_by_the_code_of_the_hub() -> None:
+    one, found, whole = with_counterpart()
+    skymap = one.skymap()
+    background = Background.of(list(whole.background(whole.tiles_in(skymap, 0.9))))
+    objects = worth_asking(background, whole.visits.mjd[background.visit], GAP_S)
+    entries = known_sources.entries(whole, SEED, objects, KNOWN)
+    with ExitStack() as stack:
+        catalogued = opened(entries, stack)
+        assert catalogued is not None
+        made = Search(whole, background, SUBJECT.rules, catalogued).candidates(one, one.number, found.rows, skymap)
+        former = Search(whole, background, SUBJECT.rules).candidates(one, one.number, found.rows, skymap)
+    said = {
+        (row.object_id, row.hypothesis): score.value for row in made.candidates for score in row.scores if score.statistic == NAME
+    }
+    kinds = [made.kinds[name] for name, _ in said]
+    assert set(kinds) <= {VARIABLE_STAR, ACTIVE_GALAXY, BAD_SITE, SUPERNOVA}
+    assert kinds.count(VARIABLE_STAR) >= 5
+    assert all(value is not None and value < -2.0 for value in said.values())
+    of_bare = {(row.object_id, row.hypothesis): row.score for row in former.candidates}
+    for row in made.candidates:
+        extra = said.get((row.object_id, row.hypothesis)) or 0.0
+        assert math.isclose(row.score - extra, of_bare[row.object_id, row.hypothesis], abs_tol=1e-7)
+    with_, bare = (judged(one, all_of, max_area_deg2=1e4) for all_of in (made, former))
+    assert with_.without_catalogues.rank == bare.rank
+    assert (with_.rank or 0) <= (bare.rank or 0)
+
+
+def test_earlier_nights_know_what_was_seen_in_them_and_nothing_that_began_since() -> None:
+    one, _, whole = with_counterpart()
+    background = Background.of(list(whole.background(whole.tiles_in(one.skymap(), 0.9))))
+    objects = np.unique(background.object)
+    kinds = np.array([parts_of(one)[2] for one in objects.tolist()])
+    only_own = replace(KNOWN, public=())
+    passing = objects[np.isin(kinds, (FLARE, GHOST))]
+    assert len(passing) > 0
+    assert len(known_sources.entries(whole, SEED, passing, only_own)) == 0
+    stars = objects[kinds == VARIABLE_STAR]
+    short, long = (
+        known_sources.entries(whole, SEED, stars, replace(only_own, own=replace(KNOWN.own, nights=nights))) for nights in (30, 60)
+    )
+    assert 0 < len(short) <= len(long) <= len(stars)
+    again = known_sources.entries(whole, SEED, stars[::-1], replace(only_own, own=KNOWN.own))
+    assert (again.ra_deg == long.ra_deg).all()
 
 
 def test_objects_that_cannot_be_ranked_before_the_counterpart_are_sampled() -> None:

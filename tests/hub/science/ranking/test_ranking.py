@@ -267,6 +267,13 @@ def test_red_speaks_for_a_kilonova_after_a_day_and_blue_against() -> None:
     assert STATISTICS["colour"](context(turned)).inputs["bands"] == ["g", "i"]
 
 
+def test_a_colour_that_nothing_has_is_no_proof() -> None:
+    odd = STATISTICS["colour"](context(of_two_bands(90_000.0)))
+    fitting = STATISTICS["colour"](context(of_two_bands(17_000.0)))
+    assert odd.value < fitting.value < 4.0
+    assert VALUES["colour"]({key: value for key, value in odd.inputs.items() if key != "other"}) > fitting.value
+
+
 def test_a_colour_takes_two_bands_of_one_night_and_of_several_those_farthest_apart() -> None:
     for detections in (of_two_bands(2e4, days=2.0), of_two_bands(2e4, band=b"g"), of_two_bands(2e4, flux_err_njy=3e4)):
         assert STATISTICS["colour"](context(detections)) is None
