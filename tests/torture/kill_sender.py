@@ -10,6 +10,7 @@ import argparse
 import json
 import os
 import signal
+import sqlite3
 import sys
 import time
 import traceback
@@ -27,7 +28,19 @@ from hub.services.followup_policy import FollowupSettings
 from hub.storage import followup as storage
 from hub.storage.engine import open_store, upgrade
 from tests.torture.sender_books import Arrived, Booking, Report, examine
-from tests.torture.sender_life import MOVING, PAUSE_S, POINTS, Life, Notes, Run, SharedClock, finish, live
+from tests.torture.sender_life import (
+    EVENT,
+    MOVING,
+    PAUSE_S,
+    POINTS,
+    Life,
+    Notes,
+    Run,
+    SharedClock,
+    coincidence_of,
+    finish,
+    live,
+)
 from tests.torture.sender_mistakes import MISTAKES, Mistake
 
 BEGIN = Instant.from_utc_iso("2017-08-18T00:10:00Z")
@@ -38,6 +51,9 @@ LIFE_S = 0.4
 
 LONG_S = 5 * 86_400.0
 """Windows of most requests, seconds: longer than any run."""
+
+BUDGET = 0.5
+"""Requests that the policy has room for, of all that are asked for: fewer than the network would get."""
 
 GAP_S = (5.0, 20.0, 40.0, 320.0)
 """The hub is away for one of these after a blow, seconds by the clock of the run."""
@@ -99,17 +115,19 @@ def torture(folder: Path, *, intents: int, kills: int, seed: int = 1, mistake: s
         settings=FollowupSettings(**planted.settings),
         sender=planted.sender,
         withdraw=planted.withdraw,
+        budget=round(intents * BUDGET) if planted.has_budget else None,
+        gates=planted.gates,
         moving=MOVING,
     )
     asked = [_intent(number, kills, random, planted.share_short) for number in range(intents)]
     upgrade(run.url)
-    report = Report()
+    report = Report(budget=run.budget)
     fates = withdrawals(asked, kills, random, planted.share_withdrawn)
     kill(run, asked, kills, fates, random, report, points=planted.points)
-    report.stuck = in_a_process(lambda: finish(run, asked, fates, step_s=400.0, most=600))
+    report.stuck = in_a_process(lambda: finish(run, asked, fates, step_s=400.0, most=planted.most))
     network = open_network(clock)
     clock.forward(LONG_S)
-    bookings = [Booking(marker=one.marker, state=RequestState(network._status(one.remote_id).state)) for one in network.ledger()]
+    bookings = booked(network, options.ledger)
     arrivals = [Arrived(marker=one.marker, at=one.arrived_at, at_ns=one.arrived_ns) for one in network.arrivals()]
     report.faults = Counter(one.fault.value for one in network.arrivals() if one.fault is not Fault.NONE)
     declined = frozenset(one.intent_id for one in asked if network._chance(one.intent_id, "refuse") < options.refuse_fraction)
@@ -159,6 +177,9 @@ def _one_life(run: Run, life: Life, patience_s: float | None) -> None:
     if child == 0:
         try:
             live(run, life)
+        except BaseException:
+            traceback.print_exc()
+            raise
         finally:
             sys.stderr.flush()
             os._exit(70)  # only where it failed, with its traceback above
@@ -220,6 +241,18 @@ def withdrawals(asked: Sequence[Intent], kills: int, random: Random, share: floa
     return found
 
 
+def booked(network: SimulatedNetwork, ledger: Path) -> list[Booking]:
+    """Return what the network has, and from when until when."""
+    with closing(sqlite3.connect(ledger)) as opened:
+        rows = opened.execute("SELECT number, marker, received_us, cancelled_us, window_end_us FROM requests").fetchall()
+    found = []
+    for number, marker, received_us, cancelled_us, window_end_us in rows:
+        state = RequestState(network._status(str(number)).state)
+        end_us = window_end_us if state is RequestState.EXPIRED else cancelled_us
+        found.append(Booking(marker=marker, state=state, begin_us=received_us, end_us=end_us))
+    return found
+
+
 def stored(url: str) -> list[Submission]:
     """Return all submissions."""
     with closing(open_store(url)) as store, store.reading() as session:
@@ -229,11 +262,11 @@ def stored(url: str) -> list[Submission]:
 def _intent(number: int, kills: int, random: Random, share_short: float) -> Intent:
     run_s = kills * (sum(GAP_S) / len(GAP_S) + 2 * PAUSE_S)
     window_s = random.uniform(0.0, run_s) if random.random() < share_short else LONG_S
-    need = {"event_id": "S1", "target": str(number), "network": "simulated", "instrument": "1M0-SIMCAM", "purpose": "kilonova"}
+    need = {"event_id": EVENT, "target": str(number), "network": "simulated", "instrument": "1M0-SIMCAM", "purpose": "kilonova"}
     return Intent(
         intent_id=intent_id(**need, policy_version=1),
         **need,
-        coincidence_id="c",
+        coincidence_id=coincidence_of(str(number)).coincidence_id,
         ra_deg=197.45,
         dec_deg=-23.38,
         policy_version=1,

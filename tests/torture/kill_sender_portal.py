@@ -24,7 +24,7 @@ from tests.support.portal import Portal, portal
 from tests.support.portal_relay import Loss, relay
 from tests.torture.kill_sender import in_a_process, kill, stored, withdrawals
 from tests.torture.sender_books import Booking, Report, examine
-from tests.torture.sender_life import POINTS, UNCLEAR, Notes, Run, SharedClock, finish
+from tests.torture.sender_life import POINTS, UNCLEAR, Notes, Run, SharedClock, coincidence_of, finish
 from tests.torture.sender_mistakes import MISTAKES, Mistake
 
 LOSSES = {Loss.ANSWER: 0.15, Loss.BAD_GATEWAY: 0.05, Loss.QUESTION: 0.05}
@@ -62,12 +62,13 @@ def torture(
         name="lco",
         open_network=lambda clock: make_network(url, clock=clock),
         clock=clock,
-        settings=FollowupSettings(allow_real_networks=True, **planted.settings),
+        settings=FollowupSettings(**planted.settings),
         sender=planted.sender,
         withdraw=planted.withdraw,
         moving=UNCLEAR,
     )
-    asked = [make_intent(f"{folder.name}-{number}") for number in range(intents)]
+    names = [f"{folder.name}-{number}" for number in range(intents)]
+    asked = [make_intent(name, coincidence_id=coincidence_of(f"LSST:{name}").coincidence_id) for name in names]
     upgrade(run.url)
     report = Report()
     fates = withdrawals(asked, kills, random, planted.share_withdrawn)

@@ -7,6 +7,7 @@ from typing import Any
 
 from hub.model.followup import RequestState, Submission
 from hub.model.instant import Instant
+from hub.services.followup_asked import COUNTED_STATES
 from tests.torture.sender_life import MOVING, POINTS, Order
 
 
@@ -17,6 +18,12 @@ class Booking:
     marker: str
     state: RequestState
     """What has become of it there."""
+
+    begin_us: int = 0
+    """When it was booked, by the network's clock, microseconds."""
+
+    end_us: int | None = None
+    """When it was cancelled or expired there; None where it cost the time that was asked for."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,6 +51,15 @@ class Report:
     """Requests that were never booked, since their windows ended before."""
 
     declined: int = 0
+    held_back: int = 0
+    """Requests that stay drafts since the budget is spent."""
+
+    budget: int | None = None
+    """Requests that there is room for."""
+
+    most_at_once: int = 0
+    """Requests that the network had at one time, without those that were cancelled or had expired by then."""
+
     withdrawn: int = 0
     faults: Counter[str] = field(default_factory=Counter)
     """What went wrong at the network, by how often."""
@@ -64,6 +80,8 @@ class Report:
     """Requests that were withdrawn, and that it would still observe."""
 
     over_budget: list[str] = field(default_factory=list)
+    """When the network had more than the budget has room for."""
+
     disagreeing: list[str] = field(default_factory=list)
     """Requests of which hub and network do not say the same in the end."""
 
@@ -112,19 +130,23 @@ def examine(
     """
     asked = {one.intent.intent_id: one for one in submissions}
     there: dict[str, list[RequestState]] = {}
-    for booking in bookings:
+    booked = list(bookings)
+    for booking in booked:
         there.setdefault(booking.marker, []).append(booking.state)
     arrived = list(arrivals)
     report.asked, report.withdrawn = len(asked), len(orders)
     report.booked = sum(map(len, there.values()))
+    _spending(booked, report)
     report.cancelled = sum(states.count(RequestState.CANCELLED) for states in there.values())
     report.doubled = sorted(marker for marker, states in there.items() if len(states) > 1 or marker not in asked)
+    counted = sum(one.state in COUNTED_STATES for one in asked.values())
+    has_room = report.budget is not None and counted < report.budget
     for marker, submission in asked.items():
         states = there.get(marker, [])
         if states and submission.state is not states[0]:
             report.disagreeing.append(f"{marker}: {submission.state} here, {states[0]} there")
         if not states:
-            _missing(submission, marker in orders, marker in declined, arrived, report)
+            _missing(submission, marker in orders, marker in declined, arrived, report, has_room=has_room)
         if marker in orders and _is_left(submission, orders[marker], states):
             report.left.append(marker)
     report.after_expiry = sorted({one.marker for one in arrived if one.at >= asked[one.marker].intent.window_end})
@@ -147,9 +169,25 @@ _OVER = frozenset({RequestState.CANCELLED, RequestState.COMPLETED, RequestState.
 _UNSENT = frozenset({RequestState.CANCELLED, RequestState.EXPIRED})
 
 
-def _missing(submission: Submission, withdrawn: bool, declined: bool, arrived: list[Arrived], report: Report) -> None:
+def _spending(bookings: Iterable[Booking], report: Report) -> None:
+    """Count what the network had at each moment; at the same moment what ends goes before what begins."""
+    turns = [(one.begin_us, 1) for one in bookings] + [(one.end_us, -1) for one in bookings if one.end_us is not None]
+    n = 0
+    for at_us, change in sorted(turns):
+        n += change
+        report.most_at_once = max(report.most_at_once, n)
+        if report.budget is not None and change > 0 and n > report.budget:
+            report.over_budget.append(f"{n} at {Instant(at_us).to_utc_iso()}")
+
+
+def _missing(
+    submission: Submission, withdrawn: bool, declined: bool, arrived: list[Arrived], report: Report, *, has_room: bool
+) -> None:
     """Judge a request that the network does not have."""
     marker = submission.intent.intent_id
+    if submission.state is RequestState.DRAFT and report.budget is not None and not has_room:
+        report.held_back += 1
+        return
     if withdrawn and submission.state in _UNSENT | {RequestState.REJECTED}:
         return
     if declined and submission.state is RequestState.REJECTED:

@@ -7,18 +7,27 @@ import struct
 import time
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from hub.errors import InvalidRequest
+from hub.model.coincidence import PairState
 from hub.model.followup import Intent, RequestState, Submission
 from hub.model.instant import Instant
 from hub.ports import TelescopeNetwork
+from hub.services.followup import FollowupService
+from hub.services.followup_desk import FollowupDesk
+from hub.services.followup_facts import shipped
+from hub.services.followup_gates import Gates
 from hub.services.followup_policy import FollowupSettings
 from hub.services.sending import Sender, append_step, get_submission
 from hub.services.submission import ALIVE_STATES, WAITING_STATES, Outcome
+from hub.storage import coincidences, events
 from hub.storage import followup as storage
 from hub.storage.engine import Store, open_store
+from tests.support.followup import make_coincidence, make_event, open_gate
+from tests.support.policies import policy_book
 
 SENDER_POINTS = ("before claim", "claimed", "answered", "recorded", "searched", "cancelled")
 """Between every two steps of `hub.services.sending.Sender`."""
@@ -37,6 +46,9 @@ UNCLEAR = tuple(sorted(WAITING_STATES | {RequestState.SENDING, RequestState.UNKN
 
 MOVING = tuple(sorted({*UNCLEAR, *ALIVE_STATES}))
 """States in which hub or network have something to do."""
+
+EVENT = "S1"
+"""Because of which everything is asked for."""
 
 STEPS = 6
 """Of a life that is not killed before."""
@@ -171,7 +183,13 @@ class Run:
     """Another one that makes a mistake must be found out."""
 
     withdraw: Callable[[Submission], RequestState | None] | None = None
-    """What a retraction makes of a submission; None for what the hub does."""
+    """What a retraction makes of a submission, where that is a mistake; None for what the hub does."""
+
+    budget: int | None = None
+    """Requests that the policy has room for; None where nobody asks it, and everything is approved."""
+
+    gates: type[Gates] = Gates
+    """Others that make a mistake must be found out."""
 
     moving: tuple[RequestState, ...]
     """States that are not the end of a run."""
@@ -197,13 +215,30 @@ class Life:
     """Intents that are withdrawn just when they come to a point: ``before claim``, ``calling``, ``booked``."""
 
 
-def stopped(submission: Submission) -> RequestState | None:
-    """Return what a submission becomes when it is withdrawn, as of `hub.services.followup`; None where it has ended."""
-    if submission.state in WAITING_STATES:
-        return RequestState.CANCELLED
-    if submission.state in ALIVE_STATES | {RequestState.SENDING, RequestState.UNKNOWN}:
-        return RequestState.CANCEL_REQUESTED
-    return None
+def gates_of(run: Run, networks: Mapping[str, Any]) -> Gates | None:
+    """Return what asks the policy before each approval and each sending; None for a run without a budget."""
+    if run.budget is None:
+        return None
+    much = "{ requests = 1000000, seconds = 1e9 }"
+    book = policy_book(
+        ("valid_h = 6.0", "valid_h = 720.0"),
+        ("faults = 5", "faults = 1000000"),  # a network of so many faults would be left alone for most of the run
+        ("event = { requests = 5, seconds = 7200.0 }", f"event = {{ requests = {run.budget}, seconds = 1e9 }}"),
+        ("night = { requests = 50, seconds = 36000.0 }", f"night = {much}"),
+        ("per_night = { requests = 20, seconds = 14400.0 }", f"per_night = {much}"),
+        ("total = { requests = 500 }", f"total = {much}"),
+        base=(),
+    )
+    inside = frozenset(networks)
+    return run.gates(book=replace(book, inside=inside), is_enabled=True, is_dry=False, networks=networks)
+
+
+def sender_of(run: Run, store: Store, network: Any, hook: Callable[[str], None]) -> Sender:
+    """Return the sender of a run."""
+    networks = {run.name: network}
+    gates = gates_of(run, networks)
+    gate = open_gate if gates is None else gates.check
+    return run.sender(store, networks, run.clock, run.settings, hook=hook, gate=gate)
 
 
 def live(run: Run, life: Life) -> None:
@@ -224,8 +259,8 @@ def live(run: Run, life: Life) -> None:
                 withdraw(run, store, intent_id, reached)
 
         network = Dying(run.open_network(run.clock), reached, meanwhile)
-        sender = run.sender(store, {run.name: network}, run.clock, run.settings, hook=reached)
-        approve(store, life.approved, run.clock())
+        sender = sender_of(run, store, network, reached)
+        approve(run, store, life.approved)
         for intent_id in life.withdrawn:
             withdraw(run, store, intent_id, reached)
         for _ in range(STEPS):
@@ -234,23 +269,53 @@ def live(run: Run, life: Life) -> None:
     notes.fall("at its end")
 
 
-def approve(store: Store, intents: Iterable[Intent], at: Instant) -> None:
-    """Write approved requests, as a plan does; those that are there stay as they are."""
+def approve(run: Run, store: Store, intents: Iterable[Intent]) -> int:
+    """Draft requests, as a plan does, and approve those that there is room for; return how many were approved."""
+    asked, at = list(intents), run.clock()
     with store.transaction() as session:
-        for one in intents:
+        if events.get(session, EVENT) is None:
+            events.save(session, make_event(EVENT))
+        for one in asked:
             if storage.add_intent(session, one):
+                if one.coincidence_id == coincidence_of(one.target).coincidence_id:
+                    coincidences.add(session, coincidence_of(one.target))
                 drafted = append_step(session, Submission(intent=one, transitions=()), Outcome(RequestState.DRAFT), at)
-                append_step(session, drafted, Outcome(RequestState.APPROVED), at)
+                if run.budget is None:
+                    append_step(session, drafted, Outcome(RequestState.APPROVED), at)
+        waiting = {one.intent.intent_id for one in storage.in_states(session, [RequestState.DRAFT])}
+    gates, n_approved = gates_of(run, {run.name: run.open_network(run.clock)}), 0
+    for one in asked:
+        if gates is None or one.intent_id not in waiting:
+            continue
+        try:
+            FollowupDesk(store=store, clock=run.clock, gates=gates).approve(one.intent_id, actor="person:torture")
+            n_approved += 1
+        except InvalidRequest as error:
+            if "has room for" in str(error):
+                break  # nor has it for any other: all are of one size
+    return n_approved
+
+
+def coincidence_of(target: str) -> Any:
+    """Return the open coincidence because of which a target is asked for."""
+    return make_coincidence(EVENT, target)
 
 
 def withdraw(run: Run, store: Store, intent_id: str, reached: Callable[[str], None]) -> None:
-    """Withdraw a request that is there, and write down when that was durable."""
+    """Withdraw a request that is there, as a retraction does, and write down when that was durable."""
     with store.transaction() as session:
         if storage.get(session, intent_id) is None:
             return
         submission = get_submission(session, intent_id)
-        if state := (run.withdraw or stopped)(submission):
-            append_step(session, submission, Outcome(state, "withdrawn"), run.clock())
+        if run.withdraw is not None:
+            if state := run.withdraw(submission):
+                append_step(session, submission, Outcome(state, "withdrawn"), run.clock())
+        else:
+            pair = coincidence_of(submission.intent.target)
+            newest = coincidences.latest(session, pair.coincidence_id)
+            if newest is not None and newest.state is PairState.OPEN:
+                coincidences.add(session, replace(newest, version=newest.version + 1, state=PairState.WITHDRAWN))
+            FollowupService(store, {}, run.clock, run.settings, shipped()).withdraw(session, pair)
         reached("withdrawing")
     Notes(run.folder).order(intent_id, submission.state)
     reached("withdrawn")
@@ -258,16 +323,19 @@ def withdraw(run: Run, store: Store, intent_id: str, reached: Callable[[str], No
 
 def finish(run: Run, asked: Iterable[Intent], withdrawn: Iterable[str], *, step_s: float, most: int) -> str:
     """Be a hub that is not killed, until nothing moves any more; return why that did not come about."""
+    intents = list(asked)
     with closing(open_store(run.url)) as store:
-        approve(store, asked, run.clock())
+        approve(run, store, intents)
         for intent_id in withdrawn:
             withdraw(run, store, intent_id, lambda _: None)
-        sender = run.sender(store, {run.name: run.open_network(run.clock)}, run.clock, run.settings)
+        sender = sender_of(run, store, run.open_network(run.clock), lambda _: None)
+        moving = [state for state in run.moving if state is not RequestState.DRAFT or run.budget is None]
         for _ in range(most):
+            n_approved = approve(run, store, intents)  # what was cancelled or has expired makes room
             sender.step()
             with store.reading() as session:
-                left = storage.in_states(session, run.moving)
-            if not left:
+                left = storage.in_states(session, moving)
+            if not left and not n_approved:
                 return ""
             run.clock.forward(step_s)
     return f"{len(left)} still move after {most} steps, such as {[(one.state.value, one.intent.intent_id) for one in left[:3]]}"

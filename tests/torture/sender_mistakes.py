@@ -4,12 +4,17 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from sqlalchemy.orm import Session
+
 from adapters.networks.simulated import Fault
 from hub.errors import NetworkRefused, Transient, TransportError
-from hub.model.followup import RequestState, Submission
+from hub.model.followup import Intent, RequestState, Submission
+from hub.model.instant import Instant
+from hub.services.followup_gates import Gates
 from hub.services.sending import Sender, append_step, get_submission
-from hub.services.submission import Outcome
-from tests.torture.sender_life import POINTS, stopped
+from hub.services.submission import ALIVE_STATES, Outcome, state_when_stopped
+from hub.storage import followup as storage
+from tests.torture.sender_life import POINTS
 
 
 class CallsFirst(Sender):
@@ -93,7 +98,18 @@ def _call(submission: Submission, network: Any) -> Outcome:
 
 def _forgotten(submission: Submission) -> RequestState | None:
     """Withdraw without a word to the network."""
-    return None if stopped(submission) is RequestState.CANCEL_REQUESTED else stopped(submission)
+    becomes = state_when_stopped(submission.state)
+    return None if becomes is RequestState.CANCEL_REQUESTED else becomes
+
+
+class ForgetsTheUnknown(Gates):
+    """Counts only what a network said that it has."""
+
+    def no_room(self, session: Session, intent: Intent, now: Instant) -> str:
+        known = storage.intents_in(session, [*ALIVE_STATES, RequestState.COMPLETED, RequestState.FAILED])
+        others = [one for one in known if one.intent_id != intent.intent_id]
+        limit = self.book.policy.per_event.requests
+        return "the event has room for no more" if limit is not None and len(others) >= limit else ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -103,6 +119,13 @@ class Mistake:
     sender: type[Sender] = Sender
     settings: Mapping[str, Any] = field(default_factory=dict)
     withdraw: Callable[[Submission], RequestState | None] | None = None
+    gates: type[Gates] = Gates
+    has_budget: bool = True
+    """Whether the policy is asked; without it everything is approved, also what has expired."""
+
+    most: int = 600
+    """Steps of the last life."""
+
     odds: Mapping[Fault, float] = field(default_factory=dict)
     """Of troubles at the network; those of every run where not given."""
 
@@ -126,8 +149,9 @@ MISTAKES: Mapping[str, Mistake] = {
     "believes-at-once": Mistake(sender=BelievesAtOnce, odds={Fault.SLOW: 0.4}, slow_s=290.0, finding="doubled"),
     "impatient": Mistake(settings={"sending_timeout_s": 30.0}, odds={Fault.SLOW: 0.4}, slow_s=290.0, finding="doubled"),
     "gives-up": Mistake(sender=GivesUp, odds={Fault.LOST_ON_THE_WAY: 0.4}, finding="lost"),
-    "sends-late": Mistake(sender=SendsLate, share_short=0.8, finding="after_expiry"),
+    "sends-late": Mistake(sender=SendsLate, has_budget=False, share_short=0.8, finding="after_expiry"),
     "claims-unseen": Mistake(sender=ClaimsUnseen, share_withdrawn=1.0, finding="after_retraction"),
+    "forgets-the-unknown": Mistake(gates=ForgetsTheUnknown, most=60, odds={Fault.DROP_REPLY: 0.5}, finding="over_budget"),
     "forgets-the-network": Mistake(withdraw=_forgotten, share_withdrawn=0.6, finding="left"),
 }
 """By name."""
