@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from urllib.parse import urlsplit
 
 from sqlalchemy.engine import make_url
@@ -32,7 +33,7 @@ from hub.config import DestinationSection, HubSection, NetworkSection, Settings,
 from hub.errors import ConfigError, Permanent, StorageError, Transient
 from hub.model.coverage import AlertStream
 from hub.model.instant import Instant
-from hub.model.outgoing import Leaves
+from hub.model.outgoing import Leaves, Subject
 from hub.ports import (
     Clock,
     Decoder,
@@ -40,6 +41,7 @@ from hub.ports import (
     MessageSource,
     PartContext,
     Place,
+    PlanRenderer,
     PushSource,
     Renderer,
     ReportsPointings,
@@ -50,18 +52,22 @@ from hub.ports import (
 from hub.resources import read_text
 from hub.science import sky_index
 from hub.science.class_rules import load_class_rules
+from hub.science.followup_policy import Policy
 from hub.science.host_rules import load_host_rules
 from hub.science.localization_table import load_localization_table
+from hub.science.low_significance import LowSignificance
 from hub.science.ranking import Ranking
 from hub.science.rules import load_rules
 from hub.science.skymap_fits import SkymapWorker
-from hub.services import coverage
+from hub.services import coverage, policy_check
 from hub.services.announcement import Announcements, AnnouncementSettings
 from hub.services.cache_limits import CACHES
+from hub.services.consequences import Consequence, Consequences
 from hub.services.correlation import Correlation
 from hub.services.current_catalogs import CatalogWatch, CurrentHosting
 from hub.services.dispatch import Dispatch
-from hub.services.dry_network import ClosedNetwork, DryNetwork
+from hub.services.dry_network import ClosedNetwork, DryNetwork, registers_of, reporters_of
+from hub.services.escalation import Escalation, EscalationSettings
 from hub.services.flow import Flow
 from hub.services.followup import FollowupService
 from hub.services.followup_facts import PolicyBook, book_of, shipped
@@ -73,12 +79,18 @@ from hub.services.known_facts import KnownFacts
 from hub.services.last_visits import SureVisits
 from hub.services.map_fetch import MapFetching, MapFetchSettings, MapWishes
 from hub.services.maps import MapCache
+from hub.services.no_cancel import NoCancel
+from hub.services.own_pointings import OwnPointings
+from hub.services.plan_announcement import PlanAnnouncements
 from hub.services.ranking_plugins import ranking_from
+from hub.services.register_reports import RegisterReports
+from hub.services.registers import Registers, RegisterSettings
 from hub.services.relay import Relay
 from hub.services.routes import Route
-from hub.storage import heard, incidents, positions
+from hub.storage import heard, incidents, positions, privacy
 from hub.storage.engine import Store, open_store, upgrade
 from hub.storage.identity import identity
+from hub.storage.privacy import PrivateKind
 
 
 def make_data_dir(settings: Settings) -> Path:
@@ -278,6 +290,9 @@ SCHEMA_TIMEOUT_S = 10.0
 MAX_SCHEMA_BYTES = 2 << 20
 """Longest answer of a schema registry, bytes."""
 
+SIMULATED = "simulated"
+"""Kind of the network that has no telescopes."""
+
 FOLDER = "folder"
 """Kind of the source that reads files of the operator's."""
 
@@ -303,6 +318,12 @@ class Hub:
 
     map_fetching: MapFetching | None
     """Fetches the maps that notices name; None where the settings do not allow it."""
+
+    registers: Registers | None
+    """Asks what others observe and plan; None where the settings have no register, or switch that off."""
+
+    register_reports: RegisterReports | None
+    """Tells registers what the hub's own requests observe; None where none is live."""
 
 
 @contextmanager
@@ -337,6 +358,7 @@ def open_hub(
         What of that which follows from alerts and notices may leave the hub; where it is not everything, no jobs are done.
     """
     tells = clock or now
+    declare_private(settings, store)
     history = open_history(settings, store)
     maps = MapCache(budget_bytes=CACHES.whole_maps, place_budget_bytes=CACHES.candidate_maps)
     rules = load_rules(read_text("conf/coincidence.toml"), read_text("conf/families.toml"))
@@ -345,7 +367,8 @@ def open_hub(
     listening = _listening(settings, store, tells)
     with ExitStack() as stack:
         reader = skymaps if skymaps is not None else stack.enter_context(open_skymap_reader(settings))
-        followups = _followups(settings, store, tells, stack.enter_context(open_networks(settings, clock=tells, seed=seed)))
+        networks = stack.enter_context(open_networks(settings, clock=tells, seed=seed))
+        followups = _followups(settings, store, tells, networks)
         if sinks is None:
             folders = [name for name, one in enabled_destinations(settings).items() if one.kind == "folder"]
             sinks = {name: stack.enter_context(open_sink(settings, store, name, clock=tells)) for name in folders}
@@ -380,7 +403,14 @@ def open_hub(
         )
         dispatch = Dispatch(store=store, sinks=sinks, clock=tells)
         stack.callback(dispatch.release_all)
-        flow = Flow(intake=intake, correlation=correlation, dispatch=dispatch, followups=followups)
+        own = _own_pointings(followups.policy, networks)
+        flow = Flow(
+            intake=intake,
+            correlation=correlation,
+            dispatch=dispatch,
+            followups=followups,
+            consequences=Consequences(store, tells, _consequences(settings, networks, routes, own)),
+        )
         yield Hub(
             store=store,
             history=history,
@@ -391,6 +421,8 @@ def open_hub(
             held=HeldAlerts(store=store, flow=flow, schemas=schemas),
             catalogs=CatalogWatch(store, settings.catalogs_folder, settings.catalogs.use, tells),
             map_fetching=_map_fetching(settings, store, reader, tells) if settings.fetch.enabled else None,
+            registers=_registers(settings, store, tells, networks, rules.low_significance),
+            register_reports=_register_reports(settings, store, tells, networks, own, followups.policy),
         )
 
 
@@ -416,6 +448,33 @@ def _map_fetching(settings: Settings, store: Store, skymaps: SkymapReader, clock
     )
 
 
+def declare_private(settings: Settings, store: Store) -> None:
+    """Write down which parts are private to which group, where that changed; a part that is no more keeps its group.
+
+    Raises
+    ------
+    ConfigError
+        A stream map is wrong.
+    """
+    parts = {
+        (kind, name): one.group
+        for kind, sections in (
+            (PrivateKind.SOURCE, settings.sources),
+            (PrivateKind.DESTINATION, settings.destinations),
+            (PrivateKind.NETWORK, settings.networks),
+        )
+        for name, one in sections.items()
+    }
+    for stream in alert_streams(settings):
+        groups = {settings.sources[name].group for name in stream.sources}
+        parts[PrivateKind.SURVEY, stream.survey] = groups.pop() if len(groups) == 1 else ""
+    with store.reading() as session:
+        known = privacy.every(session)
+    if any(known.get(part, "") != group for part, group in parts.items()):
+        with store.transaction() as session:
+            privacy.declare(session, parts)
+
+
 def routes_of(settings: Settings) -> tuple[Route, ...]:
     """Return where messages go to; destinations of one format share their renderer."""
     renderers: dict[str, Renderer] = {}
@@ -427,6 +486,7 @@ def routes_of(settings: Settings) -> tuple[Route, ...]:
             relay=one.relay,
             relay_roles=frozenset(one.relay_roles),
             relay_untrusted=one.relay_untrusted,
+            group=one.group,
             echo_within_s=one.echo_within_s,
         )
         for name, one in enabled_destinations(settings).items()
@@ -500,9 +560,84 @@ def open_register(settings: Settings, name: str) -> Iterator[ReportsPointings]:
 
 def _followups(settings: Settings, store: Store, clock: Clock, networks: Mapping[str, TelescopeNetwork]) -> FollowupService:
     section = settings.followup
-    return FollowupService(
-        store, networks, clock, FollowupSettings(enabled=section.enabled, dry_run=section.dry_run), policy_book(settings)
+    wait_s = settings.registers.wait_s if settings.registers.enabled else 0.0
+    chosen = FollowupSettings(enabled=section.enabled, dry_run=section.dry_run, wait_for_registers_s=wait_s)
+    return FollowupService(store, networks, clock, chosen, policy_book(settings))
+
+
+def _own_pointings(policy: Policy, networks: Mapping[str, TelescopeNetwork]) -> OwnPointings:
+    return OwnPointings(policy=policy, simulated=frozenset(name for name, one in networks.items() if one.is_simulated))
+
+
+def _consequences(
+    settings: Settings, networks: Mapping[str, TelescopeNetwork], routes: Sequence[Route], own: OwnPointings
+) -> tuple[Consequence, ...]:
+    announce = AnnouncementSettings(authority=settings.hub.authority, enabled=settings.announce.enabled)
+    channel = next(iter(settings.escalation.channels), "")
+    return (
+        own.keep,
+        PlanAnnouncements(settings=announce, routes=routes, own=own).keep,
+        NoCancel(networks=networks, authority=settings.hub.authority, channel=channel).keep,
     )
+
+
+def _register_reports(  # noqa: PLR0917 - the parts of a service
+    settings: Settings,
+    store: Store,
+    clock: Clock,
+    networks: Mapping[str, TelescopeNetwork],
+    own: OwnPointings,
+    policy: Policy,
+) -> RegisterReports | None:
+    found = reporters_of(networks)
+    if not settings.registers.enabled or not found:
+        return None
+    return RegisterReports(store, found, clock, own, policy.live)
+
+
+def _registers(
+    settings: Settings, store: Store, clock: Clock, networks: Mapping[str, TelescopeNetwork], low: LowSignificance
+) -> Registers | None:
+    section, found = settings.registers, registers_of(networks)
+    if not section.enabled or not found:
+        return None
+    pace = RegisterSettings(fetch_s=section.fetch_s, days=section.days)
+    return Registers(store, found, clock, pace, low)
+
+
+def escalation_for(settings: Settings, store: Store, *, clock: Clock | None = None) -> Escalation:
+    """Return what tells one channel after the other of what nobody acknowledges; raises `ConfigError` as `check_channels`."""
+    check_channels(settings)
+    section = settings.escalation
+    chosen = EscalationSettings(channels=section.channels, after_s=section.after_min * 60.0, authority=settings.hub.authority)
+    return Escalation(store, clock or now, chosen)
+
+
+def check_channels(settings: Settings) -> None:
+    """Check that what nobody acknowledges can be told to people.
+
+    Raises
+    ------
+    ConfigError
+        A channel is no destination that is enabled, or one that is written to in another format than text.
+    """
+    there = enabled_destinations(settings)
+    for name in settings.escalation.channels:
+        if name not in there:
+            raise ConfigError(f"escalation.channels: there is no destination {name!r} that is enabled")
+        if there[name].format != "text":
+            raise ConfigError(f'escalation.channels: {name} is not for people: set format = "text" in [destinations.{name}]')
+
+
+def check_policy(settings: Settings, policy: Policy) -> list[str]:
+    """Return what of a policy the networks of the settings cannot do, in sentences; nobody is asked, and nothing is kept."""
+    with TemporaryDirectory() as folder:
+        networks = {
+            name: one.model_copy(update={"ledger": f"{folder}/{name}.sqlite"}) if one.kind == SIMULATED else one
+            for name, one in settings.networks.items()
+        }
+        with open_networks(settings.model_copy(update={"networks": networks})) as opened:
+            return policy_check.faults(policy, opened, now())
 
 
 def policy_book(settings: Settings) -> PolicyBook:
@@ -630,8 +765,14 @@ def check_parts(settings: Settings) -> None:
             raise ConfigError(f"sources.{name}.echo_of: there is no destination {source.echo_of!r}")
     for name, sink in settings.destinations.items():
         catalogue.sink_options(sink.kind, f"destinations.{name}", sink.options)
+        if Subject.PLAN in sink.subjects and not isinstance(RENDERERS[sink.format](), PlanRenderer):
+            able = ", ".join(word for word, make in RENDERERS.items() if isinstance(make(), PlanRenderer))
+            raise ConfigError(
+                f'destinations.{name}: "plan" among its subjects needs one of the formats {able}, not {sink.format}'
+            )
     for name, network in settings.networks.items():
         catalogue.network_options(network.kind, f"networks.{name}", network.options)
+    check_channels(settings)
     coverage.check(alert_streams(settings))
     ranking_for(settings)
 

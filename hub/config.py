@@ -8,6 +8,7 @@ import os
 import re
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -90,6 +91,24 @@ class ArchiveSection(Section):
     """With less free space than this on its disk, megabytes, no alert is taken in."""
 
 
+def _header_name(text: str) -> str:
+    if text and not re.fullmatch(r"[A-Za-z][A-Za-z0-9-]{1,60}", text):
+        raise ValueError("the name of a header such as X-Remote-User")
+    if text.lower() in ("authorization", "cookie", "host", "forwarded", "x-csrf-token") or text.lower().startswith(
+        "x-forwarded-"
+    ):
+        raise ValueError("a header of its own, which nobody sends for another reason")
+    return text
+
+
+def _addresses(text: str) -> str:
+    try:
+        ip_network(text)
+    except ValueError:
+        raise ValueError("an address or a range such as 192.0.2.0/28") from None
+    return text
+
+
 class ApiSection(Section):
     """The HTTP API."""
 
@@ -101,6 +120,12 @@ class ApiSection(Section):
 
     anonymous_read: bool = True
     """Whether anyone may read without a token."""
+
+    proxy_header: Annotated[str, AfterValidator(_header_name)] = ""
+    """Header in which a trusted proxy states the subject of a person; empty for none."""
+
+    proxy_addresses: tuple[Annotated[str, AfterValidator(_addresses)], ...] = ()
+    """Addresses that the proxy connects from; from all others the header is refused."""
 
     notices_per_minute: int = Field(120, ge=1, le=100_000)
     """Notices that one token may hand in."""
@@ -119,14 +144,37 @@ class FollowupSection(Section):
     enabled: bool = True
     """Make requests for open coincidences."""
 
-    network: str = "simulated"
-    """Name of the telescope network: one of ``networks``."""
-
     policy: str = ""
     """File of the policy: who is asked for what; the one that the hub ships where it is empty."""
 
     dry_run: bool = False
     """Only record what would be asked."""
+
+
+class RegistersSection(Section):
+    """Registers of pointings among the networks, which are asked what others observe and plan."""
+
+    enabled: bool = True
+    """Whether they are asked by themselves."""
+
+    fetch_s: float = Field(600.0, ge=1, le=86_400)
+    """Between two questions to one register about one event, seconds."""
+
+    days: float = Field(7.0, gt=0, le=30)
+    """Events are asked about for so long after their time, days."""
+
+    wait_s: float = Field(120.0, ge=0, le=3600)
+    """So long a request waits for the first answer of a register of visits, seconds."""
+
+
+class EscalationSection(Section):
+    """Whom approvals and retractions go to that nobody acknowledges."""
+
+    channels: tuple[str, ...] = ()
+    """Destinations, in order; none switches it off."""
+
+    after_min: float = Field(15.0, gt=0, le=1440)
+    """From one to the next, minutes."""
 
 
 class SkymapSection(Section):
@@ -209,6 +257,9 @@ class PartSection(BaseModel):
     enabled: bool = True
     """Whether it is opened."""
 
+    group: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._-]{0,40}$")] = ""
+    """Group that alone sees what a source brings or a network is asked for, or that a destination is of; empty for everyone."""
+
     @property
     def options(self) -> dict[str, Any]:
         """Keys that belong to the kind, not checked yet."""
@@ -232,7 +283,7 @@ class DestinationSection(PartSection):
     format: Literal["voevent", "hub-json", "hub-avro", "gcn-unified", "text"] = "voevent"
     """How announcements are written."""
 
-    subjects: tuple[Literal["coincidence", "candidate", "retraction"], ...] = ("coincidence", "candidate", "retraction")
+    subjects: tuple[Literal["coincidence", "candidate", "retraction", "plan"], ...] = ("coincidence", "candidate", "retraction")
     """Which announcements go there."""
 
     relay: bool = False
@@ -278,7 +329,9 @@ class Settings(BaseSettings):
     api: ApiSection = ApiSection()
     announce: AnnounceSection = AnnounceSection()
     followup: FollowupSection = FollowupSection()
+    registers: RegistersSection = RegistersSection()
     networks: dict[PartName, NetworkSection] = {"simulated": NetworkSection(kind="simulated")}
+    escalation: EscalationSection = EscalationSection()
     skymap: SkymapSection = SkymapSection()
     fetch: FetchSection = FetchSection()
     catalogs: CatalogsSection = CatalogsSection()
@@ -470,14 +523,9 @@ def _validated(values: Mapping[str, Any], origins: Mapping[str, str]) -> Setting
             table = table.setdefault(part, {})
         table[key] = value
     try:
-        settings = Settings(**tables)  # type: ignore[arg-type]  # validation is what this call is for
+        return Settings(**tables)  # type: ignore[arg-type]  # validation is what this call is for
     except ValidationError as error:
         raise ConfigError("; ".join(_complaint(detail, origins) for detail in error.errors())) from error
-    if settings.followup.network not in settings.networks:
-        place = f" ({origins['followup.network']})" if "followup.network" in origins else ""
-        known = " or ".join(map(repr, settings.networks))
-        raise ConfigError(f"followup.network{place} should be {known} of [networks.NAME], not {settings.followup.network!r}")
-    return settings
 
 
 def _complaint(detail: Any, origins: Mapping[str, str]) -> str:

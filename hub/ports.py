@@ -21,6 +21,7 @@ from hub.model.instant import Instant
 from hub.model.notice import Citation, CiteKind, Notice, Role
 from hub.model.outgoing import Outgoing, Subject
 from hub.model.packets import PacketBatch
+from hub.model.pointing import Pointing
 from hub.model.sky import Skymap
 
 Clock = Callable[[], Instant]
@@ -250,6 +251,53 @@ class Renderer(Protocol):
 
     def render(self, announcement: Announcement) -> bytes:
         """Return a message that is valid by its schema; the same announcement gives the same bytes."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlanMessage:
+    """What a message about a request to telescopes has to say."""
+
+    ivorn: str
+    author_ivorn: str
+    word: str
+    """``submitted``, ``completed``, ``cancelled`` or ``replaced``."""
+
+    cites: tuple[Citation, ...]
+    event_facts: Mapping[str, Any]
+    """As ``member_facts`` of an `Announcement`."""
+
+    intent: Intent
+    pointings: tuple["OwnPointing", ...]
+    reason: str
+    """A sentence: why it was asked for, or what the network said."""
+
+    issued_at: Instant
+
+    @property
+    def key(self) -> str:
+        """Messages of one key stay in order."""
+        return self.intent.event_id
+
+    @property
+    def role(self) -> Role:
+        """Requests are made for observations only."""
+        return Role.OBSERVATION
+
+    @property
+    def former(self) -> Citation | None:
+        """The hub's own message that this one supersedes or retracts; None for a first one."""
+        return next((cite for cite in self.cites if cite.kind in (CiteKind.SUPERSEDES, CiteKind.RETRACTION)), None)
+
+
+@runtime_checkable
+class PlanRenderer(Protocol):
+    """A renderer that also has words for requests to telescopes."""
+
+    media_type: str
+
+    def render_plan(self, plan: PlanMessage) -> bytes:
+        """Return a message that is valid by its schema; the same plan gives the same bytes."""
         ...
 
 
@@ -524,6 +572,9 @@ class TelescopeNetwork(Protocol):
     can_find: bool
     """Whether `find_by_marker` is possible."""
 
+    can_cancel: bool
+    """Whether `cancel` is possible; otherwise a person must ask by another way."""
+
     is_simulated: bool
     """Whether no real telescope is behind it."""
 
@@ -598,6 +649,57 @@ class ReportsPointings(Protocol):
             It has no events of this kind, or not this one.
         TransportError
             It does not answer, or not to this account: that nothing is reported is another answer.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OwnPointing:
+    """One of the hub's own pointings, as registers are told of it."""
+
+    pointing: Pointing
+    camera: str
+    """The instrument by its name in the policy."""
+
+    ra_deg: float
+    """Centre, ICRS."""
+
+    dec_deg: float
+    planned_at: Instant
+    """When it was to be observed, whatever became of it."""
+
+
+@runtime_checkable
+class TakesReports(Protocol):
+    """A register that is told of the hub's own pointings. Telling it twice makes none twice: what it has is looked up before."""
+
+    name: str
+    host: str | None
+
+    def why_not_told(self, event_id: str, own: OwnPointing) -> str:
+        """Return why it cannot be told of a pointing, a sentence, or the empty text. Nobody is asked."""
+        ...
+
+    def tell(self, event_id: str, own: OwnPointing, number: int | None) -> int:
+        """Report a pointing as planned or completed, or what was planned as completed or cancelled; return its number there.
+
+        Parameters
+        ----------
+        event_id
+            Name of the event that the register knows.
+        own
+            With its present status.
+        number
+            Of what the register has of it; None where it has nothing, or nobody knows.
+
+        Raises
+        ------
+        NetworkRefused
+            It said no.
+        Transient
+            Nothing was stored.
+        TransportError
+            The outcome is unknown.
         """
         ...
 

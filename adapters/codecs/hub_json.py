@@ -6,8 +6,9 @@ from typing import Any
 
 from adapters.codecs import json_text
 from adapters.codecs.hub_content import as_context, content
+from adapters.codecs.hub_plan import plan_content
 from hub.errors import DecodeError
-from hub.ports import Announcement, DecodedContext
+from hub.ports import Announcement, DecodedContext, PlanMessage
 
 MEDIA_TYPE = "application/json"
 """Media type of what is rendered."""
@@ -15,7 +16,7 @@ MEDIA_TYPE = "application/json"
 FORMAT = "hub-json"
 """Name of the format."""
 
-_SCHEMAS = "mmhub.announcement/"
+_SCHEMAS = ("mmhub.announcement/", "mmhub.plan/")
 
 
 class HubJsonRenderer:
@@ -26,6 +27,10 @@ class HubJsonRenderer:
     def render(self, announcement: Announcement) -> bytes:
         """Return the message in UTF-8 without spaces; the same announcement gives the same bytes."""
         return json.dumps(content(announcement), ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode()
+
+    def render_plan(self, plan: PlanMessage) -> bytes:
+        """Return what is said of a request to telescopes, `schemas/hub/1/plan.schema.json`; otherwise as `render`."""
+        return json.dumps(plan_content(plan), ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode()
 
 
 def is_message(message: Mapping[str, Any]) -> bool:

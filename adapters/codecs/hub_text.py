@@ -4,9 +4,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from adapters.codecs.hub_content import content
+from adapters.codecs.hub_plan import plan_content
 from hub.model.joint_rates import CHANCE, CHANCE_BY_TIME, NOISE, NOISE_BY_TIME
 from hub.model.notice import Role
-from hub.ports import Announcement
+from hub.ports import Announcement, PlanMessage
 
 MEDIA_TYPE = "text/plain"
 """Media type of what is rendered."""
@@ -26,6 +27,10 @@ class HubTextRenderer:
     def render(self, announcement: Announcement) -> bytes:
         """Return the message in UTF-8; the same announcement gives the same bytes."""
         return "\n".join(_lines(content(announcement))).encode()
+
+    def render_plan(self, plan: PlanMessage) -> bytes:
+        """Return what is said of a request to telescopes; otherwise as `render`."""
+        return "\n".join(_plan_lines(plan_content(plan))).encode()
 
 
 def _lines(said: Mapping[str, Any]) -> list[str]:
@@ -47,3 +52,15 @@ def _lines(said: Mapping[str, Any]) -> list[str]:
         lines.append(f"{words}: " + ("not known" if score is None else f"{score['value']:g} {score['unit']}"))
     lines += [f"- {' '.join(str(reason).split())}" for reason in said["reasons"][:MAX_REASONS]]
     return [*lines, "", f"{said['ivorn']} (version {said['version']}, {said['issued_at']})"]
+
+
+def _plan_lines(said: Mapping[str, Any]) -> list[str]:
+    lines = [f"Request {said['word']}: {said['target']} of {said['event']['id']} at {said['network']} {said['instrument']}", ""]
+    lines += [f"{' '.join(str(said['reason']).split())}", f"Window: {said['window_start']} to {said['window_end']}"]
+    for one in said["pointings"][:MAX_REASONS]:
+        lines.append(
+            f"- {one['status']} RA {one['ra_deg']:.5f}, Dec {one['dec_deg']:+.5f} in {one['band'] or 'no band'} at {one['at']}"
+        )
+    if (more := len(said["pointings"]) - MAX_REASONS) > 0:
+        lines.append(f"- and {more} more")
+    return [*lines, "", said["ivorn"]]

@@ -5,6 +5,7 @@ asks for the certificate of the name. Proxies of the environment are not used, n
 `Transient` means that the same request may succeed later, `Permanent` that it never will.
 """
 
+import json
 import ssl
 import sys
 import time
@@ -77,6 +78,35 @@ class Answer:
     body: bytes = field(repr=False)
     """As it came: nothing was decompressed."""
 
+    @property
+    def is_passing(self) -> bool:
+        """Whether the server is busy or broken, so that the same may succeed later."""
+        return self.status in _BUSY or self.status >= 500
+
+    @property
+    def is_refusal(self) -> bool:
+        """Whether the server said no, and would again."""
+        return 400 <= self.status < 500 and self.status not in _BUSY
+
+    @property
+    def retry_after_s(self) -> float | None:
+        """The pause that the server demands in seconds (``Retry-After``); None where it states none, or a date."""
+        after = self.headers.get("retry-after", "").strip()
+        return float(after) if after.isascii() and after.isdecimal() and len(after) < 7 else None
+
+    def json(self) -> Any:
+        """Return what the body says.
+
+        Raises
+        ------
+        Permanent
+            It is no JSON.
+        """
+        try:
+            return json.loads(self.body)
+        except (ValueError, RecursionError) as error:
+            raise Permanent(sentence_of(f"the answer of {self.url} is no JSON")) from error
+
     def demand_success(self) -> "Answer":
         """Return this answer if its status is 2xx.
 
@@ -89,8 +119,8 @@ class Answer:
         """
         if 200 <= self.status < 300:
             return self
-        passing = self.status in _BUSY or self.status >= 500
-        raise (Transient if passing else Permanent)(sentence_of(f"{self.url} answered {self.status}"))
+        said = sentence_of(f"{self.url} answered {self.status}")
+        raise Transient(said, retry_after_s=self.retry_after_s) if self.is_passing else Permanent(said)
 
 
 class HttpClient:

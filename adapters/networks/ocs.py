@@ -8,13 +8,14 @@ are told apart here were seen on the portal itself, which the tests run.
 import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any, Self
 from urllib.parse import quote, urlencode, urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
+from pydantic import Field, SecretStr, model_validator
 
-from adapters.http import Answer, HttpClient, HttpOptions
+from adapters.credentials import token_of
+from adapters.http import Answer, HttpClient, ServiceOptions, open_client
+from adapters.networks.asking import fault_of, is_number, reasons_of, sent_once, standing
 from adapters.networks.ocs_time import quotas
 from adapters.networks.ocs_words import (
     OcsInstrument,
@@ -24,8 +25,8 @@ from adapters.networks.ocs_words import (
     marker,
     request_group,
 )
-from hub.errors import ConfigError, NetworkRefused, NotFound, Permanent, Transient, TransportError, sentence_of
-from hub.model.followup import TERMINAL_STATES, Intent, Urgency
+from hub.errors import NetworkRefused, NotFound, Permanent, TransportError, sentence_of
+from hub.model.followup import Intent, Urgency
 from hub.model.instant import Instant
 from hub.ports import DryRun, PartContext, Quota, RemoteState
 
@@ -44,13 +45,10 @@ MAX_PAGES = 20
 _GROUPS = "/api/requestgroups/"
 
 
-class Options(BaseModel):
+class Options(ServiceOptions):
     """A network behind an observation portal of the OCS (Las Cumbres, SOAR, Blanco, SAAO): which, as whom, and with what."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
-
     url: str = Field(description="Address of the portal, without the path /api; there is none by default")
-    hosts: tuple[str, ...] = Field(min_length=1, description="Hosts that may be asked; that of the address must be among them")
     token: SecretStr = Field(SecretStr(""), description="API token of the account; in the environment or in token_file")
     token_file: str = Field("", description="File that holds the token and nothing else")
     proposal: str = Field("", description="Proposal whose time is used")
@@ -62,8 +60,6 @@ class Options(BaseModel):
         1.0, ge=0.5, le=2.0, description="Weight among the requests of the proposal; more than 1 costs extra"
     )
     min_lunar_distance_deg: float = Field(30.0, ge=0, le=180, description="Smallest distance to the Moon, degrees")
-    ca_file: str = Field("", description="Certificates (PEM) to trust instead of the system's")
-    allow_loopback: bool = Field(False, description="Also speak plain http to this machine; for trials")
     answer_s: float = Field(60.0, gt=0, le=290, description="Longest silence of the portal, seconds; a first answer may take 20")
 
     @model_validator(mode="after")
@@ -87,22 +83,8 @@ def open_network(options: Options, context: PartContext) -> Iterator["OcsNetwork
         There is no token, or the address is not one that may be asked.
     """
     where = f"networks.{context.name}"
-    token = options.token.get_secret_value() or _from_file(options.token_file, where, context.data_dir)
-    if not token.isascii() or not token.isprintable() or not token.strip() or " " in token:
-        raise ConfigError(f"{where}: token (in the environment) or token_file is missing, or is no token")
-    limits = HttpOptions(
-        hosts=options.hosts,
-        ca_file=Path(options.ca_file) if options.ca_file else None,
-        allow_loopback=options.allow_loopback,
-        max_bytes=MAX_BYTES,
-        read_s=options.answer_s,
-        total_s=options.answer_s + 30.0,
-    )
-    client = HttpClient(limits)
-    try:
-        client.demand_allowed(options.url)
-    except Permanent as error:
-        raise ConfigError(f"{where}.url: {error}") from error
+    token = token_of(options.token, options.token_file, where, context.data_dir)
+    client = open_client(options, options.url, where, context.data_dir, max_bytes=MAX_BYTES)
     yield OcsNetwork(options, client, token, context)
 
 
@@ -119,6 +101,7 @@ class OcsNetwork:
     """A `hub.ports.TelescopeNetwork` behind an observation portal."""
 
     can_find = True
+    can_cancel = True
     is_simulated = False
 
     def __init__(self, options: Options, client: HttpClient, token: str, context: PartContext) -> None:
@@ -143,7 +126,7 @@ class OcsNetwork:
         payload = self._payload(intent)
         answer = self._post(f"{_GROUPS}validate/", payload)
         if answer.status != 200:
-            if _is_refusal(answer):
+            if answer.is_refusal:
                 return DryRun(payload=payload, reasons=tuple(self._refusals(answer)))
             raise self._fault(answer)
         said = _mapping(answer)
@@ -178,17 +161,13 @@ class OcsNetwork:
         """
         if faults := self._local_faults(intent):
             raise NetworkRefused("; ".join(faults))
-        try:
+        with sent_once(self.name, "request"):
             answer = self._post(_GROUPS, self._payload(intent))
-        except TransportError as error:
-            if error.nothing_was_sent:
-                raise Transient(f"{error}; nothing was sent") from error
-            raise TransportError(f"{error}; whether {self.name} has the request is unknown") from error
         if answer.status == 201:
             return group_state(_mapping(answer), ())
         if answer.status == 429:
             raise self._fault(answer)
-        if _is_refusal(answer):
+        if answer.is_refusal:
             raise NetworkRefused("; ".join(self._refusals(answer)))
         raise TransportError(f"{self.name} answered {answer.status} in place of 201; whether it has the request is unknown")
 
@@ -204,9 +183,7 @@ class OcsNetwork:
         """
         name = marker(intent_id)
         found = [group for group in self._named(name) if group.get("name") == name]
-        states = sorted((self._state(group) for group in found), key=lambda state: int(state.remote_id))
-        alive = [state for state in states if state.state not in TERMINAL_STATES]
-        return next(iter(alive or states), None)
+        return standing(self._state(group) for group in found)
 
     def status(self, remote_id: str) -> RemoteState:
         """Return the present state of a request.
@@ -318,7 +295,7 @@ class OcsNetwork:
         if group.get("state") == "PENDING":
             for request in _mappings(group.get("requests")):
                 answer = self._get(f"/api/requests/{request.get('id')}/observations/")
-                observations += _mappings(_json(self._successful(answer)))
+                observations += _mappings(self._successful(answer).json())
         return group_state(group, observations)
 
     def _named(self, name: str) -> list[Mapping[str, Any]]:
@@ -336,7 +313,7 @@ class OcsNetwork:
         raise Permanent(f"{self.name} has more than {len(found)} requests with the name {name}")
 
     def _place(self, remote_id: str) -> str:
-        if not (remote_id.isascii() and remote_id.isdecimal() and len(remote_id) < 19):
+        if not is_number(remote_id):
             raise NotFound(f"{self.name} has no request {sentence_of(remote_id)}")
         return f"{_GROUPS}{remote_id}/"
 
@@ -351,27 +328,10 @@ class OcsNetwork:
         return answer
 
     def _fault(self, answer: Answer) -> TransportError:
-        """Return what an answer that is no result means, where nothing was booked or nothing was to be."""
-        if answer.status == 429:
-            after = answer.headers.get("retry-after", "").strip()
-            retry_after_s = float(after) if after.isascii() and after.isdecimal() and len(after) < 7 else None
-            later = f"; it wants to be asked again in {after} s" if retry_after_s is not None else ""
-            return Transient(f"{self.name} answered 429 too many requests{later}", retry_after_s=retry_after_s)
-        if answer.status in (401, 403):
-            return Permanent("; ".join(self._refusals(answer)))
-        kind = Transient if answer.status >= 500 or answer.status == 408 else Permanent
-        return kind(f"{self.name} answered {answer.status}")
+        return fault_of(answer, self.name, self._refusals(answer))
 
     def _refusals(self, answer: Answer) -> list[str]:
-        """Return the portal's reasons for a no."""
-        try:
-            said = fault_sentences(_json(answer))
-        except Permanent:
-            said = []
-        if answer.status in (401, 403):
-            said = [text.removeprefix("detail: ") for text in said]
-            return [f"{self.name} does not accept the token ({answer.status}{': ' + '; '.join(said) if said else ''})"]
-        return said or [f"{self.name} answered {answer.status}"]
+        return reasons_of(answer, self.name, fault_sentences)
 
     def _get(self, path: str) -> Answer:
         return self._client.get(self._base + path, headers=self._headers)
@@ -381,19 +341,8 @@ class OcsNetwork:
         return self._client.post(self._base + path, text, media_type="application/json", headers=self._headers)
 
 
-def _is_refusal(answer: Answer) -> bool:
-    return 400 <= answer.status < 500 and answer.status not in (408, 425, 429)
-
-
-def _json(answer: Answer) -> object:
-    try:
-        return json.loads(answer.body)
-    except (ValueError, RecursionError) as error:
-        raise Permanent(sentence_of(f"the answer of {answer.url} is no JSON")) from error
-
-
 def _mapping(answer: Answer) -> Mapping[str, Any]:
-    said = _json(answer)
+    said = answer.json()
     if not isinstance(said, dict):
         raise Permanent(sentence_of(f"the answer of {answer.url} is not what was agreed upon"))
     return said
@@ -401,12 +350,3 @@ def _mapping(answer: Answer) -> Mapping[str, Any]:
 
 def _mappings(said: object) -> list[Mapping[str, Any]]:
     return [one for one in said if isinstance(one, dict)] if isinstance(said, list) else []
-
-
-def _from_file(path: str, where: str, folder: Path) -> str:
-    if not path:
-        return ""
-    try:
-        return (folder / path).read_text(encoding="utf-8").strip()
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{where}.token_file cannot be read: {getattr(error, 'strerror', None) or error}") from error

@@ -11,18 +11,16 @@ The table has no depths, and none is made up: a visit counts as searched without
 """
 
 import hashlib
-import json
 import math
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode, urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
-from adapters.http import HttpClient, HttpOptions
-from hub.errors import ConfigError, NetworkRefused, NotFound, Permanent, sentence_of
+from adapters.http import HttpClient, ServiceOptions, open_client
+from hub.errors import NetworkRefused, NotFound, Permanent, sentence_of
 from hub.model.followup import Intent
 from hub.model.instant import Instant
 from hub.model.pointing import PointingStatus
@@ -52,13 +50,10 @@ _FINALITY = (PointingStatus.PLANNED.value, PointingStatus.CANCELLED.value, Point
 """What comes later is more certain."""
 
 
-class Options(BaseModel):
+class Options(ServiceOptions):
     """The visits that Rubin plans and has made, read only: nothing can be requested there."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
-
     url: str = Field(description="Address of the ObsLocTAP service, without /schedule; there is none by default")
-    hosts: tuple[str, ...] = Field(min_length=1, description="Hosts that may be asked; that of the address must be among them")
     instrument: str = Field("LSSTCam", min_length=1, description="Name that its visits get")
     radius_deg: float = Field(1.75, gt=0, le=5, description="Radius of its field, degrees: 9.6 square degrees as a circle")
     bands_nm: dict[str, float] = Field(
@@ -66,9 +61,6 @@ class Options(BaseModel):
         min_length=1,
         description="Effective wavelengths of its bands, nanometres: a visit states only the ends of its band",
     )
-    ca_file: str = Field("", description="Certificates (PEM) to trust instead of the system's")
-    allow_loopback: bool = Field(False, description="Also speak plain http to this machine; for trials")
-    answer_s: float = Field(60.0, gt=0, le=290, description="Longest silence of the service, seconds")
 
 
 @contextmanager
@@ -80,20 +72,7 @@ def open_network(options: Options, context: PartContext) -> Iterator["Rubin"]:
     ConfigError
         The address is not one that may be asked.
     """
-    client = HttpClient(
-        HttpOptions(
-            hosts=options.hosts,
-            ca_file=Path(options.ca_file) if options.ca_file else None,
-            allow_loopback=options.allow_loopback,
-            max_bytes=MAX_BYTES,
-            read_s=options.answer_s,
-            total_s=options.answer_s + 30.0,
-        )
-    )
-    try:
-        client.demand_allowed(options.url)
-    except Permanent as error:
-        raise ConfigError(f"networks.{context.name}.url: {error}") from error
+    client = open_client(options, options.url, f"networks.{context.name}", context.data_dir, max_bytes=MAX_BYTES)
     yield Rubin(options, client, context)
 
 
@@ -167,10 +146,7 @@ class Rubin:
     def _day(self, mjd: int) -> list[Mapping[str, Any]]:
         query = urlencode({"start": float(mjd), "end": float(mjd + 1)})
         answer = self._client.get(f"{self._base}/schedule?{query}", headers={"Accept": "application/json"}).demand_success()
-        try:
-            said = json.loads(answer.body)
-        except (ValueError, RecursionError) as error:
-            raise Permanent(sentence_of(f"the answer of {answer.url} is no JSON")) from error
+        said = answer.json()
         if not isinstance(said, list) or not all(isinstance(row, dict) for row in said):
             raise Permanent(sentence_of(f"the answer of {answer.url} is no list of visits"))
         return said

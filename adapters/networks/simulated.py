@@ -97,6 +97,7 @@ class SimulatedOptions(BaseModel):
     overhead_s: float = Field(60.0, ge=0, description="Pointing and readout of one request, seconds")
     n_attempts: int = Field(2, ge=1, description="Nights on which it tries before it gives up")
     can_find: bool = Field(True, description="Whether requests can be searched by our marker")
+    can_cancel: bool = Field(True, description="Whether requests can be withdrawn")
     faults: tuple[Fault, ...] = Field((), description="What goes wrong at the first submissions, one after the other")
     fault_odds: dict[Fault, Annotated[float, Field(ge=0, le=1)]] = Field(
         {}, description="How often each goes wrong at later submissions"
@@ -174,6 +175,7 @@ class SimulatedNetwork:
     ) -> None:
         self.name = name
         self.can_find = options.can_find
+        self.can_cancel = options.can_cancel
         self._options = options
         self._clock = clock
         self._seed = seed
@@ -300,12 +302,14 @@ class SimulatedNetwork:
         Raises
         ------
         NetworkRefused
-            It is too late: the request has ended.
+            It is too late: the request has ended; or this network has no way to cancel (``can_cancel`` is false).
         NotFound
             There is no such request.
         TransportError
             It does not answer; whether it cancelled is unknown.
         """
+        if not self.can_cancel:
+            raise NetworkRefused(f"{self.name} has no way to cancel a request")
         if self._is_down():
             raise Transient(f"{self.name} cannot be reached; nothing was sent")
         present = self._status(remote_id)

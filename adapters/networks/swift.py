@@ -14,13 +14,14 @@ import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from importlib.util import find_spec
-from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import urlencode, urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator
+from pydantic import Field, SecretStr, field_validator
 
-from adapters.http import Answer, HttpClient, HttpOptions
+from adapters.credentials import secret_of
+from adapters.http import Answer, HttpClient, ServiceOptions, open_client
+from adapters.networks.asking import fault_of, is_number, reasons_of, sent_once, standing, unknown
 from adapters.networks.swift_words import (
     MARKER_LENGTH,
     SwiftForm,
@@ -35,7 +36,7 @@ from adapters.networks.swift_words import (
     request_state,
 )
 from hub.errors import ConfigError, NetworkRefused, NotFound, Permanent, Transient, TransportError, sentence_of
-from hub.model.followup import TERMINAL_STATES, Intent, RequestState
+from hub.model.followup import Intent, RequestState
 from hub.ports import DryRun, PartContext, Quota, RemoteState
 
 KIND = "swift"
@@ -59,13 +60,10 @@ SESSION = "session"
 _TOO = "/swift/too"
 
 
-class Options(BaseModel):
+class Options(ServiceOptions):
     """Swift's service for targets of opportunity: as whom, how, and with which words."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
-
     url: str = Field(description="Root of the service with its version, .../api/vN; there is none by default")
-    hosts: tuple[str, ...] = Field(min_length=1, description="Hosts that may be asked; that of the address must be among them")
     username: str = Field(min_length=1, description="Name of the account; anonymous ones cannot ask for anything")
     secret: SecretStr = Field(SecretStr(""), description="Shared secret of the account; in the environment or in secret_file")
     secret_file: str = Field("", description="File that holds the secret and nothing else")
@@ -75,8 +73,6 @@ class Options(BaseModel):
     )
     form: SwiftForm = Field(SwiftForm(), description="What every request says alike")
     texts: SwiftTexts = Field(description="Texts that a person has agreed to, with places such as {event} and {target}")
-    ca_file: str = Field("", description="Certificates (PEM) to trust instead of the system's")
-    allow_loopback: bool = Field(False, description="Also speak plain http to this machine; for trials")
     answer_s: float = Field(120.0, gt=0, le=290, description="Longest silence of the service, seconds")
 
     @field_validator("username")
@@ -99,23 +95,10 @@ def open_network(options: Options, context: PartContext) -> Iterator["Swift"]:
     where = f"networks.{context.name}"
     if find_spec("swifttools") is None:
         raise ConfigError(f"{where}: requests to Swift need the package swifttools: pip install multimessenger-hub[swift]")
-    secret = options.secret.get_secret_value() or _from_file(options.secret_file, where, context.data_dir)
+    secret = secret_of(options.secret, options.secret_file, f"{where}.secret_file", context.data_dir)
     if not secret:
         raise ConfigError(f"{where}: secret (in the environment) or secret_file is missing")
-    client = HttpClient(
-        HttpOptions(
-            hosts=options.hosts,
-            ca_file=Path(options.ca_file) if options.ca_file else None,
-            allow_loopback=options.allow_loopback,
-            max_bytes=MAX_BYTES,
-            read_s=options.answer_s,
-            total_s=options.answer_s + 30.0,
-        )
-    )
-    try:
-        client.demand_allowed(options.url)
-    except Permanent as error:
-        raise ConfigError(f"{where}.url: {error}") from error
+    client = open_client(options, options.url, where, context.data_dir, max_bytes=MAX_BYTES)
     yield Swift(options, client, secret, context)
 
 
@@ -158,9 +141,9 @@ class Swift:
         if faults:
             return DryRun(payload={}, reasons=tuple(faults))
         answer = self._sent(form | {"validate_only": True, "debug": True})
-        if answer.status == 401 or answer.status >= 500 or answer.status in (408, 425, 429):
+        if answer.status == 401 or answer.is_passing:
             raise self._fault(answer)
-        said = _json(answer)
+        said = answer.json()
         if reasons := refusals(said):
             return DryRun(payload=form, reasons=tuple(reasons))
         if not 200 <= answer.status < 300 or not isinstance(said, dict):
@@ -195,22 +178,21 @@ class Swift:
         answer = self._sent(form | {"debug": self._options.debug})
         if answer.status == 429:
             raise self._fault(answer)
-        if 400 <= answer.status < 500 and answer.status not in (408, 425):
+        if answer.is_refusal:
             raise NetworkRefused("; ".join(self._refusals(answer)))
-        unknown = f"whether {self.name} has the request is unknown"
         if not 200 <= answer.status < 300:
-            raise TransportError(f"{self.name} answered {answer.status}; {unknown}")
-        try:
-            said = _json(answer)
-        except Permanent as error:
-            raise TransportError(f"{error}; {unknown}") from error
+            raise TransportError(f"{self.name} answered {answer.status}; {unknown(self.name, 'request')}")
+        with sent_once(self.name, "request"):
+            said = answer.json()
         word, number, errors = job_status(said) if isinstance(said, dict) else ("", None, [])
         if word == "Rejected":
             raise NetworkRefused("; ".join(errors) or f"{self.name} rejected the request")
         if self._options.debug and word == "Accepted":
             raise NetworkRefused(f"{self.name} took the rehearsal (debug = true): no observation was asked for")
         if word != "Accepted" or number is None:
-            raise TransportError(f"{self.name} answered {sentence_of(word) or 'without a status'} and no number; {unknown}")
+            raise TransportError(
+                f"{self.name} answered {sentence_of(word) or 'without a status'} and no number; {unknown(self.name, 'request')}"
+            )
         return RemoteState(remote_id=str(number), remote_state=word, state=RequestState.SUBMITTED.value, reason="not decided yet")
 
     def find_by_marker(self, intent_id: str) -> RemoteState | None:
@@ -227,8 +209,7 @@ class Swift:
         query = {"username": self._options.username, "begin": begin, "detail": "true"}
         wanted = intent_id[:MARKER_LENGTH]
         own = [one for one in self._entries(query) if marker_in(str(one.get("target_name") or "")) == wanted]
-        states = sorted((request_state(one) for one in own), key=lambda state: int(state.remote_id))
-        return next(iter([state for state in states if state.state not in TERMINAL_STATES] or states), None)
+        return standing(request_state(one) for one in own)
 
     def status(self, remote_id: str) -> RemoteState:
         """Return the present state of a request.
@@ -240,7 +221,7 @@ class Swift:
         TransportError
             The service does not answer, or not to this account.
         """
-        if not (remote_id.isascii() and remote_id.isdecimal() and len(remote_id) < 19):
+        if not is_number(remote_id):
             raise NotFound(f"{self.name} has no request {sentence_of(remote_id)}")
         found = [one for one in self._entries({"too_id": remote_id}) if one.get("too_id") == int(remote_id)]
         if not found:
@@ -283,14 +264,10 @@ class Swift:
         body = urlencode(form_text(form)).encode()
         if not self._cookie:
             self.log_in()
-        try:
+        with sent_once(self.name, "request"):
             return self._client.post(
                 self._base + _TOO, body, media_type="application/x-www-form-urlencoded", headers=self._headers()
             )
-        except TransportError as error:
-            if error.nothing_was_sent:
-                raise Transient(f"{error}; nothing was sent") from error
-            raise TransportError(f"{error}; whether {self.name} has the request is unknown") from error
 
     def _entries(self, query: Mapping[str, str]) -> list[Mapping[str, Any]]:
         """Return the requests of a listing, all pages; an answer that is none is never an empty one."""
@@ -301,7 +278,7 @@ class Swift:
             answer = self._client.get(f"{self._base}{_TOO}?{page}", headers=self._headers())
             if answer.status != 200:
                 raise self._fault(answer)
-            said = _json(answer)
+            said = answer.json()
             entries = said.get("entries") if isinstance(said, dict) else None
             if not isinstance(entries, list) or job_status(said)[0] == "Rejected" or refusals(said):
                 raise Permanent(
@@ -317,34 +294,7 @@ class Swift:
         return {"Cookie": self._cookie, "Accept": "application/json"}
 
     def _fault(self, answer: Answer) -> TransportError:
-        if answer.status == 429:
-            after = answer.headers.get("retry-after", "").strip()
-            retry_after_s = float(after) if after.isascii() and after.isdecimal() and len(after) < 7 else None
-            return Transient(f"{self.name} answered 429 too many requests", retry_after_s=retry_after_s)
-        passing = answer.status >= 500 or answer.status in (408, 425)
-        return (Transient if passing else Permanent)("; ".join(self._refusals(answer)))
+        return fault_of(answer, self.name, self._refusals(answer))
 
     def _refusals(self, answer: Answer) -> list[str]:
-        try:
-            said = refusals(_json(answer))
-        except Permanent:
-            said = []
-        if answer.status in (401, 403):
-            return [f"{self.name} does not accept the name and secret ({answer.status})"]
-        return said or [f"{self.name} answered {answer.status}"]
-
-
-def _json(answer: Answer) -> Any:
-    try:
-        return json.loads(answer.body)
-    except (ValueError, RecursionError) as error:
-        raise Permanent(sentence_of(f"the answer of {answer.url} is no JSON")) from error
-
-
-def _from_file(path: str, where: str, folder: Path) -> str:
-    if not path:
-        return ""
-    try:
-        return (folder / path).read_text(encoding="utf-8").strip()
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{where}.secret_file cannot be read: {getattr(error, 'strerror', None) or error}") from error
+        return reasons_of(answer, self.name, refusals, credential="name and secret")

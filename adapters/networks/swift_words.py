@@ -104,6 +104,8 @@ def local_faults(intent: Intent, form: SwiftForm, instruments: Sequence[str], no
         faults.append(f"the declination {intent.dec_deg:g} is not within -90 to 90 degrees")
     if intent.window_end <= now:
         faults.append(f"the window ended at {intent.window_end.to_utc_iso()}")
+    if len(intent.fields) > 1:
+        faults.append(f"{intent.network} takes one field in a request, not {len(intent.fields)}")
     if form.target_type == "GRB":
         faults.append("a request for a GRB needs its trigger, which a person has to give")
     return faults

@@ -17,13 +17,14 @@ report again does no harm, since it is looked for first, by event, instrument, b
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode, urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr
+from pydantic import Field, SecretStr
 
-from adapters.http import Answer, HttpClient, HttpOptions
+from adapters.credentials import token_of
+from adapters.http import Answer, HttpClient, ServiceOptions, open_client
+from adapters.networks.asking import fault_of, is_number, reasons_of, sent_once
 from adapters.networks.treasure_map_words import (
     MapInstrument,
     complaints,
@@ -36,12 +37,13 @@ from adapters.networks.treasure_map_words import (
     place_of,
     planned,
     together,
+    told,
 )
-from hub.errors import ConfigError, NetworkRefused, NotFound, Permanent, Transient, TransportError, sentence_of
+from hub.errors import NetworkRefused, NotFound, Permanent, Transient, TransportError, sentence_of
 from hub.model.followup import Intent, RequestState
 from hub.model.instant import Instant
 from hub.model.pointing import PointingStatus
-from hub.ports import DryRun, PartContext, Quota, RemoteState
+from hub.ports import DryRun, OwnPointing, PartContext, Quota, RemoteState
 
 KIND = "treasure-map"
 """What the settings call it."""
@@ -55,20 +57,14 @@ MAX_FOOTPRINTS = 500
 _POINTINGS = "/api/v1/pointings"
 
 
-class Options(BaseModel):
+class Options(ServiceOptions):
     """The Treasure Map of pointings because of gravitational-wave events: as whom, and with which instruments."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
-
     url: str = Field(description="Address of the map, without the path /api; there is none by default")
-    hosts: tuple[str, ...] = Field(min_length=1, description="Hosts that may be asked; that of the address must be among them")
     token: SecretStr = Field(SecretStr(""), description="API token of the account; in the environment or in token_file")
     token_file: str = Field("", description="File that holds the token and nothing else")
     user: str = Field("", description="Name of the account on the map: its own pointings are not counted as those of others")
     instruments: dict[str, MapInstrument] = Field({}, description="Instruments that the hub reports of, by name")
-    ca_file: str = Field("", description="Certificates (PEM) to trust instead of the system's")
-    allow_loopback: bool = Field(False, description="Also speak plain http to this machine; for trials")
-    answer_s: float = Field(60.0, gt=0, le=290, description="Longest silence of the map, seconds")
 
 
 @contextmanager
@@ -81,23 +77,8 @@ def open_network(options: Options, context: PartContext) -> Iterator["TreasureMa
         There is no token, or the address is not one that may be asked.
     """
     where = f"networks.{context.name}"
-    token = options.token.get_secret_value() or _from_file(options.token_file, where, context.data_dir)
-    if not token.isascii() or not token.isprintable() or not token.strip() or " " in token:
-        raise ConfigError(f"{where}: token (in the environment) or token_file is missing, or is no token")
-    client = HttpClient(
-        HttpOptions(
-            hosts=options.hosts,
-            ca_file=Path(options.ca_file) if options.ca_file else None,
-            allow_loopback=options.allow_loopback,
-            max_bytes=MAX_BYTES,
-            read_s=options.answer_s,
-            total_s=options.answer_s + 30.0,
-        )
-    )
-    try:
-        client.demand_allowed(options.url)
-    except Permanent as error:
-        raise ConfigError(f"{where}.url: {error}") from error
+    token = token_of(options.token, options.token_file, where, context.data_dir)
+    client = open_client(options, options.url, where, context.data_dir, max_bytes=MAX_BYTES)
     yield TreasureMap(options, client, token, context)
 
 
@@ -257,6 +238,41 @@ class TreasureMap:
         numbers = iter(stored)
         return tuple(next(numbers) if row is None else _number_of(row) for row in there)
 
+    def why_not_told(self, event_id: str, own: OwnPointing) -> str:
+        """Return why the map cannot be told of a pointing, a sentence, or the empty text. Nobody is asked."""
+        if event_name(event_id) is None:
+            return sentence_of(f"{self.name} has gravitational-wave events only, and {event_id} is none")
+        if own.camera not in self._options.instruments:
+            return f"{self.name} has no instrument {own.camera}"
+        row = told(own, self._options.instruments[own.camera])
+        return "; ".join(_report_faults(row))
+
+    def tell(self, event_id: str, own: OwnPointing, number: int | None) -> int:
+        """Report one pointing, or what became of one that was planned; return its number. What the map has is looked up first.
+
+        Raises
+        ------
+        NetworkRefused
+            The map said no, with its reasons, or it is completed and was to be cancelled.
+        Transient
+            Nothing was stored.
+        TransportError
+            The outcome is unknown; telling again is safe once the map cannot be busy with it any more.
+        """
+        row = told(own, self._options.instruments[own.camera])
+        if own.pointing.status is not PointingStatus.CANCELLED:
+            return self.report(event_id, [row if number is None else row | {"id": number}])[0]
+        if number is None:
+            number = self._number_of_planned(event_id, row)
+        if number is None:
+            raise NetworkRefused(f"{self.name} has no such pointing planned: there is nothing to cancel")
+        self.cancel(str(number))
+        return number
+
+    def _number_of_planned(self, event_id: str, row: Mapping[str, Any]) -> int | None:
+        rows = sorted(self._rows({"graceid": self._event(event_id), "instrument": row["instrumentid"]}), key=_number_of)
+        return next((_number_of(one) for one in rows if is_same(one, row)), None)
+
     def pointings_of(self, event_id: str, begin: Instant, end: Instant) -> list[Mapping[str, Any]]:
         """Return what others report of an event, one row for each detector, in the words of `hub.services.pointings`.
 
@@ -328,20 +344,14 @@ class TreasureMap:
 
     def _stored(self, payload: Mapping[str, Any]) -> tuple[list[int], list[str]]:
         """Hand pointings in, once; return their numbers and what the map complains of."""
-        try:
+        with sent_once(self.name, "report"):
             answer = self._post(_POINTINGS, payload)
-        except TransportError as error:
-            if error.nothing_was_sent:
-                raise Transient(f"{error}; nothing was sent") from error
-            raise TransportError(f"{error}; whether {self.name} has the report is unknown") from error
         if answer.status == 429:
             raise self._fault(answer)
-        if 400 <= answer.status < 500 and answer.status not in (408, 425):
+        if answer.is_refusal:
             raise NetworkRefused("; ".join(self._refusals(answer)))
-        try:
-            said = _json(answer)
-        except Permanent as error:
-            raise TransportError(f"{error}; whether {self.name} has the report is unknown") from error
+        with sent_once(self.name, "report"):
+            said = answer.json()
         numbers = said.get("pointing_ids") if isinstance(said, dict) else None
         if answer.status != 200 or not isinstance(numbers, list) or not all(isinstance(one, int) for one in numbers):
             raise TransportError(f"{self.name} answered {answer.status} without numbers; whether it has the report is unknown")
@@ -351,7 +361,7 @@ class TreasureMap:
         self._demand(self._post("/api/v1/update_pointings", {"status": PointingStatus.CANCELLED.value, "ids": list(numbers)}))
 
     def _rows(self, query: Mapping[str, Any]) -> list[Mapping[str, Any]]:
-        said = _json(self._demand(self._get(f"{_POINTINGS}?{urlencode(query)}")))
+        said = self._demand(self._get(f"{_POINTINGS}?{urlencode(query)}")).json()
         if not isinstance(said, list) or not all(isinstance(row, dict) and isinstance(row.get("id"), int) for row in said):
             raise Permanent(f"{self.name}'s answer is no list of pointings")
         return said
@@ -385,7 +395,7 @@ class TreasureMap:
 
     def _footprints(self, instrument: int) -> list[list[tuple[float, float]]]:
         if instrument not in self._outlines:
-            said = _json(self._demand(self._get(f"/api/v1/footprints?{urlencode({'id': instrument})}")))
+            said = self._demand(self._get(f"/api/v1/footprints?{urlencode({'id': instrument})}")).json()
             rows = [row for row in said if isinstance(row, dict)] if isinstance(said, list) else []
             own = [str(row.get("footprint") or "") for row in rows if row.get("instrumentid") == instrument]
             if len(own) > MAX_FOOTPRINTS:
@@ -395,7 +405,7 @@ class TreasureMap:
 
     def _numbers(self, remote_id: str) -> list[int]:
         parts = remote_id.split(",")
-        if not all(part.isascii() and part.isdecimal() and len(part) < 19 for part in parts):
+        if not all(map(is_number, parts)):
             raise NotFound(f"{self.name} has no pointings {sentence_of(remote_id)}")
         return [int(part) for part in parts]
 
@@ -407,22 +417,10 @@ class TreasureMap:
         return answer
 
     def _fault(self, answer: Answer) -> TransportError:
-        """Return what an answer that is no result means, where nothing was stored or nothing was to be."""
-        if answer.status == 429:
-            after = answer.headers.get("retry-after", "").strip()
-            retry_after_s = float(after) if after.isascii() and after.isdecimal() and len(after) < 7 else None
-            return Transient(f"{self.name} answered 429 too many requests", retry_after_s=retry_after_s)
-        passing = answer.status >= 500 or answer.status == 408
-        return (Transient if passing else Permanent)("; ".join(self._refusals(answer)))
+        return fault_of(answer, self.name, self._refusals(answer))
 
     def _refusals(self, answer: Answer) -> list[str]:
-        try:
-            said = complaints(_json(answer))
-        except Permanent:
-            said = []
-        if answer.status in (401, 403):
-            return [f"{self.name} does not accept the token ({answer.status}{': ' + '; '.join(said) if said else ''})"]
-        return said or [f"{self.name} answered {answer.status}"]
+        return reasons_of(answer, self.name, complaints)
 
     def _get(self, path: str) -> Answer:
         return self._client.get(self._base + path, headers=self._headers)
@@ -444,19 +442,3 @@ def _report_faults(pointing: Mapping[str, Any]) -> list[str]:
 
 def _number_of(row: Mapping[str, Any]) -> int:
     return int(row["id"])
-
-
-def _json(answer: Answer) -> Any:
-    try:
-        return json.loads(answer.body)
-    except (ValueError, RecursionError) as error:
-        raise Permanent(sentence_of(f"the answer of {answer.url} is no JSON")) from error
-
-
-def _from_file(path: str, where: str, folder: Path) -> str:
-    if not path:
-        return ""
-    try:
-        return (folder / path).read_text(encoding="utf-8").strip()
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{where}.token_file cannot be read: {getattr(error, 'strerror', None) or error}") from error

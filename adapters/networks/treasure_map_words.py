@@ -7,7 +7,7 @@ import math
 import re
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
@@ -16,7 +16,7 @@ from hub.errors import Permanent, sentence_of
 from hub.model.followup import Intent, RequestState
 from hub.model.instant import Instant
 from hub.model.pointing import PointingStatus
-from hub.ports import RemoteState
+from hub.ports import OwnPointing, RemoteState
 
 BANDS = frozenset("UBVRIJHKugrizLSCXq").union(
     ("UVW1", "UVW2", "UVM2", "XRT", "BAT", "TESS", "HESS", "WISEL", "UHF", "VHF", "clear", "open", "other")
@@ -43,6 +43,9 @@ class MapInstrument(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     id: int = Field(ge=1, description="Its number on the map (instrumentid)")
+    depths: dict[str, Annotated[float, Field(gt=0, le=40)]] = Field(
+        {}, description="Limiting AB magnitude of a completed pointing, by band of the map: it takes none without"
+    )
     bands: dict[str, str] = Field({}, description='Bands by the names of the policy, e.g. { gp = "g" }; others keep their names')
 
     def band_of(self, name: str) -> str:
@@ -83,20 +86,39 @@ def place_faults(ra_deg: float, dec_deg: float) -> list[str]:
 
 
 def planned(intent: Intent, instrument: MapInstrument) -> list[dict[str, Any]]:
-    """Return the pointings of an intent, one for each band, at the beginning of its window."""
+    """Return the pointings of an intent, one for each field and band, at the beginning of its window."""
     bands = dict.fromkeys(instrument.band_of(str(exposure.get("filter") or "other")) for exposure in intent.exposures)
     return [
         {
-            "ra": intent.ra_deg,
-            "dec": intent.dec_deg,
+            "ra": ra_deg,
+            "dec": dec_deg,
             "instrumentid": instrument.id,
             "time": stated(intent.window_start),
             "status": PointingStatus.PLANNED.value,
             "band": band,
             "pos_angle": 0.0,
         }
+        for ra_deg, dec_deg in [(one.ra_deg, one.dec_deg) for one in intent.fields] or [(intent.ra_deg, intent.dec_deg)]
         for band in bands
     ]
+
+
+def told(own: OwnPointing, instrument: MapInstrument) -> dict[str, Any]:
+    """Return one of the hub's own pointings in the map's words; a completed one without a depth where the settings have none."""
+    pointing, band = own.pointing, instrument.band_of(own.pointing.band or "other")
+    row: dict[str, Any] = {
+        "ra": own.ra_deg,
+        "dec": own.dec_deg,
+        "instrumentid": instrument.id,
+        "time": stated(pointing.at),
+        "status": pointing.status.value,
+        "band": band,
+        "pos_angle": 0.0,
+    }
+    depth = instrument.depths.get(band) if pointing.depth_ab is None else pointing.depth_ab
+    if pointing.status is PointingStatus.COMPLETED and depth is not None:
+        row |= {"depth": depth, "depth_unit": "ab_mag"}
+    return row
 
 
 def stated(at: Instant) -> str:

@@ -9,12 +9,12 @@ import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.util import find_spec
-from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
+from adapters.credentials import secret_of
 from hub.errors import ConfigError, Permanent, Transient
 from hub.model.outgoing import Outgoing
 from hub.ports import Health, PartContext
@@ -55,7 +55,7 @@ def open_sink(options: Options, context: PartContext) -> Iterator["ChatSink"]:
     where = f"destinations.{context.name}"
     if find_spec("apprise") is None:
         raise ConfigError(f"{where}: messages to people need the package apprise: pip install multimessenger-hub[chat]")
-    url = options.url_secret.get_secret_value() or _from_file(options.url_secret_file, where, context.data_dir)
+    url = secret_of(options.url_secret, options.url_secret_file, f"{where}.url_secret_file", context.data_dir)
     try:
         parts = urlsplit(url)
         scheme, host = parts.scheme.lower(), (parts.hostname or "").lower()
@@ -130,12 +130,3 @@ class ChatSink:
     def health(self) -> Health:
         """Return by which way it sends, and how that went; the address is a secret."""
         return Health(state=self._state, facts={"by": self._scheme})
-
-
-def _from_file(path: str, where: str, folder: Path) -> str:
-    if not path:
-        return ""
-    try:
-        return (folder / path).read_text(encoding="utf-8").strip()
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{where}.url_secret_file cannot be read: {getattr(error, 'strerror', None) or error}") from error

@@ -11,10 +11,11 @@ from typing import Any, Literal
 from gcn_kafka import AdminClient, Consumer
 from pydantic import Field, SecretStr
 
+from adapters.credentials import secret_of
 from adapters.transports.kafka import trial
 from adapters.transports.kafka.consumer import KafkaSource, subscribed
 from adapters.transports.kafka.heartbeat import Heartbeat
-from adapters.transports.kafka.options import PATIENCE, KafkaSubscription, check_token_url, is_loopback, secret_of, subscription
+from adapters.transports.kafka.options import PATIENCE, KafkaSubscription, check_token_url, is_loopback, subscription
 from adapters.transports.kafka.topics import topic_names
 from hub.errors import ConfigError
 from hub.model.envelope import Trust

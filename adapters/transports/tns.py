@@ -9,12 +9,12 @@ import time
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import urlencode, urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
+from adapters.credentials import secret_of
 from adapters.http import Answer, HttpClient, HttpOptions
 from hub.errors import ConfigError, Permanent, Transient
 from hub.model.envelope import Envelope, Trust
@@ -252,25 +252,18 @@ def open_source(options: Options, context: PartContext) -> Iterator[TnsSource]:
 
 def _source(options: Options, context: PartContext) -> TnsSource:
     where = f"sources.{context.name}"
-    key = options.api_secret.get_secret_value() or _from_file(options.api_secret_file, where, context.data_dir)
+    key = secret_of(options.api_secret, options.api_secret_file, f"{where}.api_secret_file", context.data_dir)
     if not key:
         raise ConfigError(f"{where}: api_secret (in the environment) or api_secret_file is missing")
     host = urlsplit(options.base_url).hostname
     if host is None:
         raise ConfigError(f"{where}.base_url is no address of a server")
     limits = HttpOptions(
-        hosts=(host,), ca_file=Path(options.ca_file) if options.ca_file else None, allow_loopback=options.allow_loopback
+        hosts=(host,),
+        ca_file=context.data_dir / options.ca_file if options.ca_file else None,
+        allow_loopback=options.allow_loopback,
     )
     return TnsSource(options, HttpClient(limits), key, context.clock)
-
-
-def _from_file(path: str, where: str, folder: Path) -> str:
-    if not path:
-        return ""
-    try:
-        return (folder / path).read_text(encoding="utf-8").strip()
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{where}.api_secret_file cannot be read: {getattr(error, 'strerror', None) or error}") from error
 
 
 def _names_of(body: bytes) -> list[str]:

@@ -11,12 +11,12 @@ import hashlib
 import hmac
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr
+from pydantic import Field, SecretStr
 
-from adapters.http import Answer, HttpClient, HttpOptions
+from adapters.credentials import secret_of
+from adapters.http import Answer, HttpClient, ServiceOptions, open_client
 from hub.errors import ConfigError, Permanent, Transient
 from hub.model.outgoing import Outgoing
 from hub.ports import Clock, Health, PartContext
@@ -37,19 +37,14 @@ message waits until somebody has mended that."""
 _PREFIX = "whsec_"
 
 
-class Options(BaseModel):
+class Options(ServiceOptions):
     """A web server that gets each message in a signed POST."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
-
     url: SecretStr = Field(description="Address that messages are posted to; it may hold a secret, and is never shown whole")
-    hosts: tuple[str, ...] = Field(min_length=1, description="Hosts that may be sent to; that of the address must be among them")
     secret: SecretStr = Field(
         SecretStr(""), description="What messages are signed with, also as whsec_BASE64; in the environment"
     )
     secret_file: str = Field("", description="File that holds the secret and nothing else")
-    ca_file: str = Field("", description="Certificates (PEM) to trust instead of the system's")
-    allow_loopback: bool = Field(False, description="Also send in plain http to this machine; for trials")
     answer_s: float = Field(20.0, gt=0, le=25, description="Longest silence of the server, seconds")
 
 
@@ -63,22 +58,12 @@ def open_sink(options: Options, context: PartContext) -> Iterator["WebhookSink"]
         There is no secret, or the address may not be asked.
     """
     where = f"destinations.{context.name}"
-    secret = _secret(options.secret.get_secret_value() or _from_file(options.secret_file, where, context.data_dir), where)
-    client = HttpClient(
-        HttpOptions(
-            hosts=options.hosts,
-            ca_file=Path(options.ca_file) if options.ca_file else None,
-            allow_loopback=options.allow_loopback,
-            max_bytes=MAX_ANSWER_BYTES,
-            connect_s=min(options.answer_s, 10.0),
-            read_s=options.answer_s,
-            total_s=options.answer_s,
-        )
-    )
+    secret = _secret(secret_of(options.secret, options.secret_file, f"{where}.secret_file", context.data_dir), where)
+    url = options.url.get_secret_value()
     try:
-        client.demand_allowed(options.url.get_secret_value())
-    except Permanent as error:
-        raise ConfigError(f"{where}.url: {_without_path(str(error), options)}") from error
+        client = open_client(options, url, where, context.data_dir, max_bytes=MAX_ANSWER_BYTES, spare_s=0.0)
+    except ConfigError as error:
+        raise ConfigError(_without_path(str(error), options)) from None
     yield WebhookSink(options, client, secret, context.clock)
 
 
@@ -148,9 +133,7 @@ class WebhookSink:
         self._state = "failing"
         if answer.status in REFUSES_THIS_MESSAGE:
             raise Permanent(f"{self._host} answered {answer.status}: it does not want this message")
-        after = answer.headers.get("retry-after", "").strip()
-        retry_after_s = float(after) if after.isascii() and after.isdecimal() and len(after) < 7 else None
-        raise Transient(f"{self._host} answered {answer.status}", retry_after_s=retry_after_s)
+        raise Transient(f"{self._host} answered {answer.status}", retry_after_s=answer.retry_after_s)
 
 
 def message_id(outgoing: Outgoing) -> str:
@@ -182,12 +165,3 @@ def _without_path(text: str, options: Options) -> str:
     for secret in (url, parts.path if len(parts.path) > 1 else "", parts.query):
         text = text.replace(secret, "/...") if secret else text
     return text
-
-
-def _from_file(path: str, where: str, folder: Path) -> str:
-    if not path:
-        return ""
-    try:
-        return (folder / path).read_text(encoding="utf-8").strip()
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{where}.secret_file cannot be read: {getattr(error, 'strerror', None) or error}") from error

@@ -2,23 +2,19 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Body, Depends, Query
+from fastapi import APIRouter, Body, Query
 from starlette.requests import Request
 from starlette.responses import Response
 
 from hub.api import wire
+from hub.api.only_reading import demand_writing
 from hub.api.paging import one_response, page_response, path, read_cursor
 from hub.api.parameters import DEFAULT_LIMIT, Cursor, Limit, Name, StoreDep
-from hub.api.problems import problem
-from hub.api.security import READS, Caller, Needs
+from hub.api.security import READS, Annotator, Caller
 from hub.model.annotation import AnnotationKind, AnnotationState
-from hub.model.token import Scope
 from hub.services import annotations
 
 router = APIRouter(tags=["annotations"])
-
-Annotator = Annotated[Caller, Depends(Needs(Scope.ANNOTATE, persons=True))]
-"""The caller of a route that decides about proposals."""
 
 Reason = Annotated[wire.DecisionReason | None, Body(description="Why, in a few words")]
 
@@ -91,8 +87,9 @@ def _decide(
     state: AnnotationState,
     reason: wire.DecisionReason | None,
 ) -> Response:
-    if not request.app.state.takes_in:
-        return problem(request, 503, "this API only reads: decisions are taken by the one that `mmhub run` starts")
+    demand_writing(request, "decisions are taken by")
+    with store.reading() as session:
+        annotations.one(session, annotation_id)  # what the caller may not see is not there
     with store.transaction() as session:
         body = annotations.decide(
             session,

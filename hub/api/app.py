@@ -37,6 +37,7 @@ from hub.api import (
 )
 from hub.api.paging import PREFIX
 from hub.api.parameters import only_known_parameters
+from hub.api.proxy import NO_PROXY, TrustedProxy
 from hub.api.quota import Quota
 from hub.api.security import demand_declarations
 from hub.model.instant import Instant
@@ -86,6 +87,7 @@ def create_app(
     closes_store: bool = False,
     submit: Submit | None = None,
     anonymous_read: bool = True,
+    proxy: TrustedProxy = NO_PROXY,
     notices_per_minute: int = 120,
     clock: Clock | None = None,
     alarms: Callable[[], Sequence[str]] = tuple,
@@ -107,6 +109,8 @@ def create_app(
         Takes notices in (`hub.services.push.submission`); an API without it answers that it only reads.
     anonymous_read
         Whether anyone may read without a token.
+    proxy
+        Who is believed who somebody is.
     notices_per_minute
         Notices that one token may hand in.
     clock
@@ -153,6 +157,7 @@ def create_app(
     app.state.ranking = ranking
     app.state.followups = followups
     app.state.anonymous_read = anonymous_read
+    app.state.proxy = proxy
     app.state.takes_in = submit is not None
     app.state.notices = notices.NoticeDoor(submit=submit, clock=tells, per_minute=Quota(notices_per_minute, 60.0))
     app.state.sign_in = session.SignInDoor()
@@ -171,7 +176,10 @@ def create_app(
 
 
 class _Courtesy:
-    """Answers HEAD like GET without the body, and tells browsers to take nothing for what it is not."""
+    """Answers HEAD like GET without the body, tells browsers to take nothing for what it is not, and caches to share nothing.
+
+    What somebody gets who has said who that is may be private to a group: a cache that others use must not keep it.
+    """
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -181,10 +189,11 @@ class _Courtesy:
             await self._app(scope, receive, send)
             return
         is_head = scope["method"] == "HEAD"
+        is_somebody = any(name in _WHO for name, _ in scope["headers"])
 
         async def send_courteously(message: Message) -> None:
             if message["type"] == "http.response.start":
-                message = _with_headers(message)
+                message = _with_headers(message, is_somebody=is_somebody)
             elif is_head and message["type"] == "http.response.body":
                 message = {**message, "body": b""}
             await send(message)
@@ -192,9 +201,18 @@ class _Courtesy:
         await self._app({**scope, "method": "GET"} if is_head else scope, receive, send_courteously)
 
 
-def _with_headers(message: Message) -> MutableMapping[str, Any]:
+_WHO = frozenset({b"cookie", b"authorization"})
+"""Headers of those who say who they are."""
+
+
+def _with_headers(message: Message, *, is_somebody: bool) -> MutableMapping[str, Any]:
     extra = [(b"x-content-type-options", b"nosniff"), (b"referrer-policy", b"no-referrer")]
-    return {**message, "headers": [*message["headers"], *extra]}
+    headers = [*message["headers"], *extra]
+    if is_somebody:
+        headers = [
+            (name, value.replace(b"public", b"private") if name.lower() == b"cache-control" else value) for name, value in headers
+        ]
+    return {**message, "headers": headers}
 
 
 def _openapi(app: FastAPI) -> dict[str, Any]:

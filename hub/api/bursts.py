@@ -2,28 +2,24 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Body, Depends, Query
+from fastapi import APIRouter, Body, Query
 from fastapi import Path as PathParameter
 from starlette.requests import Request
 from starlette.responses import Response
 
 from hub import resources
 from hub.api import wire, wire_bursts
+from hub.api.only_reading import demand_writing
 from hub.api.paging import one_response, page_response, path, read_cursor
-from hub.api.parameters import DEFAULT_LIMIT, Cursor, Limit, StoreDep
-from hub.api.problems import problem
-from hub.api.security import READS, Caller, Needs
+from hub.api.parameters import DEFAULT_LIMIT, Cursor, Limit, StoreDep, demand_seen
+from hub.api.security import READS, Annotator, Caller
 from hub.model.source import WordKind
-from hub.model.token import Scope
 from hub.science.rules import load_rules
 from hub.services import sources
 from hub.services.association import Association
 from hub.services.maps import MapCache
 
 router = APIRouter(tags=["bursts"])
-
-Annotator = Annotated[Caller, Depends(Needs(Scope.ANNOTATE, persons=True))]
-"""The caller of a route that says what is one burst."""
 
 Number = Annotated[int, PathParameter(ge=1, le=10**9)]
 
@@ -81,19 +77,19 @@ def take_back(
     request: Request, store: StoreDep, caller: Annotator, number: Number, said: Annotated[wire_bursts.Because, Body()]
 ) -> Response:
     """Take back what somebody said about two events; it stays on record."""
-    if not request.app.state.takes_in:
-        return _only_reads(request)
+    demand_writing(request, "decisions are taken by")
     with store.transaction() as session:
         body = sources.take_back(
             session, _association(request), number, by=caller.signature, because=said.because, at=request.app.state.clock()
         )
+        demand_seen(store, body["events"])
     return _answer(body)
 
 
 def _say(request: Request, store: StoreDep, caller: Caller, kind: WordKind, event_id: str, said: wire_bursts.About) -> Response:
-    if not request.app.state.takes_in:
-        return _only_reads(request)
+    demand_writing(request, "decisions are taken by")
     do = sources.join if kind is WordKind.JOIN else sources.split
+    demand_seen(store, (event_id, said.other))
     with store.transaction() as session:
         body = do(
             session,
@@ -110,10 +106,6 @@ def _say(request: Request, store: StoreDep, caller: Caller, kind: WordKind, even
 def _association(request: Request) -> Association:
     policy = load_rules(resources.read_text("conf/coincidence.toml"), resources.read_text("conf/families.toml")).association
     return Association(policy=policy, maps=MapCache(), clock=request.app.state.clock)
-
-
-def _only_reads(request: Request) -> Response:
-    return problem(request, 503, "this API only reads: decisions are taken by the one that `mmhub run` starts")
 
 
 def _answer(body: dict[str, object]) -> Response:

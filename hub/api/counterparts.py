@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Query
+from fastapi import APIRouter, Query
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
@@ -10,20 +10,12 @@ from starlette.responses import Response
 from hub.api import wire, wire_counterparts
 from hub.api.coverage import ArchiveDep, Band
 from hub.api.paging import one_response, path
-from hub.api.parameters import DEFAULT_LIMIT, Limit, Name, Number, StoreDep
-from hub.api.problems import problem
-from hub.api.security import READS, Caller, Needs
-from hub.errors import InvalidRequest
-from hub.model.token import Scope
+from hub.api.parameters import DEFAULT_LIMIT, Limit, Name, Number, StoreDep, demand_reported
+from hub.api.reports import text_of
+from hub.api.security import READS, Annotator, Caller
 from hub.services import counterparts, coverage_curve, pointings
 
 router = APIRouter(tags=["counterparts"])
-
-Reporter = Annotated[Caller, Depends(Needs(Scope.ANNOTATE, persons=True))]
-"""The caller of a route that takes reports in."""
-
-MAX_BODY_BYTES = 4 << 20
-"""Largest report: ten thousand pointings take less."""
 
 Hypothesis = Annotated[Name, Query(description="Name of one of conf/coincidence.toml")]
 
@@ -83,23 +75,15 @@ def list_pointings(store: StoreDep, event_id: str) -> Response:
 
 
 @router.post("/pointings", response_model=wire.One[wire_counterparts.PointingsTaken])
-async def report_pointings(request: Request, store: StoreDep, caller: Reporter) -> Response:
+async def report_pointings(request: Request, store: StoreDep, caller: Annotator) -> Response:
     """Take a report of pointings in, JSON in the words of the Treasure Map or CSV with the same names; all of it or nothing."""
-    if not request.app.state.takes_in:
-        return problem(request, 503, "this API only reads: reports are taken in by the one that `mmhub run` starts")
-    content = bytearray()
-    async for part in request.stream():
-        content += part
-        if len(content) > MAX_BODY_BYTES:
-            return problem(request, 413, f"a report has at most {MAX_BODY_BYTES} bytes")
-    try:
-        words = content.decode()
-    except UnicodeDecodeError as error:
-        raise InvalidRequest(f"the report is no text in UTF-8: {error}") from error
+    words = await text_of(request)
     body = await run_in_threadpool(_add, request, store, caller, words)
     return one_response(body, {"self": path("pointings")})
 
 
 def _add(request: Request, store: StoreDep, caller: Caller, words: str) -> dict[str, object]:
     with store.transaction() as session:
-        return pointings.add(session, words, reported_by=caller.signature, now=request.app.state.clock())
+        body = pointings.add(session, words, reported_by=caller.signature, now=request.app.state.clock())
+        demand_reported(store, body["events"])
+        return body

@@ -7,12 +7,14 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Body, Depends, Header, Query
 from sqlalchemy.orm import Session
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
 from hub.api import wire, wire_followup
+from hub.api.only_reading import demand_writing, only_reads
 from hub.api.paging import one_response, page_response, path, read_cursor
-from hub.api.parameters import DEFAULT_LIMIT, Cursor, Limit, Name, StoreDep
+from hub.api.parameters import DEFAULT_LIMIT, Cursor, Limit, Name, StoreDep, demand_seen
 from hub.api.problems import problem
 from hub.api.security import READS, Caller, Needs
 from hub.errors import InvalidRequest
@@ -20,11 +22,13 @@ from hub.model.followup_decision import Verdict
 from hub.model.instant import Instant
 from hub.model.person import Person
 from hub.model.token import Scope
-from hub.services import followup_bodies, queries
+from hub.services import escalation, followup_bodies, queries
 from hub.services.bodies import Body as JsonBody
 from hub.services.followup import FollowupService
+from hub.services.followup_desk import submission_of
 from hub.services.followup_planning import plan_again
 from hub.storage import idempotency
+from hub.storage.engine import Store
 from hub.storage.idempotency import KeptAnswer
 from hub.storage.writing import hold
 
@@ -58,8 +62,7 @@ def plan_followup(
 ) -> Response:
     """Have the policy decide about an event and its announced candidates again; where it asks, requests are drafted."""
     followups = _followups(request)
-    if followups is None:
-        return _reads_only(request)
+    demand_seen(store, (wish.event,))
     found = plan_again(store, followups, wish.event, actor=_name(caller), clock=request.app.state.clock)
     return one_response([followup_bodies.decision_body(one) for one in found], {"self": path("followup-decisions")})
 
@@ -68,8 +71,6 @@ def plan_followup(
 def get_followup_status(request: Request, store: StoreDep, intent_id: str) -> Response:
     """Return a request with the hash that an approval is bound to, and what keeps it in the hub now."""
     followups = _followups(request)
-    if followups is None:
-        return _reads_only(request)
     with store.reading() as session:
         body = followup_bodies.request(session, intent_id, followups.gates, request.app.state.clock())
     return one_response(body, {"self": path("followup", intent_id, "status"), "followup": path("followup", intent_id)})
@@ -86,11 +87,10 @@ def approve_followup(
 ) -> Response:
     """Let a request be sent, as it was looked at and until the approval lapses, in the name of the person who asks."""
     followups = _followups(request)
-    if followups is None:
-        return _reads_only(request)
     if not isinstance(caller, Person):
         return problem(request, 403, "only a person approves: sign in, a token is not enough")
     now = request.app.state.clock()
+    _demand_request(store, intent_id)
 
     def act(session: Session) -> JsonBody:
         followups.desk.approve_in(
@@ -115,9 +115,8 @@ def cancel_followup(
 ) -> Response:
     """Stop a request: at once where it was not sent, otherwise at the network until that confirms it."""
     followups = _followups(request)
-    if followups is None:
-        return _reads_only(request)
     now, why = request.app.state.clock(), "" if reason is None else reason.reason
+    _demand_request(store, intent_id)
 
     def act(session: Session) -> JsonBody:
         followups.desk.cancel_in(session, intent_id, actor=_name(caller), reason=why)
@@ -125,6 +124,24 @@ def cancel_followup(
 
     with store.transaction() as session:
         body = _once(session, caller, idempotency_key, {"cancel": intent_id, "reason": why}, act, now)
+    return one_response(body, {"self": path("followup", intent_id)})
+
+
+@router.post("/followup/{intent_id}/ack", response_model=wire.One[wire_followup.Acknowledgement])
+def acknowledge_followup(
+    request: Request,
+    store: StoreDep,
+    caller: Approver,
+    intent_id: str,
+    reason: Annotated[wire_followup.Reason | None, Body()] = None,
+) -> Response:
+    """Take note of what waits because of a request, its approval or the retraction of its event: no other channel is told."""
+    _followups(request)
+    now, why = request.app.state.clock(), "" if reason is None else reason.reason
+    _demand_request(store, intent_id)
+    with store.transaction() as session:
+        kinds = escalation.acknowledge_in(session, intent_id, actor=_name(caller), now=now, reason=why)
+    body = {"intent_id": intent_id, "acknowledged": kinds, "actor": _name(caller), "at": now.to_utc_iso()}
     return one_response(body, {"self": path("followup", intent_id)})
 
 
@@ -170,8 +187,6 @@ def list_log(
 def list_networks(request: Request, store: StoreDep) -> Response:
     """List the telescope networks: which are left alone and why, and how many requests each has in which state."""
     followups = _followups(request)
-    if followups is None:
-        return _reads_only(request)
     with store.reading() as session:
         bodies = followup_bodies.networks(session, followups.gates, request.app.state.clock())
     return one_response(bodies, {"self": path("followup-networks")})
@@ -195,8 +210,6 @@ def resume_network(
 
 def _say(request: Request, caller: Caller, network: str, reason: wire_followup.Reason | None, *, is_stop: bool) -> Response:
     followups = _followups(request)
-    if followups is None:
-        return _reads_only(request)
     say = followups.desk.stop if is_stop else followups.desk.resume
     said = say(network, actor=_name(caller), reason="" if reason is None else reason.reason)
     return one_response(followup_bodies.stop_body(said), {"self": path("followup-networks")})
@@ -233,14 +246,20 @@ def _once(
     return body
 
 
-def _followups(request: Request) -> FollowupService | None:
-    state = request.app.state
-    found: FollowupService | None = state.followups
-    return found if state.takes_in else None
+def _demand_request(store: Store, intent_id: str) -> None:
+    """Refuse to do anything about a request that the caller may not see; raises `NotFound` as for one that there is not."""
+    with store.reading() as session:
+        submission_of(session, intent_id)
 
 
-def _reads_only(request: Request) -> Response:
-    return problem(request, 503, "this API only reads: follow-up is at the one that `mmhub run` starts")
+def _followups(request: Request) -> FollowupService:
+    """Return what asks telescopes; 503 where the API only reads, or asks none."""
+    where = "follow-up is at"
+    demand_writing(request, where)
+    found: FollowupService | None = request.app.state.followups
+    if found is None:
+        raise HTTPException(503, only_reads(where))
+    return found
 
 
 def _name(caller: Caller) -> str:

@@ -12,6 +12,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 
 from hub.api import wire
+from hub.api.only_reading import only_reads
 from hub.api.paging import path
 from hub.api.problems import MEDIA_TYPE, problem
 from hub.api.quota import Quota
@@ -155,7 +156,7 @@ async def submit_notice(request: Request, caller: Submitter) -> Response:
 
 async def _take_in(request: Request, caller: Token, door: NoticeDoor) -> Response:
     if door.submit is None:
-        raise _Refused(503, "this API only reads: notices are taken in by the one that `mmhub run` starts")
+        raise _Refused(503, only_reads("notices are taken in by"))
     media_type = _media_type(request)
     for quota, what in ((door.per_minute, "notices"), (door.refused, "messages that could not be understood")):
         if wait_s := math.ceil(quota.wait_s(caller.name)):

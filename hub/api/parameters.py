@@ -1,6 +1,7 @@
 """What may be asked: the query parameters of the listings. An unknown one is refused, so that a slip never widens an answer."""
 
 import math
+from collections.abc import Iterable
 from typing import Annotated, Any
 
 from fastapi import Depends
@@ -8,9 +9,10 @@ from fastapi.routing import APIRoute
 from pydantic import AfterValidator, BeforeValidator, Field
 from starlette.requests import Request
 
-from hub.errors import InvalidRequest
+from hub.errors import InvalidRequest, NotFound
 from hub.model.instant import Instant
-from hub.storage.engine import Store
+from hub.services import queries
+from hub.storage.engine import SeenStore, Store
 
 DEFAULT_LIMIT = 50
 """Bodies on a page."""
@@ -39,9 +41,35 @@ def parse_time(text: str) -> Instant:
 
 
 def get_store(request: Request) -> Store:
-    """Return the open state database of the application."""
-    store: Store = request.app.state.store
-    return store
+    """Return the open state database of the application, as the caller may see it."""
+    return SeenStore(request.app.state.store, lambda: getattr(request.state, "groups", frozenset()))
+
+
+def demand_seen(store: Store, names: Iterable[str]) -> None:
+    """Refuse to do anything about an event that the caller may not see; what writes sees everything, as the hub does.
+
+    Raises
+    ------
+    NotFound
+        As for an event that there is not.
+    """
+    with store.reading() as session:
+        for name in names:
+            queries.find_event(session, name)
+
+
+def demand_reported(store: Store, event_ids: Iterable[str]) -> None:
+    """Refuse a report of an event that the caller may not see, without the event's id, which the caller may not know.
+
+    Raises
+    ------
+    NotFound
+        There is one.
+    """
+    try:
+        demand_seen(store, event_ids)
+    except NotFound:
+        raise NotFound("the report names an event that there is not") from None
 
 
 def only_known_parameters(request: Request) -> None:

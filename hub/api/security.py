@@ -69,8 +69,15 @@ class Needs:
         NotAuthorized
             The caller is known and lacks the scope.
         HTTPException
-            403: a session without its ``X-CSRF-Token``.
+            403: a session without its ``X-CSRF-Token``; a subject that somebody else than the trusted proxy states.
         """
+        request.app.state.proxy.subject(request)  # who states a subject and is not the proxy gets no further
+        caller = self._found(request)
+        person = caller.person if isinstance(caller, SignedIn) else caller
+        request.state.groups = person.groups if isinstance(person, Person) else frozenset()  # of whom it may see what is private
+        return caller
+
+    def _found(self, request: Request) -> Caller | SignedIn | None:
         match self.scope:
             case None | Way.SIGN_IN:
                 return None
@@ -105,6 +112,9 @@ OPEN = Depends(Needs(None))
 
 READS = Depends(Needs(Scope.READ, persons=True))
 """For routes that only look."""
+
+Annotator = Annotated[Caller, Depends(Needs(Scope.ANNOTATE, persons=True))]
+"""The caller of a route that takes in what somebody reports, or says of what is there."""
 
 Submitter = Annotated[Token, Depends(Needs(Scope.NOTICE_SUBMIT))]
 """The caller of a route that takes notices in: a program, whose token says whether it is trusted."""

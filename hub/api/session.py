@@ -12,6 +12,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
 from hub.api import wire, wire_session
+from hub.api.only_reading import demand_writing
 from hub.api.paging import one_response, path
 from hub.api.problems import MEDIA_TYPE, problem
 from hub.api.quota import Quota
@@ -103,13 +104,13 @@ class _Proof(BaseModel):
     },
 )
 async def sign_in(request: Request) -> Response:
-    """Open a session for who knows the password of a person, and hand the browser its cookie.
+    """Open a session for who knows the password of a person, or whom the trusted proxy states, and hand the browser its cookie.
 
-    The body must be announced as JSON: pages of other sites cannot send that, so they cannot sign a browser in as somebody else.
+    With the header of the proxy the body is ``{}``. The body must be announced as JSON: pages of other sites cannot send that, so
+    they cannot sign a browser in as somebody else.
     """
     state = request.app.state
-    if not state.takes_in:
-        return problem(request, 503, "this API only reads: sessions are opened by the one that `mmhub run` starts")
+    demand_writing(request, "sessions are opened by")
     if request.headers.get("content-type", "").partition(";")[0].strip().lower() != "application/json":
         return problem(request, 415, "name and password are sent as application/json: say so in Content-Type")
     body = bytearray()
@@ -123,12 +124,21 @@ async def sign_in(request: Request) -> Response:
         return problem(request, 408, f"the body did not arrive within {BODY_S:g} s")
     except ClientDisconnect:
         return problem(request, 400, "the body ended early")
+    if subject := state.proxy.subject(request):
+        if bytes(body).strip() not in (b"", b"{}"):
+            raise InvalidRequest("the proxy says who you are: the body must be {}")
+        return _welcome(await run_in_threadpool(_open_as, request, subject))
     proof = _proof(bytes(body))
     if wait_s := state.sign_in.wait_s(proof.name):
         _log.warning("too many tries to sign in")
         return problem(request, 429, "too many tries to sign in; try again later", headers={"Retry-After": str(wait_s)})
     async with state.sign_in.hashing:
         signed_in = await run_in_threadpool(_open, request, proof)
+    return _welcome(signed_in)
+
+
+def _welcome(signed_in: SignedIn) -> Response:
+    """Return the answer to who has signed in, with the cookie."""
     _log.info("person signed in", person=signed_in.person.name, session=signed_in.session.session_id)
     answer = _answer(signed_in)
     answer.set_cookie(
@@ -146,8 +156,7 @@ def get_session(caller: OfSession) -> Response:
 @router.delete("/session", status_code=204)
 def sign_out(request: Request, caller: OfSession) -> Response:
     """End the session, and have the browser forget its cookie."""
-    if not request.app.state.takes_in:
-        return problem(request, 503, "this API only reads: sessions are ended by the one that `mmhub run` starts")
+    demand_writing(request, "sessions are ended by")
     sessions.end(request.app.state.store, caller, now=request.app.state.clock())
     answer = Response(status_code=204, headers={"Cache-Control": "no-store"})
     answer.delete_cookie(COOKIE, path="/", secure=True, httponly=True, samesite="lax")
@@ -167,6 +176,11 @@ def _open(request: Request, proof: _Proof) -> SignedIn:
     state = request.app.state
     proven = persons.by_password(state.store, proof.name, proof.password.get_secret_value())
     return sessions.begin(state.store, proven, now=state.clock())
+
+
+def _open_as(request: Request, subject: str) -> SignedIn:
+    state = request.app.state
+    return sessions.begin(state.store, persons.by_subject(state.store, subject), now=state.clock())
 
 
 def _answer(signed_in: SignedIn) -> Response:

@@ -74,6 +74,15 @@ class NetworkStop(Wire):
     reason: str
 
 
+class Acknowledgement(Wire):
+    """That somebody took note of what waits because of a request."""
+
+    intent_id: str
+    acknowledged: list[str] = Field(description="What waited: approval, retraction")
+    actor: str
+    at: Time
+
+
 class Approval(Wire):
     """What somebody approves, and why."""
 

@@ -123,7 +123,11 @@ class ArchiveHistory:
 
     def in_region(self, lo: NDArray[np.int64], hi: NDArray[np.int64], start: Instant, end: Instant) -> list[AlertBatch]:
         """Return all alerts inside ascending disjoint order-29 ranges and the time window, one batch per survey, by name."""
-        return batches_of(self.rows_in_region(lo, hi, start, end, ALERT_COLUMNS))
+        return self._search.alerts(Region(lo=lo, hi=hi, start_us=start.tai_us, end_us=end.tai_us))
+
+    def at_most(self, lo: NDArray[np.int64], hi: NDArray[np.int64], start: Instant, end: Instant, limit: int) -> int:
+        """Return a bound on the alerts of a region, from the footers of files alone; see `hub.services.matching.KnowsSize`."""
+        return self._search.at_most(Region(lo=lo, hi=hi, start_us=start.tai_us, end_us=end.tai_us), limit)
 
     def rows_in_region(
         self,

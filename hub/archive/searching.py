@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
 from typing import TypeVar
@@ -26,7 +27,7 @@ from hub.archive.recent import Recent
 from hub.archive.region import Region
 from hub.archive.segments import Footer, Footers, opened, read_rows
 from hub.errors import StorageError
-from hub.model.alert import AlertBatch
+from hub.model.alert import AlertBatch, concatenate
 
 T = TypeVar("T")
 
@@ -35,6 +36,9 @@ _VERSION = ("survey", "source_id", "revision")
 
 THREADS = 2
 """Files that are read at once by one search."""
+
+WORTH_A_THREAD = 10_000
+"""Where row groups with fewer rows than these are read, no threads are started: a row of a fresh file takes a microsecond."""
 
 
 class Search:
@@ -61,6 +65,44 @@ class Search:
             best = best_of_each(table)
             table = table if best is None else take_rows(table, best)
         return table.select(list(columns))
+
+    def alerts(self, region: Region) -> list[AlertBatch]:
+        """Return the alerts of a region, as `table` chooses them, one batch for each survey, by name, in no particular order.
+
+        Fresh files that are in memory are not read: a region that meets a night of today meets hundreds of them.
+        """
+        found: dict[str, list[AlertBatch]] = {}
+        for night in self._nights(region) if len(region.lo) else []:
+            for batch in repeated(partial(self._alerts_of, night, region), self._archive):
+                found.setdefault(batch.survey, []).append(batch)
+        rows = [concatenate(batches) for _, batches in sorted(found.items())]
+        return [one if len(best := one.best()) == len(one) else one.take(best) for one in rows]
+
+    def _alerts_of(self, night: int, region: Region) -> list[AlertBatch]:
+        files = self._listed(night, region)
+        here, elsewhere = self._recent.rows(night, files.fresh, region, None)
+        tables = self._of_files([*elsewhere, *_beside_fresh(files, region)], region, ALERT_COLUMNS)
+        timely = [one.take((one.mid_tai_us >= region.start_us) & (one.mid_tai_us < region.end_us)) for one in here]
+        return [*(one for one in timely if len(one)), *(one for table in tables for one in batches_of(table))]
+
+    def at_most(self, region: Region, limit: int) -> int:
+        """Return how many rows the row groups have that may hold some of a region; beyond a limit, no others are counted."""
+        total = 0
+        for night in self._nights(region) if len(region.lo) else []:
+            total += repeated(partial(self._at_most, night, region, limit - total), self._archive)
+            if total > limit:
+                break
+        return total
+
+    def _at_most(self, night: int, region: Region, limit: int) -> int:
+        files = self._listed(night, region)
+        total = 0
+        for path in [*files.fresh, *_beside_fresh(files, region)]:
+            footer = self._footers.get(path)
+            total += int(footer.rows[self._groups(footer, region)].sum())
+            if total > limit:
+                break
+        return total
 
     def versions(self, region: Region, columns: Sequence[str]) -> pa.Table:
         """Return the rows of a region, all versions of a detection that are stored, one perhaps twice."""
@@ -197,12 +239,22 @@ class Search:
     def _of_files(self, paths: Sequence[Path], region: Region, columns: tuple[str, ...]) -> list[pa.Table]:
         """Return what each of some files has, in their order; several are read at once."""
         met = [path for path in paths if self._may_have(path, region)]
-        if len(met) < 3 or self._threads < 2:
+        if len(met) < 3 or self._threads < 2 or self._are_small(met, region):
             tables = [self._of_file(path, region, columns) for path in met]
         else:
             with ThreadPoolExecutor(self._threads) as pool:
                 tables = list(pool.map(lambda path: self._of_file(path, region, columns), met))
         return [table for table in tables if table is not None]
+
+    def _are_small(self, paths: Sequence[Path], region: Region) -> bool:
+        """Tell whether it is known that so little is read of some files that threads take longer to start."""
+        total = 0
+        for path in paths:
+            footer = self._footers.known(path)
+            if footer is None:
+                return False
+            total += int(footer.rows[self._groups(footer, region)].sum())
+        return total < WORTH_A_THREAD
 
     def _may_have(self, path: Path, region: Region) -> bool:
         """Tell whether a file may have rows of a region, as far as it is in memory: to give one to a thread takes longer."""

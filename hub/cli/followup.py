@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from hub.cli.files import read_up_to
-from hub.cli.invocation import reading, start
+from hub.cli.invocation import load_settings, reading, start
 from hub.cli.listing import AsJson, Limit, collect, facts, present
 from hub.cli.output import emit, say, table
 
@@ -28,10 +28,14 @@ def register(app: typer.Typer) -> None:
     app.add_typer(group, name="followup")
 
 
+OfEvent = Annotated[str | None, typer.Option("--event", metavar="EVENT", help="Only those because of this event.")]
+"""The event that a listing is of."""
+
+
 @group.command("list")
 def list_(
     context: typer.Context,
-    event: Annotated[str | None, typer.Option(help="Only those because of this event.")] = None,
+    event: OfEvent = None,
     limit: Limit = 100,
     as_json: AsJson = False,
 ) -> None:
@@ -79,22 +83,20 @@ def decide(
     as_json: AsJson = False,
 ) -> None:
     """Say what the follow-up policy would do now, and why. Nothing is written or sent."""
-    from hub.bootstrap import now
+    from hub.bootstrap import now, policy_book
     from hub.services import followup_facts
 
-    book = _book(policy)
+    book = policy_book(load_settings(context).settings) if policy is None else _book(policy)
     with reading(context) as session:
         found = followup_facts.decisions(session, event, now=now(), candidate=candidate, hypothesis=hypothesis, book=book)
     for body in found:
         emit(body) if as_json else _tell(body)
 
 
-def _book(file: Path | None) -> "PolicyBook":
+def _book(file: Path) -> "PolicyBook":
     from hub.errors import ConfigError
     from hub.services import followup_facts
 
-    if file is None:
-        return followup_facts.shipped()
     try:
         data = read_up_to(file, MAX_POLICY_BYTES)
     except OSError as error:
@@ -241,6 +243,22 @@ def cancel(context: typer.Context, intent_id: Id, *, by: By, reason: Why = "", a
 
 
 @group.command()
+def ack(context: typer.Context, intent_id: Id, *, by: By, reason: Why = "", as_json: AsJson = False) -> None:
+    """Take note of an approval that is awaited, or of a retraction: no other channel is told of it (`[escalation]`)."""
+    from hub.bootstrap import now, open_followups
+    from hub.services import escalation
+
+    with open_followups(start(context)) as (store, _):
+        actor = _entitled(store, by)
+        with store.transaction() as session:
+            kinds = escalation.acknowledge_in(session, intent_id, actor=actor, now=now(), reason=reason)
+    if as_json:
+        emit({"intent_id": intent_id, "acknowledged": kinds, "actor": actor})
+    else:
+        say(f"{by} has taken note of the {' and the '.join(kinds)}")
+
+
+@group.command()
 def status(
     context: typer.Context,
     intent_id: Annotated[str | None, typer.Argument(metavar="[ID]", help="A request; the networks where not given.")] = None,
@@ -297,7 +315,7 @@ def log(
 @group.command()
 def skipped(
     context: typer.Context,
-    event: Annotated[str | None, typer.Option(help="Only of this event.")] = None,
+    event: OfEvent = None,
     limit: Limit = 100,
     as_json: AsJson = False,
 ) -> None:

@@ -55,6 +55,12 @@ SCHEMAS_PAUSE_S = 5.0
 CATALOGS_PAUSE_S = 20.0
 """Time between two looks at the catalogues, seconds."""
 
+REGISTERS_PAUSE_S = 5.0
+"""Time between two looks for events that registers are to be asked about, seconds."""
+
+ESCALATION_PAUSE_S = 5.0
+"""Time between two looks for what nobody acknowledges, seconds."""
+
 FOLLOWUP_PAUSE_S = 1.0
 """Time between two looks at the follow-up requests, seconds."""
 
@@ -356,7 +362,7 @@ def _add_worker(crew: _Crew, settings: "Settings", hub: "Hub", board: "Board", *
 
 
 def _add_destinations(crew: _Crew, settings: "Settings", hub: "Hub", sinks: "dict[str, Sink]") -> None:
-    from hub.bootstrap import enabled_destinations, open_sink
+    from hub.bootstrap import enabled_destinations, escalation_for, open_sink
     from hub.runtime.chores import Chore
     from hub.runtime.dispatch import DispatchLoop
     from hub.services.status import DESTINATION
@@ -367,6 +373,15 @@ def _add_destinations(crew: _Crew, settings: "Settings", hub: "Hub", sinks: "dic
         hub.flow.wakes(loop.wake.call)
     followup = Chore("followup", hub.flow.follow_up, pause_s=FOLLOWUP_PAUSE_S)
     crew.add("followup", followup.body, followup.health)
+    if settings.escalation.channels:
+        escalation = Chore("escalation", escalation_for(settings, hub.store).step, pause_s=ESCALATION_PAUSE_S)
+        crew.add("escalation", escalation.body, escalation.health)
+    if hub.registers is not None:
+        registers = Chore("registers", hub.registers.step, pause_s=REGISTERS_PAUSE_S)
+        crew.add("registers", registers.body, hub.registers.health, is_background=True)
+    if hub.register_reports is not None:
+        reports = Chore("register-reports", hub.register_reports.step, pause_s=REGISTERS_PAUSE_S)
+        crew.add("register-reports", reports.body, hub.register_reports.health, is_background=True)
 
 
 def _add_api(crew: _Crew, settings: "Settings", hub: "Hub", stack: ExitStack, board: "Board", *, as_json: bool) -> None:

@@ -151,6 +151,7 @@ def api_loop(
     import uvicorn
 
     from hub.api.app import create_app
+    from hub.api.proxy import trusted_proxy
     from hub.science.ranking import DEFAULT
 
     class Server(uvicorn.Server):
@@ -167,6 +168,7 @@ def api_loop(
                     store,
                     submit=submit,
                     anonymous_read=api.anonymous_read,
+                    proxy=trusted_proxy(api.proxy_header, api.proxy_addresses),
                     notices_per_minute=api.notices_per_minute,
                     alarms=alarms,
                     archive=archive,
@@ -179,6 +181,7 @@ def api_loop(
                 log_config=None,
                 access_log=False,
                 server_header=False,
+                proxy_headers=False,  # the address of a caller is that of the connection, whatever X-Forwarded-For says
                 limit_concurrency=MAX_CONNECTIONS,
                 timeout_graceful_shutdown=GRACE_S,
             )

@@ -46,6 +46,8 @@ def read_place(path: Path, settings: "Settings") -> "tuple[Skymap, Notice | None
         table = load_localization_table(read_text("conf/localizations.toml"))
         drawn = table.place_of(notice) if notice.skymap is None or table.prefers_position(notice) else None
         if drawn is not None:
+            if (odd := notice.properties.get("odd_containment")) is not None:
+                raise InvalidRequest(f"{path} states a containment of {odd}, which is no probability between 0 and 1")
             return drawn.skymap, notice
         if notice.skymap is None:
             raise InvalidRequest(f"{path} is a notice that carries no sky map and states no position with an error")

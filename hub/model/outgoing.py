@@ -23,8 +23,14 @@ class Subject(StrEnum):
     RETRACTION = "retraction"
     """A former message no longer holds."""
 
+    PLAN = "plan"
+    """A request to telescopes: what a network has, completed, or does no more."""
+
     NOTICE = "notice"
     """Another author's VOEvent, relayed."""
+
+    ESCALATION = "escalation"
+    """Something waits for a person."""
 
 
 class Leaves(StrEnum):

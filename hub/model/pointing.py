@@ -6,6 +6,9 @@ from enum import StrEnum
 
 from hub.model.instant import Instant
 
+OWN = "this hub"
+"""Who reports the hub's own requests, and nobody else: their names begin with the id of the request and a slash."""
+
 
 class PointingStatus(StrEnum):
     """What became of a pointing."""

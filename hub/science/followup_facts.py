@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 from hub.model.notice import EventClass, Messenger, Role, Stage
 from hub.model.significance import Significance
+from hub.science.followup_covered import Planned
 
 NUMBERS = {
     "far_per_yr": "the false-alarm rate a year",
@@ -127,6 +128,9 @@ class FollowupFacts:
     """Requests before, of all events."""
 
     observed: tuple[Observed, ...] | None = None
+    planned: tuple[Planned, ...] | None = ()
+    """Visits of others that hold the present target, from now on; None where a register that tells them did not answer yet."""
+
     seen: Mapping[tuple[str, str], Seen] = field(default_factory=dict)
     """By allocation and template."""
 

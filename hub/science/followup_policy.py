@@ -111,6 +111,12 @@ class SkipRules:
     requested_within_deg: float | None = None
     requested_within_h: float | None = None
     observed_within_h: float | None = None
+    planned_within_h: float | None = None
+    """Somebody else will observe it before so long, hours."""
+
+    planned_by: tuple[str, ...] = ()
+    """Instruments whose plans count; all where none is named."""
+
     classified: bool = False
     not_observable: bool = True
 

@@ -179,7 +179,8 @@ def _check_distinct(allocations: Iterable[Allocation]) -> None:
 
 
 def _skip(row: Row, default: SkipRules) -> SkipRules:
-    row.only("requested_within_deg", "requested_within_h", "observed_within_h", "classified", "not_observable")
+    numbers = ("requested_within_deg", "requested_within_h", "observed_within_h", "planned_within_h")
+    row.only(*numbers, "planned_by", "classified", "not_observable")
 
     def number(key: str, most: float) -> float | None:
         return row.number(key, least=0.0, most=most) if key in row else getattr(default, key)
@@ -191,11 +192,15 @@ def _skip(row: Row, default: SkipRules) -> SkipRules:
         requested_within_deg=number("requested_within_deg", 180.0),
         requested_within_h=number("requested_within_h", _LARGE),
         observed_within_h=number("observed_within_h", _LARGE),
+        planned_within_h=number("planned_within_h", _LARGE),
+        planned_by=row.words("planned_by") if "planned_by" in row else default.planned_by,
         classified=flag("classified"),
         not_observable=flag("not_observable"),
     )
     if found.requested_within_h is not None and found.requested_within_deg is None:
         raise ValueError(f"requested_within_h of {row.where} needs requested_within_deg")
+    if found.planned_by and found.planned_within_h is None:
+        raise ValueError(f"planned_by of {row.where} needs planned_within_h")
     return found
 
 

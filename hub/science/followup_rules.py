@@ -13,7 +13,7 @@ from hub.model.followup_decision import Verdict
 from hub.model.notice import Role
 from hub.science.followup_facts import FLAGS, NUMBERS, WORDS, FollowupFacts
 from hub.science.followup_limits import of_event, of_night, over, over_allocation
-from hub.science.followup_policy import Action, Allocation, Policy, Rule, Target, Template
+from hub.science.followup_policy import Action, Allocation, Policy, Rule, SkipRules, Target, Template
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,7 +43,10 @@ class Decision:
     """Allocations that cannot, and why."""
 
     can_wait: bool = False
-    """Nothing is asked only because no telescope can be asked at present: budgets, stops, breakers."""
+    """Nothing is asked only because of what may change soon: budgets, stops, breakers, what others plan."""
+
+    waits_for_others: bool = False
+    """Nothing is asked as long as somebody else means to observe it soon."""
 
     seconds: float = 0.0
     """Open shutter of one request at most, seconds."""
@@ -212,6 +215,9 @@ def _decide_by(rule: Rule, facts: FollowupFacts, policy: Policy, passed: Mapping
     seconds = template.seconds(rule.target)
     if reasons := _skip_reasons(rule, facts):
         return _skipped(rule, (because, *reasons), policy, passed, remarks=_remarks(rule, facts))
+    if others := _others_plan(rule.skip, facts):
+        said = (because, *others)
+        return _skipped(rule, said, policy, passed, remarks=_remarks(rule, facts), can_wait=True, waits_for_others=True)
     can, refused = _those_that_can(rule, facts, policy, template, seconds)
     if not can:
         return _skipped(
@@ -258,6 +264,7 @@ def _skipped(
     refused: Mapping[str, str] | None = None,
     remarks: tuple[str, ...] = (),
     can_wait: bool = False,
+    waits_for_others: bool = False,
 ) -> Decision:
     return Decision(
         verdict=Verdict.SKIP,
@@ -268,6 +275,7 @@ def _skipped(
         refused=refused or {},
         remarks=remarks,
         can_wait=can_wait,
+        waits_for_others=waits_for_others,
         policy_version=policy.version,
     )
 
@@ -291,10 +299,24 @@ def _skip_reasons(rule: Rule, facts: FollowupFacts) -> list[str]:
     return reasons
 
 
+def _others_plan(skip: SkipRules, facts: FollowupFacts) -> tuple[str, ...]:
+    """Return who will observe the target soon anyway, a sentence for the first; nothing where that is no reason to wait."""
+    if skip.planned_within_h is None:
+        return ()
+    within_h, whose = skip.planned_within_h, skip.planned_by
+    soon = [one for one in facts.planned or () if 0.0 <= one.hours < within_h and (not whose or one.by in whose)]
+    return tuple(
+        f"{one.by} will observe it anyway{f' in {one.band}' if one.band else ''}, at {one.at.to_utc_iso()[:19]}Z"
+        for one in soon[:1]
+    )
+
+
 def _remarks(rule: Rule, facts: FollowupFacts) -> tuple[str, ...]:
     remarks = []
     if rule.skip.observed_within_h is not None and facts.observed is None:
         remarks.append("it is not known whether it was observed")
+    if rule.skip.planned_within_h and facts.planned is None:
+        remarks.append("it is not known whether somebody plans to observe it anyway")
     if rule.skip.classified and facts.classified is None:
         remarks.append("it is not known whether it is classified")
     if rule.skip.requested_within_deg is not None and facts.ra_deg is None:

@@ -213,41 +213,61 @@ class AlertIntake:
         is_new[known] = self._history.is_from(one.batch.take(np.array(known, dtype=np.intp)))
         return replace(one, is_new=is_new)
 
-    def open(self, container: Envelope) -> PacketReport:
-        """Take in a container that was received as a message: one whose alerts are all good is not kept, its source has it.
+    def open(self, containers: Sequence[Envelope]) -> PacketReport:
+        """Take in containers that were received as messages: one whose alerts are all good is not kept, its source has it.
+
+        They are archived together and booked in one transaction: a survey that sends containers of one alert each would else cost
+        a file and a commit for every alert.
+
+        Parameters
+        ----------
+        containers
+            Of one source and stream map, all different; at least one.
 
         Raises
         ------
         DecodeError
-            It cannot be understood.
+            One cannot be understood.
         StorageError
-            The archive or the database does not take it.
+            The archive or the database does not take them.
         """
-        batch = PacketBatch.of([container])
+        batch = PacketBatch.of(containers)
         rows = self._decoder.decode_packets(batch.payloads, batch.alert_stream)
         appended = self._append(rows, batch)
-        report = _report(1, rows, appended, in_full=True)
-        n_rows, n_new, reason = int(report.n_alerts[0]), sum(one.n_new for one in appended), report.reasons.get(0)
+        report = _report(len(batch), rows, appended, in_full=True)
+        n_new = np.zeros(len(batch), dtype=np.intp)
+        for one in appended:
+            n_new += np.bincount(one.message[one.is_new], minlength=len(batch))
+        held = {index for index, _ in rows.held}
         with self._store.transaction() as session:
             _record_statements(session, rows, batch)
-            if reason is None:
-                deadletters.remove(session, container.digest)
-                deliveries = envelopes.release(session, container.digest, container.source)
-                added, repeats = n_rows - 1, deliveries - 1
-            else:
-                dead_letter(session, container, reason, at=self._clock(), kind=_kind(bool(rows.held)))
-                envelopes.finish(session, container.digest, container.source, MessageState.DEAD)
-                deliveries, added, repeats = 1, n_rows, 0
-            if deliveries:  # else another worker has booked it
-                envelopes.count_alerts(
+            for index, container in enumerate(containers):
+                self._book(
                     session,
-                    container.source,
-                    received=added,
-                    stored=n_new,
-                    duplicates=n_rows - n_new + repeats,
-                    dead_letters=0,
+                    container,
+                    n_rows=int(report.n_alerts[index]),
+                    n_new=int(n_new[index]),
+                    reason=report.reasons.get(index),
+                    kind=_kind(index in held),
                 )
         return report
+
+    def _book(
+        self, session: Session, container: Envelope, *, n_rows: int, n_new: int, reason: str | None, kind: LetterKind
+    ) -> None:
+        """Count the alerts of a container and forget its bytes, or keep them with the reason why some are refused."""
+        if reason is None:
+            deadletters.remove(session, container.digest)
+            deliveries = envelopes.release(session, container.digest, container.source)
+            added, repeats = n_rows - 1, deliveries - 1
+        else:
+            dead_letter(session, container, reason, at=self._clock(), kind=kind)
+            envelopes.finish(session, container.digest, container.source, MessageState.DEAD)
+            deliveries, added, repeats = 1, n_rows, 0
+        if deliveries:  # else another worker has booked it
+            envelopes.count_alerts(
+                session, container.source, received=added, stored=n_new, duplicates=n_rows - n_new + repeats, dead_letters=0
+            )
 
     def _append(self, rows: AlertRows, batch: PacketBatch) -> tuple[AppendedAlerts, ...]:
         """Archive rows with where their packets stand, each alert once.

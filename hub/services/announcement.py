@@ -15,7 +15,7 @@ from hub.model.outgoing import Outgoing, Subject
 from hub.model.sky import WHOLE_SKY_ID, Localization
 from hub.ports import Announcement, Renderer
 from hub.services.routes import Route
-from hub.storage import announced, outbox
+from hub.storage import announced, outbox, privacy
 
 OBJECT_RADIUS_DEG = 1.0 / 3600.0
 """Stated error of a survey object's position: generous against the 0.1 arcsec of Rubin and ZTF astrometry."""
@@ -93,7 +93,8 @@ class Announcements:
             return Sent()
         ivorn = self.ivorn(coincidence.coincidence_id, coincidence.version)
         cites = tuple(
-            Citation(ivorn=name, kind=CiteKind.FOLLOWUP) for name in dict.fromkeys(self._notice_ivorn(event) for event in events)
+            Citation(ivorn=name, kind=CiteKind.FOLLOWUP)
+            for name in dict.fromkeys(notice_ivorn(event, self._settings.authority) for event in events)
         )
         taken_over = {} if is_retraction else self._taken_over(session, coincidence, stands_for)
         kind = CiteKind.RETRACTION if is_retraction else CiteKind.SUPERSEDES
@@ -109,7 +110,7 @@ class Announcements:
             cites=cites,
             is_retraction=is_retraction,
             author_ivorn=f"ivo://{self._settings.authority}",
-            member_facts=(*(_event_facts(event) for event in events), *_object_facts(candidate)),
+            member_facts=(*(event_facts(event) for event in events), *_object_facts(candidate)),
             ra_deg=ra_deg,
             dec_deg=dec_deg,
             radius_deg=radius_deg,
@@ -137,10 +138,12 @@ class Announcements:
         return found
 
     def _routes_of(self, session: Session, announcement: Announcement) -> list[Route]:
-        """Return who wants it; a retraction only those who were told of the pair."""
+        """Return who wants it and may know of it; a retraction only those who were told of the pair."""
         wanted = [route for route in self._routes if announcement.subject in route.subjects]
-        if not announcement.is_retraction or not wanted:
+        if not wanted:
             return wanted
+        if not announcement.is_retraction:
+            return _who_may_know(session, announcement.coincidence, wanted)
         pair = announcement.coincidence
         told = self._told(session, pair, below=pair.version)
         return [route for route in wanted if route.destination in told]
@@ -170,10 +173,6 @@ class Announcements:
             for route in routes
         )
 
-    def _notice_ivorn(self, event: Event) -> str:
-        """Return what a member is cited by: its newest ivorn, or this hub's own name of its newest notice."""
-        return _ivorn(event) or f"ivo://{self._settings.authority}/notice#{event.current.notice_id}"
-
     def _former(self, session: Session, coincidence: Coincidence, *, below: int | None = None) -> Outgoing | None:
         """Return the last message about a pair below a version, its own if none is given."""
         for version in range((below or coincidence.version) - 1, 0, -1):
@@ -183,9 +182,22 @@ class Announcements:
         return None
 
 
+def _who_may_know(session: Session, pair: Coincidence, routes: Sequence[Route]) -> list[Route]:
+    """Return the routes of the group that all of a pair is private to; all of them where it is private to nobody."""
+    events = [member.id for member in pair.members if member.kind is MemberKind.EVENT]
+    surveys = [member.id.partition(":")[0] for member in pair.members if member.kind is MemberKind.OBJECT]
+    may = {group: privacy.is_seen(session, [group], events, surveys) for group in {route.group for route in routes}}
+    return [route for route in routes if may[route.group]]
+
+
 def stands(coincidence: Coincidence) -> bool:
     """Tell whether a version is one that the world may know of: open, live and not held back."""
     return coincidence.state is PairState.OPEN and coincidence.is_live and not coincidence.held_back
+
+
+def notice_ivorn(event: Event, authority: str) -> str:
+    """Return what an event is cited by: its newest ivorn, or this hub's own name of its newest notice."""
+    return _ivorn(event) or f"ivo://{authority}/notice#{event.current.notice_id}"
 
 
 def _retracts(outgoing: Outgoing) -> bool:
@@ -220,7 +232,8 @@ def _ivorn(event: Event) -> str | None:
     return next((stored.notice.ivorn for stored in reversed(said) if stored.notice.ivorn), None)
 
 
-def _event_facts(event: Event) -> dict[str, Any]:
+def event_facts(event: Event) -> dict[str, Any]:
+    """Return what a message says of an event."""
     position = event.position
     return {
         "id": event.event_id,

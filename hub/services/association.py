@@ -5,7 +5,7 @@ opened, in which it is found again, for one transaction after the other changes 
 parted get a job each source, so that their pairs are evaluated again; the event whose job it is does its own.
 """
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from sqlalchemy.orm import Session
@@ -54,7 +54,11 @@ class Association:
 
     def is_due(self, session: Session, event: Event | None) -> bool:
         """Return whether the sources around an event are not what they should be."""
-        return event is not None and event.messenger is Messenger.EM and bool(self._changes(session, [event.event_id]).sources)
+        return (
+            event is not None
+            and event.messenger is Messenger.EM
+            and bool(self._changes(session, [event.event_id], [event]).sources)
+        )
 
     def update(self, session: Session, event_ids: Collection[str], because: str = "") -> frozenset[str]:
         """Write the sources around some events as they should be.
@@ -81,8 +85,8 @@ class Association:
             log.info("source", id=source.source_id, members=source.event_ids)
         return changes.event_ids
 
-    def _changes(self, session: Session, event_ids: Collection[str]) -> Changes:
-        found = self._together(session, event_ids)
+    def _changes(self, session: Session, event_ids: Collection[str], known: Sequence[Event] = ()) -> Changes:
+        found = self._together(session, event_ids, known)
         if not found.sightings:
             return Changes(sources=(), event_ids=frozenset())
         overlap = _Overlap(session, self.maps)
@@ -112,11 +116,11 @@ class Association:
         localizations.save(session, place)
         return replace(source, localization_id=place.localization_id)
 
-    def _together(self, session: Session, event_ids: Collection[str]) -> "_Together":
-        """Return all events that anything links with some events, directly or through others."""
+    def _together(self, session: Session, event_ids: Collection[str], read: Sequence[Event]) -> "_Together":
+        """Return all events that anything links with some events, directly or through others; some were read already."""
         overlap = _Overlap(session, self.maps)
         known: dict[str, Sighting] = {}
-        seen: dict[str, Sighting] = {}
+        seen = self._seen(session, read)
         words: dict[int, Word] = {}
         stored: dict[str, str] = {}
         frontier = set(event_ids)
@@ -166,7 +170,10 @@ class Association:
 
     def _sightings(self, session: Session, event_ids: Collection[str]) -> dict[str, Sighting]:
         """Return what counts of some events; what is no electromagnetic one is passed over."""
-        found = [one for one in events.of_ids(session, list(event_ids)) if one.messenger is Messenger.EM]
+        return self._seen(session, events.of_ids(session, list(event_ids)) if event_ids else ())
+
+    def _seen(self, session: Session, found: Sequence[Event]) -> dict[str, Sighting]:
+        found = [one for one in found if one.messenger is Messenger.EM]
         if not found:
             return {}
         cited = sources.cited_by(session, [one.event_id for one in found])

@@ -235,8 +235,8 @@ class Backgrounds:
             levels = self._maps.levels(session, [localization_id])[localization_id]
             skymap = self._maps.localization(session, localization_id).skymap
             hears = coverage.heard(session)
-            heard = [candidate.survey for candidate in candidates.of_event(session, event.event_id)]
-        surveys = sorted({*heard, *(one.survey for one in hears.streams)})
+            met = candidates.surveys_of(session, event.event_id)
+        surveys = sorted({*met, *(one.survey for one in hears.streams)})
         found = []
         for target, survey in itertools.product(chosen, surveys):
             low, high = target.hypothesis.window_d

@@ -20,7 +20,7 @@ from hub.science.light_curves import LightCurves
 from hub.science.onset import VisitsBefore
 from hub.science.ranking import DEFAULT, Ranking
 from hub.science.rules import Hypothesis, Rules
-from hub.services import twins
+from hub.services import rescoring, twins
 from hub.services.expectations import Expectations
 from hub.services.judging import (
     NOTHING_SHRUNK,
@@ -136,6 +136,7 @@ class Candidacy:
         found = [one for of_event in judged for one in of_event.candidates]
         changed = candidates.save_all(session, found, stored)
         twins.place_all(session, found, past)
+        rescoring.look_again(session, [one for one in found if candidates.row_key(one) not in stored])
         due = {(one.event_id, one.survey, one.object_id) for one in (changed if only_changed else found)}
         due |= self._unsaid(session, found, changed)
         judged, due, same = _with_twins(session, judged, due)

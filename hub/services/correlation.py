@@ -237,13 +237,15 @@ class Correlation:
         rules_changed
             Whether to withdraw pairs of events that only former rules made; notices alone never unmake one.
         """
-        self._associate(event_id)
         with self._store.reading() as session:
             event = events.get(session, event_id)
-            keys = self._matching.backward(session, event) if event is not None else set()
-            partners = self._pairing.reach(session, event)
-            former = _partners_of(event_id, coincidences.of_events(session, event_id)) if rules_changed else set()
-            known = set() if rules_changed else watched.of_event(session, event_id)
+            is_due = self._association.is_due(session, event)
+            around = None if is_due else self._around(session, event_id, event, rules_changed=rules_changed)
+        if around is None:
+            self._associate(event_id)
+            with self._store.reading() as session:
+                around = self._around(session, event_id, events.get(session, event_id), rules_changed=rules_changed)
+        keys, partners, former, known = around
         unwatched: dict[str, list[tuple[str, str, int]]] = {}
         for key in sorted(keys):
             if (event_id, key.object_id, key.survey) not in known:
@@ -300,16 +302,23 @@ class Correlation:
         if not ties.objects_of(session, [event.event_id]):  # alerts that the archive has dropped leave some open
             candidates.forget(session, event.event_id)
 
+    def _around(
+        self, session: Session, event_id: str, event: Event | None, *, rules_changed: bool
+    ) -> tuple[set[ObjectKey], set[str], set[str], set[tuple[str, str, str]]]:
+        """Return the objects and events that an event is evaluated with, events that former rules paired, and what is watched."""
+        keys = self._matching.backward(session, event) if event is not None else set()
+        partners = self._pairing.reach(session, event)
+        former = _partners_of(event_id, coincidences.of_events(session, event_id)) if rules_changed else set()
+        known = set() if rules_changed else watched.of_event(session, event_id)
+        return keys, partners, former, known
+
     def _associate(self, event_id: str) -> None:
         """Bring the sources around an event up to date; other sources that changes have a job of their own."""
-        with self._store.reading() as session:
-            is_due = self._association.is_due(session, events.get(session, event_id))
-        if is_due:
-            with self._store.transaction() as session:
-                changed = self._association.update(session, [event_id])
-                own = sources.source_ids(session, [event_id]).get(event_id, event_id)
-                for other in sorted(changed - {own}):
-                    jobs.put(session, EVENT_JOB, other)
+        with self._store.transaction() as session:
+            changed = self._association.update(session, [event_id])
+            own = sources.source_ids(session, [event_id]).get(event_id, event_id)
+            for other in sorted(changed - {own}):
+                jobs.put(session, EVENT_JOB, other)
 
     def on_alerts(self, batch: AlertBatch, payloads: Sequence[bytes] | None = None) -> CorrelationReport:
         """Match a batch of alerts, already in the history, with all events.

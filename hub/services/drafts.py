@@ -116,8 +116,10 @@ def tns(session: Session, name: str, object_id: str) -> Body:
         There is no such event, or no such open candidate.
     """
     event = find_event(session, name)
-    found = candidates.of_event(session, event.event_id, state=PairState.OPEN, limit=None)
-    one = next((one for one in found if object_id in (one.object_id, f"{one.survey}:{one.object_id}")), None)
+    survey, _, rest = object_id.partition(":")
+    found = candidates.search(session, event_id=event.event_id, object_id=object_id, state=PairState.OPEN)
+    found += candidates.search(session, event_id=event.event_id, survey=survey, object_id=rest, state=PairState.OPEN)
+    one = next(iter(found), None)
     if one is None:
         raise NotFound(f"{event.event_id} has no open candidate {object_id}")
     report = {

@@ -1,8 +1,10 @@
 """Telescope networks that nothing can be requested of: one that is not live, and one that cannot be spoken to at all."""
 
+from collections.abc import Mapping
+
 from hub.errors import NetworkRefused, Transient
 from hub.model.followup import Intent
-from hub.ports import DryRun, Quota, RemoteState, TelescopeNetwork
+from hub.ports import DryRun, Quota, RemoteState, ReportsPointings, TakesReports, TelescopeNetwork
 
 
 class DryNetwork:
@@ -14,9 +16,15 @@ class DryNetwork:
     def __init__(self, network: TelescopeNetwork) -> None:
         self.name = network.name
         self.can_find = network.can_find
+        self.can_cancel = network.can_cancel
         self.is_simulated = network.is_simulated
         self.host = network.host
         self._network = network
+
+    @property
+    def asked(self) -> TelescopeNetwork:
+        """The network itself, for what only reads."""
+        return self._network
 
     def validate(self, intent: Intent) -> list[str]:
         """Return the reasons for which the network cannot take this intent; empty where it could."""
@@ -60,6 +68,7 @@ class ClosedNetwork:
     """
 
     can_find = True
+    can_cancel = True
     is_simulated = False
     host: str | None = None
 
@@ -97,6 +106,17 @@ class ClosedNetwork:
 
     def _fault(self) -> Transient:
         return Transient(f"{self._reason}; nothing was sent")
+
+
+def registers_of(networks: Mapping[str, TelescopeNetwork]) -> dict[str, ReportsPointings]:
+    """Return the networks that tell where others point, by name; reading needs none of them to be live."""
+    found = {name: network.asked if isinstance(network, DryNetwork) else network for name, network in networks.items()}
+    return {name: network for name, network in found.items() if isinstance(network, ReportsPointings)}
+
+
+def reporters_of(networks: Mapping[str, TelescopeNetwork]) -> dict[str, TakesReports]:
+    """Return the networks that take reports of the hub's own pointings, by name; one that is not live is told of nothing."""
+    return {name: network for name, network in networks.items() if isinstance(network, TakesReports)}
 
 
 def is_live(network: TelescopeNetwork) -> bool:

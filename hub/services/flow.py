@@ -8,6 +8,7 @@ from hub.model.envelope import Envelope
 from hub.model.packets import PacketBatch
 from hub.ports import Position
 from hub.services.alert_intake import PacketReport
+from hub.services.consequences import Consequences
 from hub.services.correlation import Correlation, CorrelationReport
 from hub.services.dispatch import Dispatch, DispatchReport
 from hub.services.followup import FollowupService
@@ -39,12 +40,19 @@ class Flow:
     """Bytes in, coincidences, VOEvents and follow-up requests out. Safe to share between threads: one takes in at a time."""
 
     def __init__(
-        self, *, intake: Intake, correlation: Correlation, dispatch: Dispatch, followups: FollowupService | None
+        self,
+        *,
+        intake: Intake,
+        correlation: Correlation,
+        dispatch: Dispatch,
+        followups: FollowupService | None,
+        consequences: Consequences | None = None,
     ) -> None:
         self._intake = intake
         self._correlation = correlation
         self._dispatch = dispatch
         self._followups = followups
+        self._consequences = consequences
         self._turn = threading.Lock()
         self._woken: tuple[Callable[[], None], ...] = ()
 
@@ -128,7 +136,10 @@ class Flow:
 
     def follow_up(self) -> int:
         """Take each follow-up request a step further; return how many moved."""
-        return self._followups.step() if self._followups is not None else 0
+        moved = self._followups.step() if self._followups is not None else 0
+        if self._consequences is not None and self._consequences.step(moved=moved > 0):
+            self._wake()
+        return moved
 
     def _correlate(self, report: IntakeReport) -> FlowReport:
         done = CorrelationReport()

@@ -16,11 +16,11 @@ from hub.model.followup import Intent, Submission
 from hub.model.followup_decision import StoredDecision, Verdict, decision_id
 from hub.model.instant import Instant
 from hub.ports import Clock, TelescopeNetwork
-from hub.science.followup_policy import Target
+from hub.science.followup_policy import Policy, Target
 from hub.science.followup_rules import Decision
 from hub.science.hypotheses import Hypothesis
 from hub.services import followup_intents as intents
-from hub.services.dry_network import ClosedNetwork
+from hub.services.dry_network import ClosedNetwork, registers_of
 from hub.services.followup_asked import Before
 from hub.services.followup_desk import FollowupDesk
 from hub.services.followup_facts import PolicyBook, decide_one
@@ -62,6 +62,7 @@ class FollowupService:
         self._book = replace(
             book,
             inside=frozenset(name for name, network in networks.items() if network.is_simulated),
+            visits=frozenset(name for name, register in registers_of(networks).items() if not register.is_of_events),
             credentials=frozenset(
                 name
                 for name, one in book.policy.allocations.items()
@@ -70,11 +71,17 @@ class FollowupService:
         )
         self.gates = Gates(book=self._book, is_enabled=settings.enabled, is_dry=settings.dry_run, networks=networks)
         self.desk = FollowupDesk(store=store, clock=clock, gates=self.gates)
-        self._promotion = Promotion(book=self._book, networks=networks, is_dry=settings.dry_run)
+        self._promotion = Promotion(
+            book=self._book, networks=networks, is_dry=settings.dry_run, wait_s=settings.wait_for_registers_s
+        )
         self._replacing = Replacing(book=self._book)
-        gated = settings.model_copy(update={"allow_real_networks": True})  # the gates say whether
-        self._sender = Sender(store, networks, clock, gated, gate=self.gates.check, hook=hook)
+        self._sender = Sender(store, networks, clock, settings, gate=self.gates.check, hook=hook)
         self._looked: dict[str, Instant] = {}
+
+    @property
+    def policy(self) -> Policy:
+        """What is in force."""
+        return self._book.policy
 
     # ------------------------------------------------------------------------------------------------ inside the correlation
 

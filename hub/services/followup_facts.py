@@ -19,11 +19,12 @@ from hub.model.coincidence import Candidate, Member, MemberKind, PairState, coin
 from hub.model.event import Event, EventState
 from hub.model.followup import Intent, RequestState
 from hub.model.instant import Instant
-from hub.model.pointing import Pointing, PointingStatus
+from hub.model.pointing import OWN, Pointing, PointingStatus
 from hub.model.sky import SkymapSummary
 from hub.model.visit import Footprints
 from hub.science.class_rules import ClassRules, load_class_rules
 from hub.science.families import Families
+from hub.science.followup_covered import Planned, planned_for
 from hub.science.followup_facts import FollowupFacts, Observed, Seen
 from hub.science.followup_policy import Allocation, Policy, Rule, Target, Template
 from hub.science.followup_reading import check_sites, load_policy
@@ -38,13 +39,16 @@ from hub.services.classified import classes_of
 from hub.services.followup_asked import Before, before
 from hub.services.followup_sight import needs, seen, visible, window
 from hub.services.queries import find_event
-from hub.storage import candidates, coincidences, followup, localizations, pointings
+from hub.storage import candidates, coincidences, followup, localizations, pointings, registers
 
 YEAR_S = 365.25 * DAY_S
 """Of false-alarm rates a year, as notices state them, seconds."""
 
 BAND = "r"
 """Of the expected magnitude."""
+
+LOOK_AHEAD_H = 240.0
+"""Plans of others are looked at so far ahead, hours: the longest window of a template."""
 
 SAME_PLACE_DEG = 0.01
 """Requests that are done so near are observations of the present target, degrees; fields are wider."""
@@ -63,6 +67,9 @@ class PolicyBook:
 
     inside: frozenset[str] = frozenset()
     """Networks with no telescope behind them."""
+
+    visits: frozenset[str] = frozenset()
+    """Registers that tell what is planned, wherever and because of whatever."""
 
     def sites_of(self, allocation: Allocation) -> tuple[Site, ...]:
         """Return the sites of an allocation, in its order."""
@@ -141,9 +148,12 @@ def decide_one(
 ) -> tuple[FollowupFacts, Decision]:
     """Return what is known of an event, or of a candidate of it, and what the policy does with that.
 
-    ``asked_before`` is what was asked of telescopes before; it is read where not given.
+    ``asked_before`` is what was asked of telescopes before; it is read where not given. Where it is given, what others plan is
+    left out too: a draft does not depend on what else is known, only whether it is sent does.
     """
     facts = facts_of(session, event, candidate, now=now, book=book, asked_before=asked_before)
+    if asked_before is not None:
+        facts = replace(facts, planned=())
     rule, _ = first_match(facts, book.policy)
     if rule is not None and rule.allocations:
         facts = replace(facts, seen=seen_of(session, event, facts, rule, now, book))
@@ -188,6 +198,7 @@ def facts_of(
         dec_deg=None if place is None else place[1],
         asked=earlier.asked(place, now, own=own),
         observed=None if place is None else _observed(session, event, place, now, own),
+        planned=_planned(session, event, place, now, book.visits),
         stopped=earlier.stopped,
         credentials=book.credentials,
         inside=book.inside,
@@ -196,8 +207,8 @@ def facts_of(
 
 
 def _body(facts: FollowupFacts, decision: Decision) -> Body:
-    told = asdict(replace(facts, asked=(), observed=None, seen={}))
-    for left_out in ("event_id", "candidate", "hypothesis", "asked", "observed", "seen", "credentials", "inside"):
+    told = asdict(replace(facts, asked=(), observed=None, planned=(), seen={}))
+    for left_out in ("event_id", "candidate", "hypothesis", "asked", "observed", "planned", "seen", "credentials", "inside"):
         del told[left_out]
     said: dict[str, Any] = jsonable(asdict(decision))
     return {
@@ -301,7 +312,11 @@ def _observed(
         for one in followup.in_states(session, [RequestState.COMPLETED])
         if one.intent.intent_id not in own and _is_near(place, one.intent)
     ]
-    done = [one for one in pointings.of_event(session, event.event_id) if one.status is PointingStatus.COMPLETED]
+    done = [
+        one
+        for one in pointings.of_event(session, event.event_id)
+        if one.status is PointingStatus.COMPLETED and not (one.reported_by == OWN and one.name.partition("/")[0] in own)
+    ]
     if done:
         is_in = holding(Halves.of(_footprints(done)), *place)
         found += [
@@ -310,6 +325,20 @@ def _observed(
             if inside
         ]
     return tuple(sorted(found, key=lambda one: (one.hours_ago, one.by)))
+
+
+def _planned(
+    session: Session, event: Event, place: tuple[float, float] | None, now: Instant, visits: Collection[str]
+) -> tuple[Planned, ...] | None:
+    """Return the visits of others that are planned for a place; None where a register of visits has not told them yet."""
+    if place is None:
+        return ()
+    told = registers.answers(session, event_ids=[event.event_id]) if visits else {}
+    found = [one for one in pointings.of_event(session, event.event_id) if one.reported_by != OWN]
+    planned = planned_for(found, place, now, LOOK_AHEAD_H)
+    if not planned and any((one := told.get((name, event.event_id))) is None or one.answered_at is None for name in visits):
+        return None
+    return planned
 
 
 def _is_near(place: tuple[float, float], intent: Intent) -> bool:

@@ -29,6 +29,9 @@ BY = "by"
 PAYLOAD = "payload_hash"
 """Key in an approval's detail: of what it is."""
 
+REPLACED_BY = "replaced_by"
+"""Key in the detail of a step: the request that takes the place of the one that is cancelled."""
+
 UNTIL = "until_tai_us"
 """Key in a person's approval: when it lapses (`Instant.tai_us`)."""
 
@@ -64,6 +67,7 @@ class Gates:
             self._withdrawn(session, submission.intent)
             or _out_of_time(submission.intent, now)
             or self._closed(session, submission.intent, network, now)
+            or _other_stands(session, submission.intent)
             or self._unapproved(submission, now)
             or self._over_budget(session, submission.intent, now)
         )
@@ -166,6 +170,15 @@ def approval_of(submission: Submission) -> Transition | None:
     """Return the newest approval of a request; None where there is none."""
     steps = (step for step in reversed(submission.transitions) if step.state is RequestState.APPROVED and PAYLOAD in step.detail)
     return next(steps, None)
+
+
+def _other_stands(session: Session, intent: Intent) -> Barred | None:
+    """Return that a request waits as long as the one that it takes the place of may still be observed."""
+    for other in followup.of_event(session, intent.event_id):
+        is_replaced = any(step.detail.get(REPLACED_BY) == intent.intent_id for step in other.transitions)
+        if is_replaced and other.state is RequestState.CANCEL_REQUESTED:
+            return Barred(reason=f"the request {other.intent.intent_id}, whose place it takes, is not cancelled yet")
+    return None
 
 
 def _out_of_time(intent: Intent, now: Instant) -> Barred | None:

@@ -43,6 +43,9 @@ class Promotion:
     is_dry: bool
     """Whether the settings keep even what would go to a network inside the hub."""
 
+    wait_s: float = 0.0
+    """So long a draft waits for the first answer of a register of visits, seconds."""
+
     def due(self, session: Session) -> list[StoredDecision]:
         """Return the decisions of which there are drafts, the most urgent and best first."""
         drafts = followup.intents_in(session, [RequestState.DRAFT])
@@ -77,6 +80,9 @@ class Promotion:
             reason = f"already classified: {', '.join(sorted(facts.classified))}"
             self._skip(session, decision, (reason,), now)
             return take_back(session, drafts, reason, now)
+        if facts.planned is None and rule.skip.planned_within_h and self._may_be_told(drafts, now):
+            _log.debug("a draft waits for what others plan", decision=decision.decision_id)
+            return 0
         first = [one for one in drafts if one.intent.due_at is None]
         n_written = self._first(session, decision, event, rule, facts, first, now) if first else 0
         if not n_written:  # one look after the other: each sees in the rows what the one before it took of the budgets
@@ -84,6 +90,10 @@ class Promotion:
             for one in sorted(later, key=lambda one: (one.intent.window_start, one.intent.intent_id))[:1]:
                 n_written += self._later(session, decision, rule, facts, one, now)
         return n_written
+
+    def _may_be_told(self, drafts: Sequence[Submission], now: Instant) -> bool:
+        """Return whether a register of visits may soon answer for the first time: nobody waits for one that does not."""
+        return any(0.0 <= now.minus(one.intent.due_at or one.intent.created_at) < self.wait_s for one in drafts)
 
     def _first(  # noqa: PLR0917 - because of what, by which rule, and what is known
         self,
@@ -99,18 +109,23 @@ class Promotion:
         template = rule.template
         sight = {(name, template): self._sight(one.intent) for name, one in by_name.items() if name is not None}
         said = decide_by(rule, replace(facts, seen=sight), self.book.policy)
-        if said.can_wait and not rule.spread:  # perhaps another that stands by
+        if said.can_wait and not said.waits_for_others and not rule.spread:  # perhaps another that stands by
             others = seen_of(session, event, facts, rule, now, self.book)
             said = decide_by(rule, replace(facts, seen={**others, **sight}), self.book.policy)
         if said.verdict is Verdict.SKIP:
             if said.can_wait:
                 _log.debug("a draft waits", decision=decision.decision_id, reasons=said.reasons)
+                if said.waits_for_others and said.reasons != decision.reasons:
+                    self._skip(session, decision, said.reasons, now)
                 return 0
             self._skip(session, decision, said.reasons, now)
             return take_back(session, drafts, "; ".join(said.reasons), now)
         if missing := [name for name in said.allocations if name not in by_name]:
             return self._ask_others(session, decision, event, missing, drafts, now)
         n_written = sum(self._ask(session, by_name[name], name, said, now) for name in said.allocations)
+        if n_written and decision.is_skip:  # it had waited for others
+            asks = replace(decision, verdict=said.verdict, reasons=said.reasons, allocations=said.allocations, decided_at=now)
+            followup_decisions.save(session, asks)
         if n_written and not rule.spread:
             rest = [one for name, one in by_name.items() if name not in said.allocations]
             n_written += take_back(session, rest, f"{said.allocations[0]} is asked instead", now)

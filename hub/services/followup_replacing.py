@@ -11,7 +11,7 @@ from hub.model.followup import Intent, RequestState, Submission
 from hub.model.instant import Instant
 from hub.model.sky import Skymap
 from hub.services.followup_facts import PolicyBook
-from hub.services.followup_gates import BY
+from hub.services.followup_gates import BY, REPLACED_BY
 from hub.services.followup_intents import LATER, was_taken_back
 from hub.services.sending import append_step
 from hub.services.submission import ALIVE_STATES, WAITING_STATES, Outcome
@@ -50,7 +50,8 @@ class Replacing:
             return tuple(one.intent for one in same)
         reason = f"fields on the newer map hold {new:.3g} of it, these {best:.3g}"
         for one in held:
-            append_step(session, one, Outcome(RequestState.CANCEL_REQUESTED, reason, detail={BY: "hub"}), now)
+            detail = {BY: "hub", REPLACED_BY: intent.intent_id}
+            append_step(session, one, Outcome(RequestState.CANCEL_REQUESTED, reason, detail=detail), now)
         return ()
 
     def _prob(self, skymap: Skymap, intent: Intent) -> float:

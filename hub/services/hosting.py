@@ -3,24 +3,23 @@
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from sqlalchemy.orm import Session
 
 from hub.model.coincidence import Score
-from hub.model.sky import Skymap
+from hub.model.sky import Localization, Skymap
 from hub.science.alignment import galactic_latitude_deg
 from hub.science.candidates import Question
-from hub.science.facts import NO_FACTS, Facts, ObjectFacts
+from hub.science.facts import IN_CATALOGUE, NO_FACTS, Facts, ObjectFacts
 from hub.science.healpix import Floats, Int64s, find
 from hub.science.host_rules import HostRules
 from hub.science.hosts import Completenesses, LineOfSight, best_distances_mpc, mean_completeness
 from hub.science.levels import Levels3D
 from hub.science.light_curves import LightCurves
-from hub.science.ranking import distance
+from hub.science.ranking import distance, known_source
 from hub.services.catalogued import Catalogued, Place
-from hub.services.maps import MapCache
 
 MAX_FACTS = 20_000
 """Objects in maps of which what was worked out is kept, some kilobytes each where there are hosts."""
@@ -29,10 +28,17 @@ MAX_TABLES = 16
 """Tables of 3D levels that are kept, a megabyte each and half a second to build."""
 
 
+class Maps(Protocol):
+    """Where the maps of events come from, as `hub.services.maps.MapCache`."""
+
+    def localization(self, session: Session, localization_id: str) -> Localization:
+        """Return a localization."""
+
+
 class Hosting:
     """Knows of objects what the catalogues say; where none is installed nothing is asked."""
 
-    def __init__(self, catalogued: Catalogued, rules: HostRules, maps: MapCache) -> None:
+    def __init__(self, catalogued: Catalogued, rules: HostRules, maps: Maps) -> None:
         self._catalogued = catalogued
         self._rules = rules
         self._maps = maps
@@ -60,8 +66,8 @@ class Hosting:
             at = np.searchsorted(wanted, question.objects)
             lines = self._lines(session, question, pixels[at])
             objects = {
-                curves.names[number]: self._facts(
-                    session, question, places[index], line, float(latitude[index]), int(pixels[index])
+                curves.names[number]: _with_entries(
+                    self._facts(session, question, places[index], line, float(latitude[index]), int(pixels[index])), question
                 )
                 for number, index, line in zip(question.objects.tolist(), at.tolist(), lines, strict=True)
             }
@@ -127,6 +133,19 @@ class Hosting:
                 self._levels.popitem(last=False)
         self._levels.move_to_end(localization_id)
         return self._levels[localization_id]
+
+
+def _with_entries(known: ObjectFacts, question: Question) -> ObjectFacts:
+    """Add what entries of its place say against each hypothesis that names their kind."""
+    if not known.flags:
+        return known
+    terms = {}
+    for hypothesis in [target.hypothesis for target in question.targets]:
+        kinds = [kind for kind in hypothesis.unrelated_catalogues if IN_CATALOGUE.format(kind) in known.flags]
+        term = known_source.of_entries(kinds, hypothesis.priors.known_source)
+        if term is not None:
+            terms[hypothesis.name] = {known_source.NAME: term}
+    return replace(known, terms_of=terms) if terms else known
 
 
 def _silent(place: Place) -> Score:

@@ -10,7 +10,8 @@ that bears the hub's authority and was never written here is refused.
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from typing import TypeVar
 
 from sqlalchemy.orm import Session
 
@@ -39,6 +40,8 @@ from hub.storage.notices import Addition
 from hub.telemetry import get_logger
 
 log = get_logger(__name__)
+
+T = TypeVar("T")
 
 Wishes = Callable[[Session, str, Sequence[StoredNotice]], None]
 """Told of an event and its notices in the transaction that changes them, to ask for what they lack."""
@@ -146,7 +149,8 @@ class Intake:
         with self._store.transaction() as session:
             states = {index: envelopes.receive(session, arrived[index]).state for index in others}
         for index in others:
-            run.outcomes[index] = self._settle(arrived[index], states[index], run)
+            self._understand(index, arrived[index], states[index], run)
+        self._open(run)
         for places in framed.values():
             self._packets(arrived, places, run)
         return run.report()
@@ -166,7 +170,8 @@ class Intake:
             envelope = envelopes.reopen(session, digest)
         if envelope is None:
             return None
-        run.outcomes[0] = self._settle(envelope, MessageState.RECEIVED, run)
+        self._understand(0, envelope, MessageState.RECEIVED, run)
+        self._open(run)
         return run.report()
 
     def resume(self) -> IntakeReport:
@@ -175,25 +180,38 @@ class Intake:
             waiting = envelopes.pending(session)
         run = _Run(len(waiting))
         for index, envelope in enumerate(waiting):
-            run.outcomes[index] = self._settle(envelope, MessageState.RECEIVED, run)
+            self._understand(index, envelope, MessageState.RECEIVED, run)
+        self._open(run)
         return run.report()
 
     # ------------------------------------------------------------------------------------------------------- one message
 
-    def _settle(self, envelope: Envelope, state: MessageState, run: "_Run") -> Outcome:
-        """Understand a received message and store what it says, or why it says nothing."""
+    def _understand(self, index: int, envelope: Envelope, state: MessageState, run: "_Run") -> None:
+        """Understand a received message and store what it says, or why it says nothing; a container is put aside to be opened."""
+        outcome = self._settled(envelope, lambda: self._said(envelope, state, run))
+        if outcome is not None:
+            run.outcomes[index] = outcome
+        else:
+            run.containers.setdefault((envelope.source, envelope.alert_stream, envelope.trust), []).append((index, envelope))
+
+    def _said(self, envelope: Envelope, state: MessageState, run: "_Run") -> Outcome | None:
+        """Store what a message says; None where it is a container of alerts."""
+        if state in (MessageState.STORED, MessageState.DUPLICATE):
+            return self._known(envelope, run)
+        match self._decoder.decode(envelope):
+            case DecodedNotice(notice=notice):
+                return self._notice(envelope, notice, run)
+            case DecodedAlerts():
+                return None
+            case DecodedContext(kind="hub-message", summary={"ivorn": str(ivorn)}) if is_under(ivorn, self._authority):
+                return self._echo(envelope, ivorn)
+            case DecodedContext() as context:
+                return self._context(envelope, context)
+
+    def _settled(self, envelope: Envelope, settle: "Callable[[], T]") -> "T | Outcome":
+        """Return what settling a message led to; one that cannot be used is kept with the reason and stops no other."""
         try:
-            if state in (MessageState.STORED, MessageState.DUPLICATE):
-                return self._known(envelope, run)
-            match self._decoder.decode(envelope):
-                case DecodedNotice(notice=notice):
-                    return self._notice(envelope, notice, run)
-                case DecodedAlerts():
-                    return self._container(envelope, run)
-                case DecodedContext(kind="hub-message", summary={"ivorn": str(ivorn)}) if is_under(ivorn, self._authority):
-                    return self._echo(envelope, ivorn)
-                case DecodedContext() as context:
-                    return self._context(envelope, context)
+            return settle()
         except SchemaUnknown as error:
             return self._refuse(envelope, error.reason, error.format, LetterKind.HELD)
         except DecodeError as error:
@@ -389,14 +407,38 @@ class Intake:
         for index, place in enumerate(places):
             run.outcomes[place] = _alert_outcome(report, index)
 
-    def _container(self, envelope: Envelope, run: "_Run") -> Outcome:
-        """Open a container: its alerts count one by one, those that were refused together as one dead letter that keeps it.
+    def _open(self, run: "_Run") -> None:
+        """Open the containers that were put aside: alerts count one by one, those of one that are refused as a dead letter.
 
-        A container without a refused alert is not kept: its source has it.
+        The letter keeps it; a container without a refused alert is not kept: its source has it.
         """
-        report = self._alerts.open(envelope)
+        for found in run.containers.values():
+            distinct = {envelope.digest: (index, envelope) for index, envelope in reversed(found)}
+            first = sorted(distinct.values(), key=lambda one: one[0])
+            try:
+                self._opened(first, run)
+            except StorageError:
+                raise
+            except Exception:  # one bad container must not stop the others: each is opened by itself
+                log.exception("containers are opened one by one", n=len(first))
+                for one in first:
+                    self._opened_alone(one, run)
+            for index, envelope in found:
+                if index not in run.outcomes:
+                    same = run.outcomes[distinct[envelope.digest][0]]
+                    run.outcomes[index] = replace(same, state=MessageState.DUPLICATE, reason="it came twice at once")
+
+    def _opened(self, containers: Sequence[tuple[int, Envelope]], run: "_Run") -> None:
+        """Open different containers of one source and stream map together."""
+        report = self._alerts.open([envelope for _, envelope in containers])
         run.alerts += report.alerts
-        return _alert_outcome(report, 0)
+        for number, (index, _) in enumerate(containers):
+            run.outcomes[index] = _alert_outcome(report, number)
+
+    def _opened_alone(self, container: tuple[int, Envelope], run: "_Run") -> None:
+        refused = self._settled(container[1], lambda: self._opened([container], run))
+        if refused is not None:
+            run.outcomes[container[0]] = refused
 
 
 class _Run:
@@ -406,6 +448,8 @@ class _Run:
         self.outcomes: dict[int, Outcome] = {}
         self.event_ids: set[str] = set()
         self.alerts: list[AppendedAlerts] = []
+        self.containers: dict[tuple[str, str | None, Trust], list[tuple[int, Envelope]]] = {}
+        """Of alerts, to be opened together: by source and stream map, each with its place among the envelopes."""
         self._n_envelopes = n_envelopes
 
     def report(self) -> IntakeReport:

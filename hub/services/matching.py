@@ -31,6 +31,9 @@ from hub.storage import candidates, promoted, watched
 SLICE_DEG2_D = 400.0
 """Square degrees times days that the archive is searched for at once: a deep survey finds at most a million alerts there."""
 
+SLICE_ALERTS = 1_000_000
+"""Where the archive has no more alerts in a whole region than in such a slice, it is searched in one go."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True, order=True)
 class ObjectKey:
@@ -76,6 +79,23 @@ class RemembersVersions(Protocol):
 
     def versions(self, batch: AlertBatch) -> AlertBatch:
         """Return all versions that are stored of some detections, those of the batch included."""
+        ...
+
+
+@runtime_checkable
+class KnowsSize(Protocol):
+    """A history that tells how much it would have to read."""
+
+    def at_most(self, lo: Int64s, hi: Int64s, start: Instant, end: Instant, limit: int) -> int:
+        """Return a number that the alerts inside a region do not exceed; one beyond the limit says only that they may be more.
+
+        Parameters
+        ----------
+        lo, hi, start, end
+            As in `AlertHistory.in_region`.
+        limit
+            Counting ends beyond it.
+        """
         ...
 
 
@@ -208,12 +228,36 @@ class Matching:
     def backward(self, session: Session, event: Event) -> set[ObjectKey]:
         """Return the objects among all past alerts that match an event, and those that are its candidates already."""
         found: set[ObjectKey] = set()
+        if self._rules.hypotheses_for(tuple(event.classes)) and self.is_searched(session, event):
+            self._maps.levels(session, event.localization_ids)  # read once: what else is needed of them is made of these
         for alike in _alike(self.targets(session, event)):
-            for lo, hi, start, end in _slices(alike, self._maps.levels(session, event.localization_ids)):
+            for lo, hi, start, end in self._slices(alike, self._maps.levels(session, event.localization_ids)):
                 fitting = [one for one in alike if one.window[0] < end and one.window[1] >= start]
                 for batch in self._history.in_region(lo, hi, start, end) if fitting else ():
                     found |= _keys(batch, np.logical_or.reduce([match(batch, one) for one in fitting]))
         return found | self.known(session, event.event_id)
+
+    def _slices(
+        self, targets: Sequence[Target], maps: Mapping[str, Levels2D]
+    ) -> Iterator[tuple[Int64s, Int64s, Instant, Instant]]:
+        """Yield regions and times that together are all where alerts can match any of some targets, each as large as may be.
+
+        The targets are alike: they look at the same region.
+        """
+        fitting = [levels for name, levels in maps.items() if name not in targets[0].too_large]
+        regions = [(levels, levels.region(targets[0].hypothesis.max_level)) for levels in fitting]
+        if not regions:
+            return
+        lo, hi = merge(
+            np.concatenate([levels.lo[rows] for levels, rows in regions]),
+            np.concatenate([levels.hi[rows] for levels, rows in regions]),
+        )
+        start, end = min(one.window[0] for one in targets), max(one.window[1] for one in targets)
+        history = self._history
+        if isinstance(history, KnowsSize) and history.at_most(lo, hi, start, end, SLICE_ALERTS) <= SLICE_ALERTS:
+            yield lo, hi, start, end
+        else:
+            yield from _cut(lo, hi, start, end)
 
     def known(self, session: Session, event_id: str) -> set[ObjectKey]:
         """Return the objects that are candidates of an event already, in whatever state."""
@@ -259,21 +303,9 @@ def _alike(targets: Iterable[Target]) -> list[list[Target]]:
     return list(found.values())
 
 
-def _slices(targets: Sequence[Target], maps: Mapping[str, Levels2D]) -> Iterator[tuple[Int64s, Int64s, Instant, Instant]]:
-    """Yield regions and times that together are all where alerts can match any of some targets, each of a size for the memory.
-
-    The targets are alike: they look at the same region.
-    """
-    fitting = [levels for name, levels in maps.items() if name not in targets[0].too_large]
-    regions = [(levels, levels.region(targets[0].hypothesis.max_level)) for levels in fitting]
-    if not regions:
-        return
-    lo, hi = merge(
-        np.concatenate([levels.lo[rows] for levels, rows in regions]),
-        np.concatenate([levels.hi[rows] for levels, rows in regions]),
-    )
+def _cut(lo: Int64s, hi: Int64s, start: Instant, end: Instant) -> Iterator[tuple[Int64s, Int64s, Instant, Instant]]:
+    """Yield a region and a time in parts of at most so much sky and time as `SLICE_DEG2_D`."""
     area = np.cumsum(area_sr(lo, hi)) * SR_TO_DEG2
-    start, end = min(one.window[0] for one in targets), max(one.window[1] for one in targets)
     edges = [0, *(np.flatnonzero(np.diff(area // SLICE_DEG2_D)) + 1).tolist(), len(lo)]
     for first, last in itertools.pairwise(edges):
         step_s = max(SLICE_DEG2_D / max(float(area[last - 1] - area[first]), 1e-6), 1.0) * DAY_S

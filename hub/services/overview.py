@@ -109,5 +109,5 @@ def _event_row(session: Session, event: Event) -> Row:
         event.state.value,
         event.far_hz,
         place.area90_deg2 if place else None,
-        len(candidates.of_event(session, event.event_id)),
+        candidates.count(session, event.event_id),
     )

@@ -52,7 +52,8 @@ class Pairing:
         for burst in self._kin(session, ours, partners):
             partners |= self._partners_of(session, burst)
             members |= {one.event_id for one in burst.members}
-        theirs = sources.members(session, sources.source_ids(session, partners).values())
+        light = [name for name, one in partners.items() if one.messenger is Messenger.EM]
+        theirs = sources.members(session, sources.source_ids(session, light).values()) if light else {}
         return {*members, *partners, *(name for names in theirs.values() for name in names)}
 
     def of_event(self, session: Session, event: Event | None, locked: Collection[str]) -> int:
@@ -196,16 +197,16 @@ class Pairing:
         return Found(version=version, events=events_of_pair, stands_for=result.stands_for)
 
     def partners(self, session: Session, event: Event) -> Iterable[Event]:
-        """Yield the events whose times lie in a window of any rule around any time of an event; some more than once."""
+        """Return the events whose times lie in a window of any rule around any time of an event."""
+        windows = []
         for rule, is_first in pair_science.partners(self.rules, event):
             low, high = reach_s(rule, self.rules.clocks)
             low, high = (low, high) if is_first else (-high, -low)
-            classes = rule.second if is_first else rule.first
+            classes = frozenset(rule.second if is_first else rule.first)
             for t0 in event.t0s:
                 start, end = t0.plus_s(low - CENTRAL_MARGIN_S), t0.plus_s(high + CENTRAL_MARGIN_S)
-                for other in events.in_window(session, classes, start, end):
-                    if other.event_id != event.event_id:
-                        yield other
+                windows.append(events.Window(classes=classes, start=start, end=end))
+        return [other for other in events.in_windows(session, windows) if other.event_id != event.event_id]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

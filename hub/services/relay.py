@@ -16,7 +16,8 @@ from hub.model.ivorn import ivorn_key
 from hub.model.notice import Notice
 from hub.model.outgoing import Outgoing, Subject
 from hub.services.routes import Route
-from hub.storage import notices, outbox
+from hub.storage import notices, outbox, privacy
+from hub.storage.privacy import PrivateKind
 from hub.storage.writing import hold
 
 MEDIA_TYPE = "application/xml"
@@ -64,6 +65,8 @@ class Relay:
             for route in self._routes
             if notice.role in route.relay_roles and route.destination != came_from and (is_trusted or route.relay_untrusted)
         ]
+        if candidates and (group := privacy.every(session).get((PrivateKind.SOURCE, envelope.source), "")):
+            candidates = [route for route in candidates if route.group == group]
         if not candidates:
             return ()
         hold(session, f"relay {ivorn_key(notice.ivorn)}")

@@ -5,7 +5,7 @@ of many observers always holds something that is wrong.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -13,7 +13,7 @@ import numpy as np
 from hub.errors import InvalidRequest, NotFound
 from hub.model.event import Event
 from hub.model.instant import Instant
-from hub.model.pointing import Pointing
+from hub.model.pointing import Pointing, PointingStatus
 from hub.model.sky import Skymap
 from hub.ports import ReportsPointings
 from hub.science.levels import Levels2D
@@ -49,8 +49,10 @@ class _Asked:
     skymap: Skymap | None
 
 
-def fetch(store: Store, register: ReportsPointings, name: str, *, now: Instant) -> Body:
+def fetch(store: Store, register: ReportsPointings, name: str, *, now: Instant, since: Instant | None = None) -> Body:
     """Ask for what is reported of an event and keep it; return how many, and why others were left out.
+
+    A visit that was planned, and that a register of visits does not tell any more, is kept as cancelled.
 
     Parameters
     ----------
@@ -62,6 +64,8 @@ def fetch(store: Store, register: ReportsPointings, name: str, *, now: Instant) 
         Of the event, any.
     now
         The present.
+    since
+        A register of visits is asked from then on only, not from the time of the event.
 
     Raises
     ------
@@ -72,7 +76,7 @@ def fetch(store: Store, register: ReportsPointings, name: str, *, now: Instant) 
     TransportError
         The register does not answer; nothing was changed.
     """
-    asked = _asked(store, register, name, now)
+    asked = _asked(store, register, name, now, since)
     found, reasons = read(_rows(register, asked), event_id=asked.event.event_id, reported_by=register.name)
     n_elsewhere = 0
     if asked.skymap is not None:
@@ -80,6 +84,9 @@ def fetch(store: Store, register: ReportsPointings, name: str, *, now: Instant) 
         n_elsewhere, found = len(found) - len(here), here
     with store.transaction() as session:
         n = pointings.save(session, found, now)
+        if not register.is_of_events:
+            known = pointings.of_event(session, asked.event.event_id)
+            pointings.save(session, gone(known, found, register.name, now, asked.end), now)
     statuses = [one.status.value for one in found]
     return {
         "event_id": text(asked.event.event_id),
@@ -111,6 +118,19 @@ def read(rows: Sequence[Mapping[str, Any]], *, event_id: str, reported_by: str) 
     return found, reasons
 
 
+def gone(known: Sequence[Pointing], told: Sequence[Pointing], by: str, begin: Instant, end: Instant) -> list[Pointing]:
+    """Return as cancelled the visits of a span that a register said were planned, and that it does not tell any more."""
+    there = {one.pointing_id for one in told}
+    return [
+        replace(one, status=PointingStatus.CANCELLED)
+        for one in known
+        if one.status is PointingStatus.PLANNED
+        and (one.reported_by == by or one.reported_by.startswith(f"{by}: "))
+        and one.pointing_id not in there
+        and begin <= one.at <= end
+    ]
+
+
 def meeting(skymap: Skymap, found: Sequence[Pointing]) -> list[Pointing]:
     """Return the pointings whose footprint meets a map."""
     if not found:
@@ -120,7 +140,7 @@ def meeting(skymap: Skymap, found: Sequence[Pointing]) -> list[Pointing]:
     return [found[row] for row in met.tolist()]
 
 
-def _asked(store: Store, register: ReportsPointings, name: str, now: Instant) -> _Asked:
+def _asked(store: Store, register: ReportsPointings, name: str, now: Instant, since: Instant | None) -> _Asked:
     with store.reading() as session:
         event = find_event(session, name)
         if event.t0 is None:
@@ -133,8 +153,9 @@ def _asked(store: Store, register: ReportsPointings, name: str, now: Instant) ->
                 )
             skymap = find_localization(session, event.localization_id).skymap
     end = min(now.plus_s(AHEAD_S), event.t0.plus_s(USUAL_DAYS * DAY_S))
+    begin = event.t0 if since is None else max(event.t0, since)
     return _Asked(
-        event=event, names=(event.event_id, *event.aliases), begin=event.t0, end=max(event.t0.plus_s(1.0), end), skymap=skymap
+        event=event, names=(event.event_id, *event.aliases), begin=begin, end=max(begin.plus_s(1.0), end), skymap=skymap
     )
 
 

@@ -32,5 +32,8 @@ class Route:
     relay_untrusted: bool = False
     """Whether what only untrusted sources brought is relayed as well."""
 
+    group: str = ""
+    """Of persons, whose private events it may be told of; empty for the public."""
+
     echo_within_s: float | None = None
     """A message that has not come back after so long is an alarm, seconds; None where nobody listens."""

@@ -22,7 +22,6 @@ from hub.services.dry_network import is_live, refusal
 from hub.services.followup_policy import FollowupSettings
 from hub.services.submission import (
     ALIVE_STATES,
-    BY_PERSON,
     ENDED_STATES,
     NEXT_STATES,
     WAITING_STATES,
@@ -54,11 +53,6 @@ def no_hook(point: str) -> None:
     """Do nothing."""
 
 
-def no_gate(_: Session, __: Submission, ___: TelescopeNetwork, ____: Instant) -> Barred | None:
-    """Let everything through: for who looks at the sending alone."""
-    return None
-
-
 class Sender:
     """The loop body that speaks to telescope networks, outside of any transaction."""
 
@@ -69,7 +63,7 @@ class Sender:
         clock: Clock,
         settings: FollowupSettings,
         *,
-        gate: Gate = no_gate,
+        gate: Gate,
         hook: Hook = no_hook,
     ) -> None:
         self._store = store
@@ -122,8 +116,6 @@ class Sender:
             return 0
         if (retry_at := submission.transitions[-1].detail.get(_RETRY_AT)) and self._clock().tai_us < retry_at:
             return 0
-        if not network.is_simulated and not self._settings.allow_real_networks and not _approved_by_person(submission):
-            return self._write(submission, Outcome(RequestState.AWAITING_APPROVAL, "a real network: a person must approve"))
         with self._store.reading() as session:
             barred = self._gate(session, submission, network, self._clock())
         if barred is not None:
@@ -338,10 +330,6 @@ def _answer_after_cancel(outcome: Outcome) -> Outcome:
     if outcome.state in ENDED_STATES:
         return outcome
     return Outcome(RequestState.CANCEL_REQUESTED, "booked while it was being withdrawn", outcome.remote)
-
-
-def _approved_by_person(submission: Submission) -> bool:
-    return any(step.state is RequestState.APPROVED and BY_PERSON in step.detail for step in submission.transitions)
 
 
 def _bound(submission: Submission) -> BoundLogger:

@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 from hub.model.instant import Instant
 from hub.services.alert_status import alerts_of, dated_ahead_alarm
 from hub.services.bodies import Body, jsonable, source_body, text, utc
+from hub.services.escalation import alarms as escalation_alarms
 from hub.services.watch import law_alarms
 from hub.storage import components, envelopes, incidents, positions, queues
 from hub.storage.components import STOPPED, Component
@@ -61,6 +62,7 @@ def health(session: Session, now: Instant, more: Sequence[str] = ()) -> Body:
     law_holds = _law_holds(books, known)
     sources = _sources(books, known, held, positions.listing(session), now)
     alarms = [*more, *law_alarms(session), *_component_alarms(known, now), *_held_alarms(held), *_outbox_alarms(outgoing, now)]
+    alarms += escalation_alarms(session, now)
     alarms += [alarm for one in sources for alarm in dated_ahead_alarm(one["source"], one["alerts"])]
     return {
         "status": "messages unaccounted for" if not law_holds else "alarm" if alarms else "ok",

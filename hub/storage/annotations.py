@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any
 
-from sqlalchemy import Select, bindparam, exists, func, or_, select, update
+from sqlalchemy import Select, bindparam, exists, func, or_, select, text, update
 from sqlalchemy.orm import Session
 from sqlmodel import col
 
@@ -16,10 +16,12 @@ from hub.science.small_cone import cell_of, cells_around, separation_arcsec
 from hub.storage.jsonable import dump, load
 from hub.storage.paging import Order, after, ordering
 from hub.storage.tables import AnnotationDecisionRow, AnnotationNameRow, AnnotationRow
-from hub.storage.writing import CHUNK, hold, insert, storable, table
+from hub.storage.writing import CHUNK, hold, insert, is_postgresql, storable, table
 
 Key = tuple[int, str]
 """Place of an annotation in listings: time (stated, else received; `Instant.tai_us`) and id."""
+
+_SUBJECT = "what is said of candidates"
 
 _ORDER: Order = ((col(AnnotationRow.order_tai_us), True), (col(AnnotationRow.annotation_id), False))
 
@@ -226,6 +228,35 @@ def of_many(session: Session, kind: AnnotationKind, *, names: Iterable[str], cel
         chosen = statement.where(col(row.cell).in_(wanted[start : start + CHUNK]))
         found |= {one.annotation_id: one for one in session.scalars(chosen)}
     return _loaded(session, [found[name] for name in sorted(found)])
+
+
+def hold_alone(session: Session) -> None:
+    """Wait until nobody else holds what is said of candidates, and hold it until the transaction ends: for who states."""
+    hold(session, _SUBJECT)
+
+
+def hold_shared(session: Session) -> None:
+    """Hold what is said of candidates beside others who hold it so, until the transaction ends: for who judges."""
+    if is_postgresql(session):  # on SQLite one writes at a time
+        session.execute(text("SELECT pg_advisory_xact_lock_shared(hashtextextended(:subject, 0))"), {"subject": _SUBJECT})
+
+
+def ever_said(
+    session: Session, kind: AnnotationKind, *, names: Iterable[str], cells: Iterable[int]
+) -> tuple[frozenset[str], frozenset[int]]:
+    """Return of which of some name keys and cells anything of a kind was ever stated, whatever became of it since."""
+    row, name = AnnotationRow, AnnotationNameRow
+    named: set[str] = set()
+    placed: set[int] = set()
+    keys, wanted = sorted(keys_of(names)), sorted(set(cells))
+    for start in range(0, len(keys), CHUNK):
+        listed = select(col(name.name_key)).join(row, col(row.annotation_id) == col(name.annotation_id))
+        chosen = listed.where(col(row.kind) == kind.value, col(name.name_key).in_(keys[start : start + CHUNK]))
+        named.update(session.scalars(chosen))
+    for start in range(0, len(wanted), CHUNK):
+        within = select(col(row.cell)).where(col(row.kind) == kind.value, col(row.cell).in_(wanted[start : start + CHUNK]))
+        placed.update(cell for cell in session.scalars(within) if cell is not None)
+    return frozenset(named), frozenset(placed)
 
 
 def _row(one: Annotation) -> dict[str, Any]:

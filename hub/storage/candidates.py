@@ -194,6 +194,18 @@ def events_with(session: Session, since: Instant) -> list[str]:
     return list(session.scalars(statement.where(event.c.last_t0_tai_us >= since.tai_us).order_by(row.event_id)))
 
 
+def surveys_of(session: Session, event_id: str) -> list[str]:
+    """Return the surveys whose objects are or were candidates of an event, ascending."""
+    row = table(CandidateRow).c
+    return list(session.scalars(select(row.survey).distinct().where(row.event_id == event_id).order_by(row.survey)))
+
+
+def count(session: Session, event_id: str) -> int:
+    """Return how many candidates an event has or had."""
+    row = table(CandidateRow).c
+    return int(session.execute(select(func.count()).where(row.event_id == event_id)).scalar_one())
+
+
 def of_event(session: Session, event_id: str, *, state: PairState | None = None, limit: int | None = None) -> list[Candidate]:
     """Return the candidates of an event: confirmed ones first, then the larger score, then the object id."""
     return search(session, event_id=event_id, state=state, limit=limit)

@@ -7,7 +7,7 @@ helps; one that asks for the write lock first simply waits for its turn.
 """
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from functools import partial
 from typing import Any
@@ -20,10 +20,14 @@ from sqlalchemy.orm import Session
 
 from hub.errors import ConfigError, StorageError
 from hub.model.alert import AlertBatch
-from hub.storage import old_alerts, schema
+from hub.storage import old_alerts, privacy, schema
 
 BUSY_TIMEOUT_S = 60
 """How long a SQLite connection waits for the write lock, seconds."""
+
+PAGE_BYTES = 16 << 10
+"""Page of a SQLite file that is made: packets of matches are written twice, page by page, and with SQLite's own 4 kB that costs
+twice the processor time. Files that were made before keep theirs."""
 
 MAKING_S = 3.0
 """How long a database without tables is waited for, which a hub that starts may be about to make, seconds."""
@@ -193,6 +197,23 @@ def _session(engine: Engine) -> Iterator[Session]:
         yield session
 
 
+class SeenStore(Store):
+    """The same database as somebody may see it: what reads finds only that. What writes sees everything, as the hub does."""
+
+    def __init__(self, whole: Store, groups: Callable[[], Collection[str]]) -> None:
+        super().__init__(whole.engine)
+        self._groups = groups
+
+    @contextmanager
+    def reading(self) -> Iterator[Session]:
+        """Give a session as of `Store.reading`, without what is private to others (`hub.storage.privacy`)."""
+        with _translated():
+            viewer = privacy.viewer_of(self._reader, self._groups())
+        engine = self._reader if viewer is None else privacy.seen_by(self._reader, viewer)
+        with _session(engine) as session, session.begin():
+            yield session
+
+
 @contextmanager
 def _translated() -> Iterator[None]:
     """Turn the driver's "it does not work now" into ours; errors that a value causes go through as they are."""
@@ -210,7 +231,8 @@ def _translated() -> Iterator[None]:
 
 def _prepare_sqlite(foreign_keys: str, connection: Any, _record: Any) -> None:
     connection.isolation_level = None  # the driver begins no transaction by itself: _begin_sqlite does
-    for pragma in ("journal_mode=WAL", "synchronous=FULL", f"foreign_keys={foreign_keys}"):
+    # The size of a page can be said before the first table is made, and before WAL, and changes nothing later.
+    for pragma in (f"page_size={PAGE_BYTES}", "journal_mode=WAL", "synchronous=FULL", f"foreign_keys={foreign_keys}"):
         connection.execute(f"PRAGMA {pragma}").close()
 
 

@@ -1,6 +1,7 @@
 """Events as their notices describe them now. The notices are the truth; the row of an event is computed from them."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
@@ -116,21 +117,56 @@ def all_ids(session: Session) -> list[str]:
     return sorted(session.scalars(select(col(EventRow.event_id))))
 
 
-def in_window(session: Session, classes: Sequence[EventClass], start: Instant, end: Instant) -> list[Event]:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Window:
+    """Events of some classes with a time in ``[start, end]``."""
+
+    classes: frozenset[EventClass]
+    start: Instant
+    end: Instant
+
+    def holds(self, event: Event) -> bool:
+        """Tell whether an event lies in it: what any of its notices says counts, of class as of time."""
+        times = event.t0s
+        return bool(times) and max(times) >= self.start and min(times) <= self.end and not event.classes.isdisjoint(self.classes)
+
+
+def in_window(session: Session, classes: Collection[EventClass], start: Instant, end: Instant) -> list[Event]:
     """Return the events of some classes with a time in ``[start, end]``, by t0 and id; an event without t0 is in no window.
 
     What any of its notices says counts, of class as of time: whether an event belongs to a window never depends on the order in
     which its notices arrived.
     """
-    statement = (
-        select(col(EventRow.document))
-        .where(col(EventRow.last_t0_tai_us) >= start.tai_us, col(EventRow.first_t0_tai_us) <= end.tai_us)
-        .order_by(col(EventRow.t0_tai_us), col(EventRow.event_id))
-    )
-    names = {one.value for one in classes}
-    # Making an event of its document costs ten times reading the document: most events of a long window are of other classes.
-    found = [load(Event, document) for document in session.scalars(statement) if not names.isdisjoint(_class_names(document))]
-    return [event for event in found if not event.classes.isdisjoint(classes)]
+    return in_windows(session, [Window(classes=frozenset(classes), start=start, end=end)])
+
+
+def in_windows(session: Session, windows: Sequence[Window]) -> list[Event]:
+    """Return the events that lie in any of some windows, as `in_window` does; those around one time are read in one go."""
+    names = {event_class.value for one in windows for event_class in one.classes}
+    found: dict[str, Event] = {}
+    for start, end in _spans(windows):
+        statement = (
+            select(col(EventRow.event_id), col(EventRow.document))
+            .where(col(EventRow.last_t0_tai_us) >= start.tai_us, col(EventRow.first_t0_tai_us) <= end.tai_us)
+            .order_by(col(EventRow.t0_tai_us), col(EventRow.event_id))
+        )
+        for name, document in session.execute(statement):
+            # Making an event of its document costs ten times reading the document: most events of a long window are of other
+            # classes.
+            if name not in found and not names.isdisjoint(_class_names(document)):
+                found[name] = load(Event, document)
+    return [event for event in found.values() if any(one.holds(event) for one in windows)]
+
+
+def _spans(windows: Iterable[Window]) -> list[tuple[Instant, Instant]]:
+    """Return the times of some windows, those that overlap as one, ascending."""
+    found: list[tuple[Instant, Instant]] = []
+    for one in sorted(windows, key=lambda one: one.start):
+        if found and one.start <= found[-1][1]:
+            found[-1] = (found[-1][0], max(found[-1][1], one.end))
+        else:
+            found.append((one.start, one.end))
+    return found
 
 
 def in_span(session: Session, start: Instant, end: Instant) -> list[Event]:

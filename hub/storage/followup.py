@@ -57,7 +57,7 @@ def append(session: Session, transition: Transition) -> None:
 
 def get(session: Session, intent_id: str) -> Submission | None:
     """Return an intent with its history."""
-    return next(iter(_submissions(session, select(col(IntentRow.document)).where(col(IntentRow.intent_id) == intent_id))), None)
+    return next(iter(of_statement(session, select(col(IntentRow.document)).where(col(IntentRow.intent_id) == intent_id))), None)
 
 
 def search(
@@ -76,14 +76,14 @@ def search(
         statement = statement.where(col(IntentRow.state) == state.value)
     if before is not None:
         statement = statement.where(after(_ORDER, before))
-    return _submissions(session, statement.order_by(*ordering(_ORDER)).limit(limit))
+    return of_statement(session, statement.order_by(*ordering(_ORDER)).limit(limit))
 
 
 def in_states(session: Session, states: Iterable[RequestState]) -> list[Submission]:
     """Return all submissions whose newest step is in one of these states, the oldest intent first."""
     wanted = [state.value for state in states]
     statement = select(col(IntentRow.document)).where(col(IntentRow.state).in_(wanted))
-    return _submissions(session, statement.order_by(col(IntentRow.created_tai_us), col(IntentRow.intent_id)))
+    return of_statement(session, statement.order_by(col(IntentRow.created_tai_us), col(IntentRow.intent_id)))
 
 
 def intents_in(session: Session, states: Iterable[RequestState]) -> list[Intent]:
@@ -102,16 +102,17 @@ def touched_since(session: Session, moment: Instant, states: Iterable[RequestSta
 def of_coincidence(session: Session, coincidence_id: str) -> list[Submission]:
     """Return the submissions that a coincidence asked for, the oldest intent first."""
     statement = select(col(IntentRow.document)).where(col(IntentRow.coincidence_id) == coincidence_id)
-    return _submissions(session, statement.order_by(col(IntentRow.created_tai_us), col(IntentRow.intent_id)))
+    return of_statement(session, statement.order_by(col(IntentRow.created_tai_us), col(IntentRow.intent_id)))
 
 
 def of_event(session: Session, event_id: str) -> list[Submission]:
     """Return the submissions of an event, the oldest intent first."""
     statement = select(col(IntentRow.document)).where(col(IntentRow.event_id) == event_id)
-    return _submissions(session, statement.order_by(col(IntentRow.created_tai_us), col(IntentRow.intent_id)))
+    return of_statement(session, statement.order_by(col(IntentRow.created_tai_us), col(IntentRow.intent_id)))
 
 
-def _submissions(session: Session, statement: Select[tuple[dict[str, object]]]) -> list[Submission]:
+def of_statement(session: Session, statement: Select[tuple[dict[str, object]]]) -> list[Submission]:
+    """Return the submissions whose intents' documents a statement selects, with their histories."""
     intents = [load(Intent, document) for document in session.scalars(statement)]
     steps = _transitions(session, [intent.intent_id for intent in intents])
     return [Submission(intent=intent, transitions=tuple(steps.get(intent.intent_id, ()))) for intent in intents]

@@ -857,6 +857,34 @@ class PointingRow(Base, table=True):
     document: Any = Field(sa_type=CanonicalJson)
 
 
+class RegisterAnswerRow(Base, table=True):
+    """When a register was asked last what is reported of an event, and what came of it."""
+
+    __tablename__ = "register_answers"
+
+    network: str = Field(primary_key=True)
+    event_id: str = Field(primary_key=True)
+    asked_tai_us: int = Field(sa_type=BigInteger)
+    answered_tai_us: int | None = Field(sa_type=BigInteger)
+    """Of the last answer; null where there was none."""
+
+    n_pointings: int
+    reason: str
+    """Why the last question had no answer; empty where it had one."""
+
+
+class RegisterReportRow(Base, table=True):
+    """What the hub reports of one of its own pointings at a register."""
+
+    __tablename__ = "register_reports"
+    __table_args__ = (Index(None, "event_id"),)
+
+    network: str = Field(primary_key=True)
+    pointing_id: str = Field(primary_key=True)
+    event_id: str
+    document: Any = Field(sa_type=CanonicalJson)
+
+
 class ObjectPlaceRow(Base, table=True):
     """Where an object lies that is or was a candidate: the place of its first alert."""
 
@@ -930,3 +958,35 @@ class IdempotentAnswerRow(Base, table=True):
 
     at_tai_us: int = Field(sa_type=BigInteger)
     document: Any = Field(sa_type=CanonicalJson)
+
+
+class EscalationStepRow(Base, table=True):
+    """That a channel was told of something that waits for somebody; an empty channel stands for the end of the list."""
+
+    __tablename__ = "escalation_steps"
+
+    concern: str = Field(primary_key=True)
+    number: int = Field(primary_key=True, sa_column_kwargs={"autoincrement": False})
+    at_tai_us: int = Field(sa_type=BigInteger)
+    channel: str
+
+
+class AcknowledgementRow(Base, table=True):
+    """That a person has taken note of something that waited for somebody."""
+
+    __tablename__ = "acknowledgements"
+
+    concern: str = Field(primary_key=True)
+    at_tai_us: int = Field(sa_type=BigInteger)
+    actor: str
+    reason: str
+
+
+class PrivatePartRow(Base, table=True):
+    """That what a source, survey or network brings, or a destination gets, is private to a group."""
+
+    __tablename__ = "private_parts"
+
+    kind: str = Field(primary_key=True)
+    name: str = Field(primary_key=True)
+    group_name: str

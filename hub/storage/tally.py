@@ -4,7 +4,6 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 from sqlmodel import col
 
-from hub.model.instant import Instant
 from hub.storage.tables import (
     CandidateRow,
     CoincidenceRow,
@@ -32,9 +31,3 @@ def tally(session: Session) -> dict[str, int]:
     counts = {name: session.scalar(select(func.count()).select_from(row)) or 0 for name, row in _COUNTED.items()}
     latest = select(func.count()).select_from(CoincidenceRow).where(col(CoincidenceRow.is_latest).is_(True))
     return {**counts, "coincidences": session.scalar(latest) or 0}
-
-
-def intents_since(session: Session, moment: Instant) -> int:
-    """Return how many follow-up requests were planned at or after a moment, for all networks together."""
-    statement = select(func.count()).select_from(IntentRow).where(col(IntentRow.created_tai_us) >= moment.tai_us)
-    return session.scalar(statement) or 0

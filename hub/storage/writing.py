@@ -7,6 +7,7 @@ import json
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cache
+from operator import itemgetter
 from typing import Any
 
 from sqlalchemy import (
@@ -70,22 +71,20 @@ def upsert(
 
 def insert_all_new(session: Session, row: type[SQLModel], rows: Sequence[Mapping[str, Any]], *, key: Sequence[str]) -> None:
     """Insert the rows of which none with their key is there; of several with one key the first. All have the same columns."""
-    first: dict[tuple[Any, ...], Mapping[str, Any]] = {}
-    for values in rows:
-        first.setdefault(tuple(values[name] for name in key), values)
-    _write_all(session, row, first, tuple(key), is_update=False)
+    key_of = itemgetter(*key)
+    _write_all(session, row, {key_of(values): values for values in reversed(rows)}, tuple(key), is_update=False)
 
 
 def upsert_all(session: Session, row: type[SQLModel], rows: Sequence[Mapping[str, Any]], *, key: Sequence[str]) -> None:
     """Insert rows, each over the one with its key; of several with one key the last counts. All have the same columns."""
-    last = {tuple(values[name] for name in key): values for values in rows}
-    _write_all(session, row, last, tuple(key), is_update=True)
+    key_of = itemgetter(*key)
+    _write_all(session, row, {key_of(values): values for values in rows}, tuple(key), is_update=True)
 
 
 def _write_all(
     session: Session,
     row: type[SQLModel],
-    by_key: Mapping[tuple[Any, ...], Mapping[str, Any]],
+    by_key: Mapping[Any, Mapping[str, Any]],
     key: tuple[str, ...],
     *,
     is_update: bool,
@@ -114,12 +113,17 @@ def _execute_many(
     """Write rows to SQLite with a statement that is text already: SQLAlchemy takes as long for each row as SQLite itself."""
     connection = session.connection()
     statement, order, json_at = _text_for_sqlite(row, names, key, is_update)
-    values = [[one[name] for name in order] for one in rows]
-    for at in json_at:
-        for one in values:
-            if one[at] is not None and not isinstance(one[at], JsonText):
-                one[at] = canonical(one[at])
-    connection.exec_driver_sql(statement, [tuple(one) for one in values])
+    in_order = itemgetter(*order)
+    values = list(map(in_order, rows)) if len(order) > 1 else [(in_order(one),) for one in rows]
+    if any(one[at] is not None and not isinstance(one[at], JsonText) for at in json_at for one in values):
+        values = [
+            tuple(
+                canonical(value) if at in json_at and value is not None and not isinstance(value, JsonText) else value
+                for at, value in enumerate(one)
+            )
+            for one in values
+        ]
+    connection.exec_driver_sql(statement, values)
 
 
 @cache

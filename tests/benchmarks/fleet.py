@@ -16,6 +16,7 @@ from confluent_kafka import Consumer, KafkaException, Message, Producer, TopicPa
 from confluent_kafka.admin import AdminClient
 from numpy.typing import NDArray
 
+from tests.benchmarks.figures import load_average
 from tests.benchmarks.stages import of_tree, used_by_servers
 from tests.support import kafka as brokers
 from tests.support.packet_world import SOURCE
@@ -137,6 +138,8 @@ class Look:
 
     all_sent: bool
     used: Used
+    load: float = 0.0
+    """Processes that wanted a processor, of the whole machine, in the minute before."""
 
     @property
     def n_done(self) -> int:
@@ -150,7 +153,7 @@ def watch(
     config: Path,
     *,
     n_workers: int,
-    n_packets: int,
+    n_packets: Callable[[], int],
     filler: threading.Thread,
     n_sent: Callable[[], int],
 ) -> list[Look]:
@@ -163,11 +166,11 @@ def watch(
     """
     looks: list[Look] = []
     at_work, moved, latest, told = False, time.monotonic(), 0, time.monotonic()
-    while latest < n_packets:
+    while latest < n_packets():
         time.sleep(LOOK_S)
         if time.monotonic() - told > TELL_S:
             told = time.monotonic()
-            print(_progress(looks, n_packets, n_sent()), file=sys.stderr, flush=True)
+            print(_progress(looks, n_packets(), n_sent()), file=sys.stderr, flush=True)
         all_sent = not filler.is_alive()  # before the ends are read: they are final then
         committed = group.committed()
         at_work = at_work or (bool(committed.all()) and (n_workers == 1 or group.n_at_work() >= n_workers))
@@ -179,12 +182,13 @@ def watch(
                 all_at_work=at_work,
                 all_sent=all_sent,
                 used=used(parent),
+                load=load_average(),
             )
         )
         if looks[-1].n_done != latest:
             latest, moved = looks[-1].n_done, time.monotonic()
         if time.monotonic() - moved > QUIET_S or not parent.is_running() or parent.status() == psutil.STATUS_ZOMBIE:
-            raise SystemExit(f"the workers stand still at {latest} of {n_packets}: {log_of(config).read_text()[-2000:]}")
+            raise SystemExit(f"the workers stand still at {latest} of {n_packets()}: {log_of(config).read_text()[-2000:]}")
     return looks
 
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
 from tests.benchmarks.paper import Figures, figures_of
-from tests.benchmarks.stages import ARCHIVE, COLUMNS, TAKING
+from tests.benchmarks.stages import ARCHIVE, COLUMNS, COMMIT, EVALUATING, TAKING
 
 GOAL_OF_BARE, GOAL_OF_BURST = 0.8, 1.25
 """As `whole_path` and `visit` have them."""
@@ -16,12 +16,17 @@ GOAL_OF_BARE, GOAL_OF_BURST = 0.8, 1.25
 UNSAID = "no figure on this page says why."
 
 OF_CANDIDATES = (
+    "look up what is watched",
+    "watch what matched",
+    "read events",
     "read past alerts of objects",
     "judge candidates",
     "write candidates",
+    "place objects",
     "what follows from candidates",
     "keep packets of matches",
-    "the rest of evaluating, and the transaction",
+    COMMIT,
+    EVALUATING,
 )
 """Stages that there are for the sake of candidates."""
 

@@ -203,7 +203,13 @@ def _places(maps: Maps) -> Iterator[tuple[float, float, float]]:
 
 
 def tell_of_maps(hub: Hub, maps: Maps, until: Instant) -> None:
-    """Take in all mergers."""
+    """Take in all mergers, one after the other."""
+    for one in alerts_of(maps, until):
+        hub.flow.take([one])
+
+
+def alerts_of(maps: Maps, until: Instant) -> Iterator[Envelope]:
+    """Yield the messages about all mergers, in their order."""
     for number, one in enumerate(mergers(maps)):
         t0, made = _t0(until, one.days_before), one.skymap
         columns = {"UNIQ": healpix.uniq_of_ranges(made.lo, made.hi), "PROBDENSITY": made.probdensity}
@@ -213,17 +219,13 @@ def tell_of_maps(hub: Hub, maps: Maps, until: Instant) -> None:
         }
         name = _name(number, t0)
         payload = as_bytes(igwn_alert(superevent_id=name, time_created=t0.plus_s(60).to_utc_iso()[:19] + "Z", event=event))
-        hub.flow.take(
-            [
-                Envelope(
-                    payload=payload,
-                    source="maps",
-                    received_at=until,
-                    position=str(number),
-                    topic="igwn.gwalert",
-                    trust=Trust.TRUSTED,
-                )
-            ]
+        yield Envelope(
+            payload=payload,
+            source="maps",
+            received_at=until,
+            position=str(number),
+            topic="igwn.gwalert",
+            trust=Trust.TRUSTED,
         )
 
 
@@ -575,17 +577,39 @@ def _send_over(writer: TopicWriter, packets: Sequence[bytes], over_s: float) -> 
     return at
 
 
+def made(n_packets: int, *, with_cutouts: bool) -> list[Figure]:
+    """Return how fast packets are made and thrown away: parts of many visits, and the whole of one as `mmhub simulate night` does."""
+    what = "with cutouts" if with_cutouts else "without cutouts"
+    taken, begun, used = Taken(), time.perf_counter(), time.process_time()
+    for _ in mix.packets(n_packets, with_cutouts=with_cutouts, taken=taken):
+        pass
+    rate, spent = taken.n_packets / (time.perf_counter() - begun), time.process_time() - used
+    night = mix.night_of(with_cutouts=with_cutouts)
+    visits = mix.visits_of(night, "wide")
+    used = time.process_time()
+    n = sum(1 for _ in night.visit(visits[len(visits) // 2]).packets())
+    of_visit = time.process_time() - used
+    note = "parts of many visits: looking for all that a visit detects is shared by few packets"
+    return [
+        Figure(what=f"packets made, {what}", value=rate, unit="/s", note=taken.note()),
+        Figure(
+            what=f"packets made, {what}: processor time", value=1e6 * spent / taken.n_packets, unit="us per packet", note=note
+        ),
+        Figure(
+            what=f"packets of a whole visit made, {what}: processor time",
+            value=1e6 * of_visit / n,
+            unit="us per packet",
+            note=f"a visit of the wide survey, {n} packets, as `mmhub simulate night` makes them",
+        ),
+    ]
+
+
 def measure(asked: argparse.Namespace) -> list[Figure]:
     """Return how fast packets are made, with and without cutouts, and sent."""
     out = []
     for with_cutouts in (True, False):
         next(mix.packets(1, with_cutouts=with_cutouts))
-        what = "with cutouts" if with_cutouts else "without cutouts"
-        taken, begun = Taken(), time.perf_counter()
-        for _ in mix.packets(asked.packets, with_cutouts=with_cutouts, taken=taken):
-            pass
-        rate = taken.n_packets / (time.perf_counter() - begun)
-        out.append(Figure(what=f"packets made, {what}", value=rate, unit="/s", note=taken.note()))
+        out += made(asked.packets, with_cutouts=with_cutouts)
     if not asked.no_kafka:
         with broker(asked.bootstrap) as kafka:
             for with_cutouts in (True, False):

@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
+from functools import lru_cache
 from itertools import count
 from time import time
 
@@ -40,7 +41,17 @@ def last_night() -> date:
 
 def night_of(days_before: int = 0, *, with_cutouts: bool = True) -> SurveyNight:
     """Return the last night, or one before it."""
-    return SurveyNight(SEED, last_night() - timedelta(days=days_before), with_cutouts=with_cutouts, room_bytes=ROOM_BYTES)
+    return _night(last_night() - timedelta(days=days_before), with_cutouts)
+
+
+@lru_cache(maxsize=4)
+def _night(day: date, with_cutouts: bool) -> SurveyNight:
+    return SurveyNight(SEED, day, with_cutouts=with_cutouts, room_bytes=ROOM_BYTES)
+
+
+@lru_cache(maxsize=4)
+def _shares(day: date) -> dict[int, float]:
+    return shares(_night(day, with_cutouts=False))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -127,9 +138,10 @@ def packets(n: int, *, with_cutouts: bool = True, taken: Taken | None = None) ->
         What is kept of them.
     """
     told, left = taken if taken is not None else Taken(), n
+    last = last_night()  # asked once: a run that lasts beyond midnight would take a night twice
     for days in count():
-        night = night_of(days, with_cutouts=with_cutouts)
-        for run in runs(night, left, shares(night)):
+        night = _night(last - timedelta(days=days), with_cutouts)
+        for run in runs(night, left, _shares(last - timedelta(days=days))):
             before = told.n_packets
             yield from first_of(night, run, told)
             left -= told.n_packets - before
@@ -139,17 +151,14 @@ def packets(n: int, *, with_cutouts: bool = True, taken: Taken | None = None) ->
 
 def first_of(night: SurveyNight, run: Run, taken: Taken) -> Iterator[bytes]:
     """Yield the packets of a run; a visit may have fewer."""
-    made = night.visit(run.visit)
-    sizes = 0
-    n = min(run.n, len(made.alerts))
-    for number, packet in enumerate(made.packets()):
-        if number >= n:
-            break
+    made = night.visit(run.visit, run.n)
+    sizes, n = 0, len(made.alerts)
+    for packet in made.packets():
         sizes += len(packet)
         yield packet
     taken.n_packets += n
     taken.n_bytes += sizes
-    taken.n_with_history += int(np.count_nonzero(made.alerts.n_history[:n]))
+    taken.n_with_history += int(np.count_nonzero(made.alerts.n_history))
     taken.by_reason[made.alerts.reason] += n
 
 

@@ -94,6 +94,7 @@ SECTIONS: Mapping[str, Section] = {
         module="updates",
         quick="--maps 12 --single-detector 1 --packets 2000 --trials 4",
     ),
+    "retraction": Section(title="A retraction to the last cancellation on the portal", module="retraction", quick="--groups 3"),
     "search": Section(title="Searching backwards", module="search", words="--postgresql", quick="--rows 1000000"),
     "search_100m": Section(
         title="Searching backwards in 100 million rows",
@@ -128,10 +129,18 @@ SECTIONS: Mapping[str, Section] = {
         only_if_named=True,
         longest_s=7_200.0,
     ),
+    "scaling_50_minutes": Section(
+        title="Cost as work grows: packets with empty cutouts for 50 minutes",
+        module="scaling",
+        words="--packets 4000000 --workers 2 --no-sqlite --no-cutouts --ahead-gb 0.5 --longest-min 50",
+        quick=None,
+        only_if_named=True,
+        longest_s=7_200.0,
+    ),
     "scaling_ten_million": Section(
         title="Cost as work grows: ten million packets with empty cutouts",
         module="scaling",
-        words="--packets 10000000 --workers 2 --no-sqlite --no-cutouts",
+        words="--packets 10000000 --workers 2 --no-sqlite --no-cutouts --ahead-gb 2",
         quick=None,
         only_if_named=True,
         longest_s=14_400.0,

@@ -6,6 +6,7 @@ read, and making them uses the same processors. PostgreSQL runs without fsync, a
 
 import argparse
 import itertools
+import math
 import os
 import shutil
 import sys
@@ -42,6 +43,9 @@ SEGMENT_BYTES, SLACK_BYTES = 128 << 20, 512 << 20
 
 SHORT_S = 2.0
 """What took less says little."""
+
+MAKER = "making packets and handing them to the Kafka client, whose own threads are not in it"
+"""What is counted."""
 
 READY_SHARE = 0.9
 """The topic counts as full when it is that far ahead."""
@@ -94,14 +98,24 @@ class Filler:
         Where packets go; the group has the topic's name.
     n_packets
         How many.
+    longest_s
+        Where it takes longer, fewer are made: the visit that it is at is the last one.
     """
 
-    def __init__(self, kafka: brokers.Kafka, topic: str, n_packets: int, *, with_cutouts: bool, ahead_bytes: int) -> None:
+    def __init__(
+        self, kafka: brokers.Kafka, topic: str, n_packets: int, *, with_cutouts: bool, ahead_bytes: int, longest_s: float
+    ) -> None:
         self._writer = TopicWriter(kafka.bootstrap, topic, ahead_bytes=ahead_bytes, group=topic)
         self._ahead_bytes = ahead_bytes
-        self._n_packets = n_packets
+        self._until = time.monotonic() + longest_s
+        self.n_packets = n_packets
+        """How many it will have been."""
+
         self._with_cutouts = with_cutouts
         self._broken: BaseException | None = None
+        self.cpu_s = 0.0
+        """Processor time of making and handing over, once all is sent: the threads of the Kafka client are not in it."""
+
         self.taken = mix.Taken()
         """What is sent, but for the visit that it is at."""
 
@@ -127,12 +141,16 @@ class Filler:
 
     def _run(self) -> None:
         try:
-            for packet in mix.packets(self._n_packets, with_cutouts=self._with_cutouts, taken=self.taken):
+            for packet in mix.packets(self.n_packets, with_cutouts=self._with_cutouts, taken=self.taken):
+                if time.monotonic() > self._until and self.taken.n_packets == self.n_sent:
+                    self.n_packets = self.n_sent
+                    break
                 self._writer.send(packet)
             self._writer.finish()
         except Exception as error:  # noqa: BLE001 - told by the thread that waits
             self._broken = error
         finally:
+            self.cpu_s = time.thread_time()  # the thread does nothing else
             self._writer.close()
 
 
@@ -156,7 +174,14 @@ def one_run(kafka: brokers.Kafka, state: State, n_workers: int, n_packets: int, 
     topic = kafka.create_topic(kafka.unique_topic("scaling"), n_workers, keep)
     with tempfile.TemporaryDirectory() as name, fleet.group_of(kafka, topic, n_workers) as group:
         config = state.prepare(Path(name), kafka, topic)
-        filler = Filler(kafka, topic, n_packets, with_cutouts=not asked.no_cutouts, ahead_bytes=ahead)
+        filler = Filler(
+            kafka,
+            topic,
+            n_packets,
+            with_cutouts=not asked.no_cutouts,
+            ahead_bytes=ahead,
+            longest_s=60.0 * asked.longest_min,
+        )
         is_filled = filler.wait_until_full()
         with fleet.workers(config, n_workers) as parent:
             looks = fleet.watch(
@@ -164,16 +189,19 @@ def one_run(kafka: brokers.Kafka, state: State, n_workers: int, n_packets: int, 
                 parent,
                 config,
                 n_workers=n_workers,
-                n_packets=n_packets,
+                n_packets=lambda: filler.n_packets,
                 filler=filler.thread,
                 n_sent=lambda: filler.n_sent,
             )
             filler.check()
+            n_packets = filler.n_packets
             steady = steady_packets(asked.steady, with_cutouts=not asked.no_cutouts)
             waits = fleet.latencies(kafka, topic, group, steady, STEADY_PER_S) if steady else np.array([])
         _check_rows(config, n_packets + len(steady))
     kafka.delete_topic(topic)
-    return _figures(looks, waits, filler.taken, state, n_workers, n_packets, is_filled=is_filled)
+    found = _figures(looks, waits, filler.taken, state, n_workers, n_packets, is_filled=is_filled)
+    what = f"{found[0].what}: processor time of the maker"
+    return [*found, Figure(what=what, value=1e3 * filler.cpu_s / n_packets, unit="ms per alert", note=MAKER)]
 
 
 def _check_rows(config: Path, n: int) -> None:
@@ -202,6 +230,7 @@ def _figures(
     shared = f"; {n_workers} workers on {os.cpu_count()} cores" if n_workers >= (os.cpu_count() or 1) else ""
     beside = "" if is_filled else f"; packets made beside, {used.benchmark / seconds:.2f} cores"
     short = f"; less than {SHORT_S:.0f} s, so take it with care" if seconds < SHORT_S else ""
+    load = f"load average {np.mean([one.load for one in looks]):.1f} meanwhile"
     window = short if all_at_work else "; over all, the begin included: they were never all at work at a time"
     each = {"workers": used.workers, "database": used.database, "broker": used.broker}
     found = [
@@ -209,7 +238,7 @@ def _figures(
             what=what,
             value=n / seconds,
             unit="alerts/s",
-            note=f"{taken.note()}; {n} alerts in {seconds:.1f} s{shared}{beside}{window}; archive and books have each alert once",
+            note=f"{taken.note()}; {n} alerts in {seconds:.1f} s{shared}{beside}; {load}{window}; archive and books have each alert once",
         ),
         *[
             Figure(what=f"{what}: processor time of the {name}", value=1e3 * spent / n, unit="ms per alert")
@@ -270,6 +299,9 @@ def main() -> None:
     parser.add_argument("--no-cutouts", action="store_true", help="packets with empty cutouts")
     parser.add_argument(
         "--ahead-gb", type=float, default=9.9, help="how far the topic may be ahead, looked at each 64 MB (%(default)s)"
+    )
+    parser.add_argument(
+        "--longest-min", type=float, default=math.inf, help="packets are made for so long at most, and what was made is measured"
     )
     parser.add_argument("--steady", type=int, default=1_500, help="packets sent one by one at Rubin's mean rate, for the latency")
     parser.add_argument("--maps", type=int, default=100, help="live maps that the hub knows")

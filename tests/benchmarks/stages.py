@@ -15,39 +15,51 @@ from pathlib import Path
 from typing import Any
 
 import psutil
+from sqlalchemy.engine.default import DefaultDialect
 
 from adapters.codecs.decoder import WireDecoder
 from adapters.transports.kafka.consumer import KafkaPacketSource
 from hub.archive.history import ArchiveHistory
-from hub.services import candidacy
+from hub.services import candidacy, twins
 from hub.services.alert_intake import AlertIntake
 from hub.services.candidacy import Candidacy
 from hub.services.correlation import Correlation
+from hub.services.event_memory import EventMemory
 from hub.services.flow import Flow
 from hub.services.matching import Matching
 from hub.storage import candidates, packets
+from hub.storage import watched as watched_pairs
 
 CLIENT_THREADS = "rdk:"
 """Begin of the names that librdkafka gives to its threads."""
 
 TAKING, FLOW = "take from the Kafka client", "the rest of the flow"
 COLUMNS, ARCHIVE = "project to columns", "append to the archive"
+EVALUATING, COMMIT = "the rest of evaluating", "commit what was evaluated"
 STAGES: Mapping[str, tuple[Any, str]] = {
     TAKING: (KafkaPacketSource, "take_packets"),
     COLUMNS: (WireDecoder, "decode_packets"),
     ARCHIVE: (ArchiveHistory, "append"),
     "books, places, dead letters": (AlertIntake, "accept"),
     "match": (Matching, "forward"),
+    "look up what is watched": (watched_pairs, "of_alerts"),
+    "watch what matched": (watched_pairs, "watch"),
+    "read events": (EventMemory, "of_ids"),
     "read past alerts of objects": (ArchiveHistory, "with_neighbours"),
     "judge candidates": (candidacy, "judge"),
     "write candidates": (candidates, "save_all"),
+    "place objects": (twins, "place_all"),
     "what follows from candidates": (Candidacy, "evaluate"),
     "keep packets of matches": (packets, "save_all"),
-    "the rest of evaluating, and the transaction": (Correlation, "on_alerts"),
+    COMMIT: (DefaultDialect, "do_commit"),
+    EVALUATING: (Correlation, "on_alerts"),
     FLOW: (Flow, "take_packets"),
     "commit": (KafkaPacketSource, "acknowledge"),
 }
 """Name of a stage to what it is, a method of a class or a function of a module as others call it there, in the order of the road."""
+
+ONLY_IN = {COMMIT: EVALUATING}
+"""Stages that count right inside another one only, and belong elsewhere to what they are in: each transaction is committed."""
 
 
 @dataclass
@@ -63,16 +75,24 @@ class StageClock:
         """Count what this thread does inside to a stage."""
         inner: list[float] = getattr(self._open, "inner", [])
         self._open.inner = inner
+        names: list[str] = getattr(self._open, "names", [])
+        self._open.names = names
         inner.append(0.0)
+        names.append(name)
         begun = time.thread_time()
         try:
             yield
         finally:
             whole = time.thread_time() - begun
+            names.pop()
             self.spent[name] += whole - inner.pop()
             self.calls[name] += 1
             if inner:
                 inner[-1] += whole
+
+    def is_open(self, name: str) -> bool:
+        """Tell whether this thread is in a stage, and in none inside it."""
+        return getattr(self._open, "names", [])[-1:] == [name]
 
     def add(self, other: "StageClock") -> None:
         """Count what another one counted as well."""
@@ -88,6 +108,8 @@ class StageClock:
 def _watched(clock: StageClock, name: str, method: Callable[..., Any]) -> Callable[..., Any]:
     @functools.wraps(method)
     def call(*args: Any, **kwargs: Any) -> Any:
+        if name in ONLY_IN and not clock.is_open(ONLY_IN[name]):
+            return method(*args, **kwargs)
         with clock.stage(name):
             return method(*args, **kwargs)
 

@@ -160,7 +160,7 @@ def test_a_goal_that_was_missed_is_told_with_what_stands_in_its_way() -> None:
     assert "the hub has 80 us" in text  # (60 + 40) / 0.8 - 45
     assert "60 us of the hub's 280, so 20 us are left for everything else" in text
     assert "15 us to read columns out of their bytes and 35 us to write rows durably, more than that" in text
-    assert "With candidates for nothing (60 us) the ratio would be 0.38." in text  # 100 / (220 + 45)
+    assert "With candidates for nothing (110 us) the ratio would be 0.47." in text  # eleven stages: 100 / (170 + 45)
     assert "With nothing but fetching, columns and rows it would be 0.65." in text  # 100 / (110 + 45)
 
 

@@ -10,13 +10,16 @@ from hub.bootstrap import create_database, open_hub
 from hub.config import load
 from hub.model.envelope import Envelope, Trust
 from hub.model.packets import PacketBatch
-from tests.benchmarks.stages import FLOW, STAGES, TAKING, StageClock, cpu, watched
+from tests.benchmarks.stages import COMMIT, EVALUATING, FLOW, STAGES, TAKING, StageClock, _watched, cpu, watched
 from tests.support.packet_world import SOURCE, T0, packet, write_settings
 
 OF_THE_SOURCE = {TAKING, "commit"}
 """Stages that only a broker can try."""
 
 OF_MATCHES = {
+    "watch what matched",
+    "read events",
+    "place objects",
     "read past alerts of objects",
     "judge candidates",
     "write candidates",
@@ -63,6 +66,21 @@ def test_a_stage_is_told_without_those_inside_it() -> None:
     assert 0.002 <= clock.spent["outer"] < whole - 0.004 + 1e-6
     assert 0.004 <= clock.spent["inner"] < whole
     assert sum(clock.spent.values()) <= whole
+
+
+def test_a_stage_that_counts_inside_another_only_belongs_elsewhere_to_what_it_is_in() -> None:
+    clock = StageClock()
+    counted = _watched(clock, COMMIT, work)
+    counted()
+    with clock.stage("books"):
+        counted()
+    assert clock.calls == {"books": 1}
+    assert clock.spent["books"] >= 0.002
+    with clock.stage(EVALUATING):
+        counted()
+        with clock.stage("inside"):
+            counted()
+    assert clock.calls == {"books": 1, COMMIT: 1, "inside": 1, EVALUATING: 1}
 
 
 def test_a_stage_counts_its_own_thread_only() -> None:

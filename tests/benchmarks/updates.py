@@ -9,6 +9,7 @@ import argparse
 import base64
 import resource
 import statistics
+import sys
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
@@ -108,11 +109,16 @@ def told_events(maps: load.Maps, until: Instant) -> list[Told]:
     return found
 
 
-def take(hub: Hub, payload: bytes, position: str, topic: str) -> None:
-    """Take a notice in, with all that follows."""
+def trusted(payload: bytes, position: str, topic: str) -> Envelope:
+    """Return a notice as it arrives."""
     received = load.begin_of(load.last_night()).plus_s(86_400.0)
-    trusted = Envelope(payload=payload, source="gcn", received_at=received, position=position, topic=topic, trust=Trust.TRUSTED)
-    hub.flow.take([trusted])
+    return Envelope(payload=payload, source="gcn", received_at=received, position=position, topic=topic, trust=Trust.TRUSTED)
+
+
+def prepare(hub: Hub, events: Sequence[Told], maps: load.Maps, night: Instant) -> None:
+    """Tell the hub of all maps and bursts at once: each event is evaluated once, with all that it belongs to."""
+    bursts = (trusted(one.burst(number), f"burst {number}", "gcn.notices.fermi.gbm") for number, one in enumerate(events))
+    hub.flow.take([*load.alerts_of(maps, night), *bursts])
 
 
 def counts(hub: Hub) -> dict[str, int]:
@@ -121,6 +127,13 @@ def counts(hub: Hub) -> dict[str, int]:
     with hub.store.reading() as session:
         n = func.count(func.distinct(row.object_id))
         return dict(session.execute(select(row.event_id, n).group_by(row.event_id)).all())
+
+
+def say(what: str, begun: float, cpu: float) -> None:
+    """Say how long a step of the preparation took."""
+    print(
+        f"{what}: {time.perf_counter() - begun:.0f} s, of them {_cpu() - cpu:.0f} s of the processor", file=sys.stderr, flush=True
+    )
 
 
 def _n_messages(hub: Hub) -> int:
@@ -143,7 +156,7 @@ def trials(hub: Hub, events: Sequence[Told], n_candidates: dict[str, int]) -> It
     for one in events:
         for what, payload in (("update", one.update()), ("retraction", one.retraction())):
             before, cpu, begun = _n_messages(hub), _cpu(), time.perf_counter()
-            take(hub, payload, f"{what} of {one.event_id}", "igwn.gwalert")
+            hub.flow.take([trusted(payload, f"{what} of {one.event_id}", "igwn.gwalert")])
             seconds = time.perf_counter() - begun
             yield Trial(
                 what=what,
@@ -169,14 +182,16 @@ def measure(asked: argparse.Namespace) -> Iterator[Figure]:
         settings = load_settings([write_settings(Path(name), "", "none")], {"logging.level": "error"}).settings
         with create_database(settings) as store, open_hub(settings, store) as hub:
             events = told_events(maps, night)
-            load.tell_of_maps(hub, maps, night)
-            for number, one in enumerate(events):
-                take(hub, one.burst(number), f"burst {number}", "gcn.notices.fermi.gbm")
+            begun = time.perf_counter(), _cpu()
+            prepare(hub, events, maps, night)
+            say("maps and bursts", *begun)
+            begun = time.perf_counter(), _cpu()
             n_alerts = 0
             for batch, payloads in evaluation.batches(asked, Path(name)):
                 hub.history.append(batch)
                 hub.correlation.on_alerts(batch, payloads)
                 n_alerts += len(batch)
+            say(f"{n_alerts} alerts", *begun)
             n_candidates = counts(hub)
             tried = list(trials(hub, chosen(events, n_candidates, asked.trials), n_candidates))
     sizes = sorted(n_candidates.get(one.event_id, 0) for one in events)

@@ -13,7 +13,7 @@ from hub.cli.app import main
 from hub.model.coincidence import PairState
 from hub.ports import SkymapReader
 from hub.science import healpix
-from hub.storage import coincidences, events
+from hub.storage import coincidences, events, localizations
 from tests.support import json_notices
 from tests.support.skymaps import NUNIQ_HEADER, fits_bytes, gaussian_map
 from tests.support.small_world import Ticking, settings_in
@@ -157,16 +157,19 @@ def test_the_same_radius_with_more_in_it_is_a_narrower_place(capsys: pytest.Capt
     assert areas == sorted(areas, reverse=True)
 
 
+ODD_CONTAINMENTS = (0.0, 1.0, 1.5, -0.2)
+
+
 @pytest.mark.usefixtures("folder")
-@pytest.mark.parametrize("containment", [0.0, 1.0, 1.5, -0.2])
-def test_a_containment_that_is_none_is_one_that_was_not_stated(containment: float, capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize("containment", ODD_CONTAINMENTS)
+@pytest.mark.parametrize("words", [OVERLAP, JOINT, COMBINE], ids=["overlap", "joint-far", "combine"])
+def test_a_containment_that_is_none_gets_one_sentence(
+    words: tuple[str, ...], containment: float, capsys: pytest.CaptureFixture[str]
+) -> None:
     odd = notice("odd.json", containment_probability=containment)
-    unstated = json_notices.gbm(systematic_included=True)
-    del unstated["containment_probability"]
-    Path("unstated.json").write_bytes(json_notices.as_bytes(unstated))
-    found = [answer(capsys, *OVERLAP, name, "gbm.json")["overlap"] for name in (odd, "unstated.json")]
-    assert found[0] > 1.0
-    assert np.isfinite(found).all()
+    said = sentence(capsys, *words, odd, "gbm.json")
+    assert f"odd.json states a containment of {containment}, which is no probability between 0 and 1" in said
+    assert not Path("both.fits").exists()
 
 
 # ------------------------------------------------------------------------------------------------------------ through the hub
@@ -196,6 +199,23 @@ def test_an_update_whose_map_is_none_keeps_the_place_before_it(story: Story, nam
     assert before is not None
     assert place_of(story, SUPEREVENT) == before
     assert story.pairs()[FERMI, SUPEREVENT].state is PairState.OPEN
+    story.check()
+
+
+@pytest.mark.parametrize("containment", ODD_CONTAINMENTS)
+def test_a_notice_with_a_containment_that_is_none_goes_on_with_that_of_its_mission(story: Story, containment: float) -> None:
+    """It cannot be sent back as a file can: what is assumed stands in the remarks."""
+    story.take(superevent(SUPEREVENT), fermi(containment_probability=containment))
+    drawn = place_of(story, FERMI)
+    assert drawn is not None
+    with story.hub.store.reading() as session:
+        place = localizations.get(session, drawn)
+    assert place is not None
+    said = [one for one in place.remarks if "which is no probability between 0 and 1" in one]
+    assert len(said) == 1
+    assert said[0].endswith("68.3% is assumed.")
+    assert story.pairs()[FERMI, SUPEREVENT].state is PairState.OPEN
+    assert story.pairs()[FERMI, SUPEREVENT].score("overlap") > 1.0
     story.check()
 
 

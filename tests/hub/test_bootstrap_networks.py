@@ -74,7 +74,7 @@ def test_a_network_that_is_switched_off_is_not_opened():
         (LCO + 'token = "x"\n', "holds a password, which belongs into the environment: set MMHUB_NETWORKS__LCO__TOKEN instead"),
         (
             '[followup]\nnetwork = "lco"\n',
-            r"followup.network \(mmhub.toml\) should be 'simulated' of \[networks.NAME\], not 'lco'",
+            r"followup.network \(mmhub.toml\) is no setting of the hub",
         ),
     ],
 )

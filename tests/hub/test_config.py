@@ -20,12 +20,12 @@ def origins() -> dict[str, tuple[object, str]]:
     return {key: (value, origin) for key, value, origin in load().show_origin()}
 
 
-_COMMON = {"enabled", "format", "subjects", "relay", "relay_roles", "relay_untrusted", "echo_within_s"}
+_COMMON = {"enabled", "group", "format", "subjects", "relay", "relay_roles", "relay_untrusted", "echo_within_s"}
 
 
 def test_default_file_lists_every_key_with_the_default_of_the_code() -> None:
     written = tomllib.loads(resources.read_text(DEFAULT_FILE))
-    common = {"sources": True, "destinations": {"voevents": _COMMON}, "networks": {"simulated": {"enabled", "live"}}}
+    common = {"sources": True, "destinations": {"voevents": _COMMON}, "networks": {"simulated": {"enabled", "group", "live"}}}
     assert written == Settings().model_dump(mode="json", exclude=common)
 
 
@@ -89,7 +89,7 @@ def test_environment_wins_over_files_and_the_command_line_over_both(monkeypatch:
         ("[api]\nport = 'x'\n", r"api\.port \(mmhub\.toml\) should be a valid integer, not 'x'"),
         ("[api]\nport = 70000\n", r"api\.port .* less than or equal to 65535, not 70000"),
         ("[intake]\npoll_s = nan\n", r"intake\.poll_s"),
-        ("[followup]\nnetwork = 'lco'\n", r"followup\.network .*'simulated'"),
+        ("[followup]\nnetwork = 'lco'\n", r"followup\.network .* is no setting of the hub"),
         ("[hub]\nauthority = 'ivo://x'\n", r"hub\.authority"),
         ("[api\n", r"mmhub\.toml is not valid TOML"),
         ("[storage]\nurl = 'postgresql://me:geheim@host/db'\n", "storage.url .* set MMHUB_STORAGE__URL instead$"),

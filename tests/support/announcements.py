@@ -10,9 +10,11 @@ from adapters.codecs.gcn_unified.writer import GcnUnifiedRenderer
 from adapters.codecs.hub_avro import HubAvroRenderer
 from adapters.codecs.hub_json import HubJsonRenderer
 from hub.model.coincidence import Coincidence, Member, MemberKind, PairState, Score
+from hub.model.followup import Intent
 from hub.model.instant import Instant
 from hub.model.notice import Citation, CiteKind
-from hub.ports import Announcement
+from hub.model.pointing import OWN, Pointing, PointingStatus
+from hub.ports import Announcement, OwnPointing, PlanMessage
 
 T0 = Instant.from_utc_iso("2027-03-01T04:00:00.25")
 ISSUED = Instant.from_utc_iso("2027-03-01T04:12:30.5")
@@ -133,11 +135,65 @@ def retraction(**changes: Any) -> Announcement:
     return announcement(pair, **{**values, **changes})
 
 
+def plan(**changes: Any) -> PlanMessage:
+    """Return what is said of a request that a network has: one field in two bands."""
+    asked = Intent(
+        intent_id="00112233445566778899aabbccddeeff",
+        event_id="S270301a",
+        coincidence_id="00112233445566778899",
+        target="LSST:170000000000000001",
+        ra_deg=197.45,
+        dec_deg=-23.38,
+        network="lco",
+        instrument="1M0-SCICAM-SINISTRO",
+        purpose="kilonova",
+        policy_version=1,
+        window_start=T0.plus_s(7200.0),
+        window_end=T0.plus_s(93_600.0),
+        exposures=({"filter": "gp", "seconds": 120.0, "count": 1}, {"filter": "ip", "seconds": 120.0, "count": 1}),
+        max_airmass=2.0,
+        reason="kilonova: an announced candidate inside the 90 % region",
+        created_at=T0.plus_s(7200.0),
+    )
+    pointings = tuple(
+        OwnPointing(
+            pointing=Pointing(
+                event_id="S270301a",
+                instrument="lco 1M0-SCICAM-SINISTRO",
+                status=PointingStatus.PLANNED,
+                at=asked.window_start,
+                band=band,
+                depth_ab=None,
+                corners_deg=((197.2, -23.6), (197.7, -23.6), (197.7, -23.1), (197.2, -23.1)),
+                reported_by=OWN,
+            ),
+            camera=asked.instrument,
+            ra_deg=asked.ra_deg,
+            dec_deg=asked.dec_deg,
+            planned_at=asked.window_start,
+        )
+        for band in ("gp", "ip")
+    )
+    values = {
+        "ivorn": f"{AUTHOR}/plan#{asked.intent_id}.4",
+        "author_ivorn": AUTHOR,
+        "word": "submitted",
+        "cites": (Citation(ivorn=f"{AUTHOR}/notice#00ff", kind=CiteKind.FOLLOWUP),),
+        "event_facts": GW,
+        "intent": asked,
+        "pointings": pointings,
+        "reason": asked.reason,
+        "issued_at": T0.plus_s(7260.0),
+    }
+    return PlanMessage(**{**values, **changes})
+
+
 def examples() -> dict[str, bytes]:
     """Return the examples by file name."""
     return {
         "announcement.example.json": HubJsonRenderer().render(announcement()),
         "announcement.example.avro": HubAvroRenderer().render(announcement()),
+        "plan.example.json": HubJsonRenderer().render_plan(plan()),
         "gcn_notice.example.json": GcnUnifiedRenderer().render(announcement()),
     }
 

@@ -22,6 +22,10 @@ class Web:
     def paths(self):
         return [one.path for one in self.asked]
 
+    def answer_all(self, page):
+        """Answer every path that has no page of its own with this one."""
+        self._server.any_page = page
+
 
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
@@ -30,7 +34,7 @@ class _Handler(BaseHTTPRequestHandler):
         length = int(self.headers.get("Content-Length") or 0)
         self.sent_body = self.rfile.read(length)
         self.server.asked.append(self)
-        page = self.server.pages.get(self.path, (404, {}, b"no such page"))
+        page = self.server.pages.get(self.path, self.server.any_page)
         status, headers, body = page(self) if callable(page) else page
         self.send_response(status)
         for name, value in headers.items():
@@ -53,6 +57,7 @@ class _Server(ThreadingHTTPServer):
     def __init__(self, context):
         self.asked = []
         self.pages = {}
+        self.any_page = (404, {}, b"no such page")
         self._context = context
         super().__init__(("127.0.0.1", 0), _Handler)
 

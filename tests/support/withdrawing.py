@@ -9,6 +9,7 @@ from hub.services.followup_policy import FollowupSettings
 from hub.services.sending import Sender, append_step, get_submission
 from hub.services.submission import Outcome
 from hub.storage import followup as storage
+from tests.support.followup import open_gate
 from tests.support.ocs import make_intent, make_network, now
 
 STEPS = 10
@@ -36,8 +37,8 @@ class Withdrawn:
 def withdraw_all(portal, store, count, *, url=None):
     """Submit requests, retract their event, and take the cancelling to its end; the portal itself is asked what became of them."""
     network = make_network(url or portal.url)
-    at_once = FollowupSettings(allow_real_networks=True, settle_s=0.0, sending_timeout_s=0.0, retry_s=0.0, poll_s=0.0)
-    sender = Sender(store, {"lco": network}, now, at_once)
+    at_once = FollowupSettings(settle_s=0.0, sending_timeout_s=0.0, retry_s=0.0, poll_s=0.0)
+    sender = Sender(store, {"lco": network}, now, at_once, gate=open_gate)
     intents = [make_intent(f"withdrawn-{number}-{time.monotonic_ns()}") for number in range(count)]
     with store.transaction() as session:
         for one in intents:

@@ -9,6 +9,9 @@ from hub.model.sky import Circle, Ellipse, Polygon, Region, StatedPosition, norm
 DEFAULT_CONTAINMENT = 0.9
 """Probability inside a stated error region where the notice does not say (gcn-schema core/Localization)."""
 
+_MAX_WORDS = 20
+"""So much is kept of a containment that is no number."""
+
 MAX_RADIUS_DEG = 180.0
 """Larger radii cover the whole sky and say nothing."""
 
@@ -62,11 +65,17 @@ def check_range(ra: float, dec: float) -> None:
         raise DecodeError(f"the right ascension {ra:g} deg is outside 0 to 360")
 
 
-def odd_containment(fields: Fields) -> dict[str, float]:
-    """Return a stated containment that is no probability, a percentage say, as the property ``odd_containment``; else nothing."""
-    value = finite(fields.peek("containment_probability"))
-    if value is None or 0.0 < value < 1.0:
+def odd_containment(fields: Fields) -> dict[str, float | str]:
+    """Return a stated containment that is no probability as the property ``odd_containment``; else nothing.
+
+    A percentage, say, as its number; what JSON has no number for (NaN, infinity, a text) in words.
+    """
+    stated = fields.peek("containment_probability")
+    value = finite(stated)
+    if stated is None or (value is not None and 0.0 < value < 1.0):
         return {}
+    if value is None:
+        return {"odd_containment": str(stated)[:_MAX_WORDS]}
     fields.number("containment_probability")
     return {"odd_containment": value}
 

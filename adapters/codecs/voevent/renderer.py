@@ -1,6 +1,6 @@
 """Announcements as VOEvent 2.0: the door to `adapters.codecs.voevent.writer`, whose library takes half a second to import."""
 
-from hub.ports import Announcement
+from hub.ports import Announcement, PlanMessage
 
 MEDIA_TYPE = "application/xml"
 """Media type of what is rendered."""
@@ -22,3 +22,9 @@ class VoeventRenderer:
         from adapters.codecs.voevent.writer import render  # noqa: PLC0415 - half a second that a process without announcements saves
 
         return render(announcement)
+
+    def render_plan(self, plan: PlanMessage) -> bytes:
+        """Return the packet about a request to telescopes; otherwise as `render`."""
+        from adapters.codecs.voevent.plan_writer import render  # noqa: PLC0415 - as above
+
+        return render(plan)

@@ -15,8 +15,8 @@ from hub.model.alert import Words
 GATHER_S = 0.1
 """How long a batch waits for more after its first packet, seconds: fewer and larger files in the archive while little comes."""
 
-AT_ONCE = 256
-"""Most messages asked of the client in one call."""
+AT_ONCE = 64
+"""Most messages asked of the client in one call: it holds them twice for a moment, and their answers of the broker with them."""
 
 
 Arrived = tuple[str, int, int, bytes]

@@ -211,7 +211,10 @@ OPTIONS = {
     [
         ({"token": ""}, r"networks.lco: token \(in the environment\) or token_file is missing"),
         ({"token": "two words"}, "or is no token"),
-        ({"token": "", "token_file": "nowhere"}, "networks.lco.token_file cannot be read: No such file or directory"),
+        (
+            {"token": "", "token_file": "nowhere"},
+            "networks.lco.token_file: the file .*nowhere cannot be read: No such file or directory",
+        ),
         ({"url": "http://observe.example.org"}, "networks.lco.url: the URL http://observe.example.org is not https"),
         ({"url": "https://observe.example.net"}, "networks.lco.url: observe.example.net is not among the hosts"),
         ({"url": "observe"}, "networks.lco.url: the URL observe is not https"),

@@ -11,6 +11,7 @@ from hub.services.sending import Sender, append_step
 from hub.services.submission import Outcome
 from hub.storage import followup as storage
 from hub.storage.engine import open_store, upgrade
+from tests.support.followup import open_gate
 from tests.support.ocs import DAY_S, make_intent, make_network, now
 from tests.support.portal_parts import POOR_PROPOSAL
 from tests.support.portal_relay import relay
@@ -57,7 +58,7 @@ def judged(store, network, intent):
         storage.add_intent(session, intent)
         drafted = append_step(session, Submission(intent=intent, transitions=()), Outcome(RequestState.DRAFT), now())
         append_step(session, drafted, Outcome(RequestState.APPROVED), now())
-    sender = Sender(store, {"lco": network}, now, FollowupSettings(allow_real_networks=True))
+    sender = Sender(store, {"lco": network}, now, FollowupSettings(), gate=open_gate)
     for _ in range(2):
         sender.step()
     with store.reading() as session:

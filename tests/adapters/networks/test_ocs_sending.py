@@ -9,13 +9,14 @@ from hub.services.sending import Sender, append_step
 from hub.services.submission import Outcome
 from hub.storage import followup as storage
 from hub.storage.engine import open_store, upgrade
+from tests.support.followup import open_gate
 from tests.support.ocs import make_intent, make_network, now
 from tests.support.portal_relay import Loss, relay
 from tests.support.withdrawing import withdraw_all
 
 pytestmark = pytest.mark.portal
 
-AT_ONCE = FollowupSettings(allow_real_networks=True, settle_s=0.0, sending_timeout_s=0.0, retry_s=0.0, poll_s=0.0)
+AT_ONCE = FollowupSettings(settle_s=0.0, sending_timeout_s=0.0, retry_s=0.0, poll_s=0.0)
 
 
 class Crash(BaseException):
@@ -29,7 +30,7 @@ class Hub:
         self.store = store
         self.intent = intent
         self.network = network
-        self.sender = Sender(store, {"lco": network}, now, AT_ONCE)
+        self.sender = Sender(store, {"lco": network}, now, AT_ONCE, gate=open_gate)
         with store.transaction() as session:
             storage.add_intent(session, intent)
             drafted = append_step(session, Submission(intent=intent, transitions=()), Outcome(RequestState.DRAFT), now())
@@ -48,7 +49,7 @@ class Hub:
                 raise Crash
 
         with pytest.raises(Crash):
-            Sender(self.store, {"lco": self.network}, now, AT_ONCE, hook=hook).step()
+            Sender(self.store, {"lco": self.network}, now, AT_ONCE, hook=hook, gate=open_gate).step()
 
     def step_until(self, state):
         for _ in range(6):

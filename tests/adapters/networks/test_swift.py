@@ -273,7 +273,7 @@ def test_neither_address_nor_account_nor_words_have_a_default(key):
     ("changes", "sentence"),
     [
         ({"secret": ""}, "networks.swift: secret .in the environment. or secret_file is missing"),
-        ({"secret": "", "secret_file": "nowhere"}, "networks.swift.secret_file cannot be read"),
+        ({"secret": "", "secret_file": "nowhere"}, "networks.swift.secret_file: the file"),
         ({"url": "http://swift.example.org/api/v4"}, "is not https"),
         ({"url": "https://www.swift.psu.edu/api/v4"}, "www.swift.psu.edu is not among the hosts"),
     ],

@@ -290,7 +290,7 @@ OPTIONS = {"url": "https://map.example.org", "hosts": ("map.example.org",), "tok
     ("changes", "sentence"),
     [
         ({"token": ""}, "networks.map: token .in the environment. or token_file is missing"),
-        ({"token_file": "nowhere", "token": ""}, "networks.map.token_file cannot be read"),
+        ({"token_file": "nowhere", "token": ""}, "networks.map.token_file: the file"),
         ({"url": "http://map.example.org"}, "networks.map.url: the URL http://map.example.org is not https"),
         ({"url": "https://map.example.net"}, "not among the hosts"),
     ],

@@ -133,7 +133,7 @@ def test_check_says_whether_the_address_is_understood_and_sends_nothing(mail, tm
         ({}, "destinations.people: url_secret .in the environment. or url_secret_file is missing"),
         ({"url_secret": "s3cret"}, "or is no address"),
         ({"url_secret": "http://[s3cret"}, "or is no address"),
-        ({"url_secret_file": "nowhere"}, "destinations.people.url_secret_file cannot be read"),
+        ({"url_secret_file": "nowhere"}, "destinations.people.url_secret_file: the file"),
         (
             {"url_secret": "mailto://s3cret@mail.example.net", "hosts": ("mail.example.org",)},
             "mail.example.net is not among the hosts",

@@ -132,7 +132,7 @@ def test_check_says_whether_the_server_can_be_reached(receiver, tmp_path):
         ({"secret": ""}, "secret .in the environment. or secret_file is missing or below 16 bytes"),
         ({"secret": "short"}, "below 16 bytes"),
         ({"secret": "whsec_%%%"}, "no base64"),
-        ({"secret": "", "secret_file": "nowhere"}, "destinations.hook.secret_file cannot be read"),
+        ({"secret": "", "secret_file": "nowhere"}, "destinations.hook.secret_file: the file"),
         ({"url": "http://hooks.example.org/s3cret"}, "is not https"),
         ({"url": "https://hooks.example.net/s3cret"}, "hooks.example.net is not among the hosts"),
     ],

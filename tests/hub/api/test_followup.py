@@ -9,6 +9,7 @@ from hub.errors import StorageError
 from hub.model.followup import payload_hash
 from hub.model.token import Scope
 from hub.services import persons, tokens
+from hub.services.escalation import Escalation, EscalationSettings
 from hub.storage import followup_log
 from tests.hub.services.test_followup import BY_HAND, Hub
 from tests.support.api_night import api
@@ -137,3 +138,19 @@ def test_an_api_that_only_reads_decides_nothing(tmp_path):
     with api(tmp_path) as (client, _):
         assert client.get(f"{PREFIX}/followup-networks").status_code == 503
         assert client.get(f"{PREFIX}/followup-decisions").json()["data"] == []
+
+
+def test_who_takes_note_of_a_request_is_written_down_and_what_nobody_notes_is_an_alarm(door, intent):
+    told = Escalation(door.night.store, door.night.clock, EscalationSettings(channels=("chat",), after_s=60.0))
+    assert told.step() == 1
+    door.night.clock.forward(60)
+    assert told.step() == 1
+    alarms = door.client.get(f"{PREFIX}/health").json()["data"]["alarms"]
+    assert any(f"nobody has acknowledged the approval that the request {intent.intent_id} waits for" in one for one in alarms)
+    path = f"followup/{intent.intent_id}/ack"
+    assert door.post(path, door.headers("paul")).status_code == 403
+    noted = door.post(path, door.headers(), {"reason": "on it"}).json()["data"]
+    assert (noted["acknowledged"], noted["actor"]) == (["approval"], "person:maria")
+    assert not [one for one in door.client.get(f"{PREFIX}/health").json()["data"]["alarms"] if "acknowledged" in one]
+    assert door.post(path, door.headers()).status_code == 422
+    assert door.post("followup/" + "0" * 32 + "/ack", door.headers()).status_code == 404

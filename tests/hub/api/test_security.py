@@ -54,6 +54,7 @@ DECLARED = {
     "GET /api/v1/followup/{intent_id}/status": Scope.READ,
     "POST /api/v1/followup/{intent_id}/approve": Scope.FOLLOWUP_APPROVE,
     "POST /api/v1/followup/{intent_id}/cancel": Scope.FOLLOWUP_APPROVE,
+    "POST /api/v1/followup/{intent_id}/ack": Scope.FOLLOWUP_APPROVE,
     "GET /api/v1/followup-decisions": Scope.READ,
     "GET /api/v1/followup-log": Scope.FOLLOWUP_APPROVE,
     "GET /api/v1/followup-networks": Scope.READ,

@@ -6,9 +6,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from hub.archive.columns import PROVENANCE_COLUMNS, batches_of
+from hub.archive.columns import ALERT_COLUMNS, PROVENANCE_COLUMNS, batches_of
 from hub.archive.history import ArchiveHistory
-from hub.archive.places import around, separations_deg
+from hub.archive.places import around, cone_ranges, separations_deg
 from hub.model.alert import AlertBatch, Provenance, Words
 from hub.model.instant import Instant
 from hub.ports import OBJECT_RADIUS_ARCSEC
@@ -54,6 +54,28 @@ def test_a_cone_in_time_is_half_open(history: ArchiveHistory, batch: AlertBatch)
     expected = batch.take((batch.mid_tai_us >= start.tai_us) & (batch.mid_tai_us < end.tai_us))
     (found,) = history.cone(0, 0, 180, start, end)
     assert rows(found) == rows(expected)
+
+
+def test_what_is_in_memory_and_what_is_read_are_the_same_alerts(history: ArchiveHistory, batch: AlertBatch) -> None:
+    lo, hi = cone_ranges(0, 0, 60)
+    window = Instant(DAY_US // 3), Instant(DAY_US // 2)
+    unread = ArchiveHistory(history.folder)
+    expected = [rows(one) for one in unread.in_region(lo, hi, *window)]
+    assert [rows(one) for one in history.in_region(lo, hi, *window)] == expected
+    (read,) = batches_of(unread.rows_in_region(lo, hi, *window, ALERT_COLUMNS))
+    assert expected == [rows(read)]
+    inside = (find(lo, hi, batch.hpx29) >= 0) & (batch.mid_tai_us >= window[0].tai_us) & (batch.mid_tai_us < window[1].tai_us)
+    assert len(read) == inside.sum() > 0
+
+
+def test_a_region_has_no_more_alerts_than_is_told_without_reading_any(history: ArchiveHistory) -> None:
+    lo, hi = cone_ranges(0, 0, 60)
+    always = Instant(0), Instant(DAY_US)
+    (found,) = history.in_region(lo, hi, *always)
+    assert len(found) <= history.at_most(lo, hi, *always, N) <= N
+    assert history.at_most(lo, hi, *always, 10) > 10
+    assert history.at_most(lo, hi, Instant(2 * DAY_US), Instant(3 * DAY_US), N) == 0
+    assert history.at_most(lo[:0], hi[:0], *always, N) == 0
 
 
 def test_everything_within_the_radius_of_an_object_is_around_it() -> None:

@@ -1,12 +1,14 @@
 """When places were last looked at, against plain loops over whole ledgers."""
 
+import gc
+import tracemalloc
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from hub.archive import visits_file
-from hub.archive.visits_lookup import SAME_VISIT_US, VisitLookup
+from hub.archive.visits_lookup import SAME_VISIT_US, Times, VisitLookup
 from hub.model.alert import NO_TIME
 from hub.science.footprint import Halves, holding
 from hub.science.onset import FirstSeen
@@ -73,6 +75,24 @@ def test_answers_do_not_depend_on_what_was_asked_before_or_on_how_much_is_kept(f
         assert (alone.time_us[0], alone.is_known[0]) == (together.time_us[index], together.is_known[index])
     again = small.before(first, 30.0)
     assert again.time_us.tolist() == together.time_us.tolist()
+
+
+def test_an_answer_that_is_kept_takes_few_bytes(folder: Path) -> None:
+    n = 4_000
+    first, sure = questions(np.random.default_rng(6), n), Times(((T0.plus_s(-90 * DAY_S).tai_us, T0.plus_s(90 * DAY_S).tai_us),))
+    lookup = VisitLookup(folder)
+    lookup.before(first.take(np.arange(100)), 30.0, sure)  # the files are in memory
+    gc.collect()
+    tracemalloc.start()
+    try:
+        again = lookup.before(first, 30.0, sure)
+        assert again.is_known.any()
+        del again
+        gc.collect()
+        taken, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert taken / (n - 100) < 500.0
 
 
 def test_a_survey_or_a_time_without_a_ledger_is_unknown_and_a_place_that_nobody_looked_at_is_not(folder: Path) -> None:

@@ -6,12 +6,14 @@ import pytest
 
 from hub.bootstrap import now
 from hub.cli.app import main
-from hub.model.followup import payload_hash
+from hub.model.followup import RequestState, payload_hash
 from hub.model.token import Scope
 from hub.resources import read_text
 from hub.services import persons
 from hub.services.followup import FollowupService
 from hub.services.followup_policy import FollowupSettings
+from hub.services.sending import append_step, get_submission
+from hub.services.submission import Outcome
 from hub.storage.engine import open_store, upgrade
 from tests.support.api_night import OBJECT_ID, fill
 from tests.support.followup import make_candidate, make_coincidence, make_event, make_hypothesis, stand
@@ -120,6 +122,7 @@ def test_a_person_looks_approves_stops_and_cancels_and_all_of_it_stands_in_the_l
     assert "simulated is stopped" in run("stop", "simulated", "--by", "maria", "--reason", "dome")[0]
     assert "person:maria stopped simulated: dome" in run("status")[0]
     assert "goes on" in run("resume", "simulated", "--by", "maria")[0]
+    assert "nothing about the request" in run("ack", intent.intent_id, "--by", "maria", code=1)[1]
     assert json.loads(run("cancel", intent.intent_id, "--by", "maria", "--json")[0])["state"] == "cancelled"
     told = [json.loads(line) for line in run("log", "--json")[0].splitlines()]
     assert [(one["actor"], one["action"]) for one in told] == [
@@ -132,6 +135,18 @@ def test_a_person_looks_approves_stops_and_cancels_and_all_of_it_stands_in_the_l
         "cancel",
         "approve",
     ]
+
+
+def test_a_person_takes_note_of_what_waits(drafted, tmp_path):
+    run, intent = drafted
+    store = open_store(f"sqlite:///{tmp_path / 'data' / 'hub.sqlite'}")
+    with store.transaction() as session:
+        append_step(session, get_submission(session, intent.intent_id), Outcome(RequestState.AWAITING_APPROVAL), now())
+    store.close()
+    assert "paul lacks the scope" in run("ack", intent.intent_id, "--by", "paul", code=1)[1]
+    assert "maria has taken note of the approval" in run("ack", intent.intent_id, "--by", "maria", "--reason", "on it")[0]
+    (noted,) = map(json.loads, run("log", "--json")[0].splitlines())
+    assert (noted["actor"], noted["action"], noted["reason"]) == ("person:maria", "acknowledge", "on it")
 
 
 def test_submit_is_a_dry_run_until_somebody_sends_it(drafted):

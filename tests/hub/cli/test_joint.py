@@ -57,6 +57,38 @@ def test_a_notice_with_a_position_is_as_good_as_a_map(capsys: pytest.CaptureFixt
     assert answer(capsys, "overlap", "gbm.json", "gbm.json")["overlap"] > 1.0
 
 
+@pytest.mark.parametrize("stated", [0, 1, 1.5, 90, -0.5, "nan"])
+def test_a_position_of_no_possible_containment_is_refused(capsys: pytest.CaptureFixture[str], stated: Any) -> None:
+    write_maps()
+    body = json.dumps(json_notices.gbm(containment_probability=float(stated)))  # NaN is no JSON, and some write it
+    Path("odd.json").write_text(body)
+    why = f"odd.json states a containment of {float(stated)}, which is no probability between 0 and 1"
+    Path("places.csv").write_text("ra,dec\n130,20\n")
+    for words in (
+        ("overlap", "gw.fits", "odd.json"),
+        ("overlap", "odd.json", "gw.fits"),
+        ("joint-far", "--far-gw", "1e-7", "--pair", "GRB-CBC", "--maps", "odd.json", "gw.fits"),
+        ("inside", "odd.json", "places.csv"),
+    ):
+        assert why in sentence(capsys, *words)
+
+
+@pytest.mark.parametrize("radius", ["0", "-1", "NaN", "Infinity", "1e999", "400"])
+def test_a_position_of_no_possible_radius_is_refused(capsys: pytest.CaptureFixture[str], radius: str) -> None:
+    write_maps()
+    Path("odd.json").write_text(json.dumps(json_notices.gbm(ra_dec_error=777)).replace("777", radius))
+    Path("places.csv").write_text("ra,dec\n130,20\n")
+    for words in (("overlap", "gw.fits", "odd.json"), ("inside", "odd.json", "places.csv")):
+        assert "states no position with an error" in sentence(capsys, *words)
+
+
+@pytest.mark.parametrize("value", ["nan", "inf", "-1"])
+@pytest.mark.parametrize("option", ["--overlap", "--rate-per-year", "--rate-gw-per-year", "--far-gw"])
+def test_a_number_that_is_none_is_refused(capsys: pytest.CaptureFixture[str], option: str, value: str) -> None:
+    said = sentence(capsys, "joint-far", "--far-gw", "1e-7", "--pair", "GRB-CBC", f"{option}={value}")
+    assert "must be a number of at least 0" in said
+
+
 def test_the_joint_rate_says_everything_that_it_was_computed_from(capsys: pytest.CaptureFixture[str]) -> None:
     words = ("joint-far", "--far-gw", "1e-7", "--pair", "GRB-CBC", "--profile", "raven", "--overlap", "64.2072")
     found = answer(capsys, *words, "--rate-gw-per-year", "100")

@@ -11,7 +11,7 @@ from hub.services.sending import Sender, append_step
 from hub.services.submission import Outcome
 from hub.storage import followup as storage
 from tests.adapters.networks.test_simulated import intent
-from tests.support.followup import NOW, TurnedClock
+from tests.support.followup import NOW, TurnedClock, open_gate
 
 
 class RealNetwork(SimulatedNetwork):
@@ -43,8 +43,8 @@ def approved(store, network, clock):
         with store.reading() as session:
             return storage.get(session, asked.intent_id)
 
-    settings = FollowupSettings(allow_real_networks=True, poll_s=0.0)
-    return Sender(store, {"simulated": network}, clock, settings), present
+    settings = FollowupSettings(poll_s=0.0)
+    return Sender(store, {"simulated": network}, clock, settings, gate=open_gate), present
 
 
 def test_a_request_of_a_network_that_is_not_live_ends_in_the_hub_with_the_reason(store, real, clock):
@@ -84,8 +84,8 @@ def test_requests_of_a_network_that_cannot_be_opened_wait_until_it_can(store, re
     last = present().transitions[-1]
     assert (last.state, last.reason) == (RequestState.APPROVED, "networks.simulated: token is missing; nothing was sent")
     clock.forward(3600)
-    settings = FollowupSettings(allow_real_networks=True)
-    Sender(store, {"simulated": real}, clock, settings).step()
+    settings = FollowupSettings()
+    Sender(store, {"simulated": real}, clock, settings, gate=open_gate).step()
     assert present().state is RequestState.ACCEPTED
     assert len(real.ledger()) == 1
 

@@ -1,6 +1,7 @@
 """Candidates know what the catalogues say of their places, and rank by the distances of their hosts."""
 
 import math
+import tomllib
 from collections.abc import Callable
 from contextlib import closing
 from dataclasses import replace
@@ -17,6 +18,7 @@ from hub.model.coincidence import Candidate, PairState
 from hub.resources import read_text
 from hub.science.arithmetic import explained
 from hub.science.host_rules import load_host_rules
+from hub.science.ranking_priors import parse as parse_priors
 from hub.services import queries
 from hub.services.catalogued import Catalogued
 from hub.services.hosting import Hosting
@@ -115,6 +117,23 @@ def test_the_host_of_gw170817_lifts_its_counterpart(desk: Desk) -> None:
     assert any("host NGC 4993 at 44 Mpc" in reason for reason in said["gfo"].reasons)
 
 
+def test_an_entry_of_a_variable_or_a_nucleus_speaks_against_a_kilonova_and_none_says_nothing(desk: Desk) -> None:
+    desk.tell(notice(far_hz=3e-9), HERE)
+    desk.show(alerts(*night(*PLACES)))
+    said = {name: [each for each in one.scores if each.statistic == "known_source"] for name, one in found(desk).items()}
+    assert {name for name, scores in said.items() if scores} == {"star", "qso", "bll"}
+    priors = parse_priors(tomllib.loads(read_text("conf/coincidence.toml"))["ranking"]).known_source
+    for name, kind in (("star", "variable"), ("qso", "agn"), ("bll", "agn")):
+        ((of_counterparts, of_unrelated),) = said[name][0].inputs["entries"].values()
+        assert list(said[name][0].inputs["entries"]) == [kind]
+        assert (of_counterparts, of_unrelated) == priors.shares[kind]
+        assert said[name][0].value == pytest.approx(math.log(of_counterparts / of_unrelated), abs=1e-8)
+    plain = found(desk)["lone"]
+    reasons = found(desk)["star"].reasons
+    assert any(reason.startswith("known_source -") and "a catalogue of variables" in reason for reason in reasons)
+    assert not any(reason.startswith("known_source") for reason in plain.reasons)
+
+
 def test_the_3d_level_is_told_with_its_range(desk: Desk) -> None:
     desk.tell(notice(far_hz=3e-9), HERE)
     desk.show(alerts(*night(b"gfo", b"wrong", b"lone")))
@@ -176,7 +195,7 @@ def test_a_nucleus_without_past_detections_is_a_candidate_and_its_activity_is_ne
 def test_all_of_it_is_computed_again_from_what_is_stored(desk: Desk) -> None:
     desk.tell(notice(far_hz=3e-9), HERE)
     desk.show(alerts(*night(*PLACES)))
-    n_explained = 0
+    n_explained = n_known = 0
     for pair in desk.pairs():
         with desk.store.reading() as session:
             maps = {name: localizations.get(session, name).skymap for name in pair.localization_ids}
@@ -185,8 +204,10 @@ def test_all_of_it_is_computed_again_from_what_is_stored(desk: Desk) -> None:
         assert not [line.score.statistic for line in lines if line.agrees is False]
         agreed = {line.score.statistic for line in explained(pair, maps) if line.agrees}
         assert {"rank", "distance_3d"} <= agreed
+        n_known += "known_source" in agreed
         n_explained += "level_3d" in agreed
     assert n_explained > 0
+    assert n_known == 3
 
 
 def test_nothing_changes_where_no_catalogue_is(store: Store, tmp_path: Path) -> None:

@@ -249,6 +249,23 @@ def test_a_container_counts_its_alerts_and_is_kept_only_if_some_are_refused(stor
         assert envelopes.raw(session, env("alerts 2 2").digest) is not None
 
 
+def test_containers_that_come_together_are_archived_together(store: Store, intake: Intake) -> None:
+    report = intake.accept([env("alerts 2 0"), env("alerts 3 0"), env("alerts 1 1"), env("alerts 3 0")])
+    assert [one.state.value for one in report.outcomes] == ["stored", "stored", "dead", "duplicate"]
+    assert [len(one.batch) for one in report.alerts] == [3]
+    # Rows: 2 new, 1 of 3 new, none of 1 new. One letter; the second arrival of a container that is not kept counts as one message.
+    assert books(store) == (8, 3, 4, 1, 0)
+    with store.reading() as session:
+        assert envelopes.raw(session, env("alerts 3 0").digest) is None
+
+
+def test_a_container_that_breaks_the_decoder_stops_no_other(store: Store, intake: Intake) -> None:
+    report = intake.accept([env("alerts 2 0"), env("alerts crash"), env("alerts 3 0")])
+    assert [one.state.value for one in report.outcomes] == ["stored", "dead", "stored"]
+    assert [len(one.batch) for one in report.alerts] == [2, 3]
+    assert books(store) == (6, 3, 2, 1, 0)
+
+
 def test_our_own_message_is_an_echo_and_a_forged_one_is_refused(store: Store, intake: Intake) -> None:
     assert intake.accept([env("notice S1 own")]).outcomes[0].state is MessageState.DEAD
     ours = Outgoing(

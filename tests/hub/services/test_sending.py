@@ -16,7 +16,7 @@ from hub.services.submission import NEXT_STATES, Outcome
 from hub.storage import followup as storage
 from hub.storage.engine import open_store, upgrade
 from tests.adapters.networks.test_simulated import intent
-from tests.support.followup import NOW, TurnedClock
+from tests.support.followup import NOW, TurnedClock, open_gate
 
 POINTS = ("before claim", "claimed", "answered", "recorded", "searched", "cancelled")
 ACTIONS = st.one_of(
@@ -46,7 +46,7 @@ def test_no_order_of_faults_crashes_and_retractions_books_twice_or_leaves_a_with
 def night(folder, faults, actions):
     clock = TurnedClock()
     options = SimulatedOptions(ledger=folder / "ledger.sqlite", refuse_fraction=0.0, cloud_fraction=0.0, faults=tuple(faults))
-    network = SimulatedNetwork(options, clock, 1)  # it outlives the hub's crashes
+    network = SimulatedNetwork(options, clock, 1, wait=clock.forward)  # it outlives the hub's crashes
     upgrade(f"sqlite:///{folder / 'state.sqlite'}")
     store = open_store(f"sqlite:///{folder / 'state.sqlite'}")
     asked = intent()
@@ -61,7 +61,7 @@ def night(folder, faults, actions):
                 raise Crash
 
         with contextlib.suppress(Crash):
-            Sender(store, {"simulated": network}, clock, FollowupSettings(poll_s=0.0), hook=hook).step()
+            Sender(store, {"simulated": network}, clock, FollowupSettings(poll_s=0.0), hook=hook, gate=open_gate).step()
 
     with store.transaction() as session:
         storage.add_intent(session, asked)

@@ -13,7 +13,7 @@ from hub.storage import followup as storage
 from hub.storage.engine import open_store, upgrade
 from tests.adapters.networks.test_simulated import intent
 from tests.conftest import missing
-from tests.support.followup import NOW, TurnedClock
+from tests.support.followup import NOW, TurnedClock, open_gate
 from tests.support.postgres import ServerMissing, server
 
 pytestmark = pytest.mark.postgres
@@ -53,7 +53,9 @@ def test_senders_side_by_side_book_each_request_once(store, tmp_path):
 
     def send():
         try:
-            Sender(store, {"simulated": SimulatedNetwork(options, clock, 1)}, clock, FollowupSettings(), hook=hook).step()
+            Sender(
+                store, {"simulated": SimulatedNetwork(options, clock, 1)}, clock, FollowupSettings(), hook=hook, gate=open_gate
+            ).step()
         except Exception as error:  # noqa: BLE001 - a thread has nobody else to tell
             failures.append(error)
 

@@ -49,6 +49,14 @@ def test_confirmed_ones_come_first_then_the_larger_score_then_the_object(store: 
         assert names(candidates.of_event(session, "S1", limit=2)) == ["3", "10"]
 
 
+def test_how_many_there_are_and_of_which_surveys_is_told_without_reading_them(store: Store) -> None:
+    save(store, candidate("1"), candidate("2"), candidate("3", survey="ZTF"), candidate("9", event_id="S2"))
+    with store.reading() as session:
+        assert candidates.count(session, "S1") == 3
+        assert candidates.surveys_of(session, "S1") == ["LSST", "ZTF"]
+        assert (candidates.count(session, "S3"), candidates.surveys_of(session, "S3")) == (0, [])
+
+
 def test_pages_hold_every_candidate_once_whatever_their_scores(store: Store) -> None:
     scores = [1.0, 1.0, -0.0, 0.0, 1e-300, 0.1 + 0.2, 0.3, -7.25]
     save(store, *(candidate(str(n), score=score, confirmed=n % 2 == 0) for n, score in enumerate(scores)))

@@ -1,9 +1,12 @@
 """Migrations: no drift from the tables of the code, and data survives an upgrade."""
 
+import sqlite3
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from hashlib import sha256
+from pathlib import Path
 from threading import Event
 
 import pytest
@@ -14,9 +17,9 @@ from hub.model.event import assemble
 from hub.model.notice import EventClass, Messenger
 from hub.model.outgoing import Leaves
 from hub.model.sky import WHOLE_SKY_ID
-from hub.storage import coincidences, events, jobs, localizations, notices, outbox, schema
+from hub.storage import coincidences, events, jobs, localizations, notices, outbox, packets, schema
 from hub.storage import engine as engine_module
-from hub.storage.engine import is_current, make_engine, open_store, upgrade
+from hub.storage.engine import PAGE_BYTES, is_current, make_engine, open_store, upgrade
 from hub.storage.tables import Base
 from tests.conftest import REPOSITORY
 from tests.support.followup import make_coincidence
@@ -31,6 +34,27 @@ def test_a_database_without_tables_is_refused_until_it_is_upgraded(url: str) -> 
     upgrade(url)
     assert is_current(url)
     open_store(url).close()
+
+
+@pytest.mark.parametrize(("made_with", "page_bytes"), [(None, PAGE_BYTES), (4096, 4096)])
+def test_a_file_that_is_made_has_large_pages_and_one_from_before_keeps_its_own(
+    tmp_path: Path, made_with: int | None, page_bytes: int
+) -> None:
+    path = tmp_path / "hub.sqlite"
+    if made_with is not None:
+        with closing(sqlite3.connect(path)) as connection:
+            connection.execute(f"PRAGMA page_size={made_with}")
+            connection.execute("PRAGMA journal_mode=WAL")
+            connection.execute("CREATE TABLE before (number INTEGER)")
+    upgrade(f"sqlite:///{path}")
+    store = open_store(f"sqlite:///{path}")
+    with store.transaction() as session:
+        packets.save_all(session, "LSST", [(1, b"x" * 100_000)])
+    with store.reading() as session:
+        assert packets.get(session, "LSST", 1) == b"x" * 100_000
+        assert session.scalar(text("PRAGMA page_size")) == page_bytes
+    store.close()
+    assert int.from_bytes(path.read_bytes()[16:18], "big") == page_bytes  # of the file's header
 
 
 def test_a_database_that_is_just_being_made_is_waited_for(url: str, monkeypatch: pytest.MonkeyPatch) -> None:

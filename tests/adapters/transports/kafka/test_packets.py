@@ -12,6 +12,7 @@ from confluent_kafka import Consumer
 
 from adapters.transports.kafka import consumer
 from adapters.transports.kafka.consumer import KafkaPacketSource, Options, open_source
+from adapters.transports.kafka.options import PACKET_FETCH_BYTES
 from hub.model.instant import Instant
 from hub.model.packets import PacketBatch
 from hub.ports import PacketSource, StayingSource
@@ -46,6 +47,14 @@ def take(source: KafkaPacketSource, number: int, limit: int = 1000) -> list[Pack
         found += [batch] if batch is not None else []
         assert time.monotonic() < deadline, f"only {sum(map(len, found))} of {number} came: {source.health()}"
     return found
+
+
+def test_a_packet_larger_than_an_answer_of_the_broker_comes_among_small_ones(bootstrap, make_topic, opened: Opened) -> None:
+    sent = [b"small", bytes(PACKET_FETCH_BYTES + 2**20), b"small again"]
+    topic = make_topic("large-packets")
+    produce(bootstrap, topic, sent)
+    with opened(topic) as source:
+        assert [one for batch in take(source, 3) for one in batch.payloads] == sent
 
 
 def test_packets_come_by_the_batch_with_their_places(bootstrap, make_topic, opened: Opened) -> None:
