@@ -275,7 +275,7 @@ def test_a_packet_of_an_unknown_schema_is_held_and_read_once_the_schema_is_there
 def test_a_registry_that_hangs_stops_nobody_and_what_was_held_is_read_by_itself_when_it_answers(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr("hub.bootstrap.SCHEMA_TIMEOUT_S", 60.0)
+    monkeypatch.setattr("hub.bootstrap.streams.SCHEMA_TIMEOUT_S", 60.0)
     answers, asked = threading.Event(), threading.Event()
 
     class Registry(BaseHTTPRequestHandler):
