@@ -17,6 +17,7 @@ class FollowupInFull(FollowupWithHistory):
     """A request with what an approval is bound to and what keeps it in the hub."""
 
     payload_hash: str = Field(description="SHA-256 of what would be asked; an approval is bound to it")
+    template: str = Field(description="Of the policy, by which it was made; empty for one of an older hub")
     urgency: str
     due_at: Time | None = Field(description="Of a later look: not before")
     fields: list[TargetField] = Field(description="Of a map, in order")

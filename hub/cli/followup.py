@@ -116,7 +116,10 @@ def _tell(body: dict[str, Any]) -> None:
     for reason in body["reasons"]:
         say(f"  {reason}")
     if body["allocations"]:
-        say(f"  asked: {', '.join(body['allocations'])} for {body['template']}, {body['urgency']}, {body['seconds']:g} s at most")
+        what = [f"{name} for {body['templates'][name]}" for name in body["allocations"]]
+        say(f"  asked: {', '.join(what)}, {body['urgency']}, {body['seconds']:g} s at most")
+    for name, why in body["chosen"].items():
+        say(f"  template at {name}: {why}")
     if body["stand_by"]:
         say(f"  standing by: {', '.join(body['stand_by'])}")
     for refused in body["refused"].values():

@@ -109,6 +109,9 @@ class Intent:
     """``filter``, ``seconds``, ``count`` of each."""
 
     max_airmass: float
+    template: str = ""
+    """Of the policy, by which it was made; empty where nobody kept it."""
+
     reason: str
     visibility: tuple[Visibility, ...] = ()
     urgency: Urgency = Urgency.NORMAL

@@ -1,7 +1,8 @@
 """What the follow-up policy made of a target: asked for, asked of a person, or skipped, with the reasons."""
 
 import hashlib
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 from hub.model.followup import Urgency
@@ -46,6 +47,11 @@ class StoredDecision:
     """Those that are asked, in order of preference."""
 
     template: str | None = None
+    """Of the first that is asked."""
+
+    templates: Mapping[str, str] = field(default_factory=dict)
+    """By allocation, of those that are asked or stand by."""
+
     urgency: Urgency | None = None
     score: float | None = None
     """Of the candidate: who comes first where there is not room for all."""

@@ -119,6 +119,9 @@ class FollowupFacts:
     expected_mag: float | None = None
     """AB, in r, at the present, with the dust of the Galaxy."""
 
+    expected_mags: Mapping[str, float] = field(default_factory=dict)
+    """The same by band (`hub.science.families.BANDS`); empty where nobody can say."""
+
     confirmed: bool | None = None
     announced: bool | None = None
     classified: tuple[str, ...] | None = None

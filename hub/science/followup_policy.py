@@ -53,6 +53,11 @@ class Exposure:
 
     seconds: float
     count: int
+    limiting_mag: float | None = None
+    """AB magnitude of the faintest point source that it reaches; None where nobody states it."""
+
+    band: str = ""
+    """Of `hub.science.families.BANDS`: that of the filter; empty where no limit is stated."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,6 +66,12 @@ class Template:
 
     name: str
     exposures: tuple[Exposure, ...]
+    networks: tuple[str, ...] = ()
+    """That it is for; all where none is named."""
+
+    instruments: tuple[str, ...] = ()
+    """That it is for, by the networks' names; all where none is named."""
+
     max_airmass: float
     min_moon_separation_deg: float
     window_h: float
@@ -150,7 +161,9 @@ class Rule:
     any_class: Mapping[str, float] = field(default_factory=dict)
     """One of these classes must be at least so probable; empty for any."""
 
-    template: str = ""
+    templates: tuple[str, ...] = ()
+    """Each allocation is asked for the first that is for it and reaches what is expected; none where it skips."""
+
     allocations: tuple[str, ...] = ()
     """In order of preference; none where it skips."""
 

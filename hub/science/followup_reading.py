@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 
 from hub.errors import ConfigError
 from hub.model.followup import Urgency
+from hub.science.families import BANDS
 from hub.science.followup_facts import FLAGS, NUMBERS, WORDS
 from hub.science.followup_policy import (
     NO_LIMIT,
@@ -24,6 +25,7 @@ from hub.science.followup_policy import (
     Target,
     Template,
 )
+from hub.science.followup_templates import fits, has_limits, never_taken
 from hub.science.toml_rows import Row
 
 T = TypeVar("T", Allocation, Rule, Template)
@@ -77,6 +79,7 @@ def _policy(row: Row) -> Policy:
     templates = _by_name([_template(one) for one in row.tables("template")], "template")
     allocations = _by_name([_allocation(one) for one in row.tables("allocation")], "allocation")
     _check_distinct(allocations.values())
+    _check_fits(templates.values(), allocations)
     rules = _by_name([_rule(one, skip) for one in row.tables("rule")], "rule")
     for rule in rules.values():
         _check_rule(rule, templates, allocations)
@@ -123,6 +126,8 @@ def _template(row: Row) -> Template:
     row.only(
         "name",
         "exposures",
+        "networks",
+        "instruments",
         "max_airmass",
         "min_moon_separation_deg",
         "window_h",
@@ -136,6 +141,8 @@ def _template(row: Row) -> Template:
     return Template(
         name=row.word("name"),
         exposures=exposures,
+        networks=row.words("networks") if "networks" in row else (),
+        instruments=row.words("instruments") if "instruments" in row else (),
         max_airmass=row.number("max_airmass", above=1.0, most=10.0),
         min_moon_separation_deg=row.number("min_moon_separation_deg", least=0.0, most=180.0),
         window_h=row.number("window_h", above=0.0, most=240.0),
@@ -146,9 +153,20 @@ def _template(row: Row) -> Template:
 
 
 def _exposure(row: Row) -> Exposure:
-    row.only("filter", "seconds", "count")
-    count = row.whole("count", least=1) if "count" in row else 1
-    return Exposure(filter=row.word("filter"), seconds=row.number("seconds", above=0.0, most=86_400.0), count=count)
+    row.only("filter", "seconds", "count", "limiting_mag", "band")
+    name, limit = row.word("filter"), row.number("limiting_mag", above=0.0, most=40.0) if "limiting_mag" in row else None
+    band = row.word("band") if "band" in row else ("" if limit is None else name)
+    if "band" in row and limit is None:
+        raise ValueError(f"band of {row.where} says something of limiting_mag, which it lacks")
+    if limit is not None and (len(band) != 1 or band not in BANDS):
+        raise ValueError(f"{row.where} states limiting_mag and needs the band of it, one of {', '.join(BANDS)}, not {band!r}")
+    return Exposure(
+        filter=name,
+        seconds=row.number("seconds", above=0.0, most=86_400.0),
+        count=row.whole("count", least=1) if "count" in row else 1,
+        limiting_mag=limit,
+        band=band,
+    )
 
 
 def _allocation(row: Row) -> Allocation:
@@ -204,7 +222,7 @@ def _skip(row: Row, default: SkipRules) -> SkipRules:
     return found
 
 
-_ASKING = ("template", "allocations", "spread", "urgency", "per_event", "per_night", "skip", "relook_d")
+_ASKING = ("template", "templates", "allocations", "spread", "urgency", "per_event", "per_night", "skip", "relook_d")
 _BOUNDS = tuple(f"{end}_{name}" for name in NUMBERS for end in ("min", "max"))
 
 
@@ -218,7 +236,7 @@ def _rule(row: Row, skip: SkipRules) -> Rule:
                 raise ValueError(f"{row.where} asks for nothing (action = 'skip') and has {key!r}")
     else:
         asking = {
-            "template": row.word("template"),
+            "templates": _templates_of(row),
             "allocations": row.words("allocations"),
             "spread": row.flag("spread") if "spread" in row else False,
             "urgency": row.one_of("urgency", Urgency),
@@ -239,6 +257,14 @@ def _rule(row: Row, skip: SkipRules) -> Rule:
         any_class={} if any_class is None else {key: any_class.number(key, least=0.0, most=1.0) for key in any_class.keys},
         **asking,
     )
+
+
+def _templates_of(row: Row) -> tuple[str, ...]:
+    if "templates" not in row:
+        return (row.word("template"),)
+    if "template" in row:
+        raise ValueError(f"{row.where} has both template and templates")
+    return row.words("templates")
 
 
 def _relooks(row: Row) -> tuple[float, ...]:
@@ -274,12 +300,17 @@ def _check_rule(rule: Rule, templates: Mapping[str, Template], allocations: Mapp
     if rule.action is Action.SKIP:
         return
     where = f"the rule {rule.name!r} of the follow-up policy"
-    _check_known(where, "template", [rule.template], templates)
+    if not rule.templates:
+        raise ValueError(f"{where} names no template")
+    _check_known(where, "template", rule.templates, templates)
+    if len(set(rule.templates)) != len(rule.templates):
+        raise ValueError(f"{where} names a template twice")
     if not rule.allocations:
         raise ValueError(f"{where} names no allocation")
     _check_known(where, "allocation", rule.allocations, allocations)
     if len(set(rule.allocations)) != len(rule.allocations):
         raise ValueError(f"{where} names an allocation twice")
+    _check_templates(rule, where, templates, [allocations[name] for name in rule.allocations])
     of_candidate: Callable[[str], bool] = ("level", "score", "expected_mag").__contains__
     about = [one.number for one in rule.bounds if of_candidate(one.number)] + list(rule.flags)
     about += ["hypotheses"] if "hypotheses" in rule.words else []
@@ -289,6 +320,31 @@ def _check_rule(rule: Rule, templates: Mapping[str, Template], allocations: Mapp
         for name in rule.allocations:
             if allocations[name].fov_deg is None:
                 raise ValueError(f"{where} is for maps, and its allocation {name!r} states no field (fov_deg)")
+
+
+def _check_templates(rule: Rule, where: str, templates: Mapping[str, Template], allocations: Sequence[Allocation]) -> None:
+    """Refuse a rule of which an allocation has no template, or a template no allocation."""
+    names = ", ".join(rule.templates)
+    for one in allocations:
+        mine = [templates[name] for name in rule.templates if fits(templates[name], one)]
+        if not mine:
+            raise ValueError(f"{where} names the allocation {one.name!r}, and no template of {names} is for it")
+        if rule.target is not Target.CANDIDATE and all(has_limits(each) for each in mine):
+            raise ValueError(
+                f"{where} is for the {rule.target} of an event, of which no magnitude is expected: it needs a template without"
+                f" limiting_mag for {one.name!r}"
+            )
+    for name in never_taken(rule.templates, allocations, templates):
+        raise ValueError(
+            f"{where} names the template {name!r}, which is never taken: one before it is for the same and has no limit"
+        )
+
+
+def _check_fits(templates: Iterable[Template], allocations: Mapping[str, Allocation]) -> None:
+    for one in templates:
+        where = f"the template {one.name!r} of the follow-up policy"
+        _check_known(where, "network", one.networks, {each.network: each for each in allocations.values()})
+        _check_known(where, "instrument", one.instruments, {each.instrument: each for each in allocations.values()})
 
 
 def _check_known(where: str, kind: str, names: Iterable[str], there: Mapping[str, object]) -> None:

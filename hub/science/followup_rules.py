@@ -5,7 +5,7 @@ never satisfies a rule, and the reasons say so.
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from hub.model.followup import Urgency
@@ -14,6 +14,7 @@ from hub.model.notice import Role
 from hub.science.followup_facts import FLAGS, NUMBERS, WORDS, FollowupFacts
 from hub.science.followup_limits import of_event, of_night, over, over_allocation
 from hub.science.followup_policy import Action, Allocation, Policy, Rule, SkipRules, Target, Template
+from hub.science.followup_templates import Choice, choose
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,8 +34,16 @@ class Decision:
     target: Target | None = None
     urgency: Urgency | None = None
     template: str | None = None
+    """Of the first allocation that is asked."""
+
     allocations: tuple[str, ...] = ()
     """Those that are asked, in order of preference."""
+
+    templates: Mapping[str, str] = field(default_factory=dict)
+    """By allocation, those that are asked or stand by: what it is asked for."""
+
+    chosen: Mapping[str, str] = field(default_factory=dict)
+    """By allocation: why this template, a sentence; one that is not named had no choice."""
 
     stand_by: tuple[str, ...] = ()
     """Those that could be asked if these refuse, in order of preference."""
@@ -73,11 +82,14 @@ def decide(facts: FollowupFacts, policy: Policy) -> Decision:
     )
 
 
-def decide_by(rule: Rule, facts: FollowupFacts, policy: Policy) -> Decision:
-    """Return what the policy does by a rule that has matched before: its conditions are not looked at again, all else is."""
+def decide_by(rule: Rule, facts: FollowupFacts, policy: Policy, made: Mapping[str, str] | None = None) -> Decision:
+    """Return what the policy does by a rule that has matched before: its conditions are not looked at again, all else is.
+
+    ``made`` are templates of requests that are drafted already, by allocation: another is not chosen for these.
+    """
     if stop := _never(facts, policy):
         return Decision(verdict=Verdict.SKIP, rule=rule.name, reasons=stop, policy_version=policy.version)
-    return _decide_by(rule, facts, policy, {})
+    return _decide_by(rule, facts, policy, {}, made)
 
 
 def first_match(facts: FollowupFacts, policy: Policy) -> tuple[Rule | None, dict[str, tuple[str, ...]]]:
@@ -157,7 +169,8 @@ def summary(rule: Rule, policy: Policy) -> str:
     whom = (" and " if rule.spread else " else ").join(rule.allocations)
     dry = any(not policy.live.enabled or _host_fault(policy, policy.allocations[one]) for one in rule.allocations)
     earnest = "a dry run" if dry else "in earnest"
-    return f"{rule.name} ({rule.target}; {when}): {how} for {rule.template} of {whom}, {rule.urgency}, {earnest}"
+    what = " or ".join(rule.templates)
+    return f"{rule.name} ({rule.target}; {when}): {how} for {what} of {whom}, {rule.urgency}, {earnest}"
 
 
 # --------------------------------------------------------------------------------------------------------------- before the rules
@@ -207,18 +220,23 @@ def _host_fault(policy: Policy, allocation: Allocation) -> str:
 # --------------------------------------------------------------------------------------------------------------- by a rule
 
 
-def _decide_by(rule: Rule, facts: FollowupFacts, policy: Policy, passed: Mapping[str, tuple[str, ...]]) -> Decision:
+def _decide_by(
+    rule: Rule,
+    facts: FollowupFacts,
+    policy: Policy,
+    passed: Mapping[str, tuple[str, ...]],
+    made: Mapping[str, str] | None = None,
+) -> Decision:
     because = f"{rule.name}: {rule.reason}"
     if rule.action is Action.SKIP:
         return _skipped(rule, (because,), policy, passed)
-    template = policy.templates[rule.template]
-    seconds = template.seconds(rule.target)
     if reasons := _skip_reasons(rule, facts):
         return _skipped(rule, (because, *reasons), policy, passed, remarks=_remarks(rule, facts))
     if others := _others_plan(rule.skip, facts):
         said = (because, *others)
         return _skipped(rule, said, policy, passed, remarks=_remarks(rule, facts), can_wait=True, waits_for_others=True)
-    can, refused = _those_that_can(rule, facts, policy, template, seconds)
+    choices = {name: _choice(rule, name, facts, policy, made or {}) for name in rule.allocations}
+    can, refused = _those_that_can(rule, facts, policy, choices)
     if not can:
         return _skipped(
             rule,
@@ -227,10 +245,12 @@ def _decide_by(rule: Rule, facts: FollowupFacts, policy: Policy, passed: Mapping
             passed,
             refused=refused,
             remarks=_remarks(rule, facts),
-            can_wait=not all(_unseen(rule, policy.allocations[name], facts, template) for name in rule.allocations),
+            can_wait=not all(one.template is None or _unseen(rule, name, facts, one.template) for name, one in choices.items()),
         )
     chosen = can if rule.spread else can[:1]
-    caps = "" if rule.action is Action.APPROVAL else _over_caps(rule, facts, len(chosen), seconds)
+    templates = {name: one.template for name in can if (one := choices[name]).template is not None}
+    seconds = {name: one.seconds(rule.target) for name, one in templates.items()}
+    caps = "" if rule.action is Action.APPROVAL else _over_caps(rule, facts, [seconds[name] for name in chosen])
     if rule.action is Action.APPROVAL:
         verdict, how = Verdict.ASK_PERSON, "the rule asks a person always"
     elif caps:
@@ -244,11 +264,13 @@ def _decide_by(rule: Rule, facts: FollowupFacts, policy: Policy, passed: Mapping
         passed_over=passed,
         target=rule.target,
         urgency=rule.urgency,
-        template=rule.template,
+        template=templates[chosen[0]].name,
+        templates={name: one.name for name, one in templates.items()},
+        chosen={name: choices[name].why for name in can if choices[name].why},
         allocations=chosen,
         stand_by=() if rule.spread else can[1:],
         refused=refused,
-        seconds=seconds,
+        seconds=max(seconds[name] for name in chosen),
         dry_run={name: dry for name in can if (dry := why_dry(policy, policy.allocations[name], facts))},
         remarks=_remarks(rule, facts),
         policy_version=policy.version,
@@ -325,32 +347,44 @@ def _remarks(rule: Rule, facts: FollowupFacts) -> tuple[str, ...]:
 
 
 def _those_that_can(
-    rule: Rule, facts: FollowupFacts, policy: Policy, template: Template, seconds: float
+    rule: Rule, facts: FollowupFacts, policy: Policy, choices: Mapping[str, Choice]
 ) -> tuple[tuple[str, ...], dict[str, str]]:
     """Return the allocations that can be asked, in order, and of the others why not; spread ones share the common budgets."""
     can: list[str] = []
+    taken_s = 0.0
     refused: dict[str, str] = {}
-    for name in rule.allocations:
-        allocation = policy.allocations[name]
-        n = 1 + (len(can) if rule.spread else 0)
+    for name, choice in choices.items():
+        allocation, template = policy.allocations[name], choice.template
+        if template is None:
+            refused[name] = f"{name}: no template: {choice.why}"
+            continue
+        seconds = template.seconds(rule.target)
+        n, together_s = 1 + (len(can) if rule.spread else 0), seconds + (taken_s if rule.spread else 0.0)
         fault = (
             _stopped(allocation, facts, policy)
-            or _unseen(rule, allocation, facts, template)
+            or _unseen(rule, name, facts, template)
             or over(
                 policy.per_event,
                 of_event(facts.asked, facts.event_id),
                 requests=n,
-                seconds=n * seconds,
+                seconds=together_s,
                 what=f"the event {facts.event_id}",
             )
-            or over(policy.per_night, of_night(facts.asked), requests=n, seconds=n * seconds, what="the hub, in 24 h,")
+            or over(policy.per_night, of_night(facts.asked), requests=n, seconds=together_s, what="the hub, in 24 h,")
             or over_allocation(allocation, facts.asked, requests=1, seconds=seconds)
         )
         if fault:
             refused[name] = f"{name}: {fault}"
         else:
             can.append(name)
+            taken_s += seconds
     return tuple(can), refused
+
+
+def _choice(rule: Rule, name: str, facts: FollowupFacts, policy: Policy, made: Mapping[str, str]) -> Choice:
+    if (drafted := policy.templates.get(made.get(name, ""))) is not None:
+        return Choice(template=drafted, why="")
+    return choose(rule, policy.allocations[name], facts.expected_mags, policy)
 
 
 def _stopped(allocation: Allocation, facts: FollowupFacts, policy: Policy) -> str:
@@ -359,17 +393,17 @@ def _stopped(allocation: Allocation, facts: FollowupFacts, policy: Policy) -> st
     return facts.stopped.get(allocation.network, "")
 
 
-def _unseen(rule: Rule, allocation: Allocation, facts: FollowupFacts, template: Template) -> str:
+def _unseen(rule: Rule, allocation: str, facts: FollowupFacts, template: Template) -> str:
     if not rule.skip.not_observable:
         return ""
-    seen = facts.seen.get((allocation.name, template.name))
+    seen = facts.seen.get((allocation, template.name))
     if seen is None:
         return "it is not known whether it can be observed there"
     return "" if seen.is_observable else f"not observable: {seen.reason}"
 
 
-def _over_caps(rule: Rule, facts: FollowupFacts, n: int, seconds: float) -> str:
-    of_this = of_event(facts.asked, facts.event_id)
-    return over(rule.per_event, of_this, requests=n, seconds=n * seconds, what=f"the cap of {rule.name} for the event") or over(
-        rule.per_night, of_night(facts.asked), requests=n, seconds=n * seconds, what=f"the cap of {rule.name} in 24 h"
+def _over_caps(rule: Rule, facts: FollowupFacts, wanted_s: Sequence[float]) -> str:
+    of_this, n, seconds = of_event(facts.asked, facts.event_id), len(wanted_s), sum(wanted_s)
+    return over(rule.per_event, of_this, requests=n, seconds=seconds, what=f"the cap of {rule.name} for the event") or over(
+        rule.per_night, of_night(facts.asked), requests=n, seconds=seconds, what=f"the cap of {rule.name} in 24 h"
     )

@@ -192,6 +192,7 @@ class FollowupService:
             else (*said.reasons, *sorted(set(said.refused.values()) - set(said.reasons))),
             allocations=said.allocations,
             template=said.template,
+            templates=said.templates,
             urgency=said.urgency,
             score=None if candidate is None else candidate.score,
             decided_at=self._clock(),

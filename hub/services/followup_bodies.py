@@ -32,6 +32,7 @@ def request(session: Session, intent_id: str, gates: Gates, now: Instant) -> Bod
     return {
         **followup_with_history_body(found),
         "payload_hash": payload_hash(found.intent),
+        "template": text(found.intent.template),
         "urgency": found.intent.urgency.value,
         "due_at": utc(found.intent.due_at),
         "fields": [{"ra_deg": one.ra_deg, "dec_deg": one.dec_deg, "prob": one.prob} for one in found.intent.fields],

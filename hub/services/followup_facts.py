@@ -4,7 +4,6 @@ Who looks is a person or a plan, never the path of alerts: all requests that wer
 for the allocations of the one rule that matches.
 """
 
-import math
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import cache
@@ -23,20 +22,20 @@ from hub.model.pointing import OWN, Pointing, PointingStatus
 from hub.model.sky import SkymapSummary
 from hub.model.visit import Footprints
 from hub.science.class_rules import ClassRules, load_class_rules
-from hub.science.families import Families
 from hub.science.followup_covered import Planned, planned_for
 from hub.science.followup_facts import FollowupFacts, Observed, Seen
 from hub.science.followup_policy import Allocation, Policy, Rule, Target, Template
 from hub.science.followup_reading import check_sites, load_policy
 from hub.science.followup_rules import Decision, decide, first_match
+from hub.science.followup_templates import choose
 from hub.science.footprint import Halves, holding
-from hub.science.latitudes import galactic_latitude_deg
 from hub.science.rules import DAY_S, Rules, load_rules
 from hub.science.sites import Site, load_sites
 from hub.science.small_cone import separation_arcsec
 from hub.services.bodies import Body, jsonable
 from hub.services.classified import classes_of
 from hub.services.followup_asked import Before, before
+from hub.services.followup_expected import expected_mags
 from hub.services.followup_sight import needs, seen, visible, window
 from hub.services.queries import find_event
 from hub.storage import candidates, coincidences, followup, localizations, pointings, registers
@@ -260,6 +259,7 @@ def _with_candidate(  # noqa: PLR0917 - what is known already, of what, when and
     stated = classes_of(session, one.survey, [one.object_id], np.array([one.ra_deg]), np.array([one.dec_deg]), book.classes).get(
         one.object_id, ()
     )
+    expected = expected_mags(event, one, summary, now, book.rules)
     names = {said.name for said in stated if book.classes.group_of(said.source, said.name) is not None}
     return replace(
         facts,
@@ -267,25 +267,12 @@ def _with_candidate(  # noqa: PLR0917 - what is known already, of what, when and
         hypothesis=one.hypothesis,
         level=one.level,
         score=one.score,
-        expected_mag=_expected_mag(event, one, summary, now, book.rules),
+        expected_mag=expected.get(BAND),
+        expected_mags=expected,
         confirmed=one.confirmed,
         announced=_is_announced(session, one, book.rules),
         classified=tuple(sorted(names)),
     )
-
-
-def _expected_mag(event: Event, one: Candidate, summary: SkymapSummary | None, now: Instant, rules: Rules) -> float | None:
-    """Return the mean magnitude of the hypothesis' family at the map's mean distance; None where nobody can say."""
-    hypothesis = next((found for found in rules.hypotheses if found.name == one.hypothesis), None)
-    families: Families | None = rules.families
-    if hypothesis is None or hypothesis.light_curve is None or families is None or event.t0 is None:
-        return None
-    if summary is None or summary.dist_mean_mpc is None or not summary.dist_mean_mpc > 0.0:
-        return None
-    ebv = families.dust.ebv(float(galactic_latitude_deg(one.ra_deg, one.dec_deg)))
-    age_d = now.minus(event.t0) / DAY_S
-    mean = families.expected_magnitude(hypothesis.light_curve, age_d, summary.dist_mean_mpc, BAND, ebv=ebv).mean
-    return mean if math.isfinite(mean) else None
 
 
 def _is_announced(session: Session, one: Candidate, rules: Rules) -> bool | None:
@@ -361,11 +348,13 @@ def seen_of(  # noqa: PLR0917 - of what, by which rule, when and by which tables
     session: Session, event: Event, facts: FollowupFacts, rule: Rule, now: Instant, book: PolicyBook
 ) -> dict[tuple[str, str], Seen]:
     """Return whether each allocation of a rule can observe the target; of what nobody can say there is nothing."""
-    template = book.policy.templates[rule.template]
-    start, end = window(template, event.t0, now)
     found = {}
     for name in rule.allocations:
         allocation = book.policy.allocations[name]
+        template = choose(rule, allocation, facts.expected_mags, book.policy).template
+        if template is None:
+            continue
+        start, end = window(template, event.t0, now)
         if end.minus(now) <= 0.0:
             sight: Seen | None = Seen(is_observable=False, reason=f"its window ended {-end.minus(now) / 3600.0:.2g} h ago")
         elif rule.target is Target.MAP:

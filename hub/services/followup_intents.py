@@ -10,10 +10,13 @@ from hub.model.event import Event
 from hub.model.followup import Intent, RequestState, Submission, TargetField, intent_id
 from hub.model.followup_decision import StoredDecision, decision_id
 from hub.model.instant import Instant
-from hub.science.followup_policy import Allocation, Template
+from hub.science.followup_policy import Allocation, Rule, Template
+from hub.science.followup_templates import choose, deepest
 from hub.science.rules import DAY_S
+from hub.services.followup_expected import expected_mags
 from hub.services.followup_facts import PolicyBook
 from hub.services.followup_sight import fields_of, visible, window
+from hub.storage import localizations
 
 POSITION = "position"
 """Target of what is asked for the place that a notice states."""
@@ -82,7 +85,8 @@ def make(  # noqa: PLR0917 - because of what, for what, of whom and when
         Policy and sites.
     """
     rule = next(rule for rule in book.policy.rules if rule.name == decision.rule)
-    allocation, template = book.policy.allocations[name], book.policy.templates[rule.template]
+    allocation = book.policy.allocations[name]
+    template = book.policy.templates[decision.templates.get(name) or decision.template or rule.templates[0]]
     start, end = window(template, event.t0, now)
     first = _at(session, decision, event, candidate, allocation, template, start, end, now, book)
     if first is None:
@@ -91,16 +95,39 @@ def make(  # noqa: PLR0917 - because of what, for what, of whom and when
         one = first
         if days:
             due = now.plus_s(days * DAY_S)
+            then = _later_template(session, rule, allocation, event, candidate, due, book)
             one = replace(
                 first,
                 purpose=f"{first.purpose}{LATER}{days:g} d",
+                exposures=_exposures(then),
+                max_airmass=then.max_airmass,
+                template=then.name,
                 window_start=due,
-                window_end=due.plus_s(template.window_h * 3600.0),
+                window_end=due.plus_s(then.window_h * 3600.0),
                 due_at=due,
                 visibility=(),
                 reason=f"{first.reason}, {days:g} d later",
             )
         yield replace(one, intent_id=_id_of(one, before))
+
+
+def _later_template(  # noqa: PLR0917 - by which rule, of whom, of what and when
+    session: Session,
+    rule: Rule,
+    allocation: Allocation,
+    event: Event,
+    candidate: Candidate | None,
+    due: Instant,
+    book: PolicyBook,
+) -> Template:
+    """Return the template that reaches what is expected at the date of a later look; the deepest where none does."""
+    summary = localizations.summary(session, event.localization_id) if event.localization_id else None
+    expected = {} if candidate is None else expected_mags(event, candidate, summary, due, book.rules)
+    return choose(rule, allocation, expected, book.policy).template or deepest(rule, allocation, book.policy)
+
+
+def _exposures(template: Template) -> tuple[dict[str, str | float | int], ...]:
+    return tuple({"filter": one.filter, "seconds": one.seconds, "count": one.count} for one in template.exposures)
 
 
 def _at(  # noqa: PLR0917 - as above
@@ -143,8 +170,9 @@ def _at(  # noqa: PLR0917 - as above
         policy_version=decision.policy_version,
         window_start=start,
         window_end=end,
-        exposures=tuple({"filter": one.filter, "seconds": one.seconds, "count": one.count} for one in template.exposures),
+        exposures=_exposures(template),
         max_airmass=template.max_airmass,
+        template=template.name,
         reason=decision.reasons[0],
         visibility=() if fields else visible(place, sites, template, start, end),
         urgency=decision.urgency,

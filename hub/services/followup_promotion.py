@@ -106,12 +106,12 @@ class Promotion:
         now: Instant,
     ) -> int:
         by_name = {self._name_of(one.intent): one for one in drafts}
-        template = rule.template
-        sight = {(name, template): self._sight(one.intent) for name, one in by_name.items() if name is not None}
-        said = decide_by(rule, replace(facts, seen=sight), self.book.policy)
+        made = {name: _template(one.intent, decision, rule) for name, one in by_name.items() if name is not None}
+        sight = {(name, template): self._sight(by_name[name].intent) for name, template in made.items()}
+        said = decide_by(rule, replace(facts, seen=sight), self.book.policy, made)
         if said.can_wait and not said.waits_for_others and not rule.spread:  # perhaps another that stands by
             others = seen_of(session, event, facts, rule, now, self.book)
-            said = decide_by(rule, replace(facts, seen={**others, **sight}), self.book.policy)
+            said = decide_by(rule, replace(facts, seen={**others, **sight}), self.book.policy, made)
         if said.verdict is Verdict.SKIP:
             if said.can_wait:
                 _log.debug("a draft waits", decision=decision.decision_id, reasons=said.reasons)
@@ -121,7 +121,7 @@ class Promotion:
             self._skip(session, decision, said.reasons, now)
             return take_back(session, drafts, "; ".join(said.reasons), now)
         if missing := [name for name in said.allocations if name not in by_name]:
-            return self._ask_others(session, decision, event, missing, drafts, now)
+            return self._ask_others(session, replace(decision, templates=said.templates), event, missing, drafts, now)
         n_written = sum(self._ask(session, by_name[name], name, said, now) for name in said.allocations)
         if n_written and decision.is_skip:  # it had waited for others
             asks = replace(decision, verdict=said.verdict, reasons=said.reasons, allocations=said.allocations, decided_at=now)
@@ -142,12 +142,13 @@ class Promotion:
     ) -> int:
         """Decide on a later look: only the allocation of the first can take it."""
         intent, name = draft.intent, self._name_of(draft.intent)
-        template = self.book.policy.templates[rule.template]
-        if name is None or name not in rule.allocations:
+        template = self.book.policy.templates.get(_template(intent, decision, rule))
+        if name is None or name not in rule.allocations or template is None:
             return take_back(session, [draft], f"the rule {rule.name} does not ask {intent.instrument} any more", now)
         sites = self.book.sites_of(self.book.policy.allocations[name])
         found = visible((intent.ra_deg, intent.dec_deg), sites, template, intent.window_start, intent.window_end)
-        said = decide_by(rule, replace(facts, seen={(name, template.name): seen(found)}), self.book.policy)
+        sight = {(name, template.name): seen(found)}
+        said = decide_by(rule, replace(facts, seen=sight), self.book.policy, {name: template.name})
         if said.verdict is not Verdict.SKIP:
             return self._ask(session, draft, name, said, now)
         return 0 if said.can_wait else take_back(session, [draft], "; ".join(said.reasons), now)
@@ -223,6 +224,11 @@ def submissions_of(session: Session, decision: StoredDecision) -> list[Submissio
     ):
         hold(session, f"follow-up {name}")
     return [one for one in followup.of_event(session, decision.event_id) if intents.is_of(decision, one.intent)]
+
+
+def _template(intent: Intent, decision: StoredDecision, rule: Rule) -> str:
+    """Return the name of the template by which a draft was made."""
+    return intent.template or decision.template or rule.templates[0]
 
 
 def _order(decision: StoredDecision) -> tuple[int, float, str, str, str]:

@@ -5,7 +5,8 @@ from collections.abc import Iterator, Mapping
 from hub.model.followup import Intent, TargetField
 from hub.model.instant import Instant
 from hub.ports import TelescopeNetwork
-from hub.science.followup_policy import Action, Allocation, Policy, Rule, Target
+from hub.science.followup_policy import Action, Allocation, Policy, Rule, Target, Template
+from hub.science.followup_templates import fits
 from hub.services.dry_network import ClosedNetwork
 
 SAMPLE_EVENT = "S190425z"
@@ -53,13 +54,14 @@ def _rules(policy: Policy, networks: Mapping[str, TelescopeNetwork], now: Instan
         for name in rule.allocations if rule.action is not Action.SKIP else ():
             allocation = policy.allocations[name]
             network = networks.get(allocation.network)
-            for why in network.validate(_sample(policy, rule, allocation, now)) if network is not None else ():
-                yield f"the rule {rule.name!r} asks {name} for {rule.template!r}: {why}"
+            for template in (policy.templates[one] for one in rule.templates):
+                wanted = _sample(policy, rule, allocation, template, now)
+                for why in network.validate(wanted) if network is not None and fits(template, allocation) else ():
+                    yield f"the rule {rule.name!r} asks {name} for {template.name!r}: {why}"
 
 
-def _sample(policy: Policy, rule: Rule, allocation: Allocation, now: Instant) -> Intent:
-    """Return a request as the rule would make it, as large as it may be."""
-    template = policy.templates[rule.template]
+def _sample(policy: Policy, rule: Rule, allocation: Allocation, template: Template, now: Instant) -> Intent:
+    """Return a request as the rule would make it by a template, as large as it may be."""
     n_fields = template.max_fields if rule.target is Target.MAP else 0
     return Intent(
         intent_id="0" * 32,
@@ -76,6 +78,7 @@ def _sample(policy: Policy, rule: Rule, allocation: Allocation, now: Instant) ->
         window_end=now.plus_s(template.window_h * 3600.0),
         exposures=tuple({"filter": one.filter, "seconds": one.seconds, "count": one.count} for one in template.exposures),
         max_airmass=template.max_airmass,
+        template=template.name,
         reason=rule.reason,
         urgency=rule.urgency,
         fields=tuple(TargetField(ra_deg=SAMPLE_PLACE[0], dec_deg=SAMPLE_PLACE[1], prob=0.0) for _ in range(n_fields)),

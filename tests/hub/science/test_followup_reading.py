@@ -68,7 +68,7 @@ KILONOVA = f"the rule 'kilonova' {OF_POLICY}"
         (
             'template = "two colours"',
             'template = "x"',
-            f"the rule 'kilonova' {OF_POLICY} names the template 'x'; there are two colours",
+            f"the rule 'kilonova' {OF_POLICY} names the template 'x'; there are two colours, two colours, deep, what is left is red",
         ),
         ('allocations = ["simulated"]', "allocations = []", f"{KILONOVA} names no allocation"),
         ('allocations = ["simulated"]', 'allocations = ["a"]', f"{KILONOVA} names the allocation 'a'; there are simulated"),

@@ -32,6 +32,7 @@ def test_every_reason_of_rules_that_were_passed_over_is_told():
     assert decision.passed_over == {
         "low significance": ("the grade is not known",),
         "kilonova": ("the 2D level is 0.95, above 0.9", "the expected magnitude is not known"),
+        "faint kilonova": ("the 2D level is 0.95, above 0.9", "the expected magnitude is not known"),
     }
 
 

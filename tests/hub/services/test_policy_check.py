@@ -30,7 +30,7 @@ def test_what_is_shipped_fits():
         ([], {"simulated": {"kind": "simulated", "enabled": False}}, "which the settings do not have; there are none"),
         ([(ALLOCATION, ALLOCATION.replace("1M0-SIMCAM", "WFC3"))], None, "simulated has no instrument WFC3"),
         (
-            [('{ filter = "i",', '{ filter = "F606W",')],
+            [('{ filter = "i", seconds = 120.0', '{ filter = "F606W", seconds = 120.0')],
             None,
             "the rule 'kilonova' asks simulated for 'two colours': simulated has no filter F606W",
         ),
