@@ -16,7 +16,7 @@ from hub.calibration.posterior_trials import Trials
 from hub.calibration.result import Check, Part, Result, Size, Tell
 from hub.calibration.work import Work, by_density
 from hub.demo.survey.settings import shipped
-from hub.model.coincidence import Candidate
+from hub.model.contender import Contender
 from hub.science import posterior
 from hub.science.chance import Background
 from hub.science.posterior import Densities, Posterior, PosteriorPolicy, PriorOf, Searched
@@ -97,7 +97,7 @@ class Mistaken:
     def __call__(  # noqa: PLR0917 - as the posterior is called
         self,
         hypothesis: str,
-        candidates: Sequence[Candidate],
+        candidates: Sequence[Contender],
         prior: PriorOf,
         searched: Searched,
         densities: Mapping[str, Densities],

@@ -14,6 +14,7 @@ from hub.calibration.posterior_scores import BAND, Bin, brier, gain, log_score, 
 from hub.calibration.posterior_trials import Trial, Trials
 from hub.calibration.result import Check, Curve, Figure, Floats, Result, Size, Table, Tell
 from hub.model.coincidence import Candidate
+from hub.model.contender import Contender
 from hub.science import posterior
 from hub.science.posterior import PARTS, Densities, PosteriorPolicy, PriorOf, Searched
 
@@ -27,7 +28,7 @@ class PosteriorOf(Protocol):
     def __call__(  # noqa: PLR0917 - as it is
         self,
         hypothesis: str,
-        candidates: Sequence[Candidate],
+        candidates: Sequence[Contender],
         prior: PriorOf,
         searched: Searched,
         densities: Mapping[str, Densities],
@@ -103,7 +104,7 @@ class PosteriorPart:
     def _forecast(self, trial: Trial, candidates: Sequence[Candidate]) -> Forecast:
         answer = self.posterior(
             trial.case.asked.target.hypothesis.name,
-            candidates,
+            [Contender.of(one) for one in candidates],
             trial.given.prior,
             trial.given.searched,
             {trial.case.asked.survey: trial.given.densities},

@@ -11,6 +11,7 @@ from hub.calibration.chance_events import Book, judged, shipped_book, visits_of
 from hub.calibration.posterior_kilonovae import NAME, alerts, detections, kilonova
 from hub.calibration.result import Floats, Size, Tell
 from hub.model.coincidence import Candidate
+from hub.model.contender import Contender
 from hub.model.visit import DetectorVisits
 from hub.science.detectable import depth_curve, moduli_of
 from hub.science.map_points import by_prob
@@ -113,7 +114,9 @@ def _given(case: Case, visits: DetectorVisits, book: Book) -> Given:
     return Given(
         prior=prior_of(book.policy.existence(hypothesis.name), event.p_astro, event.classification, event.properties),
         searched=searched,
-        densities=measured_densities(case.background, searched, case.inside, book.policy.posterior),
+        densities=measured_densities(
+            case.background, searched, [Contender.of(one) for one in case.inside], book.policy.posterior
+        ),
     )
 
 

@@ -16,7 +16,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from hub.model.coincidence import Candidate
+from hub.model.contender import Contender
 from hub.science.chance import Background, LikenessPolicy, density_per_deg2, likeness
 
 PARTS = ("not_searched", "too_faint", "hidden_by_veto", "does_not_exist")
@@ -79,6 +79,11 @@ class PosteriorPolicy:
     likeness: LikenessPolicy
     hypotheses: Mapping[str, Existence]
 
+    @property
+    def terms(self) -> frozenset[str]:
+        """Return the statistics that are asked of each candidate beside its rank."""
+        return frozenset((*self.selected_by, *self.in_measured_density)) | _OF_BRIGHTNESS
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PriorOf:
@@ -119,7 +124,7 @@ class Densities:
 
 
 def measured_densities(
-    background: Background, searched: Searched, candidates: Sequence[Candidate], policy: PosteriorPolicy
+    background: Background, searched: Searched, candidates: Sequence[Contender], policy: PosteriorPolicy
 ) -> Densities:
     """Return the densities that a sufficient background of known area gives.
 
@@ -233,7 +238,7 @@ def prior_of(
 
 def posterior(  # noqa: PLR0917 - what the probabilities follow from
     hypothesis: str,
-    candidates: Sequence[Candidate],
+    candidates: Sequence[Contender],
     prior: PriorOf,
     searched: Searched,
     densities: Mapping[str, Densities],
@@ -292,15 +297,15 @@ def posterior(  # noqa: PLR0917 - what the probabilities follow from
     )
 
 
-_Weighed = tuple[float, Candidate, Mapping[str, float]]
+_Weighed = tuple[float, Contender, Mapping[str, float]]
 
 
-def _weighed(candidate: Candidate, densities: Densities, policy: PosteriorPolicy) -> _Weighed:
+def _weighed(candidate: Contender, densities: Densities, policy: PosteriorPolicy) -> _Weighed:
     """Return the logarithm of a candidate's likelihood ratio over the density of unrelated objects, and what did not enter."""
     without = {*policy.selected_by, *(policy.in_measured_density if densities.basis == MEASURED else ())}
-    left_out = {one.statistic: one.value for one in candidate.scores if one.statistic in without and one.value is not None}
+    left_out = {name: value for name, value in candidate.terms.items() if name in without}
     log = candidate.score - math.fsum(left_out.values())
-    assumed = next((one.inputs.get("background_per_sr") for one in candidate.scores if one.statistic == "sky"), None)
+    assumed = candidate.background_per_sr
     density = densities.confirmed if candidate.confirmed else densities.single
     if assumed and density:
         log += math.log(assumed / (density * _DEG2_PER_SR))
@@ -327,11 +332,11 @@ def _shares(
     return {name: value / total for name, value in scaled.items()}, [one / total for one in weights]
 
 
-def _tells_brightness(candidate: Candidate) -> bool:
-    return any(one.statistic in _OF_BRIGHTNESS and one.value is not None for one in candidate.scores)
+def _tells_brightness(candidate: Contender) -> bool:
+    return not _OF_BRIGHTNESS.isdisjoint(candidate.terms)
 
 
-def _why_not(searched: Searched, densities: Mapping[str, Densities], candidates: Sequence[Candidate]) -> str | None:
+def _why_not(searched: Searched, densities: Mapping[str, Densities], candidates: Sequence[Contender]) -> str | None:
     if searched.share is None:
         return f"coverage unknown: {searched.reason}"
     for one in sorted(candidates, key=lambda one: one.survey):

@@ -13,7 +13,7 @@ whole score is used where it is lower.
 """
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -156,8 +156,10 @@ def live_maps_score(event_ids: Sequence[str], n_inside: int) -> Score:
     return Score(statistic=LIVE_MAPS, version=1, value=float(len(names)), unit="1", inputs=inputs)
 
 
-def probability_scores(answer: Posterior, veto_loss: float) -> dict[tuple[str, str], Score]:
-    """Return the probability of each candidate under a hypothesis, by survey and object id."""
+def probability_scores(
+    answer: Posterior, veto_loss: float, *, asked: Collection[tuple[str, str]] | None = None
+) -> dict[tuple[str, str], Score]:
+    """Return the probability of each candidate under a hypothesis, or of those that are asked for, by survey and object id."""
     logs = {(one.survey, one.object_id): one.log_weight + _log(one.bright) for one in answer.shares}
     top = max(logs.values(), default=0.0)
     weights = {name: math.exp(log - top) for name, log in logs.items()}
@@ -165,6 +167,7 @@ def probability_scores(answer: Posterior, veto_loss: float) -> dict[tuple[str, s
     return {
         (one.survey, one.object_id): _probability(one, answer, veto_loss, total - weights[one.survey, one.object_id], top)
         for one in answer.shares
+        if asked is None or (one.survey, one.object_id) in asked
     }
 
 

@@ -14,7 +14,8 @@ from sqlalchemy.orm import Session
 from hub import resources
 from hub.errors import InvalidRequest
 from hub.model.background import BackgroundVersion
-from hub.model.coincidence import Candidate, PairState
+from hub.model.coincidence import Candidate
+from hub.model.contender import Contender
 from hub.model.coverage import Coverage
 from hub.model.event import Event, EventState
 from hub.model.instant import Instant
@@ -91,8 +92,9 @@ def measuring(store: Store, history: AlertHistory, archive: Path, clock: Clock, 
 class Answer:
     """All explanations of what was seen of an event, under one hypothesis."""
 
+    event_id: str
     hypothesis: Hypothesis
-    own: Sequence[Candidate]
+    own: Sequence[Contender]
     """The open candidates, each transient once, the best first."""
 
     aliases: Mapping[str, tuple[str, ...]]
@@ -145,10 +147,9 @@ def of_event(
     """
     book = book or shipped()
     event = find_event(session, name)
-    found = candidates.of_event(session, event.event_id, state=PairState.OPEN)
     not_searched = promotion.why_not_searched(session, book.rules.low_significance, event)
-    answers = [] if not_searched else answers_of(session, archive, event, found, now=now, hypothesis=hypothesis, book=book)
-    tried = Tried.of(session, book.rules, found)
+    answers = [] if not_searched else answers_of(session, archive, event, now=now, hypothesis=hypothesis, book=book)
+    tried = Tried.of(session, book.rules, [_seen(one) for answer in answers for one in answer.own[:limit]])
     return {
         "event_id": text(event.event_id),
         "state": event.state.value,
@@ -164,17 +165,19 @@ def answers_of(
     session: Session,
     archive: Path,
     event: Event,
-    found: Sequence[Candidate],
     *,
     now: Instant,
     book: Book,
     hypothesis: str | None = None,
 ) -> list[Answer]:
-    """Return the explanations of an event and its open candidates under each hypothesis; parameters and errors as `of_event`."""
+    """Return the explanations of an event and its open candidates under each hypothesis; parameters and errors as `of_event`.
+
+    All open candidates are weighed, by what a `Contender` holds of each: some hundred bytes.
+    """
     if event.localization_id is None or event.t0 is None:
         lacks = "no localization" if event.localization_id is None else "no time"
         raise InvalidRequest(f"the event {event.event_id} has {lacks}: nothing can be said of its counterpart")
-    names = {one.hypothesis for one in found}
+    names = candidates.hypotheses_of(session, event.event_id)
     chosen = [one for one in book.rules.hypotheses if one.name in names or one in admitted(event, book.rules.hypotheses)]
     if hypothesis is not None:
         chosen = [one for one in chosen if one.name == hypothesis]
@@ -188,12 +191,23 @@ def answers_of(
     stored = backgrounds.of_event(session, event.event_id)
     answers = []
     for one in chosen:
-        own, aliases = _transients(session, [candidate for candidate in found if candidate.hypothesis == one.name])
+        found = candidates.contenders(session, event.event_id, book.policy.posterior.terms, hypothesis=one.name)
+        own, aliases = _transients(session, found)
         versions = {survey: version for (of, survey), version in stored.items() if of == one.name}
         measured = {name: measured_of(version, event, book.ranking, len(versions)) for name, version in versions.items()}
         seen = _searched(session, archive, event, skymap, levels, one, hears, book.policy, now)
         answer = _posterior(event, one, own, measured, seen, book.policy)
-        answers.append(Answer(hypothesis=one, own=own, aliases=aliases, versions=versions, measured=measured, posterior=answer))
+        answers.append(
+            Answer(
+                event_id=event.event_id,
+                hypothesis=one,
+                own=own,
+                aliases=aliases,
+                versions=versions,
+                measured=measured,
+                posterior=answer,
+            )
+        )
     return answers
 
 
@@ -248,6 +262,14 @@ def curve_of(  # noqa: PLR0917 - what the searched depth follows from
     return curve, "; ".join(partly), moduli is not None and model is not None
 
 
+Interval = tuple[Instant, Instant]
+"""Times of the first and of the last detection of an object."""
+
+
+def _seen(one: Contender) -> Interval:
+    return Instant(one.first_tai_us), Instant(one.last_tai_us)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tried:
     """The live maps that objects were tried against: each is a chance for an unrelated object to lie in one."""
@@ -256,13 +278,13 @@ class Tried:
     """From when to when alerts count for each live event, `Instant.tai_us`, and its id."""
 
     @classmethod
-    def of(cls, session: Session, rules: Rules, found: Sequence[Candidate]) -> "Tried":
-        """Return those that some candidates may have been tried against."""
+    def of(cls, session: Session, rules: Rules, found: Sequence[Interval]) -> "Tried":
+        """Return those that objects may have been tried against which were detected in some intervals."""
         if not found:
             return cls(spans=())
         longest = max((max(abs(day) for day in one.window_d) for one in rules.hypotheses), default=0.0) * DAY_S
-        first = min(one.first_detection for one in found).plus_s(-longest)
-        last = max(one.last_detection for one in found).plus_s(longest)
+        first = min(begin for begin, _ in found).plus_s(-longest)
+        last = max(end for _, end in found).plus_s(longest)
         spans = []
         for event in events.in_span(session, first, last):
             if event.state is EventState.ACTIVE and event.is_live and event.t0 is not None and event.localization_id is not None:
@@ -273,10 +295,10 @@ class Tried:
                     spans.append((begin, end, event.event_id))
         return cls(spans=tuple(spans))
 
-    def by(self, one: Candidate) -> list[str]:
+    def by(self, interval: Interval) -> list[str]:
         """Return the events against whose maps an object was tried, that of the candidate included."""
-        first, last = one.first_detection.tai_us, one.last_detection.tai_us
-        return [event_id for begin, end, event_id in self.spans if begin <= last and first <= end]
+        first, last = interval
+        return [event_id for begin, end, event_id in self.spans if begin <= last.tai_us and first.tai_us <= end]
 
 
 def _searched(  # noqa: PLR0917 - as `curve_of`
@@ -309,7 +331,7 @@ _ONLY_LISTED = "only objects of an installed {} catalogue are candidates"
 def _posterior(  # noqa: PLR0917 - what it follows from
     event: Event,
     hypothesis: Hypothesis,
-    own: Sequence[Candidate],
+    own: Sequence[Contender],
     measured: Mapping[str, Measured],
     seen: Searched,
     policy: CounterpartPolicy,
@@ -336,7 +358,9 @@ def _body(session: Session, said: Answer, tried: Tried, limit: int, ranking: Ran
     shares = {(one.survey, one.object_id): one for one in answer.shares}
     found = {survey: background_of(version) for survey, version in said.versions.items()}
     rows = []
-    for rank, one in enumerate(own[:limit], start=1):
+    listed = _whole(session, said.event_id, own[:limit])
+    inside = candidates.n_events(session, [(one.survey, one.object_id) for one in listed])
+    for rank, one in enumerate(listed, start=1):
         share = shares[one.survey, one.object_id]
         rows.append(
             {
@@ -347,8 +371,8 @@ def _body(session: Session, said: Answer, tried: Tried, limit: int, ranking: Ran
                 "probability": jsonable(share.probability),
                 "among_candidates": jsonable(share.among_candidates),
                 **_chance(one, said.measured.get(one.survey, UNMEASURED), ranking),
-                "n_live_maps": len(tried.by(one)),
-                "n_maps_inside": n_inside(session, one),
+                "n_live_maps": len(tried.by((one.first_detection, one.last_detection))),
+                "n_maps_inside": inside[one.survey, one.object_id],
                 "confirmed": one.confirmed,
                 "n_detections": one.n_detections,
                 "level": jsonable(one.level),
@@ -376,27 +400,26 @@ def _body(session: Session, said: Answer, tried: Tried, limit: int, ranking: Ran
     }
 
 
-def _transients(session: Session, own: Sequence[Candidate]) -> tuple[list[Candidate], dict[str, tuple[str, ...]]]:
+def _whole(session: Session, event_id: str, own: Sequence[Contender]) -> list[Candidate]:
+    """Return an event's candidates with all that is stored of them, in the order given."""
+    stored = candidates.stored(session, {(event_id, one.survey, one.object_id) for one in own})
+    return [candidates.read(stored[event_id, one.survey, one.object_id, one.hypothesis]) for one in own]
+
+
+def _transients(session: Session, own: Sequence[Contender]) -> tuple[list[Contender], dict[str, tuple[str, ...]]]:
     """Return the best candidate of each transient in the order given, and by its name the other objects of the same transient."""
     if len({one.survey for one in own}) < 2:
         return list(own), {}
-    same = twins.twins_of(twins.near(session, [f"{one.survey}:{one.object_id}" for one in own]).values())
-    kept: list[Candidate] = []
+    same = twins.twins_of(twins.near(session, [one.name for one in own]).values())
+    kept: list[Contender] = []
     aliases: dict[str, tuple[str, ...]] = {}
     behind: set[str] = set()
     for one in own:
-        name = f"{one.survey}:{one.object_id}"
-        if name not in behind:
+        if one.name not in behind:
             kept.append(one)
-            aliases[name] = same.others(name)
-            behind.update(aliases[name])
+            aliases[one.name] = same.others(one.name)
+            behind.update(aliases[one.name])
     return kept, aliases
-
-
-def n_inside(session: Session, one: Candidate) -> int:
-    """Return of how many events a candidate's object is an open candidate."""
-    found = candidates.search(session, survey=one.survey, object_id=one.object_id, state=PairState.OPEN)
-    return len({other.event_id for other in found})
 
 
 def _chance(one: Candidate, measured: Measured, ranking: Ranking) -> Body:

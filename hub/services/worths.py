@@ -5,14 +5,14 @@ out for an event as a whole, after its candidates or its background changed, nev
 numbers are a function of the candidates, the events, the newest backgrounds, the ledger and the policy.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Any
 
 from sqlalchemy.orm import Session
 
 from hub.errors import InvalidRequest, StorageError
-from hub.model.coincidence import Candidate, PairState, Score
+from hub.model.coincidence import Score
 from hub.model.event import Event, EventState
 from hub.model.instant import Instant
 from hub.model.worth import PROBABILITY
@@ -20,7 +20,7 @@ from hub.ports import Clock, Health
 from hub.science.rules import DAY_S
 from hub.science.worth import UNMEASURED, chance_scores, live_maps_score, probability_scores
 from hub.services import counterparts
-from hub.services.counterparts import Answer, Book, Tried
+from hub.services.counterparts import Answer, Book, Interval, Tried
 from hub.services.expectations import WORTHS_JOB
 from hub.services.queries import find_event
 from hub.services.turn import Turn
@@ -99,10 +99,8 @@ class Worths:
         now = self._clock()
         with self._store.reading() as session:
             event = find_event(session, name)
-            found = candidates.of_event(session, event.event_id, state=PairState.OPEN)
-            answers = counterparts.answers_of(session, self._archive, event, found, now=now, book=self._book)
-            tried = Tried.of(session, self._book.rules, found)
-            fresh = self._scores(session, found, answers, tried)
+            answers = counterparts.answers_of(session, self._archive, event, now=now, book=self._book)
+            fresh = self._scores(session, event.event_id, answers)
         with self._store.transaction() as session:
             hold(session, f"worths {event.event_id}")
             stored = worths.of_event(session, event.event_id)
@@ -118,29 +116,38 @@ class Worths:
                 jobs.put(session, WORTHS_JOB, event.event_id)
         return len(changed)
 
-    def _scores(
-        self, session: Session, found: Sequence[Candidate], answers: Sequence[Answer], tried: Tried
-    ) -> dict[Key, tuple[Score, ...]]:
-        best = found[: self._book.policy.worth.max_candidates]
-        probabilities: dict[tuple[str, str, str], Score] = {}
-        for answer in answers:
-            of_kept = probability_scores(answer.posterior, self._book.policy.posterior.veto_loss)
-            for (survey, object_id), score in of_kept.items():
-                for name in (f"{survey}:{object_id}", *answer.aliases.get(f"{survey}:{object_id}", ())):
-                    of_survey, _, of_object = name.partition(":")
-                    probabilities[answer.hypothesis.name, of_survey, of_object] = score
+    def _scores(self, session: Session, event_id: str, answers: Sequence[Answer]) -> dict[Key, tuple[Score, ...]]:
         measured = {answer.hypothesis.name: answer.measured for answer in answers}
-        objects = {(one.survey, one.object_id): one for one in best}
-        inside = {name: counterparts.n_inside(session, one) for name, one in objects.items()}
-        fresh = {}
-        for one in best:
-            probability = probabilities.get((one.hypothesis, one.survey, one.object_id))
-            fresh[candidates.row_key(one)] = (
-                *chance_scores(one, measured.get(one.hypothesis, {}).get(one.survey, UNMEASURED), self._book.ranking),
-                live_maps_score(tried.by(one), inside[one.survey, one.object_id]),
-                *(() if probability is None else (probability,)),
+        best: dict[Key, tuple[Interval, tuple[Score, ...]]] = {}
+        for one in candidates.best_of_event(session, event_id, self._book.policy.worth.max_candidates):
+            background = measured.get(one.hypothesis, {}).get(one.survey, UNMEASURED)
+            best[candidates.row_key(one)] = (
+                (one.first_detection, one.last_detection),
+                chance_scores(one, background, self._book.ranking),
             )
+        tried = Tried.of(session, self._book.rules, [interval for interval, _ in best.values()])
+        inside = candidates.n_events(session, {(survey, object_id) for _, survey, object_id, _ in best})
+        probabilities = self._probabilities(answers, best)
+        fresh: dict[Key, tuple[Score, ...]] = {}
+        for key, (interval, of_chance) in best.items():
+            live_maps = live_maps_score(tried.by(interval), inside[key[1], key[2]])
+            probability = (probabilities[key],) if key in probabilities else ()
+            fresh[key] = (*of_chance, live_maps, *probability)
         return fresh
+
+    def _probabilities(self, answers: Sequence[Answer], asked: Collection[Key]) -> dict[Key, Score]:
+        """Return the probability of each candidate that is asked for; all objects of one transient have that of the transient."""
+        found: dict[Key, Score] = {}
+        for answer in answers:
+            own = {key[1:3]: key for key in asked if key[3] == answer.hypothesis.name}
+            keys_of: dict[tuple[str, str], list[Key]] = {}
+            for one in answer.own if own else ():
+                others = (name.partition(":")[::2] for name in answer.aliases.get(one.name, ()))
+                if keys := [own[name] for name in ((one.survey, one.object_id), *others) if name in own]:
+                    keys_of[one.survey, one.object_id] = keys
+            scores = probability_scores(answer.posterior, self._book.policy.posterior.veto_loss, asked=keys_of)
+            found |= {key: score for name, score in scores.items() for key in keys_of[name]}
+        return found
 
     def _differ(self, old: Sequence[Score], new: Sequence[Score]) -> bool:
         before, after = ({one.statistic: one for one in scores} for scores in (old, new))

@@ -1,16 +1,18 @@
 """Candidates: one row for each (event, survey, object, hypothesis), written over when it is evaluated again."""
 
 import json
-from collections.abc import Collection, Mapping, Sequence
+import sys
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
-from sqlalchemy import Select, Text, bindparam, case, delete, func, select, type_coerce
+from sqlalchemy import ColumnElement, Select, Text, bindparam, case, delete, func, select, type_coerce
 from sqlalchemy.orm import Session
 from sqlmodel import col
 
 from hub.model.coincidence import Candidate, PairState
+from hub.model.contender import Contender
 from hub.model.instant import Instant
 from hub.storage.jsonable import dump, load
 from hub.storage.paging import Order, after, ordering
@@ -34,6 +36,9 @@ _ORDER: Order = (
 
 
 _KEY = ("event_id", "survey", "object_id", "hypothesis")
+
+DOCUMENTS_AT_ONCE = 200
+"""So many documents of an event are in memory at once, some megabytes."""
 
 
 def key(candidate: Candidate) -> Key:
@@ -209,6 +214,94 @@ def count(session: Session, event_id: str) -> int:
 def of_event(session: Session, event_id: str, *, state: PairState | None = None, limit: int | None = None) -> list[Candidate]:
     """Return the candidates of an event: confirmed ones first, then the larger score, then the object id."""
     return search(session, event_id=event_id, state=state, limit=limit)
+
+
+def contenders(session: Session, event_id: str, terms: Collection[str], *, hypothesis: str | None = None) -> list[Contender]:
+    """Return an event's open candidates as they are weighed, in the order of listings; documents are read some at a time.
+
+    Parameters
+    ----------
+    session, event_id
+        What is asked, and of which event.
+    terms
+        Statistics whose values are wanted.
+    hypothesis
+        Only under this one.
+    """
+    conditions = _open_of(event_id)
+    if hypothesis is not None:
+        conditions.append(table(CandidateRow).c.hypothesis == hypothesis)
+    names = {name: name for name in terms}
+    return [_contender(document, names) for document in _documents(session, *conditions)]
+
+
+def hypotheses_of(session: Session, event_id: str) -> set[str]:
+    """Return the hypotheses under which an event has open candidates."""
+    row = table(CandidateRow).c
+    return set(session.scalars(select(row.hypothesis).distinct().where(*_open_of(event_id))))
+
+
+def best_of_event(session: Session, event_id: str, limit: int) -> Iterator[Candidate]:
+    """Yield the best open candidates of an event, in the order of listings; documents are read some at a time."""
+    return (load(Candidate, document) for document in _documents(session, *_open_of(event_id), limit=limit))
+
+
+def _open_of(event_id: str) -> list[ColumnElement[bool]]:
+    row = table(CandidateRow).c
+    return [row.event_id == event_id, row.state == PairState.OPEN.value]
+
+
+def _documents(session: Session, *conditions: ColumnElement[bool], limit: int | None = None) -> Iterator[Any]:
+    """Yield documents in the order of listings, never more of them in memory than `DOCUMENTS_AT_ONCE`."""
+    statement = select(table(CandidateRow).c.document).where(*conditions).order_by(*ordering(_ORDER)).limit(limit)
+    return iter(session.execute(statement, execution_options={"yield_per": DOCUMENTS_AT_ONCE}).scalars())
+
+
+def _contender(document: Mapping[str, Any], names: Mapping[str, str]) -> Contender:
+    """Return what is weighed of a stored candidate: `Contender.of` without an object for each part of it."""
+    sky = next((one for one in document["scores"] if one["statistic"] == "sky"), None)
+    return Contender(
+        survey=sys.intern(document["survey"]),
+        object_id=document["object_id"],
+        hypothesis=sys.intern(document["hypothesis"]),
+        confirmed=document["confirmed"],
+        score=float(document["score"]),
+        first_tai_us=document["first_detection"],
+        last_tai_us=document["last_detection"],
+        background_per_sr=None if sky is None else sky["inputs"].get("background_per_sr"),
+        terms={
+            names[one["statistic"]]: float(one["value"])
+            for one in document["scores"]
+            if one["value"] is not None and one["statistic"] in names
+        },
+    )
+
+
+def n_events(session: Session, objects: Iterable[tuple[str, str]]) -> dict[tuple[str, str], int]:
+    """Return of how many events each of some objects is an open candidate, by survey and object id; none are left out."""
+    by_survey: dict[str, set[str]] = {}
+    for survey, object_id in objects:
+        by_survey.setdefault(survey, set()).add(object_id)
+    found: dict[tuple[str, str], int] = {}
+    statement = _n_events(is_postgresql(session))
+    for survey, object_ids in sorted(by_survey.items()):
+        asked = {"of_survey": survey, "object_ids": those(session, object_ids)}
+        found |= {(survey, object_id): n for object_id, n in session.execute(statement, asked)}
+    return found
+
+
+@cache
+def _n_events(for_postgresql: bool) -> Select[*tuple[Any, ...]]:
+    row = table(CandidateRow).c
+    return (
+        select(row.object_id, func.count(row.event_id.distinct()))
+        .where(
+            row.survey == bindparam("of_survey"),
+            row.state == PairState.OPEN.value,
+            among_those(row.object_id, "object_ids", for_postgresql=for_postgresql),
+        )
+        .group_by(row.object_id)
+    )
 
 
 def search(

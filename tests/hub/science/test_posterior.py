@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hub.model.coincidence import Candidate, PairState, Score
+from hub.model.contender import Contender
 from hub.model.instant import Instant
 from hub.resources import read_text
 from hub.science.counterpart_policy import load_counterpart_policy
@@ -50,7 +51,7 @@ def candidate(name, log, *, confirmed=True, reality=0.0, luminosity=None):
 
 
 def ask(candidates, prior=PRIOR, searched=ALL, densities=DENSITIES):
-    return posterior("kilonova", candidates, prior, searched, densities, RULES)
+    return posterior("kilonova", [Contender.of(one) for one in candidates], prior, searched, densities, RULES)
 
 
 logs = st.lists(st.floats(-30, 30), max_size=8)

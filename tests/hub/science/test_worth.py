@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 
 from hub.model.coincidence import Candidate, PairState, Score
+from hub.model.contender import Contender
 from hub.model.worth import BY_SCORE, MEASURED, RARER, WORTHS
 from hub.science.chance import Background, LikenessPolicy, expected
 from hub.science.posterior import PARTS, Densities, PosteriorPolicy, PriorOf, Searched, posterior
@@ -132,7 +133,7 @@ def test_many_live_maps_are_counted_and_some_are_named() -> None:
 def answer(*candidates: Candidate, share: float | None = 0.8, prior: float = 0.4):
     return posterior(
         "kilonova",
-        candidates,
+        [Contender.of(one) for one in candidates],
         PriorOf(value=prior, inputs={}),
         Searched(share=share, reason=None if share is not None else "nobody tells", bright_enough=0.7),
         {"LSST": Densities(confirmed=0.01, single=1.0, basis="measured")},

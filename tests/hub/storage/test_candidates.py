@@ -5,6 +5,8 @@ import dataclasses
 import pytest
 
 from hub.model.coincidence import Candidate, PairState, Score
+from hub.model.contender import Contender
+from hub.model.instant import Instant
 from hub.storage import candidates
 from hub.storage.engine import Store
 from tests.support.followup import make_candidate
@@ -108,3 +110,57 @@ def test_only_what_says_something_new_is_written(store: Store, n: int) -> None:
         }
         assert candidates.stored(session, pairs[:3]) == found
         assert {one.object_id for one in candidates.places(session, "S1")} == {str(number) for number in range(n + 1)}
+
+
+def many(n: int) -> list[Candidate]:
+    """Return candidates of one event with everything that differs, some of them equally good."""
+
+    def score(name: str, value: float | None, **inputs: object) -> Score:
+        return Score(statistic=name, version=1, value=value, unit="1", inputs=inputs)
+
+    found = []
+    for k in range(n):
+        sky = score("sky", 0.1 * k, background_per_sr=0.5 + k) if k % 5 else score("sky", None, reason="not covered")
+        others = [score("luminosity", None if k % 3 else -0.25 * k), score("fading", 1.0), *([sky] if k % 7 else [])]
+        found.append(
+            candidate(
+                str(k),
+                survey=("LSST", "ZTF")[k % 2],
+                hypothesis=("kilonova", "agn-flare", "afterglow")[k % 3],
+                state=PairState.WITHDRAWN if k % 11 == 0 else PairState.OPEN,
+                confirmed=k % 4 == 0,
+                score=float(k % 13),
+                first_detection=Instant(1_800_000_000_000_000 + k),
+                last_detection=Instant(1_800_000_500_000_000 + k),
+                scores=tuple(others),
+            )
+        )
+    return found
+
+
+def test_what_is_weighed_of_candidates_is_what_they_hold_in_the_same_order(store: Store) -> None:
+    save(store, *many(2 * candidates.DOCUMENTS_AT_ONCE + 7), candidate("9", event_id="S2"))
+    with store.reading() as session:
+        whole = candidates.of_event(session, "S1", state=PairState.OPEN)
+        every = {"luminosity", "fading", "sky"}
+        assert candidates.contenders(session, "S1", every) == [Contender.of(one) for one in whole]
+        (first, *_) = candidates.contenders(session, "S1", {"fading"})
+        assert first.terms == {"fading": 1.0}
+        of_one = candidates.contenders(session, "S1", every, hypothesis="kilonova")
+        assert of_one == [Contender.of(one) for one in whole if one.hypothesis == "kilonova"]
+        assert candidates.hypotheses_of(session, "S1") == {one.hypothesis for one in whole}
+        assert list(candidates.best_of_event(session, "S1", 210)) == whole[:210]
+
+
+def test_of_how_many_events_an_object_is_a_candidate_is_counted_for_all_objects_at_once(store: Store) -> None:
+    save(
+        store,
+        *(candidate("1", event_id=event_id, hypothesis=name) for event_id in ("S1", "S2") for name in ("kilonova", "agn-flare")),
+        candidate("1", event_id="S3", state=PairState.WITHDRAWN),
+        candidate("1", survey="ZTF"),
+        candidate("2", event_id="S2"),
+    )
+    with store.reading() as session:
+        asked = [("LSST", "1"), ("ZTF", "1"), ("LSST", "2"), ("LSST", "3")]
+        assert candidates.n_events(session, asked) == {("LSST", "1"): 2, ("ZTF", "1"): 1, ("LSST", "2"): 1}
+        assert candidates.n_events(session, []) == {}
