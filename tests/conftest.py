@@ -12,6 +12,7 @@ from hypothesis import HealthCheck, settings
 from tests.support import egress
 from tests.support import kafka as kafka_brokers
 from tests.support import portal as observatory
+from tests.support import postgres as postgres_servers
 
 if TYPE_CHECKING:
     from tests.support.demo import Played
@@ -89,6 +90,20 @@ def kafka() -> Iterator[kafka_brokers.Kafka]:
 def own_kafka() -> Iterator[kafka_brokers.Kafka]:
     """A broker that a test may kill and start again; mark the test `apache_kafka`."""
     yield from _broker()
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[str]:
+    """The URL of a PostgreSQL server's first database, shared by all tests of a process: make databases of your own with
+    `tests.support.postgres.new_database`, and mark the test `postgres`.
+    """
+    with ExitStack() as stack:
+        try:
+            url = stack.enter_context(postgres_servers.server())
+        except postgres_servers.ServerMissing as error:
+            missing(str(error))
+            raise AssertionError from error
+        yield url
 
 
 @pytest.fixture(scope="session")

@@ -1,4 +1,4 @@
-"""What flows share: one warm reader of sky maps, one folder with an empty database, one PostgreSQL server."""
+"""What flows share: one warm reader of sky maps and one folder with an empty database."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -6,8 +6,6 @@ from pathlib import Path
 import pytest
 
 from hub.science.skymap_fits import SkymapWorker
-from tests.conftest import missing
-from tests.support.postgres import ServerMissing, server
 
 
 @pytest.fixture(scope="session")
@@ -21,13 +19,3 @@ def skymaps() -> Iterator[SkymapWorker]:
 def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder for a database that tests copy."""
     return tmp_path_factory.mktemp("made")
-
-
-@pytest.fixture(scope="session")
-def postgres() -> Iterator[str]:
-    """The URL of a server's first database."""
-    try:
-        with server() as url:
-            yield url
-    except ServerMissing as reason:
-        missing(str(reason))

@@ -7,17 +7,17 @@ from random import Random
 from typing import Any
 
 import pytest
-from sqlalchemy import create_engine, make_url, text
 
 from hub.bootstrap import open_hub
 from hub.model.coincidence import Candidate, PairState
 from hub.ports import SkymapReader
 from hub.services.state import final_state
 from hub.storage import candidates
-from hub.storage.engine import Store, make_engine, upgrade
+from hub.storage.engine import Store
 from tests.support import small_world as world
 from tests.support import ztf_packets
 from tests.support.flow_checks import check_books, check_what_left
+from tests.support.postgres import open_new
 
 EVENT = "S260301b"
 ARCSEC = 1.0 / 3600.0
@@ -181,14 +181,7 @@ def test_no_order_and_no_batch_matters(seed: int, expected: Final, skymaps: Skym
 def test_postgresql_ends_in_the_state_of_sqlite(
     seed: int, expected: Final, skymaps: SkymapReader, postgres: str, tmp_path: Path
 ) -> None:
-    name = f"late_neighbours_{seed}"
-    engine = create_engine(postgres, isolation_level="AUTOCOMMIT")
-    with engine.connect() as connection:
-        connection.execute(text(f"CREATE DATABASE {name}"))
-    engine.dispose()
-    url = make_url(postgres).set(database=name).render_as_string(hide_password=False)
-    upgrade(url)
-    store = Store(make_engine(url))
+    store = open_new(postgres)
     order = [*NEW, MERGER, UPDATE, *Random(seed).sample(OLD, len(OLD)), *AGAIN]
     assert final_after(store, tmp_path, skymaps, order, one_by_one(order)) == expected
     store.close()

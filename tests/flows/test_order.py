@@ -11,16 +11,16 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from sqlalchemy import create_engine, make_url, text
 
 from hub.bootstrap import open_hub
 from hub.ports import SkymapReader
 from hub.science.skymap_fits import SkymapWorker
 from hub.services.state import final_state
 from hub.storage import coincidences, outbox
-from hub.storage.engine import Store, make_engine, upgrade
+from hub.storage.engine import Store
 from tests.support import small_world as world
 from tests.support.flow_checks import check_books, check_what_left
+from tests.support.postgres import open_new
 
 MESSAGES = world.everything()
 N_ORDERS = 200 if os.environ.get("MMHUB_TEST_FUZZ") == "full" else 12
@@ -146,20 +146,9 @@ def test_two_hubs_on_one_sqlite_file_end_in_the_same_state(expected: dict[str, A
 def test_two_hubs_on_one_postgresql_server_end_in_the_same_state(
     seed: int, expected: dict[str, Any], postgres: str, tmp_path: Path
 ) -> None:
-    store = on_postgres(postgres, f"halves_{seed}")
+    store = open_new(postgres)
     assert halves_at_once(store, tmp_path, seed) == expected
     store.close()
-
-
-def on_postgres(root: str, name: str) -> Store:
-    """Return a fresh database with its tables on a PostgreSQL server."""
-    engine = create_engine(root, isolation_level="AUTOCOMMIT")
-    with engine.connect() as connection:
-        connection.execute(text(f"CREATE DATABASE {name}"))
-    engine.dispose()
-    url = make_url(root).set(database=name).render_as_string(hide_password=False)
-    upgrade(url)
-    return Store(make_engine(url))
 
 
 @pytest.mark.postgres
@@ -167,7 +156,7 @@ def on_postgres(root: str, name: str) -> Store:
 def test_postgresql_ends_in_the_state_of_sqlite(
     seed: int, expected: dict[str, Any], skymaps: SkymapReader, postgres: str, tmp_path: Path
 ) -> None:
-    store = on_postgres(postgres, f"order_{seed}")
+    store = open_new(postgres)
     random = Random(seed)
     order = random.sample(MESSAGES, len(MESSAGES))
     assert final_after(store, tmp_path, skymaps, order, random.sample(range(len(MESSAGES)), 12)) == expected

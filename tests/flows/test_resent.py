@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from sqlalchemy import create_engine, make_url, text
 
 from hub.archive import compaction
 from hub.archive.history import ArchiveHistory
@@ -20,10 +19,11 @@ from hub.ports import SkymapReader
 from hub.services.judging import REATTRIBUTED
 from hub.services.state import final_state
 from hub.storage import candidates, coincidences, packets
-from hub.storage.engine import Store, make_engine, upgrade
+from hub.storage.engine import Store
 from tests.contracts.alert_history import rows
 from tests.support import small_world as world
 from tests.support.flow_checks import check_books, check_what_left
+from tests.support.postgres import open_new
 
 LATER = world.T0.plus_s(40 * world.DAY_S)
 WHOLE = np.array([0]), np.array([12 * 4**29]), Instant(0), Instant(2**62)
@@ -136,13 +136,7 @@ def test_no_order_no_batch_and_no_compaction_in_between_matters(
 def test_postgresql_ends_in_the_state_of_sqlite(
     expected: dict[str, Any], skymaps: SkymapReader, postgres: str, tmp_path: Path
 ) -> None:
-    engine = create_engine(postgres, isolation_level="AUTOCOMMIT")
-    with engine.connect() as connection:
-        connection.execute(text("CREATE DATABASE resent"))
-    engine.dispose()
-    url = make_url(postgres).set(database="resent").render_as_string(hide_password=False)
-    upgrade(url)
-    store = Store(make_engine(url))
+    store = open_new(postgres)
     order = Random(7).sample(MESSAGES, len(MESSAGES))
     assert final_after(store, tmp_path, skymaps, order, [3, 6, 9, 12], [1]) == expected
     store.close()

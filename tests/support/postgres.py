@@ -1,5 +1,6 @@
 """A throw-away PostgreSQL server: a temporary folder, a Unix socket and nothing else."""
 
+import itertools
 import os
 import pwd
 import shutil
@@ -10,16 +11,20 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from sqlalchemy import create_engine, text
+from sqlalchemy import create_engine, make_url, text
 from sqlalchemy.exc import OperationalError
 
 from hub.errors import HubError
+from hub.storage.engine import Store, open_store, upgrade
 
 FOLDERS = (Path("/usr/lib/postgresql/15/bin"),)
 """Where Debian puts the server of version 15, outside PATH."""
 
 START_S = 120
 """How long a server may take to answer."""
+
+
+_numbers = itertools.count(1)
 
 
 class ServerMissing(HubError):
@@ -72,6 +77,23 @@ def server(*, copy_of: Path | None = None, keep_as: Path | None = None) -> Itera
             shutil.copytree(home / "data", keep_as)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def new_database(root: str, template: str = "template1") -> str:
+    """Return the URL of a new database of a server, made like another one of it; `root` is the URL of any of its databases."""
+    name = f"test_{os.getpid()}_{next(_numbers)}"
+    engine = create_engine(root, isolation_level="AUTOCOMMIT")
+    with engine.connect() as connection:
+        connection.execute(text(f"CREATE DATABASE {name} TEMPLATE {template}"))
+    engine.dispose()
+    return make_url(root).set(database=name).render_as_string(hide_password=False)
+
+
+def open_new(root: str) -> Store:
+    """Return a new database of a server with the hub's tables, to be closed."""
+    url = new_database(root)
+    upgrade(url)
+    return open_store(url)
 
 
 def _start(initdb: str, postgres: str, home: Path, copy_of: Path | None) -> "subprocess.Popen[bytes]":

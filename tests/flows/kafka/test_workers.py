@@ -5,12 +5,12 @@ import signal
 from pathlib import Path
 
 import pytest
-from sqlalchemy import create_engine, text
 
 from hub.storage.envelopes import law_holds
 from tests.flows.kafka.test_group import dealt_out
 from tests.support.kafka import Kafka
 from tests.support.packet_world import SOURCE, PacketBooks, packet, write_settings
+from tests.support.postgres import new_database
 from tests.support.running_hub import RunningHub, until
 
 pytestmark = [pytest.mark.kafka, pytest.mark.apache_kafka]
@@ -23,13 +23,7 @@ SMALL_BATCHES = "alert_batch = 20"
 @pytest.fixture
 def database(postgres: str) -> str:
     """The URL of an empty database of the server."""
-    name = f"workers_{os.getpid()}"
-    engine = create_engine(postgres.replace("postgresql://", "postgresql+psycopg://"), isolation_level="AUTOCOMMIT")
-    with engine.connect() as connection:
-        connection.execute(text(f"DROP DATABASE IF EXISTS {name}"))
-        connection.execute(text(f"CREATE DATABASE {name}"))
-    engine.dispose()
-    return engine.url.set(database=name).render_as_string(hide_password=False)
+    return new_database(postgres)
 
 
 def write(kafka: Kafka, topic: str, first: int, number: int) -> None:

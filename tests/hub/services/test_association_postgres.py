@@ -1,21 +1,18 @@
 """Bursts on PostgreSQL, told by several workers at once: the same sources and pairs as one after the other."""
 
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from random import Random
 from threading import Barrier
 
 import pytest
-from sqlalchemy import create_engine, make_url, text
 
 from hub.model.notice import Notice, Stage
 from hub.model.sky import Localization
 from hub.services.sources import split, take_back
 from hub.storage import coincidences, sources
 from hub.storage.engine import Store, open_store, upgrade
-from tests.conftest import missing
 from tests.support.correlating import Desk
-from tests.support.postgres import ServerMissing, server
+from tests.support.postgres import open_new
 from tests.support.words import T0, gaussian_map, grb, localization, notice
 
 pytestmark = pytest.mark.postgres
@@ -39,25 +36,6 @@ MESSAGES: tuple[tuple[Notice, Localization | None], ...] = (
     (grb("Fermi-9", t0=T0.plus_s(2.6)), WIDE),
     (grb(stage=Stage.RETRACTION, issued_at=T0.plus_s(5000), t0=None), None),
 )
-
-
-@pytest.fixture(scope="module")
-def root() -> Iterator[str]:
-    try:
-        with server() as url:
-            yield url
-    except ServerMissing as reason:
-        missing(str(reason))
-
-
-def fresh(root: str, name: str) -> Store:
-    engine = create_engine(root, isolation_level="AUTOCOMMIT")
-    with engine.connect() as connection:
-        connection.execute(text(f"CREATE DATABASE {name}"))
-    engine.dispose()
-    url = make_url(root).set(database=name).render_as_string(hide_password=False)
-    upgrade(url)
-    return open_store(url)
 
 
 def state(store: Store) -> tuple[object, object]:
@@ -84,8 +62,10 @@ def expected(tmp_path_factory: pytest.TempPathFactory) -> tuple[object, object]:
 
 
 @pytest.mark.parametrize("seed", [1, 2, 3])
-def test_workers_that_tell_a_burst_at_once_end_in_the_same_sources(root: str, expected: tuple[object, object], seed: int) -> None:
-    store = fresh(root, f"bursts_{seed}")
+def test_workers_that_tell_a_burst_at_once_end_in_the_same_sources(
+    postgres: str, expected: tuple[object, object], seed: int
+) -> None:
+    store = open_new(postgres)
     order = Random(seed).sample(MESSAGES, len(MESSAGES))
     start = Barrier(N_WORKERS)
 
@@ -103,8 +83,8 @@ def test_workers_that_tell_a_burst_at_once_end_in_the_same_sources(root: str, ex
     store.close()
 
 
-def test_a_word_is_heard_while_workers_evaluate(root: str, expected: tuple[object, object]) -> None:
-    store = fresh(root, "bursts_words")
+def test_a_word_is_heard_while_workers_evaluate(postgres: str, expected: tuple[object, object]) -> None:
+    store = open_new(postgres)
     desk = Desk(store)
     for message, place in MESSAGES:
         desk.tell(message, place)

@@ -1,21 +1,18 @@
 """Several workers at once on PostgreSQL, where transactions really run side by side."""
 
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from threading import Barrier
 
 import numpy as np
 import pytest
-from sqlalchemy import create_engine, make_url, text
 
 from hub.model.alert import AlertBatch
 from hub.model.notice import Stage
 from hub.services.state import final_state
 from hub.storage import coincidences
-from hub.storage.engine import Store, open_store, upgrade
-from tests.conftest import missing
+from hub.storage.engine import Store
 from tests.support.correlating import Desk
-from tests.support.postgres import ServerMissing, server
+from tests.support.postgres import open_new
 from tests.support.words import T0, alerts, gaussian_map, grb, localization, notice
 
 pytestmark = pytest.mark.postgres
@@ -25,25 +22,6 @@ NEAR = localization(gaussian_map(134.0, 21.0, 5.0, order=5))
 N_OBJECTS = 12
 N_WORKERS = 3
 EVENTS = ["S1", "S2", "Fermi-1", "Fermi-2"]
-
-
-@pytest.fixture(scope="module")
-def root() -> Iterator[str]:
-    try:
-        with server() as url:
-            yield url
-    except ServerMissing as reason:
-        missing(str(reason))
-
-
-def fresh(root: str, name: str) -> Store:
-    engine = create_engine(root, isolation_level="AUTOCOMMIT")
-    with engine.connect() as connection:
-        connection.execute(text(f"CREATE DATABASE {name}"))
-    engine.dispose()
-    url = make_url(root).set(database=name).render_as_string(hide_password=False)
-    upgrade(url)
-    return open_store(url)
 
 
 def everything() -> AlertBatch:
@@ -87,9 +65,9 @@ def state_of(store: Store) -> dict:
 
 
 @pytest.fixture(scope="module")
-def expected(root: str) -> dict:
+def expected(postgres: str) -> dict:
     """The final state where one worker does everything, events first."""
-    store = fresh(root, "alone")
+    store = open_new(postgres)
     desk = Desk(store)
     for number in range(4):
         tell_all(desk, number)
@@ -103,8 +81,8 @@ def expected(root: str) -> dict:
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_workers_side_by_side_end_where_one_ends(root: str, expected: dict, seed: int) -> None:
-    store = fresh(root, f"together_{seed}")
+def test_workers_side_by_side_end_where_one_ends(postgres: str, expected: dict, seed: int) -> None:
+    store = open_new(postgres)
     batches = parts(seed)
     start = Barrier(N_WORKERS + 1)
 

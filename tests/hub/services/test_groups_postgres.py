@@ -1,44 +1,22 @@
 """Several workers at once on PostgreSQL, each with other notices of the same groups."""
 
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from random import Random
 from threading import Barrier
 
 import pytest
-from sqlalchemy import create_engine, make_url, text
 
 from hub.services.state import final_state
 from hub.storage import coincidences, groups
-from hub.storage.engine import Store, open_store, upgrade
-from tests.conftest import missing
+from hub.storage.engine import Store
 from tests.support.correlating import Desk
 from tests.support.grouped import WORLD
-from tests.support.postgres import ServerMissing, server
+from tests.support.postgres import open_new
 from tests.support.words import alerts
 
 pytestmark = pytest.mark.postgres
 
 N_WORKERS = 3
-
-
-@pytest.fixture(scope="module")
-def root() -> Iterator[str]:
-    try:
-        with server() as url:
-            yield url
-    except ServerMissing as reason:
-        missing(str(reason))
-
-
-def fresh(root: str, name: str) -> Store:
-    engine = create_engine(root, isolation_level="AUTOCOMMIT")
-    with engine.connect() as connection:
-        connection.execute(text(f"CREATE DATABASE {name}"))
-    engine.dispose()
-    url = make_url(root).set(database=name).render_as_string(hide_password=False)
-    upgrade(url)
-    return open_store(url)
 
 
 def object_near(number: int):
@@ -71,13 +49,13 @@ def played(store: Store, seed: int, n_workers: int) -> dict:
         return final_state(session)
 
 
-def test_workers_side_by_side_end_with_the_groups_of_one(root: str) -> None:
-    alone = fresh(root, "groups_alone")
+def test_workers_side_by_side_end_with_the_groups_of_one(postgres: str) -> None:
+    alone = open_new(postgres)
     expected = played(alone, 0, 1)
     alone.close()
     assert expected["groups"]
     for seed in (1, 2):
-        store = fresh(root, f"groups_{seed}")
+        store = open_new(postgres)
         assert played(store, seed, N_WORKERS) == expected
         with store.reading() as session:
             for one in [*groups.search(session, limit=None), *coincidences.search(session, limit=None)]:

@@ -1,33 +1,21 @@
 """The same on PostgreSQL: packets of one object and light curves of several surveys, in orders of their own."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from sqlalchemy import create_engine, make_url, text
 
 from hub.model.alert import AlertBatch
 from hub.model.coincidence import Candidate
 from hub.storage import candidates
 from hub.storage.engine import Store, open_store, upgrade
-from tests.conftest import missing
 from tests.support.correlating import Desk
-from tests.support.postgres import ServerMissing, server
+from tests.support.postgres import new_database
 from tests.support.words import T0, alerts, gaussian_map, localization, notice
 
 pytestmark = pytest.mark.postgres
 
 HERE = localization(gaussian_map(130.0, 20.0, 6.0, order=5), area90_deg2=300.0, dist_mean_mpc=40.0, dist_std_mpc=8.0)
 DAY_S = 86_400.0
-
-
-@pytest.fixture(scope="module")
-def root() -> Iterator[str]:
-    try:
-        with server() as url:
-            yield url
-    except ServerMissing as reason:
-        missing(str(reason))
 
 
 def seen(survey: str, name: bytes, number: int, days: float, quiet: float | None = None) -> AlertBatch:
@@ -58,17 +46,13 @@ def told(store: Store, order: tuple[int, ...]) -> list[Candidate]:
         return candidates.search(session, limit=None)
 
 
-def test_candidates_are_those_of_sqlite_in_whatever_order(root: str, tmp_path: Path) -> None:
+def test_candidates_are_those_of_sqlite_in_whatever_order(postgres: str, tmp_path: Path) -> None:
     found = []
     for order in ((0, 1, 2, 3, 4), (4, 1, 0, 3, 2)):
         name = f"onsets_{''.join(map(str, order))}"
-        engine = create_engine(root, isolation_level="AUTOCOMMIT")
-        with engine.connect() as connection:
-            connection.execute(text(f"CREATE DATABASE {name}"))
-        engine.dispose()
         folder = tmp_path / name
         folder.mkdir()
-        for url in (make_url(root).set(database=name).render_as_string(hide_password=False), f"sqlite:///{folder}/hub.db"):
+        for url in (new_database(postgres), f"sqlite:///{folder}/hub.db"):
             upgrade(url)
             store = open_store(url)
             found.append(told(store, order))

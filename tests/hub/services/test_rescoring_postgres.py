@@ -1,12 +1,11 @@
 """What is said of an object at the very instant at which it becomes a candidate, by transactions that run side by side."""
 
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from sqlalchemy import create_engine, make_url, text
+from sqlalchemy import text
 
 from hub.catalogs.searching import Catalogs
 from hub.model.alert import ObjectStatement
@@ -21,10 +20,9 @@ from hub.services.known_facts import KnownFacts
 from hub.services.maps import MapCache
 from hub.services.rescoring import OBJECT_JOB
 from hub.storage import candidates, jobs
-from hub.storage.engine import Store, open_store, upgrade
-from tests.conftest import missing
+from hub.storage.engine import Store
 from tests.support.correlating import Desk
-from tests.support.postgres import ServerMissing, server
+from tests.support.postgres import open_new
 from tests.support.running_hub import until
 from tests.support.words import T0, alerts, gaussian_map, localization, notice
 
@@ -45,25 +43,6 @@ SAID = ObjectStatement(
     version="1",
 )
 WAITS_FOR_THE_LOCK = text("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted")
-
-
-@pytest.fixture(scope="module")
-def root() -> Iterator[str]:
-    try:
-        with server() as url:
-            yield url
-    except ServerMissing as reason:
-        missing(str(reason))
-
-
-def fresh(root: str, name: str) -> Store:
-    engine = create_engine(root, isolation_level="AUTOCOMMIT")
-    with engine.connect() as connection:
-        connection.execute(text(f"CREATE DATABASE {name}"))
-    engine.dispose()
-    url = make_url(root).set(database=name).render_as_string(hide_password=False)
-    upgrade(url)
-    return open_store(url)
 
 
 def state(store: Store) -> None:
@@ -95,8 +74,8 @@ def desk_on(store: Store, facts: KnownFacts) -> Desk:
     return made
 
 
-def test_what_is_said_after_it_was_looked_for_and_before_the_candidate_is_there_counts(root: str, facts: KnownFacts) -> None:
-    store = fresh(root, "said_between")
+def test_what_is_said_after_it_was_looked_for_and_before_the_candidate_is_there_counts(postgres: str, facts: KnownFacts) -> None:
+    store = open_new(postgres)
     is_said = []
 
     def then_somebody_states(session, questions, curves):
@@ -119,8 +98,8 @@ def test_what_is_said_after_it_was_looked_for_and_before_the_candidate_is_there_
     store.close()
 
 
-def test_an_object_that_is_a_candidate_of_one_event_already_is_no_exception(root: str, facts: KnownFacts) -> None:
-    store = fresh(root, "said_of_a_second")
+def test_an_object_that_is_a_candidate_of_one_event_already_is_no_exception(postgres: str, facts: KnownFacts) -> None:
+    store = open_new(postgres)
     desk = desk_on(store, facts)
     desk.tell(notice("S1", far_hz=3e-9), HERE)
     desk.show(alerts(*NIGHTS))
@@ -146,8 +125,8 @@ def test_an_object_that_is_a_candidate_of_one_event_already_is_no_exception(root
     store.close()
 
 
-def test_who_states_waits_for_a_candidate_that_has_been_looked_after(root: str, facts: KnownFacts) -> None:
-    store = fresh(root, "said_after")
+def test_who_states_waits_for_a_candidate_that_has_been_looked_after(postgres: str, facts: KnownFacts) -> None:
+    store = open_new(postgres)
     desk = desk_on(store, facts)
     desk.tell(notice("S1", far_hz=3e-9), HERE)
     desk.history.append(alerts(*NIGHTS))

@@ -1,6 +1,7 @@
 """Several senders at once on PostgreSQL, where transactions really run side by side."""
 
 import threading
+from contextlib import closing
 
 import pytest
 
@@ -10,27 +11,19 @@ from hub.services.followup_policy import FollowupSettings
 from hub.services.sending import Sender, append_step
 from hub.services.submission import Outcome
 from hub.storage import followup as storage
-from hub.storage.engine import open_store, upgrade
 from tests.adapters.networks.test_simulated import intent
-from tests.conftest import missing
 from tests.support.followup import NOW, TurnedClock, open_gate
-from tests.support.postgres import ServerMissing, server
+from tests.support.postgres import open_new
 
 pytestmark = pytest.mark.postgres
 N_SENDERS = 4
 N_REQUESTS = 10
 
 
-@pytest.fixture(scope="module")
-def store():
-    try:
-        with server() as url:
-            upgrade(url)
-            store = open_store(url)
-            yield store
-            store.close()
-    except ServerMissing as reason:
-        missing(str(reason))
+@pytest.fixture
+def store(postgres):
+    with closing(open_new(postgres)) as opened:
+        yield opened
 
 
 def test_senders_side_by_side_book_each_request_once(store, tmp_path):

@@ -1,38 +1,16 @@
 """The same tests on both engines. The schema is made once for each engine and copied for each test."""
 
-import itertools
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from sqlalchemy import create_engine, make_url, text
+from sqlalchemy import make_url
 
 from hub.storage.engine import Store, make_engine, upgrade
-from tests.conftest import missing
-from tests.support.postgres import ServerMissing, server
+from tests.support.postgres import new_database
 
 ENGINES = ["sqlite", pytest.param("postgresql", marks=pytest.mark.postgres)]
-
-_numbers = itertools.count(1)
-
-
-@pytest.fixture(scope="session")
-def postgres() -> Iterator[str]:
-    try:
-        with server() as url:
-            yield url
-    except ServerMissing as reason:
-        missing(str(reason))
-
-
-def new_database(root: str, template: str = "template1") -> str:
-    name = f"test_{next(_numbers)}"
-    engine = create_engine(root, isolation_level="AUTOCOMMIT")
-    with engine.connect() as connection:
-        connection.execute(text(f"CREATE DATABASE {name} TEMPLATE {template}"))
-    engine.dispose()
-    return make_url(root).set(database=name).render_as_string(hide_password=False)
 
 
 @pytest.fixture(scope="session")
