@@ -6,11 +6,12 @@ from typing import Any
 import numpy as np
 from sqlalchemy.orm import Session
 
+from hub.model.coincidence import Candidate
 from hub.model.event import Event
 from hub.model.instant import Instant
 from hub.model.notice import EventClass
 from hub.ports import AlertHistory
-from hub.science.healpix import pixels29
+from hub.science.healpix import merge, pixels29
 from hub.science.rules import DAY_S
 from hub.services.maps import MapCache
 from hub.storage import candidates, events
@@ -56,25 +57,32 @@ def events_at(session: Session, maps: MapCache, question: Question) -> list[dict
 
 def candidates_at(session: Session, question: Question) -> list[dict[str, Any]]:
     """Return the candidates of any event within the radius, nearest first."""
-    found = []
     start, end = _interval(question)
-    for event in events.in_window(session, list(EventClass), start, end):
-        for candidate in candidates.of_event(session, event.event_id):
-            separation = separation_deg(question.ra_deg, question.dec_deg, candidate.ra_deg, candidate.dec_deg)
-            if separation <= question.radius_deg:
-                found.append(
-                    {
-                        "kind": "candidate",
-                        "event_id": candidate.event_id,
-                        "object_id": f"{candidate.survey}:{candidate.object_id}",
-                        "separation_deg": separation,
-                        "hypothesis": candidate.hypothesis,
-                        "state": candidate.state.value,
-                        "score": candidate.score,
-                        "level": candidate.level,
-                    }
-                )
-    return sorted(found, key=lambda row: (row["separation_deg"], row["event_id"], row["object_id"]))
+    lo, hi = merge(*_cone_ranges(question.ra_deg, question.dec_deg, question.radius_deg))
+    near = []
+    for candidate in candidates.in_pixels(session, lo, hi, start, end):
+        separation = separation_deg(question.ra_deg, question.dec_deg, candidate.ra_deg, candidate.dec_deg)
+        if separation <= question.radius_deg:
+            near.append((separation, candidate))
+    return [
+        {
+            "kind": "candidate",
+            "event_id": one.event_id,
+            "object_id": f"{one.survey}:{one.object_id}",
+            "separation_deg": separation,
+            "hypothesis": one.hypothesis,
+            "state": one.state.value,
+            "score": one.score,
+            "level": one.level,
+        }
+        for separation, one in sorted(near, key=_place_in_list)
+    ]
+
+
+def _place_in_list(found: tuple[float, Candidate]) -> tuple[Any, ...]:
+    """Return what sorts candidates: the nearest first, those of one object and event as in other listings."""
+    separation, one = found
+    return separation, one.event_id, f"{one.survey}:{one.object_id}", not one.confirmed, -one.score, one.hypothesis
 
 
 def alerts_at(history: AlertHistory, question: Question) -> list[dict[str, Any]]:

@@ -16,7 +16,7 @@ from hub.model.sky import SkymapSummary
 from hub.ports import NEIGHBOUR_ARCSEC, AlertHistory
 from hub.science.candidates import NO_OBJECTS, Question
 from hub.science.crossmatch import Target, match, targets_of
-from hub.science.healpix import SR_TO_DEG2, Int64s, area_sr, centres, merge, pixels29
+from hub.science.healpix import SR_TO_DEG2, Int64s, area_sr, centres, merge
 from hub.science.kin import pairs_within
 from hub.science.levels import Levels2D
 from hub.science.place_levels import PlaceLevels
@@ -261,11 +261,8 @@ class Matching:
 
     def known(self, session: Session, event_id: str) -> set[ObjectKey]:
         """Return the objects that are candidates of an event already, in whatever state."""
-        known = candidates.places(session, event_id)
-        pixels = pixels29([one.ra_deg for one in known], [one.dec_deg for one in known]).tolist()
-        return {
-            ObjectKey(survey=one.survey, object_id=one.object_id, hpx29=pixel) for one, pixel in zip(known, pixels, strict=True)
-        }
+        known = candidates.objects_of(session, event_id)
+        return {ObjectKey(survey=survey, object_id=object_id, hpx29=pixel) for survey, object_id, pixel in known}
 
 
 _NOTHING = np.empty(0)

@@ -3,17 +3,19 @@
 import json
 import sys
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, Text, bindparam, case, delete, func, select, type_coerce
+import numpy as np
+from numpy.typing import NDArray
+from sqlalchemy import ColumnElement, Select, Text, and_, bindparam, case, delete, func, or_, select, type_coerce
 from sqlalchemy.orm import Session
 from sqlmodel import col
 
 from hub.model.coincidence import Candidate, PairState
 from hub.model.contender import Contender
 from hub.model.instant import Instant
+from hub.model.pixel29 import pixels29
 from hub.storage.jsonable import dump, load
 from hub.storage.paging import Order, after, ordering
 from hub.storage.tables import CandidateRow, EventRow, JsonText, canonical
@@ -40,6 +42,9 @@ _KEY = ("event_id", "survey", "object_id", "hypothesis")
 DOCUMENTS_AT_ONCE = 200
 """So many documents of an event are in memory at once, some megabytes."""
 
+RANGES_AT_ONCE = 100
+"""Ranges of pixels in one statement."""
+
 
 def key(candidate: Candidate) -> Key:
     """Return the place of a candidate in listings: hand it to `search` as ``before`` to go on after it."""
@@ -59,8 +64,10 @@ def save_all(session: Session, found: Sequence[Candidate], known: Mapping[RowKey
         known = stored(session, {row_key(one)[:3] for one in found})
     values = [_values(candidate) for candidate in found]
     new = [index for index, row in enumerate(values) if known.get(row_key(found[index])) != row["document"]]
-    upsert_all(session, CandidateRow, [values[index] for index in new], key=_KEY)
-    return [found[index] for index in new]
+    changed = [found[index] for index in new]
+    rows = [values[index] | {"hpx29": pixel} for index, pixel in zip(new, _pixels_of(changed), strict=True)]
+    upsert_all(session, CandidateRow, rows, key=_KEY)
+    return changed
 
 
 def forget(session: Session, event_id: str) -> None:
@@ -118,6 +125,14 @@ def _values(candidate: Candidate) -> dict[str, Any]:
     }
 
 
+def _pixels_of(found: Sequence[Candidate]) -> list[int | None]:
+    """Return the pixels of candidates, None of those without a place."""
+    ra, dec = np.array([one.ra_deg for one in found]), np.array([one.dec_deg for one in found])
+    is_placed = np.isfinite(ra) & np.isfinite(dec)
+    pixels = pixels29(np.where(is_placed, ra, 0.0), np.where(is_placed, dec, 0.0)).tolist()
+    return [pixel if placed else None for pixel, placed in zip(pixels, is_placed.tolist(), strict=True)]
+
+
 def stored(session: Session, pairs: Collection[tuple[str, str, str]]) -> dict[RowKey, JsonText]:
     """Return what is stored of pairs, each an event id, a survey and an object id, in whatever state and under any hypothesis.
 
@@ -163,21 +178,35 @@ def get(session: Session, event_id: str, survey: str, object_id: str, hypothesis
     return None if document is None else load(Candidate, document)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ObjectPlace:
-    """Where an object lies that is a candidate."""
-
-    survey: str
-    object_id: str
-    ra_deg: float
-    dec_deg: float
+def objects_of(session: Session, event_id: str) -> set[tuple[str, str, int]]:
+    """Return the objects that are candidates of an event in whatever state: survey, object id and order-29 pixel."""
+    row = table(CandidateRow).c
+    statement = select(row.survey, row.object_id, row.hpx29).where(row.event_id == event_id, row.hpx29.is_not(None))
+    return {(survey, object_id, pixel) for survey, object_id, pixel in session.execute(statement.distinct())}
 
 
-def places(session: Session, event_id: str) -> list[ObjectPlace]:
-    """Return the objects that are candidates of an event in whatever state, each once for each hypothesis."""
-    statement = select(col(CandidateRow.document)).where(col(CandidateRow.event_id) == event_id)
-    names = ("survey", "object_id", "ra_deg", "dec_deg")
-    return [ObjectPlace(**{name: document[name] for name in names}) for document in session.scalars(statement)]
+def in_pixels(
+    session: Session, lo: NDArray[np.int64], hi: NDArray[np.int64], start: Instant, end: Instant
+) -> Iterator[Candidate]:
+    """Yield the candidates, in whatever state, that lie in ranges of pixels, of events with a time in ``[start, end]``.
+
+    Parameters
+    ----------
+    session
+        What is asked.
+    lo, hi
+        Ascending disjoint half-open ranges of order-29 pixels, NESTED.
+    start, end
+        What any notice of an event says counts.
+    """
+    row, event = table(CandidateRow).c, table(EventRow)
+    at_this_time = event.c.last_t0_tai_us >= start.tai_us, event.c.first_t0_tai_us <= end.tai_us
+    ranges = list(zip(lo.tolist(), hi.tolist(), strict=True))
+    for begin in range(0, len(ranges), RANGES_AT_ONCE):
+        inside = or_(*(and_(row.hpx29 >= low, row.hpx29 < high) for low, high in ranges[begin : begin + RANGES_AT_ONCE]))
+        statement = select(row.document).join(event, event.c.event_id == row.event_id).where(inside, *at_this_time)
+        documents = session.execute(statement, execution_options={"yield_per": DOCUMENTS_AT_ONCE}).scalars()
+        yield from (load(Candidate, document) for document in documents)
 
 
 def sums(session: Session, event_id: str) -> tuple[int, float, float, int]:

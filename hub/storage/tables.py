@@ -307,7 +307,7 @@ class CandidateRow(Base, table=True):
     """One object under one hypothesis of one event."""
 
     __tablename__ = "candidates"
-    __table_args__ = (Index(None, "survey", "object_id"), Index(None, "event_id", "confirmed", "score"))
+    __table_args__ = (Index(None, "survey", "object_id"), Index(None, "event_id", "confirmed", "score"), Index(None, "hpx29"))
 
     event_id: str = Field(primary_key=True)
     survey: str = Field(primary_key=True)
@@ -318,6 +318,8 @@ class CandidateRow(Base, table=True):
     score: float = Field(sa_type=Float)
     level: float | None
     document: Any = Field(sa_type=CanonicalJson)
+    hpx29: int | None = Field(sa_type=BigInteger)
+    """Order-29 pixel of its place, NESTED; None where it has none."""
 
 
 class WatchedRow(Base, table=True):

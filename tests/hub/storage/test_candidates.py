@@ -1,15 +1,20 @@
 """Candidates: one row each, in the order in which a person should look at them."""
 
 import dataclasses
+import math
 
+import numpy as np
 import pytest
 
 from hub.model.coincidence import Candidate, PairState, Score
 from hub.model.contender import Contender
+from hub.model.event import assemble
 from hub.model.instant import Instant
-from hub.storage import candidates
+from hub.model.pixel29 import pixels29
+from hub.storage import candidates, events
 from hub.storage.engine import Store
 from tests.support.followup import make_candidate
+from tests.support.words import DAY_S, T0, notice, stored
 
 
 def candidate(object_id: str = "100", **changes: object) -> Candidate:
@@ -109,7 +114,8 @@ def test_only_what_says_something_new_is_written(store: Store, n: int) -> None:
             ("S1", "LSST", one.object_id, "kilonova"): one for one in changed[1:3]
         }
         assert candidates.stored(session, pairs[:3]) == found
-        assert {one.object_id for one in candidates.places(session, "S1")} == {str(number) for number in range(n + 1)}
+        pixel = int(pixels29([first[0].ra_deg], [first[0].dec_deg])[0])
+        assert candidates.objects_of(session, "S1") == {("LSST", str(number), pixel) for number in range(n + 1)}
 
 
 def many(n: int) -> list[Candidate]:
@@ -164,3 +170,26 @@ def test_of_how_many_events_an_object_is_a_candidate_is_counted_for_all_objects_
         asked = [("LSST", "1"), ("ZTF", "1"), ("LSST", "2"), ("LSST", "3")]
         assert candidates.n_events(session, asked) == {("LSST", "1"): 2, ("ZTF", "1"): 1, ("LSST", "2"): 1}
         assert candidates.n_events(session, []) == {}
+
+
+def test_candidates_in_a_part_of_the_sky_are_those_of_events_in_the_time_that_is_asked_for(store: Store) -> None:
+    places = {"1": (10.001, -20.0), "2": (10.0, -20.0), "3": (200.0, 5.0), "4": (math.nan, 5.0)}
+    with store.transaction() as session:
+        for event_id, t0 in (("S1", T0), ("S2", T0.plus_s(3 * DAY_S))):
+            events.save(session, assemble(event_id, [stored(notice(event_id, t0=t0))]))
+            found = [candidate(name, event_id=event_id, ra_deg=ra, dec_deg=dec) for name, (ra, dec) in places.items()]
+            candidates.save_all(session, found)
+    pixels = np.sort(pixels29([10.0, 10.001], [-20.0, -20.0]))
+
+    def at(lo: list[int], hi: list[int], start: Instant, end: Instant) -> list[tuple[str, str]]:
+        with store.reading() as session:
+            some = candidates.in_pixels(session, np.array(lo, dtype=np.int64), np.array(hi, dtype=np.int64), start, end)
+            return sorted((one.event_id, one.object_id) for one in some)
+
+    both, later = (T0, T0.plus_s(3 * DAY_S)), (T0.plus_s(DAY_S), T0.plus_s(4 * DAY_S))
+    assert at([pixels[0]], [pixels[1]], *both) == [("S1", "1"), ("S2", "1")]
+    assert at([pixels[0]], [pixels[1] + 1], *later) == [("S2", "1"), ("S2", "2")]
+    assert at([0, *range(7, 7 * 250, 7)], [1, *range(8, 7 * 250 + 1, 7)], *both) == []
+    assert at([0], [12 << 58], *both) == [(event_id, name) for event_id in ("S1", "S2") for name in "123"]
+    with store.reading() as session:
+        assert {name for _, name, _ in candidates.objects_of(session, "S1")} == {"1", "2", "3"}

@@ -1,10 +1,12 @@
 """Migrations: no drift from the tables of the code, and data survives an upgrade."""
 
+import math
 import sqlite3
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
+from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
 from threading import Event
@@ -17,12 +19,12 @@ from hub.model.event import assemble
 from hub.model.notice import EventClass, Messenger
 from hub.model.outgoing import Leaves
 from hub.model.sky import WHOLE_SKY_ID
-from hub.storage import coincidences, events, jobs, localizations, notices, outbox, packets, schema
+from hub.storage import candidates, coincidences, events, jobs, localizations, notices, outbox, packets, schema
 from hub.storage import engine as engine_module
 from hub.storage.engine import PAGE_BYTES, is_current, make_engine, open_store, upgrade
 from hub.storage.tables import Base
 from tests.conftest import REPOSITORY
-from tests.support.followup import make_coincidence
+from tests.support.followup import make_candidate, make_coincidence
 from tests.support.histories import history_of
 from tests.support.words import alerts, gaussian_map, localization, notice, stored
 
@@ -238,3 +240,24 @@ def test_what_stands_in_for_a_place_in_an_older_hub_is_marked_and_a_map_that_was
         of_events = {name: [one.stored.is_placeless for one in events.get(session, name).versions] for name in ones}
     store.close()
     assert marks == of_events == {"SNEWS-1": [True], "S260301a": [False]}
+
+
+def test_candidates_of_an_older_hub_are_found_by_their_place(url: str) -> None:
+    upgrade(url)
+    found = [replace(make_candidate("S1", str(number)), ra_deg=number / 10.0, dec_deg=-number / 20.0) for number in range(1203)]
+    found.append(replace(make_candidate("S2", "1"), ra_deg=math.nan))
+    store = open_store(url)
+    with store.transaction() as session:
+        candidates.save_all(session, found)
+    with store.reading() as session:
+        before = {event_id: candidates.objects_of(session, event_id) for event_id in ("S1", "S2")}
+    store.close()
+    engine = make_engine(url)
+    schema.downgrade(engine, "0024")
+    engine.dispose()
+    upgrade(url)
+    store = open_store(url)
+    with store.reading() as session:
+        assert {event_id: candidates.objects_of(session, event_id) for event_id in ("S1", "S2")} == before
+        assert (len(before["S1"]), len(before["S2"])) == (1203, 0)
+    store.close()
