@@ -12,7 +12,7 @@ from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, StringConstraints, ValidationError
 from pydantic_settings import BaseSettings, EnvSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
 from pydantic_settings.exceptions import SettingsError
 
@@ -131,6 +131,52 @@ class ApiSection(Section):
     """Notices that one token may hand in."""
 
 
+def _host_name(text: str) -> str:
+    if not re.fullmatch(r"(\*\.)?[A-Za-z0-9_.-]+", text):
+        raise ValueError("a host name such as gracedb.ligo.org, without scheme, port or path")
+    return text
+
+
+def _issuer(text: str) -> str:
+    if text and (not re.fullmatch(r"https?://[!-{}~]+", text) or "?" in text or "#" in text):
+        raise ValueError("the address of an OpenID provider, such as https://login.example.org/realms/observatory")
+    return text
+
+
+class OidcSection(Section):
+    """The OpenID Connect provider by which persons sign in."""
+
+    issuer: Annotated[str, AfterValidator(_issuer)] = ""
+    """Its address, to the letter as its ID tokens state it; empty for none."""
+
+    client_id: str = ""
+    """What it calls the hub."""
+
+    client_secret: SecretStr = SecretStr("")
+    """By which it knows the hub."""
+
+    client_secret_file: str = ""
+    """File that holds the secret, in the data folder where it is no absolute path."""
+
+    redirect_uri: str = ""
+    """``https://HOST/api/v1/session/oidc/callback``: where browsers come back to, registered with the provider."""
+
+    landing: Annotated[str, StringConstraints(pattern=r"^/([^/\\].*)?$")] = "/api/v1/session"
+    """Path on the hub's host that a browser is sent to once its person has signed in."""
+
+    hosts: tuple[Annotated[str, AfterValidator(_host_name)], ...] = ()
+    """Further hosts of the provider, where not all of its addresses are at the issuer's."""
+
+    ca_file: str = ""
+    """Certificates (PEM) to trust instead of the system's."""
+
+    allow_loopback: bool = False
+    """Also speak plain http to this machine; for trials."""
+
+    answer_s: float = Field(10.0, gt=0, le=60)
+    """Longest silence of the provider, seconds."""
+
+
 class AnnounceSection(Section):
     """What is announced."""
 
@@ -185,12 +231,6 @@ class SkymapSection(Section):
 
     maps_per_child: int = Field(200, ge=1)
     """Maps that one child reads before it is replaced."""
-
-
-def _host_name(text: str) -> str:
-    if not re.fullmatch(r"(\*\.)?[A-Za-z0-9_.-]+", text):
-        raise ValueError("a host name such as gracedb.ligo.org, without scheme, port or path")
-    return text
 
 
 class FetchSection(Section):
@@ -327,6 +367,7 @@ class Settings(BaseSettings):
     sources: dict[PartName, SourceSection] = {}
     destinations: dict[PartName, DestinationSection] = {"voevents": DestinationSection.model_validate(_VOEVENTS)}
     api: ApiSection = ApiSection()
+    oidc: OidcSection = OidcSection()
     announce: AnnounceSection = AnnounceSection()
     followup: FollowupSection = FollowupSection()
     registers: RegistersSection = RegistersSection()
@@ -443,7 +484,9 @@ def _read(path: Path) -> _Layer:
     for key, (value, _) in layer.items():
         if isinstance(value, str) and (redacted_url(value) != value or (value and _is_secret(key))):
             variable = ENV_PREFIX + key.upper().replace(".", "__").replace("-", "_")
-            or_file = f", or name a file that holds it in {key}_file" if key.startswith(PARTS) and _is_secret(key) else ""
+            or_file = (
+                f", or name a file that holds it in {key}_file" if key.startswith((*PARTS, "oidc.")) and _is_secret(key) else ""
+            )
             raise ConfigError(
                 f"{key} in {path} holds a password, which belongs into the environment: set {variable} instead{or_file}"
             )

@@ -27,6 +27,7 @@ from hub.api import (
     metrics,
     notices,
     observations,
+    oidc,
     operations,
     outgoing,
     problems,
@@ -35,6 +36,7 @@ from hub.api import (
     session,
     wire,
 )
+from hub.api.oidc import OidcDoor
 from hub.api.paging import PREFIX
 from hub.api.parameters import only_known_parameters
 from hub.api.proxy import NO_PROXY, TrustedProxy
@@ -88,6 +90,7 @@ def create_app(
     submit: Submit | None = None,
     anonymous_read: bool = True,
     proxy: TrustedProxy = NO_PROXY,
+    provider: OidcDoor | None = None,
     notices_per_minute: int = 120,
     clock: Clock | None = None,
     alarms: Callable[[], Sequence[str]] = tuple,
@@ -111,6 +114,8 @@ def create_app(
         Whether anyone may read without a token.
     proxy
         Who is believed who somebody is.
+    provider
+        The OpenID provider by which persons may sign in.
     notices_per_minute
         Notices that one token may hand in.
     clock
@@ -128,7 +133,7 @@ def create_app(
     followups
         At which persons decide about requests to telescopes; an API without it answers that it only reads.
     """
-    demand_declarations(subject.router for subject in (*SUBJECTS, metrics))
+    demand_declarations(subject.router for subject in (*SUBJECTS, oidc, metrics))
     tells = clock or _now
 
     @asynccontextmanager
@@ -158,11 +163,13 @@ def create_app(
     app.state.followups = followups
     app.state.anonymous_read = anonymous_read
     app.state.proxy = proxy
+    app.state.oidc = provider
     app.state.takes_in = submit is not None
     app.state.notices = notices.NoticeDoor(submit=submit, clock=tells, per_minute=Quota(notices_per_minute, 60.0))
     app.state.sign_in = session.SignInDoor()
     problems.install(app)
     app.include_router(metrics.router, dependencies=[Depends(only_known_parameters)], responses=problems.PROBLEM_RESPONSES)
+    app.include_router(oidc.router, prefix=PREFIX, responses=problems.PROBLEM_RESPONSES)  # providers add parameters of their own
     for subject in SUBJECTS:
         app.include_router(
             subject.router,

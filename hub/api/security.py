@@ -43,7 +43,7 @@ class Way(StrEnum):
     """What a route needs that is no scope."""
 
     SIGN_IN = "sign in"
-    """Nothing yet: its caller proves who it is in the body. For the one route that opens sessions."""
+    """Nothing yet: its caller proves who it is. For the routes that open sessions."""
 
     SESSION = "session"
     """The session of a person, whatever the person may do; a token is not one."""
@@ -120,7 +120,7 @@ Submitter = Annotated[Token, Depends(Needs(Scope.NOTICE_SUBMIT))]
 """The caller of a route that takes notices in: a program, whose token says whether it is trusted."""
 
 SIGNS_IN = Depends(Needs(Way.SIGN_IN))
-"""For the route that opens sessions."""
+"""For the routes that open sessions."""
 
 OfSession = Annotated[SignedIn, Depends(Needs(Way.SESSION))]
 """The person who asks, with the session."""

@@ -139,8 +139,12 @@ async def sign_in(request: Request) -> Response:
 
 def _welcome(signed_in: SignedIn) -> Response:
     """Return the answer to who has signed in, with the cookie."""
+    return hand_cookie(_answer(signed_in), signed_in)
+
+
+def hand_cookie(answer: Response, signed_in: SignedIn) -> Response:
+    """Return an answer that hands the browser of who has signed in the session's cookie."""
     _log.info("person signed in", person=signed_in.person.name, session=signed_in.session.session_id)
-    answer = _answer(signed_in)
     answer.set_cookie(
         COOKIE, signed_in.secret, max_age=int(sessions.LONGEST_S), path="/", secure=True, httponly=True, samesite="lax"
     )

@@ -385,13 +385,16 @@ def _add_destinations(crew: _Crew, settings: "Settings", hub: "Hub", sinks: "dic
 
 
 def _add_api(crew: _Crew, settings: "Settings", hub: "Hub", stack: ExitStack, board: "Board", *, as_json: bool) -> None:
+    from hub.api.oidc import OidcDoor
     from hub.bootstrap import ranking_for
+    from hub.bootstrap_oidc import open_provider
     from hub.cli.serve import api_loop, listening
     from hub.services.push import submission
 
     def take(envelopes: "Sequence[Envelope]") -> "Sequence[Outcome]":
         return hub.flow.take(envelopes).outcomes
 
+    provider = open_provider(settings)
     door = stack.enter_context(listening(settings.api, as_json=as_json))
     body = api_loop(
         hub.store,
@@ -404,5 +407,6 @@ def _add_api(crew: _Crew, settings: "Settings", hub: "Hub", stack: ExitStack, bo
         catalogs_used=settings.catalogs.use,
         ranking=ranking_for(settings),
         followups=hub.followups,
+        provider=None if provider is None else OidcDoor(provider=provider, landing=settings.oidc.landing),
     )
     crew.add("api", body)

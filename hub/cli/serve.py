@@ -16,6 +16,7 @@ from hub.cli.output import complain, emit
 from hub.errors import ConfigError
 
 if TYPE_CHECKING:
+    from hub.api.oidc import OidcDoor
     from hub.config import ApiSection
     from hub.science.ranking import Ranking
     from hub.services.followup import FollowupService
@@ -122,6 +123,7 @@ def api_loop(
     catalogs_used: Sequence[str] = (),
     ranking: "Ranking | None" = None,
     followups: "FollowupService | None" = None,
+    provider: "OidcDoor | None" = None,
 ) -> Callable[[asyncio.Event], Awaitable[None]]:
     """Return the body of a loop that serves the API on a listening socket until it is told to stop.
 
@@ -147,6 +149,8 @@ def api_loop(
         Which terms the rank of candidates is the sum of; as shipped where not given.
     followups
         At which persons decide about requests to telescopes.
+    provider
+        The OpenID provider by which persons may sign in.
     """
     import uvicorn
 
@@ -176,6 +180,7 @@ def api_loop(
                     catalogs_used=catalogs_used,
                     ranking=ranking or DEFAULT,
                     followups=followups,
+                    provider=provider,
                 ),
                 lifespan="on",
                 log_config=None,

@@ -33,6 +33,7 @@ class Found:
 def trials(settings: "Settings") -> Iterator[tuple[str, Found]]:
     """Yield each part with what came of it, as soon as it is known."""
     from hub.bootstrap import cautions, check_fetching, check_network, check_registry, check_sink, check_source
+    from hub.config import OidcSection
 
     for sentence in cautions(settings):
         yield "hub.authority", Found(fine=sentence.removeprefix("hub.authority "))
@@ -42,6 +43,8 @@ def trials(settings: "Settings") -> Iterator[tuple[str, Found]]:
     yield _tried("ranking", partial(_ranking, settings))
     yield _tried("policy", partial(_policy, settings))
     yield _tried("api", partial(_api, settings))
+    if settings.oidc != OidcSection():
+        yield _tried("oidc", partial(_oidc, settings))
     if settings.intake.schema_registry:
         yield _tried("intake.schema_registry", partial(_servers, check_registry, settings))
     if settings.fetch.enabled:
@@ -92,6 +95,14 @@ def _api(settings: "Settings") -> Found:
             return Found(fine=f"a hub answers at {api.host} port {api.port} already")
         raise
     return Found(fine=f"{api.host} port {api.port} can be listened at")
+
+
+def _oidc(settings: "Settings") -> Found:
+    from hub.bootstrap_oidc import check_provider, open_provider
+
+    if open_provider(settings) is None:
+        return Found(fine="names no issuer: persons sign in otherwise")
+    return Found(fine=f"{settings.oidc.issuer} is an OpenID provider", faults=tuple(check_provider(settings)))
 
 
 def _is_hub(api: "ApiSection") -> bool:

@@ -53,12 +53,16 @@ def add(
         list[Scope] | None, typer.Option("--scope", help="What the person may do; may be repeated. Default: read.")
     ] = None,
     subject: Annotated[
-        str | None, typer.Option(metavar="SUBJECT", help="Who it is for the trusted proxy; then no password is asked.")
+        str | None,
+        typer.Option(
+            metavar="SUBJECT",
+            help="Who it is for the trusted proxy, or ISSUER|SUB of the OpenID provider; then no password is asked.",
+        ),
     ] = None,
     password_file: PasswordFile = None,
     as_json: AsJson = False,
 ) -> None:
-    """Add a person, with a password or with the subject that a trusted proxy states."""
+    """Add a person, with a password or with the subject that a trusted proxy or OpenID provider states."""
     settings = start(context)
     password = None if subject is not None and password_file is None else _password(password_file)
     from hub.bootstrap import create_database, now

@@ -21,8 +21,8 @@ LEAST_PASSWORD = 12
 LONGEST_PASSWORD = 256
 """Most characters of a password; NIST SP 800-63B-4 (section 3.1.1.2) asks that 64 be possible."""
 
-LONGEST_SUBJECT = 255
-"""Most characters of a subject (OpenID Connect Core 1.0, section 2, ``sub``)."""
+LONGEST_SUBJECT = 600
+"""Most characters of a subject: an issuer's address, ``|`` and up to 255 of ``sub`` (OpenID Connect Core 1.0, section 2)."""
 
 _NAME = re.compile(NAME_PATTERN, re.ASCII)
 _SECRET = re.compile(r"[A-Za-z0-9_-]{43}", re.ASCII)
@@ -46,7 +46,7 @@ class Person:
     """Whether the person can sign in with a password of the hub."""
 
     subject: str | None
-    """Who it is for the trusted proxy or OpenID provider that signs the person in; unique."""
+    """Who it is for the trusted proxy, or ``ISSUER|SUB`` of the OpenID provider, that signs the person in; unique."""
 
     created_at: Instant
     disabled_at: Instant | None = None

@@ -29,7 +29,7 @@ class Proven:
 
     person: Person
     password_hash: str | None = field(default=None, repr=False)
-    """Hash of the password that proved it; None where a proxy vouched. A session opens only while it is still the person's."""
+    """Hash of the password that proved it; None where another vouched. A session opens only while it is still the person's."""
 
 
 def add(
@@ -42,7 +42,7 @@ def add(
     password: str | None = None,
     subject: str | None = None,
 ) -> Person:
-    """Add a person, who signs in with a password or as a subject of the trusted proxy.
+    """Add a person, who signs in with a password or as a subject of the trusted proxy or OpenID provider.
 
     Raises
     ------
@@ -56,7 +56,7 @@ def add(
         raise InvalidRequest(f"a person needs at least one scope of {', '.join(Scope)}", field="scope")
     if password is None and subject is None:
         raise InvalidRequest("a person needs a password or a subject to sign in", field="password")
-    if subject is not None and not (0 < len(subject) <= LONGEST_SUBJECT and subject.isascii() and subject.isprintable()):
+    if subject is not None and not _is_subject(subject):
         raise InvalidRequest(f"a subject is up to {LONGEST_SUBJECT} printable ASCII characters", field="subject")
     password_hash = None if password is None else _hash_of(name, password)
     person = Person(
@@ -173,9 +173,9 @@ def by_subject(store: Store, subject: str) -> Proven:
         The hub has nobody of that subject, or the person is shut out.
     """
     with store.reading() as session:
-        person = persons.of_subject(session, subject)
+        person = persons.of_subject(session, subject) if _is_subject(subject) else None
     if person is None or person.disabled_at is not None:
-        raise NotAuthenticated("the hub knows nobody whom the proxy names so: `mmhub user add NAME --subject SUBJECT`")
+        raise NotAuthenticated(f"the hub knows nobody of the subject {subject!r}: `mmhub user add NAME --subject SUBJECT`")
     return Proven(person=person)
 
 
@@ -204,6 +204,10 @@ def state_of(person: Person, now: Instant) -> str:
 def _check_name(name: str) -> None:
     if not is_name(name):
         raise InvalidRequest("the name of a person is up to 40 letters, digits, dots, dashes or underscores", field="name")
+
+
+def _is_subject(text: str) -> bool:
+    return 0 < len(text) <= LONGEST_SUBJECT and text.isascii() and text.isprintable()
 
 
 def _check_groups(groups: Collection[str]) -> None:

@@ -42,8 +42,12 @@ class SigningKey:
     def token(self, *, issued_at: float, life_s: float) -> str:
         """Return a token for the client of the tests."""
         claims = {"sub": CLIENT_ID, "aud": AUDIENCE, "scope": "kafka", "iat": int(issued_at), "exp": int(issued_at + life_s)}
+        return self.signed(claims)
+
+    def signed(self, claims: dict[str, object], **header: object) -> str:
+        """Return a token of some claims; whatever the header says, it is signed as RS256 is."""
         signed = ".".join(
-            _url_safe(json.dumps(part).encode()) for part in ({"alg": "RS256", "kid": "tests", "typ": "JWT"}, claims)
+            _url_safe(json.dumps(part).encode()) for part in ({"alg": "RS256", "kid": "tests", "typ": "JWT", **header}, claims)
         )
         return f"{signed}.{_url_safe(self.key.sign(signed.encode(), padding.PKCS1v15(), hashes.SHA256()))}"
 

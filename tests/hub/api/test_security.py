@@ -61,6 +61,8 @@ DECLARED = {
     "POST /api/v1/followup-networks/{network}/stop": Scope.FOLLOWUP_APPROVE,
     "POST /api/v1/followup-networks/{network}/resume": Scope.FOLLOWUP_APPROVE,
     "POST /api/v1/session": Way.SIGN_IN,
+    "GET /api/v1/session/oidc": Way.SIGN_IN,
+    "GET /api/v1/session/oidc/callback": Way.SIGN_IN,
     "GET /api/v1/session": Way.SESSION,
     "DELETE /api/v1/session": Way.SESSION,
     "GET /api/v1/circulars": Scope.READ,
