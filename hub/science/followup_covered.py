@@ -49,16 +49,20 @@ def planned_for(
     ]
     if not soon:
         return ()
-    corners = [corner for one in soon for corner in one.corners_deg]
-    polygons = Footprints(
-        first=np.cumsum([0, *(len(one.corners_deg) for one in soon)]).astype(np.int64),
-        ra_deg=np.array([ra for ra, _ in corners], dtype=np.float64),
-        dec_deg=np.array([dec for _, dec in corners], dtype=np.float64),
-    )
-    is_in = holding(Halves.of(polygons), *place).tolist()
+    is_in = holding(Halves.of(footprints_of(soon)), *place).tolist()
     found = [
         Planned(by=one.instrument, at=one.at, band=one.band, hours=one.at.minus(now) / 3600.0)
         for one, inside in zip(soon, is_in, strict=True)
         if inside
     ]
     return tuple(sorted(found, key=lambda one: (one.hours, one.by, one.band)))
+
+
+def footprints_of(found: Sequence[Pointing]) -> Footprints:
+    """Return where some pointings look, in their order."""
+    corners = [corner for one in found for corner in one.corners_deg]
+    return Footprints(
+        first=np.cumsum([0, *(len(one.corners_deg) for one in found)]).astype(np.int64),
+        ra_deg=np.array([ra for ra, _ in corners], dtype=np.float64),
+        dec_deg=np.array([dec for _, dec in corners], dtype=np.float64),
+    )

@@ -18,11 +18,10 @@ from hub.model.coincidence import Candidate, Member, MemberKind, PairState, coin
 from hub.model.event import Event, EventState
 from hub.model.followup import Intent, RequestState
 from hub.model.instant import Instant
-from hub.model.pointing import OWN, Pointing, PointingStatus
+from hub.model.pointing import OWN, PointingStatus
 from hub.model.sky import SkymapSummary
-from hub.model.visit import Footprints
 from hub.science.class_rules import ClassRules, load_class_rules
-from hub.science.followup_covered import Planned, planned_for
+from hub.science.followup_covered import Planned, footprints_of, planned_for
 from hub.science.followup_facts import FollowupFacts, Observed, Seen
 from hub.science.followup_policy import Allocation, Policy, Rule, Target, Template
 from hub.science.followup_reading import check_sites, load_policy
@@ -305,7 +304,7 @@ def _observed(
         if one.status is PointingStatus.COMPLETED and not (one.reported_by == OWN and one.name.partition("/")[0] in own)
     ]
     if done:
-        is_in = holding(Halves.of(_footprints(done)), *place)
+        is_in = holding(Halves.of(footprints_of(done)), *place)
         found += [
             Observed(by=one.instrument, hours_ago=now.minus(one.at) / 3600.0)
             for one, inside in zip(done, is_in.tolist(), strict=True)
@@ -317,12 +316,13 @@ def _observed(
 def _planned(
     session: Session, event: Event, place: tuple[float, float] | None, now: Instant, visits: Collection[str]
 ) -> tuple[Planned, ...] | None:
-    """Return the visits of others that are planned for a place; None where a register of visits has not told them yet."""
-    if place is None:
-        return ()
+    """Return the visits of others that are planned for a place; None where a register of visits has not told them yet.
+
+    Of a map there are none: what of its fields others observe is looked at where they are sent (`followup_leftover`).
+    """
     told = registers.answers(session, event_ids=[event.event_id]) if visits else {}
     found = [one for one in pointings.of_event(session, event.event_id) if one.reported_by != OWN]
-    planned = planned_for(found, place, now, LOOK_AHEAD_H)
+    planned = () if place is None else planned_for(found, place, now, LOOK_AHEAD_H)
     if not planned and any((one := told.get((name, event.event_id))) is None or one.answered_at is None for name in visits):
         return None
     return planned
@@ -330,15 +330,6 @@ def _planned(
 
 def _is_near(place: tuple[float, float], intent: Intent) -> bool:
     return separation_arcsec(*place, intent.ra_deg, intent.dec_deg) <= SAME_PLACE_DEG * 3600.0
-
-
-def _footprints(found: Sequence[Pointing]) -> Footprints:
-    corners = [corner for one in found for corner in one.corners_deg]
-    return Footprints(
-        first=np.cumsum([0, *(len(one.corners_deg) for one in found)]).astype(np.int64),
-        ra_deg=np.array([ra for ra, _ in corners], dtype=np.float64),
-        dec_deg=np.array([dec for _, dec in corners], dtype=np.float64),
-    )
 
 
 # ------------------------------------------------------------------------------------------------------------------- visibility

@@ -10,6 +10,7 @@ from hub.model.event import Event
 from hub.model.followup import Intent, RequestState, Submission, TargetField, intent_id
 from hub.model.followup_decision import StoredDecision, decision_id
 from hub.model.instant import Instant
+from hub.model.sky import Skymap
 from hub.science.followup_policy import Allocation, Rule, Template
 from hub.science.followup_templates import choose, deepest
 from hub.science.rules import DAY_S
@@ -64,6 +65,8 @@ def make(  # noqa: PLR0917 - because of what, for what, of whom and when
     before: Collection[Submission],
     now: Instant,
     book: PolicyBook,
+    *,
+    rest: Skymap | None = None,
 ) -> Iterator[Intent]:
     """Yield the intent of a decision at one allocation, and then its later looks.
 
@@ -83,12 +86,14 @@ def make(  # noqa: PLR0917 - because of what, for what, of whom and when
         The present.
     book
         Policy and sites.
+    rest
+        What of the event's map fields are planned on; all of it where not given.
     """
     rule = next(rule for rule in book.policy.rules if rule.name == decision.rule)
     allocation = book.policy.allocations[name]
     template = book.policy.templates[decision.templates.get(name) or decision.template or rule.templates[0]]
     start, end = window(template, event.t0, now)
-    first = _at(session, decision, event, candidate, allocation, template, start, end, now, book)
+    first = _at(session, decision, event, candidate, allocation, template, start, end, now, book, rest)
     if first is None:
         return
     for days in (0.0, *rule.relook_d):
@@ -141,12 +146,15 @@ def _at(  # noqa: PLR0917 - as above
     end: Instant,
     now: Instant,
     book: PolicyBook,
+    rest: Skymap | None,
 ) -> Intent | None:
     """Return what is asked of one allocation, still without an id; None for a map of which no field can be observed."""
     sites = book.sites_of(allocation)
     fields: tuple[TargetField, ...] = ()
     if decision.target.startswith(MAP):
-        fields = fields_of(session, event, allocation, template, sites, start, end)
+        found = localizations.get(session, event.localization_id) if rest is None and event.localization_id else None
+        skymap = rest if found is None else found.skymap
+        fields = () if skymap is None else fields_of(skymap, allocation, template, sites, start, end)
         if not fields:
             return None
         place = fields[0].ra_deg, fields[0].dec_deg

@@ -16,13 +16,14 @@ from hub.model.followup_decision import StoredDecision, Verdict
 from hub.model.instant import Instant
 from hub.ports import TelescopeNetwork
 from hub.science.followup_facts import FollowupFacts, Seen
-from hub.science.followup_policy import Rule
+from hub.science.followup_policy import Rule, Target
 from hub.science.followup_rules import Decision, decide_by
 from hub.services import followup_intents as intents
 from hub.services.dry_network import is_live
 from hub.services.followup_asked import before
 from hub.services.followup_facts import PolicyBook, facts_of, seen_of
 from hub.services.followup_gates import BY, PAYLOAD, why_not_asked_for
+from hub.services.followup_leftover import others, rest_of
 from hub.services.followup_sight import seen, visible
 from hub.services.sending import PLANNING, append_step
 from hub.services.submission import Outcome
@@ -106,12 +107,16 @@ class Promotion:
         now: Instant,
     ) -> int:
         by_name = {self._name_of(one.intent): one for one in drafts}
-        made = {name: _template(one.intent, decision, rule) for name, one in by_name.items() if name is not None}
+        n_written, waiting = self._give_way(session, decision, event, rule, by_name, now)
+        if n_written or len(waiting) == len(by_name):
+            return n_written
+        made = {name: _template(one.intent, decision, rule) for name, one in by_name.items() if name and name not in waiting}
         sight = {(name, template): self._sight(by_name[name].intent) for name, template in made.items()}
         said = decide_by(rule, replace(facts, seen=sight), self.book.policy, made)
         if said.can_wait and not said.waits_for_others and not rule.spread:  # perhaps another that stands by
-            others = seen_of(session, event, facts, rule, now, self.book)
-            said = decide_by(rule, replace(facts, seen={**others, **sight}), self.book.policy, made)
+            elsewhere = seen_of(session, event, facts, rule, now, self.book)
+            elsewhere = {key: one for key, one in elsewhere.items() if key[0] not in waiting}
+            said = decide_by(rule, replace(facts, seen={**elsewhere, **sight}), self.book.policy, made)
         if said.verdict is Verdict.SKIP:
             if said.can_wait:
                 _log.debug("a draft waits", decision=decision.decision_id, reasons=said.reasons)
@@ -130,6 +135,37 @@ class Promotion:
             rest = [one for name, one in by_name.items() if name not in said.allocations]
             n_written += take_back(session, rest, f"{said.allocations[0]} is asked instead", now)
         return n_written
+
+    def _give_way(  # noqa: PLR0917 - because of what, by which rule, and to whom
+        self,
+        session: Session,
+        decision: StoredDecision,
+        event: Event,
+        rule: Rule,
+        drafts: Mapping[str | None, Submission],
+        now: Instant,
+    ) -> tuple[int, dict[str, str]]:
+        """Plan fields that others observe anyway on the rest of the map; return the steps, and which allocations wait and why."""
+        n_written, waiting = 0, {}
+        taken = others(session, event, rule.skip, now) if rule.target is Target.MAP else []
+        for name, one in drafts.items() if taken else ():
+            template = self.book.policy.templates.get(_template(one.intent, decision, rule))
+            if name is None or template is None:
+                continue
+            rest = rest_of(session, event, one.intent, taken, self.book.policy.allocations[name], template, now, self.book)
+            if rest is None:
+                continue
+            if not rest.has_fields:
+                waiting[name] = f"{name}: {rest.reason}, and nothing is left that it could observe"
+            elif rest.is_better:
+                n_written += take_back(session, [one], f"{rest.reason}: the rest is planned", now)
+                known = submissions_of(session, decision)
+                made = intents.make(session, decision, event, None, name, known, now, self.book, rest=rest.skymap)
+                n_written += sum(draft(session, intent, now) for intent in made if intent.due_at is None)
+        reasons = (f"{rule.name}: {rule.reason}", *waiting.values())
+        if len(waiting) == len(drafts) and reasons != decision.reasons:
+            self._skip(session, decision, reasons, now)
+        return n_written, waiting
 
     def _later(  # noqa: PLR0917 - as above
         self,

@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import numpy as np
 from sqlalchemy.orm import Session
 
 from hub.model.event import Event
@@ -13,6 +12,7 @@ from hub.model.sky import Skymap
 from hub.services.followup_facts import PolicyBook
 from hub.services.followup_gates import BY, REPLACED_BY
 from hub.services.followup_intents import LATER, was_taken_back
+from hub.services.followup_sight import prob_of
 from hub.services.sending import append_step
 from hub.services.submission import ALIVE_STATES, WAITING_STATES, Outcome
 from hub.storage import localizations
@@ -56,16 +56,12 @@ class Replacing:
 
     def _prob(self, skymap: Skymap, intent: Intent) -> float:
         """Return the probability in the union of an intent's fields."""
-        from hub.science.planning.fields import Field  # noqa: PLC0415 - compiled parts, wanted only where a rule is for maps
-        from hub.science.planning.scoring import scores  # noqa: PLC0415 - as above
-
         side = next(
             one.fov_deg
             for one in self.book.policy.allocations.values()
             if (one.network, one.instrument) == (intent.network, intent.instrument) and one.fov_deg is not None
         )
-        places = np.array([(one.ra_deg, one.dec_deg) for one in intent.fields], dtype=np.float64)
-        return float(scores(skymap, Field(fov_deg=side), places)[1][-1])
+        return prob_of(skymap, side, [(one.ra_deg, one.dec_deg) for one in intent.fields])
 
 
 def _is_same_target(one: Intent, other: Intent) -> bool:

@@ -1,16 +1,16 @@
 """What the telescopes of an allocation see of a target in the window of a template: by visibility, or by fields on a map."""
 
+from collections.abc import Sequence
 from functools import lru_cache
 
-from sqlalchemy.orm import Session
+import numpy as np
 
-from hub.model.event import Event
 from hub.model.followup import TargetField, Visibility
 from hub.model.instant import Instant
+from hub.model.sky import Skymap
 from hub.science.followup_facts import Seen
 from hub.science.followup_policy import Allocation, Template
 from hub.science.sites import Constraints, Site
-from hub.storage import localizations
 
 REMEMBERED = 256
 """Answers that are remembered: an intent is made of what its decision saw a moment before."""
@@ -40,21 +40,19 @@ def needs(template: Template) -> Constraints:
     return Constraints(max_airmass=template.max_airmass, min_moon_separation_deg=template.min_moon_separation_deg)
 
 
-def fields_of(  # noqa: PLR0917 - the map of what, of whom, with what and when
-    session: Session,
-    event: Event,
+def fields_of(  # noqa: PLR0917 - of which map, of whom, with what and when
+    skymap: Skymap,
     allocation: Allocation,
     template: Template,
     sites: tuple[Site, ...],
     start: Instant,
     end: Instant,
 ) -> tuple[TargetField, ...]:
-    """Return the fields of an event's map that the best of some sites can observe, in order; none where there are none."""
+    """Return the fields of a map that the best of some sites can observe, in order; none where there are none."""
     from hub.science.planning.fields import Field  # noqa: PLC0415 - compiled parts, wanted only where a rule is for maps
     from hub.science.planning.planner import NoPlan, Pointing, Timing, plan  # noqa: PLC0415 - as above
 
-    found = localizations.get(session, event.localization_id) if event.localization_id else None
-    if found is None or allocation.fov_deg is None or end.minus(start) <= 0.0:
+    if allocation.fov_deg is None or end.minus(start) <= 0.0:
         return ()
     timing = Timing(start=start, hours=end.minus(start) / 3600.0, exposure_s=template.field_seconds)
     field = Field(fov_deg=allocation.fov_deg)
@@ -62,7 +60,7 @@ def fields_of(  # noqa: PLR0917 - the map of what, of whom, with what and when
     most = 0.0
     for site in sites:
         try:
-            fields = plan(found.skymap, field, template.max_fields, timing, site, needs(template))
+            fields = plan(skymap, field, template.max_fields, timing, site, needs(template))
         except NoPlan:
             continue
         if fields[-1].cum_prob > most:
@@ -73,6 +71,14 @@ def fields_of(  # noqa: PLR0917 - the map of what, of whom, with what and when
         if template.max_prob is not None and one.cum_prob >= template.max_prob:
             break
     return tuple(chosen)
+
+
+def prob_of(skymap: Skymap, fov_deg: float, places: Sequence[tuple[float, float]]) -> float:
+    """Return the probability in the union of square fields of a side in degrees around places, ICRS degrees."""
+    from hub.science.planning.fields import Field  # noqa: PLC0415 - compiled parts, wanted only where a rule is for maps
+    from hub.science.planning.scoring import scores  # noqa: PLC0415 - as above
+
+    return float(scores(skymap, Field(fov_deg=fov_deg), np.array(places, dtype=np.float64))[1][-1])
 
 
 @lru_cache(REMEMBERED)

@@ -1,6 +1,7 @@
 """A telescope team's list of rules (skyportal/skyportal issue 5147) in the whole flow: notice in, fields asked for, retraction out."""
 
 import base64
+from contextlib import contextmanager
 
 import pytest
 
@@ -74,12 +75,16 @@ class Night:
             return {one.event_id: one for one in followup_decisions.search(session)}
 
 
-@pytest.fixture
-def night(tmp_path):
+@contextmanager
+def opened(tmp_path, *changes, networks=None):
+    """Open the hub with their policy, some words of it changed, and perhaps with networks besides theirs."""
     policy = (REPOSITORY / "tests/data/policy/tarot.toml").read_text(encoding="utf-8")
     for theirs, ours in PLACES:
         assert theirs in policy
         policy = policy.replace(theirs, ours)
+    for old, new in changes:
+        assert old in policy
+        policy = policy.replace(old, new, 1)
     file = tmp_path / "policy.toml"
     file.write_text(policy, encoding="utf-8")
     options = {
@@ -93,11 +98,21 @@ def night(tmp_path):
     settings = Settings(
         hub=HubSection(data_dir=tmp_path),
         followup=FollowupSection(policy=str(file)),
-        networks={"tarot": NetworkSection(kind="simulated", **options), "simulated": NetworkSection(kind="simulated")},
+        networks={
+            "tarot": NetworkSection(kind="simulated", **options),
+            "simulated": NetworkSection(kind="simulated"),
+            **(networks or {}),
+        },
     )
     clock = world.Ticking(world.T0.plus_s(600.0))
     with create_database(settings) as store, open_hub(settings, store, clock=clock) as hub:
         yield Night(hub, clock)
+
+
+@pytest.fixture
+def night(tmp_path):
+    with opened(tmp_path) as one:
+        yield one
 
 
 def test_a_near_merger_is_tiled_by_those_that_see_it_and_given_up_when_it_is_retracted(night):
