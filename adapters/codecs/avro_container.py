@@ -16,6 +16,7 @@ from fastavro.schema import parse_schema, to_parsing_canonical_form
 
 from adapters.avro_schema_safety import check_json_depth, check_schema
 from adapters.codecs.avro_varint import varint
+from adapters.codecs.inflating import inflated
 from hub.errors import DecodeError
 
 MAGIC = b"Obj\x01"
@@ -143,13 +144,5 @@ def _schema(text: bytes) -> tuple[str, str | None, Any]:
 
 
 def _inflated(data: bytes, limit: int) -> bytes:
-    inflater = zlib.decompressobj(-zlib.MAX_WBITS)
-    try:
-        found = inflater.decompress(data, limit + 1)
-    except zlib.error as error:
-        raise DecodeError("a compressed block of the container is broken") from error
-    if len(found) > limit:
-        raise DecodeError(f"the container inflates to more than {MAX_BYTES} bytes")
-    if not inflater.eof:
-        raise DecodeError("a compressed block of the container is cut off")
-    return found
+    what, most = "a compressed block of the container", f"the container inflates to more than {MAX_BYTES} bytes"
+    return inflated(data, limit, wbits=-zlib.MAX_WBITS, what=what, most=most)

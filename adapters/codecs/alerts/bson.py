@@ -4,6 +4,7 @@ import struct
 import zlib
 from typing import Any
 
+from adapters.codecs.inflating import inflated
 from hub.errors import DecodeError
 
 MAX_BYTES = 16 << 20
@@ -37,15 +38,8 @@ def read_compressed(payload: bytes) -> dict[str, Any]:
     DecodeError
         It is broken, or holds more than it may.
     """
-    inflater = zlib.decompressobj()
-    try:
-        data = inflater.decompress(payload, MAX_BYTES + 1)
-    except zlib.error as error:
-        raise DecodeError("the message is not compressed with zlib, or is broken") from error
-    if len(data) > MAX_BYTES:
-        raise DecodeError(f"the message inflates to more than {MAX_BYTES} bytes")
-    if not inflater.eof:
-        raise DecodeError("the compressed message is cut off")
+    what, most = "the zlib stream of the message", f"the message inflates to more than {MAX_BYTES} bytes"
+    data = inflated(payload, MAX_BYTES, wbits=zlib.MAX_WBITS, what=what, most=most)
     return read(data)
 
 
