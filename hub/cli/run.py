@@ -387,7 +387,7 @@ def _add_destinations(crew: _Crew, settings: "Settings", hub: "Hub", sinks: "dic
 def _add_api(crew: _Crew, settings: "Settings", hub: "Hub", stack: ExitStack, board: "Board", *, as_json: bool) -> None:
     from hub.api.oidc import OidcDoor
     from hub.bootstrap import ranking_for
-    from hub.bootstrap_oidc import open_provider
+    from hub.bootstrap.oidc import open_provider
     from hub.cli.serve import api_loop, listening
     from hub.services.push import submission
 

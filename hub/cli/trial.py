@@ -98,7 +98,7 @@ def _api(settings: "Settings") -> Found:
 
 
 def _oidc(settings: "Settings") -> Found:
-    from hub.bootstrap_oidc import check_provider, open_provider
+    from hub.bootstrap.oidc import check_provider, open_provider
 
     if open_provider(settings) is None:
         return Found(fine="names no issuer: persons sign in otherwise")

@@ -11,10 +11,10 @@ import jwt
 import pytest
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from hub import bootstrap_oidc
 from hub.api import oidc, session
 from hub.api.oidc import OidcDoor
-from hub.bootstrap_oidc import open_provider
+from hub.bootstrap import oidc as bootstrap_oidc
+from hub.bootstrap.oidc import open_provider
 from hub.config import load
 from hub.errors import StorageError
 from hub.model.token import Scope

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from hub.bootstrap_oidc import check_provider, open_provider
+from hub.bootstrap.oidc import check_provider, open_provider
 from hub.cli.app import main
 from hub.config import load
 from hub.errors import ConfigError
