@@ -156,12 +156,14 @@ def plan(
 ) -> None:
     """Write down what the policy makes of an event and its announced candidates now: decisions, and drafts where it asks."""
     from hub.bootstrap import now, open_followups
-    from hub.services import followup_bodies
+    from hub.services import followup_bodies, queries
     from hub.services.followup_planning import plan_again
 
     settings = start(context)
     with open_followups(settings) as (store, followups):
-        actor = _entitled(store, by)
+        actor, seen = _acting(store, by)
+        with seen.reading() as session:
+            queries.find_event(session, event)
         found = plan_again(store, followups, event, actor=actor, clock=now)
     for decision in found:
         body = followup_bodies.decision_body(decision)
@@ -190,8 +192,8 @@ def submit(
         if live:
             if by is None:
                 raise InvalidRequest("--live needs --by: somebody sends it", field="--by")
-            actor = _entitled(store, by)
-            with store.reading() as session:
+            actor, seen = _acting(store, by)
+            with seen.reading() as session:
                 state = submission_of(session, intent_id).state
             if state in (RequestState.DRAFT, RequestState.AWAITING_APPROVAL):
                 followups.desk.approve(intent_id, actor=actor, reason=reason)
@@ -229,9 +231,9 @@ def approve(
     from hub.bootstrap import open_followups
 
     with open_followups(start(context)) as (store, followups):
-        actor = _entitled(store, by)
+        actor, seen = _acting(store, by, intent_id)
         followups.desk.approve(intent_id, actor=actor, payload=payload, reason=reason)
-        _present(store, followups, intent_id, as_json=as_json)
+        _present(seen, followups, intent_id, as_json=as_json)
 
 
 @group.command()
@@ -240,9 +242,9 @@ def cancel(context: typer.Context, intent_id: Id, *, by: By, reason: Why = "", a
     from hub.bootstrap import open_followups
 
     with open_followups(start(context)) as (store, followups):
-        actor = _entitled(store, by)
+        actor, seen = _acting(store, by, intent_id)
         followups.desk.cancel(intent_id, actor=actor, reason=reason)
-        _present(store, followups, intent_id, as_json=as_json)
+        _present(seen, followups, intent_id, as_json=as_json)
 
 
 @group.command()
@@ -252,7 +254,7 @@ def ack(context: typer.Context, intent_id: Id, *, by: By, reason: Why = "", as_j
     from hub.services import escalation
 
     with open_followups(start(context)) as (store, _):
-        actor = _entitled(store, by)
+        actor, _ = _acting(store, by, intent_id)
         with store.transaction() as session:
             kinds = escalation.acknowledge_in(session, intent_id, actor=actor, now=now(), reason=reason)
     if as_json:
@@ -361,9 +363,9 @@ def reconcile(
             return
         if (found is None) is not absent or by is None:
             raise InvalidRequest("say --found REMOTE or --absent, and --by whom", field="--found")
-        actor = _entitled(store, by)
+        actor, seen = _acting(store, by, intent_id)
         followups.desk.settle(intent_id, actor=actor, remote_id=found, reason=reason)
-        _present(store, followups, intent_id, as_json=as_json)
+        _present(seen, followups, intent_id, as_json=as_json)
 
 
 @group.command()
@@ -397,18 +399,34 @@ def _say_stop(context: typer.Context, network: str, by: str, reason: str, *, is_
     from hub.services import followup_bodies
 
     with open_followups(start(context)) as (store, followups):
-        actor = _entitled(store, by)
+        actor, _ = _acting(store, by)
         desk = followups.desk
         said = (desk.stop if is_stop else desk.resume)(network, actor=actor, reason=reason)
     body = followup_bodies.stop_body(said)
     emit(body) if as_json else say(f"{said.network} {'is stopped' if is_stop else 'goes on'}")
 
 
-def _entitled(store: "Store", name: str) -> str:
+def _acting(store: "Store", name: str, intent_id: str | None = None) -> "tuple[str, Store]":
+    """Return how a person signs who may decide, and what the person sees, the request among it: as over HTTP.
+
+    Raises
+    ------
+    NotFound
+        There is no such person, or no such request for the person: it is private to a group of others.
+    NotAuthorized
+        The person may not.
+    """
     from hub.model.token import Scope
     from hub.services import persons
+    from hub.services.followup_desk import submission_of
+    from hub.storage.engine import SeenStore
 
-    return persons.entitled(store, name, Scope.FOLLOWUP_APPROVE).signature
+    person = persons.entitled(store, name, Scope.FOLLOWUP_APPROVE)
+    seen = SeenStore(store, lambda: person.groups)
+    if intent_id is not None:
+        with seen.reading() as session:
+            submission_of(session, intent_id)
+    return person.signature, seen
 
 
 def _present(store: "Store", followups: "FollowupService", intent_id: str, *, as_json: bool) -> None:

@@ -14,8 +14,11 @@ from hub.services.followup import FollowupService
 from hub.services.followup_policy import FollowupSettings
 from hub.services.sending import append_step, get_submission
 from hub.services.submission import Outcome
+from hub.storage import privacy
 from hub.storage.engine import open_store, upgrade
-from tests.support.api_night import OBJECT_ID, fill
+from hub.storage.privacy import PrivateKind
+from tests.hub.api.test_privacy import SECRET, add_event
+from tests.support.api_night import OBJECT_ID, fill, localization
 from tests.support.followup import make_candidate, make_coincidence, make_event, make_hypothesis, stand
 from tests.support.policies import policy_book
 
@@ -171,3 +174,32 @@ def test_what_is_skipped_is_listed_and_the_policy_is_asked_again(drafted):
     listed = [json.loads(line) for line in run("skipped", "--json")[0].splitlines()]
     assert [one["decision_id"] for one in listed] == ([decision["decision_id"]] if decision["verdict"] == "skip" else [])
     assert "there is no event S9" in run("plan", "S9", "--by", "maria", code=3)[1]
+
+
+def test_a_person_acts_only_on_what_that_person_sees(drafted, tmp_path):
+    run, intent = drafted
+    store = open_store(f"sqlite:///{tmp_path / 'data' / 'hub.sqlite'}")
+    persons.add(store, name="ours", clock=now, subject="o", groups={"too"}, scopes={Scope.READ, Scope.FOLLOWUP_APPROVE})
+    with store.transaction() as session:
+        privacy.declare(session, {(PrivateKind.NETWORK, "simulated"): "too"})
+    id_ = intent.intent_id
+    for words in (
+        ("approve", id_),
+        ("cancel", id_),
+        ("ack", id_),
+        ("submit", id_, "--live"),
+        ("reconcile", id_, "--absent", "--reason", "x"),
+    ):
+        assert f"there is no follow-up request {id_}" in run(*words, "--by", "maria", code=3)[1]
+    assert run("log", "--json", code=3)[0] == ""
+    with store.reading() as session:
+        assert get_submission(session, id_).state is RequestState.DRAFT
+    assert json.loads(run("status", id_, "--json")[0])["state"] == "draft"  # who is at the machine sees everything
+    assert json.loads(run("approve", id_, "--by", "ours", "--json")[0])["state"] == "approved"
+    assert json.loads(run("cancel", id_, "--by", "ours", "--json")[0])["state"] == "cancelled"
+    with store.transaction() as session:
+        add_event(session, SECRET, localization(), 0)
+        privacy.declare(session, {(PrivateKind.SOURCE, "feed"): "too"})
+    store.close()
+    assert f"there is no event {SECRET}" in run("plan", SECRET, "--by", "maria", code=3)[1]
+    run("plan", SECRET, "--by", "ours")
