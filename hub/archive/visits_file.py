@@ -6,12 +6,12 @@ Rows are sorted by the pixel of the footprint's middle, so that a question about
 import hashlib
 import json
 import os
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from functools import lru_cache
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 import pyarrow as pa
@@ -25,6 +25,7 @@ from hub.archive.places import cone_ranges
 from hub.archive.space import translated
 from hub.archive.visits_count import FullTopics, Key, Span
 from hub.archive.visits_held import Held
+from hub.model.alert import Words
 from hub.model.instant import Instant
 from hub.model.visit import NUMBER_COLUMNS, TEXT_COLUMNS, DetectorVisits, Footprints, joined
 from hub.science.footprint import Halves
@@ -136,33 +137,24 @@ def write(
         The disk is full or does not work; what was there stays.
     """
     path = path_of(archive, night)
-    radius = np.degrees(np.maximum(Halves.of(visits.polygons).radius, 0.0))
     note = {
         "version": VERSION,
         "settled": settled,
         "files": files,
-        "unsure": sorted({visits.survey.text(row) for row in np.flatnonzero(visits.is_unsure).tolist()}),
-        "max_radius_deg": float(radius.max(initial=0.0)),
+        "unsure": sorted({visits.survey.values[code] for code in np.unique(visits.survey.codes[visits.is_unsure]).tolist()}),
+        "max_radius_deg": _max_radius_deg(visits),
         "topics": topics,
         "spans": [asdict(one) for one in spans],
         "bands": _bands(visits),
         "n_rows": n_rows,
         "held": [asdict(one) for one in held],
     }
-    table = _table(visits, digests).replace_schema_metadata({_KEY: json.dumps(note).encode()})
     with translated(path):
         make_folders(path.parent)
         beside = path.with_name(f".{path.name}")
         try:
             with beside.open("wb") as file:
-                pq.write_table(
-                    table,
-                    file,
-                    row_group_size=ROW_GROUP,
-                    compression="zstd",
-                    write_statistics=[PIXEL],
-                    use_dictionary=list(TEXT_COLUMNS),
-                )
+                _write(file, visits, digests, {_KEY: json.dumps(note).encode()})
                 file.flush()
                 os.fsync(file.fileno())
             beside.rename(path)
@@ -399,23 +391,49 @@ def _bands(visits: DetectorVisits) -> dict[str, list[str]]:
     return {survey: sorted(bands - {""}) for survey, bands in found.items()}
 
 
-def _table(visits: DetectorVisits, digests: Mapping[Key, int]) -> pa.Table:
+def _write(file: IO[bytes], visits: DetectorVisits, digests: Mapping[Key, int], metadata: Mapping[bytes, bytes]) -> None:
+    """Write the visits, one row group after the other: a night of a survey has 170,000 rows, and none but these are copied."""
+    tables = _tables(visits, digests)
+    first = next(tables).replace_schema_metadata(metadata)
+    with pq.ParquetWriter(
+        file, first.schema, compression="zstd", write_statistics=[PIXEL], use_dictionary=list(TEXT_COLUMNS)
+    ) as writer:
+        writer.write_table(first, ROW_GROUP)
+        for table in tables:
+            writer.write_table(table.replace_schema_metadata(metadata), ROW_GROUP)
+
+
+def _max_radius_deg(visits: DetectorVisits) -> float:
+    """Return the distance of the farthest corner of any footprint from its middle."""
+    parts = (
+        visits.polygons.take(np.arange(begin, min(begin + ROW_GROUP, len(visits)))) for begin in range(0, len(visits), ROW_GROUP)
+    )
+    return max((float(np.degrees(np.maximum(Halves.of(part).radius, 0.0)).max(initial=0.0)) for part in parts), default=0.0)
+
+
+def _tables(visits: DetectorVisits, digests: Mapping[Key, int]) -> Iterator[pa.Table]:
+    """Yield the rows of each row group; one table without rows where there are none."""
     pixel = pixels29(visits.ra_deg, visits.dec_deg) if len(visits) else np.zeros(0, dtype=np.int64)
     names = sorted(set(visits.survey.values))
     survey = np.array([names.index(name) for name in visits.survey.values] or [0])[visits.survey.codes]
     order = np.lexsort((visits.detector, visits.visit, survey, pixel)) if len(visits) else np.zeros(0, dtype=np.int64)
-    ordered = visits.take(order)
-    offsets = pa.array(ordered.polygons.first.astype(np.int32))
-    columns: dict[str, Any] = {PIXEL: pixel[order]}
-    columns |= {name: getattr(ordered, name) for name in NUMBER_COLUMNS}
-    for name in TEXT_COLUMNS:
-        words = getattr(ordered, name)
-        columns[name] = pa.array(words.values or ("",)).take(pa.array(words.codes)).dictionary_encode()
-    keys = zip(ordered.survey.texts(), ordered.visit.tolist(), strict=True)
-    columns[DIGEST] = np.array([digests.get(key, 0) for key in keys], dtype=np.int64)
-    columns["corner_ra_deg"] = pa.ListArray.from_arrays(offsets, pa.array(ordered.polygons.ra_deg))
-    columns["corner_dec_deg"] = pa.ListArray.from_arrays(offsets, pa.array(ordered.polygons.dec_deg))
-    return pa.table(columns)
+    coded = {name: _coded(getattr(visits, name).take(order)) for name in TEXT_COLUMNS}
+    for begin in range(0, max(len(order), 1), ROW_GROUP):
+        own = order[begin : begin + ROW_GROUP]
+        polygons = visits.polygons.take(own)
+        offsets = pa.array(polygons.first.astype(np.int32))
+        columns: dict[str, Any] = {PIXEL: pixel[own]}
+        columns |= {name: getattr(visits, name)[own] for name in NUMBER_COLUMNS}
+        columns |= {name: coded[name].slice(begin, len(own)) for name in TEXT_COLUMNS}
+        keys = zip(visits.survey.take(own).texts(), visits.visit[own].tolist(), strict=True)
+        columns[DIGEST] = np.array([digests.get(key, 0) for key in keys], dtype=np.int64)
+        columns["corner_ra_deg"] = pa.ListArray.from_arrays(offsets, pa.array(polygons.ra_deg))
+        columns["corner_dec_deg"] = pa.ListArray.from_arrays(offsets, pa.array(polygons.dec_deg))
+        yield pa.table(columns)
+
+
+def _coded(words: Words) -> pa.DictionaryArray:
+    return pa.array(words.values or ("",)).take(pa.array(words.codes)).dictionary_encode()
 
 
 def _visits(table: pa.Table) -> DetectorVisits:

@@ -152,8 +152,8 @@ class VisitLedger:
         self._seen[night] = {key: told for key, told in seen.items() if key not in due}
         settled = "" if self._seen[night] else digest
         if due or settled or note.settled or len(stays) < len(known) or note.files != files:  # also where it waits again
-            computed = [self._compute(night, some, counted, sky, keep) for some in self._groups(due, counted)]
             spans = self._spans(note, counted, self._seen[night].keys(), full, night=night, now=now)
+            computed = (self._compute(night, some, counted, sky, keep) for some in self._groups(due, counted))
             visits = _latest([stays, *computed])
             if settled:
                 self._settled.add(night)
@@ -176,6 +176,7 @@ class VisitLedger:
         for number, one in enumerate(sky):
             keep()
             counted.add(self._read(night, one, COUNTED), number, full)
+            _release()
         return counted
 
     def _spans(
@@ -227,12 +228,22 @@ class VisitLedger:
                 mask |= np.isin(names.codes, codes) & np.isin(visits, numbers)
             if mask.any():
                 parts.append(table.filter(pa.array(mask)))
+            del table
+            _release()
         if not parts:
             return DetectorVisits.empty()
-        return detector_visits(pa.concat_tables(parts).unify_dictionaries(), self._cameras)
+        found = detector_visits(pa.concat_tables(parts).unify_dictionaries(), self._cameras)
+        parts.clear()
+        _release()
+        return found
 
     def _read(self, night: int, one: Slice, columns: Sequence[str]) -> pa.Table:
         return self._archive.rows_in_region(np.array([one[0]]), np.array([one[1]]), *bounds(night), columns)
+
+
+def _release() -> None:
+    """Give memory back to the system that Arrow's allocator keeps: as much for each thread that read a file as all rows take."""
+    pa.default_memory_pool().release_unused()
 
 
 def _alerts_by_visit(visits: DetectorVisits) -> Counter[Key]:
