@@ -1,4 +1,7 @@
-"""A sky map as cells of one size, as fine as a field of view needs them and no finer."""
+"""A sky map as cells, as fine as a field of view needs them and finer where the map is bright.
+
+Whether a cell lies in a field is asked of one place in it, drawn at random (stratified sampling; the same draw each time).
+"""
 
 import math
 from dataclasses import dataclass
@@ -20,13 +23,19 @@ MAX_CELLS = 1_500_000
 SPARE = 4.0
 """The densest part of the map, so many times the area of all fields together, is looked at."""
 
+LARGE = 1e-4
+"""A cell that holds more than this is cut in four; of the others a field's border loses or gains little."""
+
+SPLITS = 2
+"""So many times."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Cells:
     """The cells that a plan chooses from, in bands of declination and by right ascension within a band."""
 
     ra_deg: Floats
-    """Centres, shape ``(n,)``."""
+    """Of one place in each, shape ``(n,)``."""
 
     dec_deg: Floats
     vectors: Floats
@@ -70,11 +79,29 @@ def cells_of(skymap: Skymap, field: Field, n: int, within: NDArray[np.bool_] | N
     order = _order(field, min(max(wanted, float(area[kept].sum())), FULL_SKY_DEG2))
     lo, hi, density = skymap.lo[kept], skymap.hi[kept], skymap.probdensity[kept]
     shift = 2 * (MAX_ORDER - order)
-    pixels = at_order(lo, hi, order)
-    prob = Below(lo, hi, density).between(pixels << shift, (pixels + 1) << shift)
+    first = at_order(lo, hi, order) << shift
+    size = np.full(len(first), 1 << shift, dtype=np.int64)
+    first, size, prob = _split(first, size, Below(lo, hi, density))
+    # One place of each cell, at random: between the rows of their centres fields would leave gaps that no cell sees.
+    point = first + np.random.default_rng(0).integers(0, size)
     cell_sr = 4.0 * np.pi / (12 << (2 * order))
-    ra, dec = centres(pixels << shift, (pixels + 1) << shift)
+    ra, dec = centres(point, point + 1)
     return _banded(ra, dec, prob, max(4.0 * math.degrees(math.sqrt(cell_sr)), 0.02 * field.fov_deg))
+
+
+def _split(
+    first: NDArray[np.int64], size: NDArray[np.int64], below: Below
+) -> tuple[NDArray[np.int64], NDArray[np.int64], Floats]:
+    """Return first order-29 pixel, number of them and probability of each cell, those that hold much cut in four."""
+    prob = below.between(first, first + size)
+    for _ in range(SPLITS):
+        large = (prob > LARGE) & (size > 4)
+        quarter = np.repeat(size[large] // 4, 4)
+        parts = np.repeat(first[large], 4) + quarter * np.tile(np.arange(4), int(np.count_nonzero(large)))
+        first = np.concatenate((first[~large], parts))
+        size = np.concatenate((size[~large], quarter))
+        prob = np.concatenate((prob[~large], below.between(parts, parts + quarter)))
+    return first, size, prob
 
 
 def _order(field: Field, area_deg2: float) -> int:

@@ -91,6 +91,16 @@ def test_a_bright_spot_is_covered_first():
     assert Field(fov_deg=3.0).contains(found[0].ra_deg, found[0].dec_deg, np.array([55.0]), np.array([-38.0]))[0]
 
 
+def test_fields_leave_no_gaps_that_only_the_cells_do_not_see():
+    """Ten fields of 3 deg side by side on a spot of 1 deg: gaps of a tenth of a degree would lose a hundredth."""
+    skymap = gaussian_map(150.0, 0.0, 1.0)
+    field = Field(fov_deg=3.0)
+    together = plan(skymap, field, 10, TIMING)[-1].cum_prob
+    side_by_side = np.array([(150.0 + 3.0 * x, 3.0 * y) for x, y in itertools.product((-1, 0, 1), repeat=2)])
+    assert together >= scores(skymap, field, side_by_side)[1][-1] - 1e-3
+    assert together >= 0.999
+
+
 def test_with_a_site_each_field_is_up_in_the_dark_and_no_two_share_a_slot():
     site, needs = SITES["CTIO"], Constraints(min_moon_separation_deg=30.0)
     timing = Timing(start=TIMING.start, hours=24.0, exposure_s=240.0, overhead_s=60.0)
