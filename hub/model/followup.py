@@ -121,7 +121,16 @@ class Intent:
     due_at: Instant | None = None
     """Of a later look: it is not asked for before."""
 
+    group: str = ""
+    """Of persons, that alone sees it, by its rule; empty for everybody."""
+
     created_at: Instant
+
+    @property
+    def shutter_s(self) -> float:
+        """Open shutter of all its fields together, seconds."""
+        once = sum(float(row.get("seconds", 0.0)) * int(row.get("count", 1)) for row in self.exposures)
+        return once * max(1, len(self.fields))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,6 +1,7 @@
 """Budgets, caps and circuit breakers: pure functions of what was asked and answered; nothing is counted up beside the rows."""
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 
 from hub.science.followup_facts import Asked
 from hub.science.followup_policy import Allocation, Breaker, Limit
@@ -9,7 +10,27 @@ NIGHT_H = 24.0
 """A night is any 24 hours: a limit that holds in each of them holds in each night of each site."""
 
 
-def over(limit: Limit, spent: Iterable[Asked], *, requests: int, seconds: float, what: str) -> str:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Spent:
+    """What counts already."""
+
+    requests: int
+    seconds: float
+    """Open shutter, seconds."""
+
+
+def spent_by(asked: Iterable[Asked]) -> Spent:
+    """Return what some requests take together."""
+    each = sorted(one.seconds for one in asked)  # sorted: a sum of floats depends on the order
+    return Spent(requests=len(each), seconds=sum(each))
+
+
+def over(limit: Limit, asked: Iterable[Asked], *, requests: int, seconds: float, what: str) -> str:
+    """Return why so much more than some requests would be too much, as `over_spent` does."""
+    return over_spent(limit, spent_by(asked), requests=requests, seconds=seconds, what=what)
+
+
+def over_spent(limit: Limit, spent: Spent, *, requests: int, seconds: float, what: str) -> str:
     """Return why so much more would be too much, a sentence, or the empty text.
 
     Parameters
@@ -23,10 +44,9 @@ def over(limit: Limit, spent: Iterable[Asked], *, requests: int, seconds: float,
     what
         Of what the limit is, as the sentence calls it.
     """
-    counted = list(spent)
-    if limit.requests is not None and len(counted) + requests > limit.requests:
-        return f"{what} has room for {limit.requests} requests, {len(counted)} were made: {requests} more are too many"
-    used = sum(sorted(one.seconds for one in counted))  # sorted: a sum of floats depends on the order
+    if limit.requests is not None and spent.requests + requests > limit.requests:
+        return f"{what} has room for {limit.requests} requests, {spent.requests} were made: {requests} more are too many"
+    used = spent.seconds
     if limit.seconds is not None and used + seconds > limit.seconds:
         return f"{what} has room for {limit.seconds:g} s of exposure, {used:g} s were asked for: {seconds:g} s more are too much"
     return ""
@@ -50,9 +70,14 @@ def of_allocation(asked: Iterable[Asked], allocation: Allocation) -> list[Asked]
 def over_allocation(allocation: Allocation, asked: Sequence[Asked], *, requests: int, seconds: float) -> str:
     """Return why an allocation cannot pay so much more, a sentence, or the empty text."""
     own = of_allocation(asked, allocation)
-    night = f"the allocation {allocation.name}, in 24 h,"
-    return over(allocation.per_night, of_night(own), requests=requests, seconds=seconds, what=night) or over(
-        allocation.total, own, requests=requests, seconds=seconds, what=f"the allocation {allocation.name}"
+    return over_allocation_spent(allocation, spent_by(of_night(own)), spent_by(own), requests=requests, seconds=seconds)
+
+
+def over_allocation_spent(allocation: Allocation, of_night: Spent, in_all: Spent, *, requests: int, seconds: float) -> str:
+    """Return why an allocation cannot pay so much more than it has paid in 24 h and in all, as `over_allocation` does."""
+    night, ever = f"the allocation {allocation.name}, in 24 h,", f"the allocation {allocation.name}"
+    return over_spent(allocation.per_night, of_night, requests=requests, seconds=seconds, what=night) or over_spent(
+        allocation.total, in_all, requests=requests, seconds=seconds, what=ever
     )
 
 

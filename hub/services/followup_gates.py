@@ -6,6 +6,7 @@ be used up, an approval may have lapsed, and a setting may have been taken back.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 
 from sqlalchemy.orm import Session
 
@@ -15,10 +16,10 @@ from hub.model.followup import Intent, RequestState, Submission, Transition, pay
 from hub.model.instant import Instant
 from hub.model.notice import Role
 from hub.ports import TelescopeNetwork
-from hub.science.followup_limits import of_event, of_night, over, over_allocation
+from hub.science.followup_limits import NIGHT_H, over_allocation_spent, over_spent
 from hub.science.followup_policy import Allocation
 from hub.services.dry_network import is_live, refusal
-from hub.services.followup_asked import COUNTED_STATES, Before, left_alone, seconds_of
+from hub.services.followup_asked import COUNTED_STATES, left_alone
 from hub.services.followup_facts import PolicyBook
 from hub.services.submission import BY_PERSON, Barred
 from hub.storage import coincidences, events, followup
@@ -138,16 +139,18 @@ class Gates:
 
     def no_room(self, session: Session, intent: Intent, now: Instant) -> str:
         """Return why the budgets have no room for a request beside all others, a sentence, or the empty text."""
-        policy, seconds = self.book.policy, seconds_of(intent)
-        others = [one for one in followup.intents_in(session, COUNTED_STATES) if one.intent_id != intent.intent_id]
-        asked = Before(intents=tuple(others), stopped={}).asked(None, now)
-        allocation = self.allocation_of(intent)
-        what = f"the event {intent.event_id}"
-        return (
-            over(policy.per_event, of_event(asked, intent.event_id), requests=1, seconds=seconds, what=what)
-            or over(policy.per_night, of_night(asked), requests=1, seconds=seconds, what="the hub, in 24 h,")
-            or ("" if allocation is None else over_allocation(allocation, asked, requests=1, seconds=seconds))
-        )
+        policy, seconds, allocation = self.book.policy, intent.shutter_s, self.allocation_of(intent)
+        spent = partial(followup.spent, session, COUNTED_STATES, without=intent.intent_id)
+        night = now.plus_s(-NIGHT_H * 3600.0)
+        event, hub = f"the event {intent.event_id}", "the hub, in 24 h,"
+        reason = over_spent(
+            policy.per_event, spent(event_id=intent.event_id), requests=1, seconds=seconds, what=event
+        ) or over_spent(policy.per_night, spent(after=night), requests=1, seconds=seconds, what=hub)
+        if reason or allocation is None:
+            return reason
+        payer = (allocation.network, allocation.instrument)
+        of_night, in_all = spent(after=night, paid_by=payer), spent(paid_by=payer)
+        return over_allocation_spent(allocation, of_night, in_all, requests=1, seconds=seconds)
 
     def allocation_of(self, intent: Intent) -> Allocation | None:
         """Return the allocation that pays for an intent; None where the policy has none any more."""
@@ -174,9 +177,8 @@ def approval_of(submission: Submission) -> Transition | None:
 
 def _other_stands(session: Session, intent: Intent) -> Barred | None:
     """Return that a request waits as long as the one that it takes the place of may still be observed."""
-    for other in followup.of_event(session, intent.event_id):
-        is_replaced = any(step.detail.get(REPLACED_BY) == intent.intent_id for step in other.transitions)
-        if is_replaced and other.state is RequestState.CANCEL_REQUESTED:
+    for other in followup.search(session, event_id=intent.event_id, state=RequestState.CANCEL_REQUESTED, limit=None):
+        if any(step.detail.get(REPLACED_BY) == intent.intent_id for step in other.transitions):
             return Barred(reason=f"the request {other.intent.intent_id}, whose place it takes, is not cancelled yet")
     return None
 

@@ -2,15 +2,17 @@
 
 from collections.abc import Iterable, Sequence
 
-from sqlalchemy import Select, select, update
+from sqlalchemy import Select, func, select, update
 from sqlalchemy.orm import Session
 from sqlmodel import col
 
 from hub.errors import StorageError
 from hub.model.followup import Intent, RequestState, Submission, Transition
 from hub.model.instant import Instant
+from hub.science.followup_limits import Spent
 from hub.storage.jsonable import dump, load
-from hub.storage.paging import Order, after, ordering
+from hub.storage.paging import Order, ordering
+from hub.storage.paging import after as behind
 from hub.storage.tables import IntentRow, TransitionRow
 from hub.storage.writing import CHUNK, insert_new
 
@@ -32,8 +34,11 @@ def add_intent(session: Session, intent: Intent) -> bool:
         "event_id": intent.event_id,
         "coincidence_id": intent.coincidence_id,
         "network": intent.network,
+        "instrument": intent.instrument,
         "state": None,
         "created_tai_us": intent.created_at.tai_us,
+        "counted_tai_us": (intent.due_at or intent.created_at).tai_us,
+        "shutter_us": round(1e6 * intent.shutter_s),
         "document": dump(intent),
     }
     return insert_new(session, IntentRow, values, key=["intent_id"])
@@ -48,7 +53,13 @@ def append(session: Session, transition: Transition) -> None:
         The submission has a step of this number already: another worker was faster, and what to do must be decided again.
     """
     place = {"intent_id": transition.intent_id, "network": transition.network, "number": transition.number}
-    if not insert_new(session, TransitionRow, {**place, "document": dump(transition)}, key=list(place)):
+    before = session.scalar(select(col(IntentRow.state)).where(col(IntentRow.intent_id) == transition.intent_id))
+    said = {
+        "state": transition.state.value,
+        "answered_tai_us": transition.at.tai_us if before == RequestState.SENDING.value else None,
+        "document": dump(transition),
+    }
+    if not insert_new(session, TransitionRow, {**place, **said}, key=list(place)):
         raise StorageError(f"step {transition.number} of the submission of intent {transition.intent_id} exists already")
     session.execute(
         update(IntentRow).where(col(IntentRow.intent_id) == transition.intent_id).values(state=transition.state.value)
@@ -75,7 +86,7 @@ def search(
     if state is not None:
         statement = statement.where(col(IntentRow.state) == state.value)
     if before is not None:
-        statement = statement.where(after(_ORDER, before))
+        statement = statement.where(behind(_ORDER, before))
     return of_statement(session, statement.order_by(*ordering(_ORDER)).limit(limit))
 
 
@@ -94,9 +105,62 @@ def intents_in(session: Session, states: Iterable[RequestState]) -> list[Intent]
     return [load(Intent, document) for document in found]
 
 
-def touched_since(session: Session, moment: Instant, states: Iterable[RequestState]) -> list[Submission]:
-    """Return the submissions in some states of which a step was taken at or after a moment, the oldest intent first."""
-    return [one for one in in_states(session, states) if one.transitions and max(step.at for step in one.transitions) >= moment]
+def spent(
+    session: Session,
+    states: Iterable[RequestState],
+    *,
+    without: str,
+    event_id: str | None = None,
+    after: Instant | None = None,
+    paid_by: tuple[str, str] | None = None,
+) -> Spent:
+    """Return how much the requests in some states take, all but one; no request is read.
+
+    Parameters
+    ----------
+    session
+        Only read from.
+    states
+        Of those that count.
+    without
+        Id of the one that does not.
+    event_id
+        Only because of this event.
+    after
+        Only those that were made, or whose date is, after this moment.
+    paid_by
+        Only those at one instrument of one network: their names.
+    """
+    row = IntentRow
+    statement = select(func.count(), func.coalesce(func.sum(col(row.shutter_us)), 0)).where(
+        col(row.state).in_(sorted(state.value for state in states)), col(row.intent_id) != without
+    )
+    if event_id is not None:
+        statement = statement.where(col(row.event_id) == event_id)
+    if after is not None:
+        statement = statement.where(col(row.counted_tai_us) > after.tai_us)
+    if paid_by is not None:
+        statement = statement.where(col(row.network) == paid_by[0], col(row.instrument) == paid_by[1])
+    n, shutter_us = session.execute(statement).one()
+    return Spent(requests=int(n), seconds=int(shutter_us or 0) / 1e6)
+
+
+def answers(
+    session: Session, network: str, faults: Iterable[RequestState], *, after: Instant, limit: int
+) -> list[tuple[Instant, bool]]:
+    """Return what came last of sendings to a network after a moment, the newest first: when, and whether it was a fault.
+
+    Of several at one moment those that are none come first.
+    """
+    row = TransitionRow
+    is_fault = col(row.state).in_(sorted(state.value for state in faults))
+    statement = (
+        select(col(row.answered_tai_us), is_fault)
+        .where(col(row.network) == network, col(row.answered_tai_us) > after.tai_us)
+        .order_by(col(row.answered_tai_us).desc(), is_fault)
+        .limit(limit)
+    )
+    return [(Instant(at), bool(fault)) for at, fault in session.execute(statement) if at is not None]
 
 
 def of_coincidence(session: Session, coincidence_id: str) -> list[Submission]:

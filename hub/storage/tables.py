@@ -525,16 +525,25 @@ class IntentRow(Base, table=True):
         Index(None, "event_id"),
         Index(None, "coincidence_id"),
         Index(None, "state"),
+        Index(None, "counted_tai_us"),
+        Index(None, "network", "instrument"),
     )
 
     intent_id: str = Field(primary_key=True)
     event_id: str
     coincidence_id: str | None
     network: str
+    instrument: str | None = None
     state: str | None
     """State of its newest transition."""
 
     created_tai_us: int = Field(sa_type=BigInteger)
+    counted_tai_us: int | None = Field(default=None, sa_type=BigInteger)
+    """From when it counts to the budgets: of a later look its date."""
+
+    shutter_us: int | None = Field(default=None, sa_type=BigInteger)
+    """Open shutter of all its fields, microseconds: whole, so that the sum does not depend on the order."""
+
     document: Any = Field(sa_type=CanonicalJson)
 
 
@@ -542,11 +551,15 @@ class TransitionRow(Base, table=True):
     """One step of a submission."""
 
     __tablename__ = "transitions"
-    __table_args__ = (ForeignKeyConstraint(["intent_id"], ["intents.intent_id"]),)
+    __table_args__ = (ForeignKeyConstraint(["intent_id"], ["intents.intent_id"]), Index(None, "network", "answered_tai_us"))
 
     intent_id: str = Field(primary_key=True)
     network: str = Field(primary_key=True)
     number: int = Field(primary_key=True, sa_column_kwargs={"autoincrement": False})
+    state: str | None = None
+    answered_tai_us: int | None = Field(default=None, sa_type=BigInteger)
+    """When it was taken, where it is what came of a sending; None for any other step."""
+
     document: Any = Field(sa_type=CanonicalJson)
 
 

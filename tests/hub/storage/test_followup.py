@@ -5,9 +5,10 @@ import dataclasses
 import pytest
 
 from hub.errors import StorageError
-from hub.model.followup import Intent, RequestState, Transition, Visibility
-from hub.storage import followup
-from hub.storage.engine import Store
+from hub.model.followup import Intent, RequestState, TargetField, Transition, Visibility
+from hub.science.followup_limits import Spent
+from hub.storage import followup, schema
+from hub.storage.engine import Store, make_engine, open_store, upgrade
 from tests.support.followup import NOW
 
 
@@ -97,3 +98,58 @@ def test_searches_and_pages(store: Store) -> None:
         assert names(followup.of_event(session, "S1")) == ["i1", "i3"]
         assert names(followup.of_coincidence(session, "c1")) == ["i0", "i1", "i2", "i3", "i4"]
         assert followup.of_coincidence(session, "c2") == []
+
+
+def test_sums_and_answers_are_of_the_rows_and_those_of_an_older_hub_count_too(url: str) -> None:
+    upgrade(url)
+    store = open_store(url)
+    fields = tuple(TargetField(ra_deg=10.0, dec_deg=float(number), prob=0.1) for number in range(3))
+    ends = [RequestState.UNKNOWN, RequestState.ACCEPTED, RequestState.REJECTED]
+    with store.transaction() as session:
+        followup.add_intent(session, intent("mine"))
+        for number, end in enumerate(ends):
+            later = NOW.plus_s(1000.0 * number)
+            due_at = NOW.plus_s(9000.0) if number == 2 else None
+            of_event = "S2" if number == 0 else "S1"
+            changes = {"fields": fields if number == 1 else (), "created_at": later, "due_at": due_at, "event_id": of_event}
+            followup.add_intent(session, intent(f"i{number}", **changes))
+            for order, state in enumerate((RequestState.DRAFT, RequestState.APPROVED, RequestState.SENDING, end), start=1):
+                followup.append(session, step(order, state, f"i{number}", at=later.plus_s(order)))
+        followup.append(session, step(1, RequestState.APPROVED, "mine"))
+
+    def counted(store: Store) -> list[object]:
+        states = (RequestState.APPROVED, *ends)
+        camera = ("simulated", "1M0-SIMCAM")
+        with store.reading() as session:
+            return [
+                followup.spent(session, states, without="mine"),
+                followup.spent(session, ends[:1], without="mine"),
+                followup.spent(session, states, without="mine", event_id="S1"),
+                followup.spent(session, states, without="i0", after=NOW),
+                followup.spent(session, states, without="mine", after=NOW.plus_s(1000.0), paid_by=camera),
+                followup.spent(session, states, without="mine", paid_by=("simulated", "2M0")),
+                followup.answers(session, "simulated", {RequestState.UNKNOWN}, after=NOW, limit=2),
+                followup.answers(session, "simulated", {RequestState.UNKNOWN}, after=NOW, limit=9)[2:],
+                followup.answers(session, "other", {RequestState.UNKNOWN}, after=NOW, limit=9),
+            ]
+
+    found = counted(store)
+    store.close()
+    assert found == [
+        Spent(requests=3, seconds=1200.0),  # 240 s each, of one three fields
+        Spent(requests=1, seconds=240.0),
+        Spent(requests=2, seconds=960.0),
+        Spent(requests=2, seconds=960.0),
+        Spent(requests=1, seconds=240.0),
+        Spent(requests=0, seconds=0.0),
+        [(NOW.plus_s(2004.0), False), (NOW.plus_s(1004.0), False)],
+        [(NOW.plus_s(4.0), True)],
+        [],
+    ]
+    engine = make_engine(url)
+    schema.downgrade(engine, "0025")
+    engine.dispose()
+    upgrade(url)
+    store = open_store(url)
+    assert counted(store) == found
+    store.close()
