@@ -2,22 +2,19 @@
 
 import pytest
 
-from tests.conftest import missing
 from tests.hub.api.test_api import LISTINGS, everything, get
 from tests.support.api_night import api
-from tests.support.postgres import ServerMissing, server
+from tests.support.postgres import new_database
 
 pytestmark = pytest.mark.postgres
 
 
 @pytest.fixture(scope="module")
-def clients(tmp_path_factory):
+def clients(postgres, tmp_path_factory):
     """The API on PostgreSQL and on SQLite, with the same content."""
-    try:
-        with server() as url, api(None, url=url) as (postgres, _), api(tmp_path_factory.mktemp("night")) as (sqlite, _):
-            yield postgres, sqlite
-    except ServerMissing as reason:
-        missing(str(reason))
+    url = new_database(postgres)
+    with api(None, url=url) as (on_postgres, _), api(tmp_path_factory.mktemp("night")) as (on_sqlite, _):
+        yield on_postgres, on_sqlite
 
 
 def timeless(body):

@@ -16,9 +16,8 @@ from hub.storage import followup as storage
 from hub.storage import followup_log, outbox
 from hub.storage.engine import open_store, upgrade
 from tests.adapters.networks.test_simulated import intent
-from tests.conftest import missing
 from tests.support.followup import NOW, TurnedClock
-from tests.support.postgres import ServerMissing, server
+from tests.support.postgres import open_new
 
 CHANNELS = ("chat", "mail", "phone")
 SETTINGS = EscalationSettings(channels=CHANNELS, after_s=600.0)
@@ -29,17 +28,10 @@ def store(request, tmp_path):
     if request.param == "sqlite":
         upgrade(f"sqlite:///{tmp_path}/hub.db")
         opened = open_store(f"sqlite:///{tmp_path}/hub.db")
-        yield opened
-        opened.close()
-        return
-    try:
-        with server() as url:
-            upgrade(url)
-            opened = open_store(url)
-            yield opened
-            opened.close()
-    except ServerMissing as reason:
-        missing(str(reason))
+    else:
+        opened = open_new(request.getfixturevalue("postgres"))
+    yield opened
+    opened.close()
 
 
 @pytest.fixture
