@@ -13,7 +13,7 @@ from hub.api.paging import one_response, path
 from hub.api.parameters import DEFAULT_LIMIT, Limit, Name, Number, StoreDep, demand_reported
 from hub.api.reports import text_of
 from hub.api.security import READS, Annotator, Caller
-from hub.services import counterparts, coverage_curve, pointings
+from hub.services import counterparts, coverage_curve, pointings, told_registers
 
 router = APIRouter(tags=["counterparts"])
 
@@ -72,6 +72,17 @@ def list_pointings(store: StoreDep, event_id: str) -> Response:
         found = pointings.of_event(session, event_id)
     own = path("events", event_id)
     return one_response(found, {"self": f"{own}/pointings", "event": own})
+
+
+@router.get(
+    "/events/{event_id}/pointings/reported", response_model=wire.Whole[wire_counterparts.ToldRegister], dependencies=[READS]
+)
+def list_told_registers(store: StoreDep, event_id: str) -> Response:
+    """Return which of the hub's own pointings of an event registers were told of, and what they answered."""
+    with store.reading() as session:
+        found = told_registers.of_event(session, event_id)
+    own = path("events", event_id)
+    return one_response(found, {"self": f"{own}/pointings/reported", "event": own, "pointings": f"{own}/pointings"})
 
 
 @router.post("/pointings", response_model=wire.One[wire_counterparts.PointingsTaken])

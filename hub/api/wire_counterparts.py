@@ -174,6 +174,26 @@ class ReportedPointing(Wire):
     reported_by: str
 
 
+class ToldRegister(Wire):
+    """What a register was told of one of the hub's own pointings."""
+
+    network: str = Field(description="The register: its table in the settings")
+    pointing_id: str
+    event_id: str
+    intent_id: str
+    instrument: str
+    field: int = Field(description="Of the request, from 1")
+    band: str
+    status: str = Field(description="What is true of it now: planned, completed, cancelled")
+    answer: str = Field(description="taken, refused, unknown (it is looked up), or not reached")
+    told: str | None = Field(description="What the register is known to have; null while it has nothing")
+    telling: str | None = Field(description="Of which nobody knows whether it has it")
+    refused: str | None = Field(description="What it said no to")
+    number: int | None = Field(description="Its own number of it")
+    reason: str = Field(description="Why it was not told; empty where all is well")
+    updated_at: Time
+
+
 class PointingsTaken(Wire):
     """What a report brought."""
 

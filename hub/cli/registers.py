@@ -1,21 +1,26 @@
-"""``mmhub pointings fetch|withdraw``: what is reported at a register such as the Treasure Map, by others and by the hub."""
+"""``mmhub pointings fetch|withdraw|reported``: what others and the hub report at a register like the Treasure Map."""
 
 from typing import Annotated
 
 import typer
 
 from hub.cli.invocation import EXIT_NOTHING_FOUND, start
-from hub.cli.listing import AsJson
+from hub.cli.listing import AsJson, present
 from hub.cli.output import complain, emit, say
 
 Event = Annotated[str, typer.Argument(help="Id of an event, or another name of it.", metavar="EVENT")]
 Network = Annotated[str, typer.Option("--network", metavar="NAME", help="A table [networks.NAME] that tells pointings.")]
 
 
+REPORTED_COLUMNS = ("network", "intent_id", "instrument", "field", "band", "status", "told", "answer", "number", "reason")
+"""Columns of what registers were told."""
+
+
 def add_to(group: typer.Typer) -> None:
     """Add the verbs of this file to those of pointings."""
     group.command()(fetch)
     group.command()(withdraw)
+    group.command()(reported)
 
 
 def fetch(context: typer.Context, event: Event, *, network: Network, as_json: AsJson = False) -> None:
@@ -64,3 +69,14 @@ def withdraw(context: typer.Context, event: Event, *, network: Network, as_json:
         say(f"{n} planned pointings of {event} withdrawn at {network}")
     if not n:
         raise typer.Exit(EXIT_NOTHING_FOUND)
+
+
+def reported(context: typer.Context, event: Event, *, as_json: AsJson = False) -> None:
+    """List which of the hub's own pointings of an event registers were told of, and what they answered. Nobody is asked."""
+    settings = start(context)
+    from hub.bootstrap import open_database
+    from hub.services import told_registers
+
+    with open_database(settings) as store, store.reading() as session:
+        found = told_registers.of_event(session, event)
+    present(found, REPORTED_COLUMNS, as_json=as_json)

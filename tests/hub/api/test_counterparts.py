@@ -14,6 +14,7 @@ from hub.storage import candidates, localizations, object_places, promoted
 from hub.storage.object_places import ObjectPlace
 from tests.support.api_night import T0, add_event, api, localization, notice
 from tests.support.searched import DEC, FIRST, RA, hears, night
+from tests.support.told import told
 
 OF = "/api/v1/events/GW170817"
 CLOCK = FIRST.plus_s(3600)
@@ -110,8 +111,22 @@ def test_of_a_filtered_stream_everything_is_unknown_and_says_so(door):
         assert one["reason"].startswith("coverage unknown: LSST is heard only through filters")
 
 
+def test_what_registers_were_told_of_the_hubs_own_pointings_is_listed_with_their_answers(door):
+    client, store = door
+    assert get(client, f"{OF}/pointings/reported")["data"] == []
+    event_id = get(client, OF)["data"]["event_id"]
+    with store.transaction() as session:
+        told(session, event_id)
+    listed = get(client, f"{OF}/pointings/reported")
+    for row in listed["data"]:
+        wire_counterparts.ToldRegister.model_validate(row)
+    assert [row["answer"] for row in listed["data"]] == ["taken", "refused", "unknown", "not reached"]
+    assert len(get(client, listed["links"]["pointings"])["data"]) >= 2
+
+
 def test_what_cannot_be_asked_is_refused(door):
     client, _ = door
+    get(client, "/api/v1/events/nothing/pointings/reported", 404)
     get(client, "/api/v1/events/nothing/counterparts", 404)
     get(client, "/api/v1/events/nothing/pointings", 404)
     assert "there is no hypothesis 'unicorn'" in get(client, f"{OF}/coverage/curve?hypothesis=unicorn", 422)["detail"]

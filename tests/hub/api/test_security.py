@@ -82,6 +82,7 @@ DECLARED = {
     "GET /api/v1/events/{event_id}/counterparts": Scope.READ,
     "GET /api/v1/events/{event_id}/coverage/curve": Scope.READ,
     "GET /api/v1/events/{event_id}/pointings": Scope.READ,
+    "GET /api/v1/events/{event_id}/pointings/reported": Scope.READ,
     "POST /api/v1/pointings": Scope.ANNOTATE,
     "POST /api/v1/observations": Scope.ANNOTATE,
     "GET /api/v1/coverage": Scope.READ,

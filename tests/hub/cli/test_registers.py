@@ -1,4 +1,4 @@
-"""``mmhub pointings fetch|withdraw`` at a Treasure Map on loopback."""
+"""``mmhub pointings fetch|withdraw|reported`` at a Treasure Map on loopback."""
 
 import json
 
@@ -8,6 +8,7 @@ from hub.cli.app import main
 from hub.storage import localizations
 from hub.storage.engine import open_store, upgrade
 from tests.support.api_night import T0, add_event, localization, notice
+from tests.support.told import REQUEST, told
 from tests.support.treasure_map import treasure_map
 
 EVENT = "S230518h"
@@ -82,3 +83,22 @@ def test_mistakes_are_sentences(hub):
     assert "nothing can be withdrawn at rubin: it only tells" in hub("withdraw", EVENT, "--network", "rubin", code=1)[1]
     assert "does not tell where others point" in hub("fetch", EVENT, "--network", "simulated", code=1)[1]
     assert "127.0.0.1" in hub("fetch", EVENT, "--network", "rubin", code=1)[1]
+
+
+def test_what_registers_were_told_and_what_they_answered_is_listed(hub, tmp_path, server):
+    store = open_store(f"sqlite:///{tmp_path / 'hub.sqlite'}")
+    with store.transaction() as session:
+        told(session, EVENT)
+    store.close()
+    rows = [json.loads(line) for line in hub("reported", "GW230518", "--json")[0].splitlines()]
+    assert [(row["network"], row["field"], row["band"], row["answer"]) for row in rows] == [
+        ("map", 1, "g", "taken"),
+        ("map", 1, "r", "refused"),
+        ("other", 1, "g", "unknown"),
+        ("other", 1, "r", "not reached"),
+    ]
+    assert (rows[0]["told"], rows[0]["number"], rows[0]["intent_id"]) == ("planned", 12, REQUEST)
+    assert (rows[1]["refused"], rows[1]["reason"]) == ("planned", "the band is not known there")
+    assert "the band is not known there" in hub("reported", EVENT)[0]
+    assert server.asked == [], "nobody is asked"
+    assert "there is no event S9" in hub("reported", "S9", code=3)[1]
