@@ -56,6 +56,9 @@ class StoredDecision:
     score: float | None = None
     """Of the candidate: who comes first where there is not room for all."""
 
+    group: str = ""
+    """Of persons, that alone sees it, by its rule; empty for everybody."""
+
     decided_at: Instant
 
     @property

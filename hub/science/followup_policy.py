@@ -181,6 +181,9 @@ class Rule:
     relook_d: tuple[float, ...] = ()
     """Later looks so many days after the first request, ascending; each is decided anew when it is due."""
 
+    group: str = ""
+    """Group of persons that alone sees what comes of it; empty for everybody."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Replace:

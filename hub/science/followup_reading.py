@@ -1,5 +1,6 @@
 """The follow-up policy's file to types, strictly: each mistake is a sentence that says where it stands."""
 
+import re
 import tomllib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from enum import StrEnum
@@ -228,7 +229,7 @@ _BOUNDS = tuple(f"{end}_{name}" for name in NUMBERS for end in ("min", "max"))
 
 def _rule(row: Row, skip: SkipRules) -> Rule:
     action = row.one_of("action", Action)
-    row.only("name", "action", "target", "reason", "require_any_class", *WORDS, *_BOUNDS, *FLAGS, *_ASKING)
+    row.only("name", "action", "target", "reason", "require_any_class", "group", *WORDS, *_BOUNDS, *FLAGS, *_ASKING)
     asking: dict[str, Any] = {}
     if action is Action.SKIP:
         for key in _ASKING:
@@ -254,6 +255,7 @@ def _rule(row: Row, skip: SkipRules) -> Rule:
         bounds=tuple(_bounds(row)),
         words={key: _words(row, key, kind) for key, (_, _, kind) in WORDS.items() if key in row},
         flags={key: row.flag(key) for key in FLAGS if key in row},
+        group=_group(row),
         any_class={} if any_class is None else {key: any_class.number(key, least=0.0, most=1.0) for key in any_class.keys},
         **asking,
     )
@@ -265,6 +267,15 @@ def _templates_of(row: Row) -> tuple[str, ...]:
     if "template" in row:
         raise ValueError(f"{row.where} has both template and templates")
     return row.words("templates")
+
+
+def _group(row: Row) -> str:
+    if "group" not in row:
+        return ""
+    group = row.word("group")
+    if not re.fullmatch(r"[A-Za-z0-9._-]{1,40}", group):
+        raise ValueError(f"group of {row.where} is up to 40 letters, digits, dots, dashes or underscores, not {group!r}")
+    return group
 
 
 def _relooks(row: Row) -> tuple[float, ...]:

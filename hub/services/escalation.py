@@ -7,7 +7,7 @@ many do this.
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from sqlalchemy.orm import Session
@@ -157,7 +157,7 @@ class Escalation:
             if not storage.add_step(session, EscalationStep(concern=name, number=number, at=now, channel=channel)):
                 return False
             if channel:
-                outbox.put(session, self._message(one, number, channels, now))
+                outbox.put(session, self._message(session, one, number, channels, now))
             else:
                 detail = {"concern": name, "reason": "every channel was told, and nobody has acknowledged it"}
                 intent = one.submissions[0].intent
@@ -186,19 +186,15 @@ class Escalation:
         ]
 
     def _channels(self, session: Session, concern: Concern) -> list[str]:
-        """Return the channels that may be told: of what is private to a group only those of that group."""
-        groups = privacy.every(session)
-        return [
-            name
-            for name in self._settings.channels
-            if privacy.is_seen(session, [groups.get((PrivateKind.DESTINATION, name), "")], [concern.event_id])
-        ]
+        """Return the channels that may be told of something: of what is private to a group only those of that group."""
+        return [name for name in self._settings.channels if _known_to(session, name, concern)]
 
-    def _message(self, concern: Concern, number: int, channels: Sequence[str], now: Instant) -> Outgoing:
+    def _message(self, session: Session, concern: Concern, number: int, channels: Sequence[str], now: Instant) -> Outgoing:
+        known = replace(concern, submissions=_known_to(session, channels[number - 1], concern))
         return Outgoing(
             ivorn=f"ivo://{self._settings.authority}/escalation#{concern.name}/{number}",
             media_type=MEDIA_TYPE,
-            payload="\n".join(_lines(concern, number, len(channels))).encode("utf-8", "backslashreplace"),
+            payload="\n".join(_lines(known, number, len(channels))).encode("utf-8", "backslashreplace"),
             destination=channels[number - 1],
             subject=Subject.ESCALATION,
             key=concern.event_id,
@@ -259,6 +255,18 @@ def _withdrawn_at(submission: Submission) -> Instant | None:
     """Return when the hub withdrew a request that had been sent, or may have been; None where it did not."""
     steps = submission.transitions
     return next((s.at for s in steps if s.state is RequestState.CANCEL_REQUESTED and s.detail.get(BY) == "hub"), None)
+
+
+def _known_to(session: Session, channel: str, concern: Concern) -> tuple[Submission, ...]:
+    """Return the requests of a concern that a channel may be told of."""
+    who = (PrivateKind.DESTINATION, channel)
+    found = []
+    for one in concern.submissions:
+        intent = one.intent
+        about = {"event_id": intent.event_id, "network": intent.network, "target": intent.target, "within": intent.group}
+        if privacy.may_know(session, who, **about):
+            found.append(one)
+    return tuple(found)
 
 
 def _held(name: str) -> str:

@@ -194,6 +194,7 @@ class FollowupService:
             template=said.template,
             templates=said.templates,
             urgency=said.urgency,
+            group=next((one.group for one in self._book.policy.rules if one.name == said.rule), ""),
             score=None if candidate is None else candidate.score,
             decided_at=self._clock(),
         )

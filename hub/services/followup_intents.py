@@ -113,7 +113,7 @@ def make(  # noqa: PLR0917 - because of what, for what, of whom and when
                 visibility=(),
                 reason=f"{first.reason}, {days:g} d later",
             )
-        yield replace(one, intent_id=_id_of(one, before))
+        yield replace(one, intent_id=_id_of(one, before), group=rule.group)
 
 
 def _later_template(  # noqa: PLR0917 - by which rule, of whom, of what and when

@@ -36,7 +36,8 @@ class NoCancel:
             return 0
         intent = submission.intent
         who = (PrivateKind.DESTINATION, self.channel)
-        if not privacy.may_know(session, who, event_id=intent.event_id, network=intent.network, target=intent.target):
+        about = {"event_id": intent.event_id, "network": intent.network, "target": intent.target, "within": intent.group}
+        if not privacy.may_know(session, who, **about):
             return 0
         said = [
             f"Cannot be cancelled: {_line(intent.target)} of {_line(intent.event_id)} at {intent.network}",

@@ -16,7 +16,8 @@ from hub.ports import OwnPointing
 from hub.science.followup_policy import Policy
 from hub.services import pointings as reading
 from hub.services.submission import ALIVE_STATES
-from hub.storage import pointings
+from hub.storage import pointings, privacy
+from hub.storage.privacy import Thing
 
 POINT_DEG = 0.01
 """Radius of what is taken as observed where the policy states no field (``fov_deg``), degrees: the target and no more."""
@@ -49,8 +50,12 @@ class OwnPointings:
         ]
 
     def keep(self, session: Session, submission: Submission, now: Instant) -> int:
-        """Store the pointings of a request over what was stored of them; return how many."""
-        return pointings.save(session, [one.pointing for one in self.of(submission)], now)
+        """Store the pointings of a request over what was stored of them; return how many. Those of a private one are so, too."""
+        found = [one.pointing for one in self.of(submission)]
+        if submission.intent.group:
+            for one in found:
+                privacy.keep_within(session, Thing.POINTING, one.pointing_id, submission.intent.group)
+        return pointings.save(session, found, now)
 
     def _one(  # noqa: PLR0917 - of what, when and where
         self, intent: Intent, status: PointingStatus, at: Instant, place: tuple[float, float], band: str, name: str

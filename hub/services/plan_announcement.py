@@ -110,7 +110,8 @@ class PlanAnnouncements:
 def _may_know(session: Session, route: Route, submission: Submission) -> bool:
     intent = submission.intent
     who = (PrivateKind.DESTINATION, route.destination)
-    return privacy.may_know(session, who, event_id=intent.event_id, network=intent.network, target=intent.target)
+    about = {"event_id": intent.event_id, "network": intent.network, "target": intent.target, "within": intent.group}
+    return privacy.may_know(session, who, **about)
 
 
 def _words(submission: Submission) -> Iterator[tuple[Transition, str]]:

@@ -138,7 +138,8 @@ class RegisterReports:
                 there[intent.event_id] = events.get(session, intent.event_id)
             event = there[intent.event_id]
             who = (PrivateKind.NETWORK, register.name)
-            if not privacy.may_know(session, who, event_id=intent.event_id, network=intent.network, target=intent.target):
+            about = {"event_id": intent.event_id, "network": intent.network, "target": intent.target, "within": intent.group}
+            if not privacy.may_know(session, who, **about):
                 continue
             for own in self._own.of(submission) if event is not None else ():
                 assert event is not None

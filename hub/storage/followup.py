@@ -10,9 +10,11 @@ from hub.errors import StorageError
 from hub.model.followup import Intent, RequestState, Submission, Transition
 from hub.model.instant import Instant
 from hub.science.followup_limits import Spent
+from hub.storage import privacy
 from hub.storage.jsonable import dump, load
 from hub.storage.paging import Order, ordering
 from hub.storage.paging import after as behind
+from hub.storage.privacy import Thing
 from hub.storage.tables import IntentRow, TransitionRow
 from hub.storage.writing import CHUNK, insert_new
 
@@ -41,7 +43,11 @@ def add_intent(session: Session, intent: Intent) -> bool:
         "shutter_us": round(1e6 * intent.shutter_s),
         "document": dump(intent),
     }
-    return insert_new(session, IntentRow, values, key=["intent_id"])
+    if not insert_new(session, IntentRow, values, key=["intent_id"]):
+        return False
+    if intent.group:
+        privacy.keep_within(session, Thing.REQUEST, intent.intent_id, intent.group)
+    return True
 
 
 def append(session: Session, transition: Transition) -> None:

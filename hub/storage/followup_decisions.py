@@ -7,8 +7,10 @@ from sqlalchemy.orm import Session
 from sqlmodel import col
 
 from hub.model.followup_decision import StoredDecision, Verdict
+from hub.storage import privacy
 from hub.storage.jsonable import dump, load
 from hub.storage.paging import Order, after, ordering
+from hub.storage.privacy import Thing
 from hub.storage.tables import FollowupDecisionRow
 from hub.storage.writing import CHUNK, upsert
 
@@ -34,6 +36,7 @@ def save(session: Session, decision: StoredDecision) -> None:
         "document": dump(decision),
     }
     upsert(session, FollowupDecisionRow, values, key=["decision_id"])
+    privacy.keep_within(session, Thing.DECISION, decision.decision_id, decision.group)
 
 
 def get(session: Session, decision_id: str) -> StoredDecision | None:

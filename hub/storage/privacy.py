@@ -5,7 +5,8 @@ from tables without the hidden rows: each statement gets common table expression
 the tables (SQLite, "The WITH Clause"; PostgreSQL, section 7.8). So a query that knows nothing of groups cannot tell too much.
 
 A message is private while every source that ever brought it is; a notice that is private makes its event private, with all that
-hangs on the event. What several groups' sources brought together is seen by who is of all of them.
+hangs on the event. What several groups' sources brought together is seen by who is of all of them. What a rule of the policy with
+a group makes is private by itself, whatever the event is.
 """
 
 import re
@@ -18,6 +19,7 @@ from sqlalchemy import Engine, delete, event, select, text
 from sqlalchemy.orm import Session
 from sqlmodel import col
 
+from hub.storage.private_tables import PrivateThingRow
 from hub.storage.tables import Base, PrivatePartRow
 from hub.storage.writing import upsert
 
@@ -39,6 +41,18 @@ class PrivateKind(StrEnum):
 
     DESTINATION = "destination"
     """Messages to it; and it may get what is private to its group."""
+
+    RULE = "rule"
+    """What rules of the policy with a group make, each of which is a `Thing`: named by the group itself, once there is any."""
+
+
+class Thing(StrEnum):
+    """What is private by itself, whatever its event is."""
+
+    REQUEST = "request"
+    DECISION = "decision"
+    POINTING = "pointing"
+    """Of the hub's own request."""
 
 
 Parts = Mapping[tuple[PrivateKind, str], str]
@@ -78,6 +92,7 @@ mmhub_sources AS (SELECT name FROM {schema}.private_parts WHERE kind = 'source' 
 mmhub_surveys AS (SELECT name FROM {schema}.private_parts WHERE kind = 'survey' AND group_name NOT IN ({groups})),
 mmhub_networks AS (SELECT name FROM {schema}.private_parts WHERE kind = 'network' AND group_name NOT IN ({groups})),
 mmhub_destinations AS (SELECT name FROM {schema}.private_parts WHERE kind = 'destination' AND group_name NOT IN ({groups})),
+mmhub_things AS (SELECT kind, name FROM {schema}.private_things WHERE group_name NOT IN ({groups})),
 mmhub_digests AS (
     SELECT r.digest FROM {schema}.receptions r WHERE r.source IN (SELECT name FROM mmhub_sources) AND NOT EXISTS (
         SELECT 1 FROM {schema}.receptions o WHERE o.digest = r.digest AND o.source NOT IN (SELECT name FROM mmhub_sources))),
@@ -94,7 +109,8 @@ mmhub_intents AS (
     SELECT i.intent_id FROM {schema}.intents i
     WHERE i.event_id IN (SELECT event_id FROM mmhub_events)
     OR i.coincidence_id IN (SELECT coincidence_id FROM mmhub_pairs)
-    OR i.network IN (SELECT name FROM mmhub_networks)),
+    OR i.network IN (SELECT name FROM mmhub_networks)
+    OR i.intent_id IN (SELECT name FROM mmhub_things WHERE kind = 'request')),
 mmhub_bursts AS (
     SELECT source_id FROM {schema}.source_members WHERE event_id IN (SELECT event_id FROM mmhub_events)),
 mmhub_groups AS (
@@ -115,6 +131,8 @@ _MAP_OF = """EXISTS (
     SELECT 1 FROM {schema}.notices n WHERE n.digest {is} (SELECT digest FROM mmhub_digests)
     AND replace(n.document, '"localization_id":"' || localizations.localization_id || '"', '') <> n.document)"""
 
+_NO_POINTING = "pointing_id NOT IN (SELECT name FROM mmhub_things WHERE kind = 'pointing')"
+
 _MORE: Mapping[str, str] = {
     "event_groups": "group_id NOT IN (SELECT group_id FROM mmhub_groups)",
     "group_members": "group_id NOT IN (SELECT group_id FROM mmhub_groups)",
@@ -126,6 +144,9 @@ _MORE: Mapping[str, str] = {
         target_id IN (SELECT event_id FROM mmhub_events) OR target_id IN (SELECT alias FROM mmhub_aliases)))
     AND NOT (target_kind = 'object' AND EXISTS (
         SELECT 1 FROM mmhub_surveys s WHERE substr(target_id, 1, length(s.name) + 1) = s.name || ':'))""",
+    "followup_decisions": "decision_id NOT IN (SELECT name FROM mmhub_things WHERE kind = 'decision')",
+    "pointings": _NO_POINTING,
+    "register_reports": _NO_POINTING,
     "outbox": "destination NOT IN (SELECT name FROM mmhub_destinations) AND key NOT IN (SELECT event_id FROM mmhub_events)",
 }
 """Rules of tables that are not told by the names of their columns."""
@@ -165,6 +186,17 @@ def declare(session: Session, parts: Parts) -> None:
             session.execute(delete(PrivatePartRow).where(*place))
 
 
+def keep_within(session: Session, thing: Thing, name: str, group: str) -> None:
+    """Let a thing be private to a group; the empty text makes it public."""
+    if group:
+        values = {"kind": thing.value, "name": name, "group_name": group}
+        upsert(session, PrivateThingRow, values, key=["kind", "name"])
+        declare(session, {(PrivateKind.RULE, group): group})
+    else:
+        place = (col(PrivateThingRow.kind) == thing.value, col(PrivateThingRow.name) == name)
+        session.execute(delete(PrivateThingRow).where(*place))
+
+
 def every(session: Session) -> dict[tuple[PrivateKind, str], str]:
     """Return the group of each part that is private."""
     rows = session.execute(select(col(PrivatePartRow.kind), col(PrivatePartRow.name), col(PrivatePartRow.group_name)))
@@ -192,11 +224,25 @@ def seen_by(engine: Engine, viewer: Viewer) -> Engine:
     return own
 
 
-def may_know(session: Session, who: tuple[PrivateKind, str], *, event_id: str, network: str, target: str) -> bool:
-    """Return whether a destination or a register may be told of a request: what is private goes to those of its group alone."""
+def may_know(
+    session: Session, who: tuple[PrivateKind, str], *, event_id: str, network: str, target: str, within: str = ""
+) -> bool:
+    """Return whether a destination or a register may be told of a request: what is private goes to those of its group alone.
+
+    Parameters
+    ----------
+    session
+        Only read from.
+    who
+        Would be told.
+    event_id, network, target
+        Of the request.
+    within
+        Group that the request itself is private to, by its rule; empty for none.
+    """
     known = every(session)
     group = known.get(who, "")
-    if known.get((PrivateKind.NETWORK, network), group) != group:
+    if known.get((PrivateKind.NETWORK, network), group) != group or within not in ("", group):
         return False
     survey, colon, _ = target.partition(":")
     return is_seen(session, [group], [event_id], [survey] if colon else [])

@@ -1,6 +1,7 @@
 """What is private to a group: on every route it is there for a person of the group, and for nobody else."""
 
 import re
+from dataclasses import replace
 from http.cookies import SimpleCookie
 
 import pytest
@@ -22,10 +23,12 @@ from hub.model.outgoing import Outgoing
 from hub.model.pointing import Pointing, PointingStatus
 from hub.model.source import Source, SourceMember, Word, WordKind
 from hub.model.token import Scope
+from hub.ports import RemoteState
 from hub.science.localization import localization_from_skymap
 from hub.services import circulars, persons
 from hub.services.announcement import Announcements, AnnouncementSettings
 from hub.services.escalation import Escalation, EscalationSettings
+from hub.services.own_pointings import OwnPointings
 from hub.services.routes import Route
 from hub.services.sending import append_step
 from hub.services.submission import Outcome
@@ -55,6 +58,7 @@ from tests.hub.api.test_security import DECLARED
 from tests.hub.services.test_followup import BY_HAND, Hub
 from tests.support.api_night import NOW, OBJECT_ID, XML, api, fill, notice, receive
 from tests.support.followup import make_candidate
+from tests.support.policies import policy_book
 from tests.support.postgres import ServerMissing, server
 from tests.support.skymaps import gaussian_map
 
@@ -471,6 +475,125 @@ def test_requests_to_a_private_network_and_objects_of_a_private_survey_are_priva
         assert OBJECT_ID not in client.get(f"{PREFIX}/coincidences").text
         assert "gw-grb" in client.get(f"{PREFIX}/coincidences").text
     night.store.close()
+
+
+RULE_OF_GROUP = ('name = "kilonova"\naction = "automatic"', 'name = "kilonova"\ngroup = "too"\naction = "automatic"')
+FOLLOWUP = {"/followup", "/followup-decisions", "/followup-log", "/events/{event_id}/pointings"}
+"""Listings in which what comes of a rule stands."""
+
+
+def planned(folder, *changes):
+    """Return a night on which a rule of the group asked a telescope, and a person waited; the request, and what tells of it."""
+    night = Hub(folder, policy=[RULE_OF_GROUP, *changes])
+    intent = night.plan()
+    assert intent is not None
+    with night.store.transaction() as session:
+        followup_log.append(session, LogEntry(at=NOW, actor="person:ada", action="approve", intent_id=intent.intent_id))
+    return night, intent
+
+
+def accepted(session, intent):
+    """Let a network have a request that was drafted."""
+    for state in (RequestState.APPROVED, RequestState.SENDING, RequestState.ACCEPTED):
+        remote = RemoteState(remote_id=intent.intent_id[:4], remote_state="PENDING", state=state.value)
+        outcome = Outcome(state, remote=remote if state is RequestState.ACCEPTED else None)
+        append_step(session, followup.get(session, intent.intent_id), outcome, NOW)
+
+
+def asked_by(client, store, group):
+    """Return a function that asks in the name of a person of a group, or of nobody."""
+    if not group:
+        return lambda path: client.get(PREFIX + path)
+    scopes = {Scope.READ, Scope.FOLLOWUP_APPROVE}
+    persons.add(store, name=group, clock=lambda: NOW, password=PASSWORD, groups={group}, scopes=scopes)
+    answer = client.post(f"{PREFIX}/session", json={"name": group, "password": PASSWORD})
+    assert answer.status_code == 200, answer.text
+    cookie = {"Cookie": f"{COOKIE}={SimpleCookie(answer.headers['set-cookie'])[COOKIE].value}"}
+    return lambda path: client.get(PREFIX + path, headers=cookie)
+
+
+def test_what_comes_of_a_rule_with_a_group_is_there_for_persons_of_the_group_alone(tmp_path):
+    night, intent = planned(tmp_path)
+    own = OwnPointings(policy=policy_book(RULE_OF_GROUP).policy, simulated=())
+    with night.store.transaction() as session:
+        accepted(session, intent)
+        submission = followup.get(session, intent.intent_id)
+        assert own.keep(session, submission, NOW) > 0
+        (decision,) = followup_decisions.search(session)
+    event = intent.event_id
+    with api(tmp_path, filled=False, clock=night.clock, submit=never, followups=night.service) as (client, store):
+        for group in ("too", "neutrino", ""):
+            ask = asked_by(client, store, group)
+            is_told = group == "too"
+            assert ask(f"/events/{event}").status_code == 200  # the event itself is anybody's
+            for path in (f"/followup/{intent.intent_id}", f"/followup/{intent.intent_id}/status"):
+                assert ask(path).status_code == (200 if is_told else 404)
+            for path in FOLLOWUP:
+                answer = ask(path.format(event_id=event))
+                if answer.status_code == 401:
+                    assert (path, group) == ("/followup-log", "")
+                    continue
+                assert answer.status_code == 200, answer.text
+                assert bool(answer.json()["data"]) is is_told, (path, group)
+                assert any(one in answer.text for one in (intent.intent_id, decision.decision_id, intent.network)) is is_told
+            networks = ask("/followup-networks").json()["data"]
+            assert [sum(one["requests"].values()) for one in networks] == [int(is_told)]
+            assert (intent.intent_id in ask("/outgoing").text) is False
+    night.store.close()
+
+
+def test_destinations_registers_and_channels_hear_of_a_rule_with_a_group_only_where_they_are_of_it(tmp_path):
+    night, intent = planned(tmp_path, ('action = "automatic"', 'action = "approval"'))
+    about = {"event_id": intent.event_id, "network": intent.network, "target": intent.target}
+    with night.store.transaction() as session:
+        privacy.declare(session, {(PrivateKind.DESTINATION, "room"): "too", (PrivateKind.NETWORK, "ours"): "too"})
+        append_step(session, followup.get(session, intent.intent_id), Outcome(RequestState.AWAITING_APPROVAL), NOW)
+        for kind, name, may in (
+            (PrivateKind.DESTINATION, "room", True),
+            (PrivateKind.NETWORK, "ours", True),
+            (PrivateKind.DESTINATION, "chat", False),
+            (PrivateKind.NETWORK, "treasure-map", False),
+        ):
+            assert privacy.may_know(session, (kind, name), **about, within=intent.group) is may
+    told = Escalation(night.store, night.clock, EscalationSettings(channels=("all", "room", "else"), after_s=60.0))
+    assert told.step() == 1
+    night.clock.forward(60)
+    told.step()
+    with night.store.reading() as session:
+        found = [one.outgoing for one in outbox.search(session, subject="escalation", with_payload=True)]
+    assert [(one.destination, intent.intent_id in one.payload.decode()) for one in found] == [("room", True)]
+    night.store.close()
+
+
+def test_a_retraction_is_told_to_each_channel_with_the_requests_that_it_may_know(tmp_path):
+    night, intent = planned(tmp_path)
+    public = replace(intent, intent_id="ab" * 16, group="")
+    with night.store.transaction() as session:
+        privacy.declare(session, {(PrivateKind.DESTINATION, "room"): "too"})
+        followup.add_intent(session, public)
+        append_step(session, Submission(intent=public, transitions=()), Outcome(RequestState.DRAFT), NOW)
+        for one in (intent, public):
+            accepted(session, one)
+            withdrawn = Outcome(RequestState.CANCEL_REQUESTED, detail={"by": "hub"})
+            append_step(session, followup.get(session, one.intent_id), withdrawn, night.clock())
+    told = Escalation(night.store, night.clock, EscalationSettings(channels=("all", "room"), after_s=60.0))
+    for _ in range(2):
+        assert told.step() == 1
+        night.clock.forward(60)
+    with night.store.reading() as session:
+        found = [one.outgoing for one in outbox.search(session, subject="escalation", with_payload=True)]
+    said = {one.destination: one.payload.decode() for one in found}
+    assert {name: (intent.intent_id in text, public.intent_id in text) for name, text in said.items()} == {
+        "all": (False, True),
+        "room": (True, True),
+    }
+    night.store.close()
+
+
+@pytest.mark.parametrize("group", ['"a b"', '""', "1"])
+def test_the_group_of_a_rule_is_a_name_of_a_group(group):
+    with pytest.raises(ConfigError, match=r"group of|'group'|\.group"):
+        policy_book((RULE_OF_GROUP[0], RULE_OF_GROUP[1].replace('"too"', group)))
 
 
 def test_what_is_private_is_announced_and_escalated_to_destinations_of_its_group_alone(tmp_path):
