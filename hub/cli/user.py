@@ -1,4 +1,4 @@
-"""``mmhub user add|list|groups|password|disable|enable``."""
+"""``mmhub user add|list|groups|password|subject|disable|enable``."""
 
 import sys
 from getpass import getpass
@@ -125,6 +125,29 @@ def password(context: typer.Context, name: Name, password_file: PasswordFile = N
     with open_database(settings) as store:
         person = persons.set_password(store, name, new, clock=now)
     _tell(person, now(), f"{name} has a new password and must sign in again", as_json=as_json)
+
+
+@group.command()
+def subject(
+    context: typer.Context,
+    name: Name,
+    subject: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="[SUBJECT]", help="Of the trusted proxy, or ISSUER|SUB of the OpenID provider; none takes it away."
+        ),
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Say who a person is for the trusted proxy or OpenID provider; every session of that person ends."""
+    settings = start(context)
+    from hub.bootstrap import now, open_database
+    from hub.services import persons
+
+    with open_database(settings) as store:
+        person = persons.set_subject(store, name, subject, clock=now)
+    said = f"signs in as {person.subject}" if person.subject else "signs in with a password only"
+    _tell(person, now(), f"{name} {said}", as_json=as_json)
 
 
 @group.command()

@@ -8,6 +8,7 @@ from functools import cache
 
 from pwdlib import PasswordHash
 from pwdlib.hashers.argon2 import Argon2Hasher
+from sqlalchemy.orm import Session
 
 from hub.errors import InvalidRequest, NotAuthenticated, NotAuthorized, NotFound
 from hub.model.instant import Instant
@@ -30,6 +31,9 @@ class Proven:
     person: Person
     password_hash: str | None = field(default=None, repr=False)
     """Hash of the password that proved it; None where another vouched. A session opens only while it is still the person's."""
+
+    subject: str | None = None
+    """Who the person is for whoever vouched; None where a password proved it. The same holds for it."""
 
 
 def add(
@@ -56,8 +60,8 @@ def add(
         raise InvalidRequest(f"a person needs at least one scope of {', '.join(Scope)}", field="scope")
     if password is None and subject is None:
         raise InvalidRequest("a person needs a password or a subject to sign in", field="password")
-    if subject is not None and not _is_subject(subject):
-        raise InvalidRequest(f"a subject is up to {LONGEST_SUBJECT} printable ASCII characters", field="subject")
+    if subject is not None:
+        _check_subject(subject)
     password_hash = None if password is None else _hash_of(name, password)
     person = Person(
         name=name,
@@ -68,8 +72,8 @@ def add(
         created_at=clock(),
     )
     with store.transaction() as session:
-        if subject is not None and (other := persons.of_subject(session, subject)):
-            raise InvalidRequest(f"that subject is the person {other.name} already", field="subject")
+        if subject is not None:
+            _check_free(session, subject)
         if not persons.add(session, person, password_hash):
             raise InvalidRequest(f"there is a person {name} already", field="name")
     return person
@@ -109,6 +113,29 @@ def set_password(store: Store, name: str, password: str, *, clock: Clock) -> Per
     password_hash = _hash_of(name, password)
     with store.transaction() as session:
         persons.set_password_hash(session, name, password_hash)
+        sessions.end_all_of(session, name, clock())
+        return _known(persons.named(session, name), name)
+
+
+def set_subject(store: Store, name: str, subject: str | None, *, clock: Clock) -> Person:
+    """Say who a person is for the trusted proxy or OpenID provider, None for nobody, and end every session of that person.
+
+    Raises
+    ------
+    NotFound, InvalidRequest
+        There is nobody of that name; the subject is none or another person's; the person could not sign in any more.
+    """
+    if subject is not None:
+        _check_subject(subject)
+    with store.transaction() as session:
+        person = _known(persons.named(session, name), name)
+        if subject is None and not person.has_password:
+            raise InvalidRequest(
+                f"{name} has no password and could not sign in without a subject: disable {name}", field="subject"
+            )
+        if subject is not None and subject != person.subject:
+            _check_free(session, subject)
+        persons.set_subject(session, name, subject)
         sessions.end_all_of(session, name, clock())
         return _known(persons.named(session, name), name)
 
@@ -176,7 +203,7 @@ def by_subject(store: Store, subject: str) -> Proven:
         person = persons.of_subject(session, subject) if _is_subject(subject) else None
     if person is None or person.disabled_at is not None:
         raise NotAuthenticated(f"the hub knows nobody of the subject {subject!r}: `mmhub user add NAME --subject SUBJECT`")
-    return Proven(person=person)
+    return Proven(person=person, subject=subject)
 
 
 def entitled(store: Store, name: str, scope: Scope) -> Person:
@@ -204,6 +231,16 @@ def state_of(person: Person, now: Instant) -> str:
 def _check_name(name: str) -> None:
     if not is_name(name):
         raise InvalidRequest("the name of a person is up to 40 letters, digits, dots, dashes or underscores", field="name")
+
+
+def _check_subject(subject: str) -> None:
+    if not _is_subject(subject):
+        raise InvalidRequest(f"a subject is up to {LONGEST_SUBJECT} printable ASCII characters", field="subject")
+
+
+def _check_free(session: Session, subject: str) -> None:
+    if other := persons.of_subject(session, subject):
+        raise InvalidRequest(f"that subject is the person {other.name} already", field="subject")
 
 
 def _is_subject(text: str) -> bool:

@@ -65,6 +65,8 @@ def begin(store: Store, proven: Proven, *, now: Instant) -> SignedIn:
         stored = persons.password_hash_of(session, proven.person.name)
         if current is None or current.disabled_at is not None or proven.password_hash not in (None, stored):
             raise NotAuthenticated("the password was changed, or the person shut out, at this moment")
+        if proven.subject not in (None, current.subject):
+            raise NotAuthenticated("the person got another subject at this moment")
         if not sessions.add(session, opened):
             raise NotAuthenticated("sign in again: the session's number is taken")  # once in 2**48 sessions
     return SignedIn(person=current, session=opened, secret=secret)

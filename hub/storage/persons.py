@@ -58,6 +58,11 @@ def set_password_hash(session: Session, name: str, password_hash: str) -> None:
     session.execute(update(PersonRow).where(col(PersonRow.name) == name).values(password_hash=password_hash))
 
 
+def set_subject(session: Session, name: str, subject: str | None) -> None:
+    """Store who a person is for a proxy or provider; None for nobody."""
+    session.execute(update(PersonRow).where(col(PersonRow.name) == name).values(subject=subject))
+
+
 def renew_password_hash(session: Session, name: str, *, old: str, new: str) -> None:
     """Store another hash of the same password, unless the password was changed meanwhile."""
     is_same = (col(PersonRow.name) == name) & (col(PersonRow.password_hash) == old)

@@ -5,9 +5,10 @@ import json
 
 import pytest
 
+from hub.bootstrap import now
 from hub.cli.app import main
 from hub.errors import NotAuthenticated
-from hub.services import persons
+from hub.services import persons, sessions
 from hub.storage.engine import open_store
 
 PASSWORD = "correct horse battery"
@@ -105,3 +106,25 @@ def test_nobody_is_found_by_a_name_that_is_not_there_or_taken_twice(folder, caps
     assert "that subject is the person maria already" in run(capsys, "add", "other", "--subject", "m", code=1).err
     for words in (("groups", "x"), ("password", "x", "--password-file", "secret"), ("disable", "x"), ("enable", "x")):
         assert "there is no person 'x'" in run(capsys, *words, code=3).err
+
+
+def test_a_person_who_is_there_gets_another_subject_and_must_sign_in_again(folder, capsys):
+    run(capsys, "add", "maria", "--password-file", "secret")
+    run(capsys, "add", "paul", "--subject", "paul@example.org")
+    store = open_store(f"sqlite:///{folder}/data/hub.sqlite")
+    opened = sessions.begin(store, persons.by_password(store, "maria", PASSWORD), now=now())
+    late = persons.by_subject(store, "paul@example.org")
+    assert run(capsys, "subject", "maria", "https://login.example.org|1").out == "maria signs in as https://login.example.org|1\n"
+    assert persons.by_subject(store, "https://login.example.org|1").person.name == "maria"
+    with pytest.raises(NotAuthenticated, match="was ended"):
+        sessions.authenticate(store, opened.secret, now=now())
+    assert "that subject is the person maria already" in run(capsys, "subject", "paul", "https://login.example.org|1", code=1).err
+    assert "printable ASCII" in run(capsys, "subject", "paul", "p\u00e4ul", code=1).err
+    assert "paul has no password and could not sign in" in run(capsys, "subject", "paul", code=1).err
+    assert "there is no person 'eve'" in run(capsys, "subject", "eve", "e", code=3).err
+    body = json.loads(run(capsys, "subject", "paul", "p", "--json").out)
+    assert (body["name"], body["subject"]) == ("paul", "p")
+    with pytest.raises(NotAuthenticated, match="another subject"):
+        sessions.begin(store, late, now=now())
+    assert run(capsys, "subject", "maria").out == "maria signs in with a password only\n"
+    store.close()
