@@ -4,7 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hub.ports import NEIGHBOUR_ARCSEC, OBJECT_RADIUS_ARCSEC
-from hub.science.healpix import MAX_ORDER, merge, neighbours
+from hub.science.healpix import MAX_ORDER, N_PIX29, merge, neighbours, pixels29
 
 OBJECT_ORDER = 12
 """HEALPix order of the pixels around an object: 51 arcsec, far more than `OBJECT_RADIUS_ARCSEC` also where they are narrowest."""
@@ -15,14 +15,17 @@ NEIGHBOUR_ORDER = 14
 _MARGIN = 2.0
 """A pixel's farthest corner lies at most this many times the square root of its area from its centre (1.45 at the poles)."""
 
+_NEAR = 0.4
+"""All within this many times the square root of a pixel's area lies in the pixel or its neighbours."""
+
 _PIXEL0_DEG = 58.6323
 """Square root of the area of a pixel at order 0, degrees."""
 
 Pixels = NDArray[np.int64]
 """Order-29 pixels."""
 
-assert OBJECT_RADIUS_ARCSEC < 0.4 * _PIXEL0_DEG * 3600 / 2**OBJECT_ORDER
-assert NEIGHBOUR_ARCSEC < 0.4 * _PIXEL0_DEG * 3600 / 2**NEIGHBOUR_ORDER
+assert OBJECT_RADIUS_ARCSEC < _NEAR * _PIXEL0_DEG * 3600 / 2**OBJECT_ORDER
+assert NEIGHBOUR_ARCSEC < _NEAR * _PIXEL0_DEG * 3600 / 2**NEIGHBOUR_ORDER
 
 
 def around(hpx29: Pixels) -> tuple[Pixels, Pixels]:
@@ -52,6 +55,16 @@ def cone_ranges(ra_deg: float, dec_deg: float, radius_deg: float) -> tuple[Pixel
     found = np.asarray(grid.cone_search_lonlat(ra_deg * u.deg, dec_deg * u.deg, reach * u.deg), dtype=np.int64)
     shift = 2 * (MAX_ORDER - order)
     return merge(found << shift, (found + 1) << shift)
+
+
+def around_points(ra_deg: NDArray[np.float64], dec_deg: NDArray[np.float64], radius_deg: float) -> tuple[Pixels, Pixels]:
+    """Return ranges that hold all within a distance of any of some positions (ICRS), and more: coarse pixels and those around."""
+    order = int(np.floor(np.log2(_NEAR * _PIXEL0_DEG / max(radius_deg, 1e-3))))
+    if order < 1:
+        return np.array([0]), np.array([N_PIX29])
+    shift = 2 * (MAX_ORDER - order)
+    pixels = neighbours(np.unique(pixels29(ra_deg, dec_deg) >> shift), order)
+    return merge(pixels << shift, (pixels + 1) << shift)
 
 
 def separations_deg(ra_deg: float, dec_deg: float, ra: NDArray[np.float64], dec: NDArray[np.float64]) -> NDArray[np.float64]:

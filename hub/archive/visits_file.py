@@ -6,7 +6,7 @@ Rows are sorted by the pixel of the footprint's middle, so that a question about
 import hashlib
 import json
 import os
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from functools import lru_cache
 from pathlib import Path
@@ -214,9 +214,22 @@ def read(archive: Path, night: int) -> DetectorVisits:
     return _read(archive, night, None)
 
 
+Ranges = tuple[NDArray[np.int64], NDArray[np.int64]]
+"""Ascending disjoint half-open ranges of order-29 pixels: their first ones, and one past their last ones."""
+
+
 def read_near(archive: Path, night: int, ra_deg: float, dec_deg: float, within_deg: float = 0.0) -> DetectorVisits:
     """Return the rows of a night whose footprints may hold a position or come so near to it, and some more."""
-    return _read(archive, night, (ra_deg, dec_deg, within_deg))
+
+    def around(metadata: pq.FileMetaData) -> Ranges:
+        return cone_ranges(ra_deg, dec_deg, min(_note(metadata).max_radius_deg + within_deg + 1e-6, 180.0))
+
+    return _read(archive, night, around)
+
+
+def read_in(archive: Path, night: int, ranges: Ranges) -> DetectorVisits:
+    """Return the rows of a night whose footprints' middles lie in some parts of the sky, and some more: whole row groups."""
+    return _read(archive, night, lambda _: ranges)
 
 
 State = tuple[int, int, int]
@@ -319,21 +332,20 @@ def delete_old(archive: Path, with_rows: Collection[int], before: Instant) -> li
     return gone
 
 
-def _read(archive: Path, night: int, near: tuple[float, float, float] | None) -> DetectorVisits:
+def _read(archive: Path, night: int, where: Callable[[pq.FileMetaData], Ranges] | None) -> DetectorVisits:
     path = path_of(archive, night)
     try:
         with translated(path), pq.ParquetFile(path, read_dictionary=list(TEXT_COLUMNS)) as file:
             groups = list(range(file.metadata.num_row_groups))
-            if near is not None:
-                groups = _groups_near(file.metadata, *near)
+            if where is not None:
+                groups = _groups_in(file.metadata, *where(file.metadata))
             return _visits(file.read_row_groups(groups, use_threads=False))
     except FileNotFoundError:
         return DetectorVisits.empty()
 
 
-def _groups_near(metadata: pq.FileMetaData, ra_deg: float, dec_deg: float, within_deg: float) -> list[int]:
-    """Return the row groups with footprints whose middle is no farther away than the farthest corner of any, and some more."""
-    lo, hi = cone_ranges(ra_deg, dec_deg, min(_note(metadata).max_radius_deg + within_deg + 1e-6, 180.0))
+def _groups_in(metadata: pq.FileMetaData, lo: NDArray[np.int64], hi: NDArray[np.int64]) -> list[int]:
+    """Return the row groups that may have footprints whose middles lie in some ranges."""
     column = metadata.schema.names.index(PIXEL)
     found = []
     for group in range(metadata.num_row_groups):

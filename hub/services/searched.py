@@ -19,6 +19,7 @@ from sqlalchemy.orm import Session
 from hub import resources
 from hub.archive import visits_file
 from hub.archive.layout import DAY_0, night_name, night_of, nights_of
+from hub.archive.places import around_points
 from hub.archive.visits_slices import bounds
 from hub.errors import InvalidRequest
 from hub.model.coverage import Coverage, SelectionKind
@@ -313,12 +314,11 @@ def visits_around(  # noqa: PLR0917 - what is asked, of whom, when and where
     if not len(points):
         return DetectorVisits.empty(), "; ".join(_remarks(said))
     tree = cKDTree(unit_vectors(points.ra_deg, points.dec_deg))
-    apart = float(np.radians(2.0 * np.sqrt(points.area_deg2.max())))
-    parts = []
+    within = float(np.radians(_AROUND_DEG) + np.radians(2.0 * np.sqrt(points.area_deg2.max())))
+    ranges, parts = around_points(points.ra_deg, points.dec_deg, 1.1 * np.degrees(within)), []
     for night in _nights(archive, *window):
-        found = _chosen(visits_file.read(archive, night), said, *window)
-        middles = unit_vectors(found.ra_deg, found.dec_deg)
-        parts.append(found.take(tree.query(middles, distance_upper_bound=np.radians(_AROUND_DEG) + apart)[0] < np.inf))
+        found = _chosen(visits_file.read_in(archive, night, ranges), said, *window)
+        parts.append(found.take(tree.query(unit_vectors(found.ra_deg, found.dec_deg), distance_upper_bound=within)[0] < np.inf))
     whole = joined(parts)
     _, remarks = _doubts_of_share(whole, whole.has_band, whole.has_depth)
     return whole.take(np.lexsort((whole.detector, whole.visit, whole.mid_tai_us))), "; ".join([*_remarks(said), *remarks])

@@ -10,6 +10,7 @@ from hub.archive import visits_file
 from hub.archive.compaction import compact
 from hub.archive.history import ArchiveHistory
 from hub.archive.layout import night_of
+from hub.archive.places import around_points, separations_deg
 from hub.archive.visits import detector_visits
 from hub.archive.visits_ledger import VisitLedger
 from hub.errors import StorageError
@@ -225,6 +226,26 @@ def test_near_a_position_lies_every_footprint_that_holds_it(archive, place):
         return sorted(visits.visit[holding(Halves.of(visits.polygons), *place)].tolist())
 
     assert at(some) == at(whole)
+
+
+@pytest.mark.parametrize("place", [(30.0, -20.0), (359.95, 10.0), (200.0, 89.8), (10.0, -89.9)])
+@pytest.mark.parametrize("radius_deg", [0.9, 5.0, 40.0])
+def test_around_some_points_lies_every_visit_that_is_near_one_and_others_are_not_read(archive, place, radius_deg):
+    rng = np.random.default_rng(3)
+    n = 20 * visits_file.ROW_GROUP
+    one = detector_visits(visit(1), CAMERAS)
+    whole = joined([one] * (n // len(one) + 1))
+    ra, dec = rng.uniform(0, 360, len(whole)), np.degrees(np.arcsin(rng.uniform(-1, 1, len(whole))))
+    visits_file.write(
+        archive.folder, NIGHT, replace(whole, visit=np.arange(1, len(whole) + 1), ra_deg=ra, dec_deg=dec), topics={}
+    )
+    points = np.array([place[0], place[0] + 3.0]), np.array([place[1], 0.9 * place[1]])
+    found = visits_file.read_in(archive.folder, NIGHT, around_points(*points, radius_deg))
+    apart = np.minimum(*(separations_deg(*point, ra, dec) for point in zip(*points, strict=True)))
+    near = set((np.flatnonzero(apart <= radius_deg) + 1).tolist())
+    assert near
+    assert near <= set(found.visit.tolist())
+    assert len(found) < len(whole) // 3 or radius_deg == 40.0
 
 
 def test_a_night_without_ledger_has_no_rows_and_a_damaged_one_says_so(archive):
