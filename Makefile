@@ -45,7 +45,7 @@ torture: $(VENV)/installed-test
 	&& $(BIN)/python -m tests.torture.kill_hub $$folder/sqlite --kills 200 --size large \
 	&& $(BIN)/python -m tests.torture.kill_hub $$folder/postgresql --kills 40 --size medium --database postgresql \
 	&& $(BIN)/python -m tests.torture.kill_sender $$folder/sender --intents 1000 --kills 200 \
-	&& $(BIN)/python -m tests.torture.kill_sender_portal $$folder/portal --intents 60 --kills 50 \
+	&& $(BIN)/python -m tests.torture.kill_sender_portal $$folder/portal --intents 250 --kills 50 \
 	&& rm -r $$folder
 	MMHUB_TEST_REBALANCES=50 MMHUB_TEST_OUTAGE_S=60 $(BIN)/python -m pytest \
 	  tests/flows/kafka/test_group.py tests/flows/kafka/test_outages.py tests/torture -o timeout=3600

@@ -1,6 +1,6 @@
 """A sender of follow-up requests is killed by SIGKILL again and again while it sends to LCO's own observation portal.
 
-Run as a program: ``python -m tests.torture.kill_sender_portal FOLDER --intents 60 --kills 50`` starts a portal, with a stretch of network
+Run as a program: ``python -m tests.torture.kill_sender_portal FOLDER --intents 250 --kills 50`` starts a portal, with a stretch of network
 before it that loses questions and answers. In the end the portal must have exactly one request group for each marker, cancelled where the
 request was withdrawn; this is read from the portal as its staff sees it.
 """
@@ -115,7 +115,7 @@ def main() -> None:
     parser.add_argument("folder", type=Path)
     parser.add_argument("--relay", default="")
     parser.add_argument("--portal", default="")
-    parser.add_argument("--intents", type=int, default=60)
+    parser.add_argument("--intents", type=int, default=250)
     parser.add_argument("--kills", type=int, default=50)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--point", action="append", choices=POINTS, default=[])
