@@ -146,7 +146,7 @@ _MORE: Mapping[str, str] = {
         SELECT 1 FROM mmhub_surveys s WHERE substr(target_id, 1, length(s.name) + 1) = s.name || ':'))""",
     "followup_decisions": "decision_id NOT IN (SELECT name FROM mmhub_things WHERE kind = 'decision')",
     "pointings": _NO_POINTING,
-    "register_reports": _NO_POINTING,
+    "register_reports": f"{_NO_POINTING} AND network NOT IN (SELECT name FROM mmhub_networks)",  # noqa: S608 - rules of this file
     "outbox": "destination NOT IN (SELECT name FROM mmhub_destinations) AND key NOT IN (SELECT event_id FROM mmhub_events)",
 }
 """Rules of tables that are not told by the names of their columns."""

@@ -10,8 +10,9 @@ from hub.model.coincidence import PairState
 from hub.model.coverage import SelectionKind
 from hub.science.small_cone import cell_of
 from hub.services import pointings
-from hub.storage import candidates, localizations, object_places, promoted
+from hub.storage import candidates, localizations, object_places, privacy, promoted
 from hub.storage.object_places import ObjectPlace
+from hub.storage.privacy import PrivateKind
 from tests.support.api_night import T0, add_event, api, localization, notice
 from tests.support.searched import DEC, FIRST, RA, hears, night
 from tests.support.told import told
@@ -122,6 +123,16 @@ def test_what_registers_were_told_of_the_hubs_own_pointings_is_listed_with_their
         wire_counterparts.ToldRegister.model_validate(row)
     assert [row["answer"] for row in listed["data"]] == ["taken", "refused", "unknown", "not reached"]
     assert len(get(client, listed["links"]["pointings"])["data"]) >= 2
+
+
+@pytest.mark.parametrize(("private", "networks"), [("map", {"other"}), ("portal", set())])
+def test_what_registers_were_told_is_for_who_may_see_the_register_and_the_request(door, private, networks):
+    client, store = door
+    event_id = get(client, OF)["data"]["event_id"]
+    with store.transaction() as session:
+        told(session, event_id)
+        privacy.declare(session, {(PrivateKind.NETWORK, private): "too"})
+    assert {row["network"] for row in get(client, f"{OF}/pointings/reported")["data"]} == networks
 
 
 def test_what_cannot_be_asked_is_refused(door):
