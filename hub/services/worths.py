@@ -13,7 +13,6 @@ from sqlalchemy.orm import Session
 
 from hub.errors import InvalidRequest, StorageError
 from hub.model.coincidence import Score
-from hub.model.event import Event, EventState
 from hub.model.instant import Instant
 from hub.model.worth import PROBABILITY
 from hub.ports import Clock, Health
@@ -163,25 +162,24 @@ class Worths:
     def _due(self) -> tuple[str, Any] | None:
         now, policy = self._clock(), self._book.policy
         with self._store.reading() as session:
-            for event in events.in_span(session, now.plus_s(-(self._longest_d + 1.0) * DAY_S), now):
-                if event.state is not EventState.ACTIVE or not event.is_live or event.localization_id is None:
-                    continue
-                former, at = self._seen.get(event.event_id, (None, None))
+            for name in events.open_in_span(session, now.plus_s(-(self._longest_d + 1.0) * DAY_S), now):
+                former, at = self._seen.get(name, (None, None))
                 since_min = None if at is None else now.minus(at) / 60.0
                 if since_min is not None and since_min < policy.worth.every_min:
                     continue
-                state = _state(session, event)
+                state = _state(session, name)
                 if state is not None and (state != former or since_min is None or since_min >= policy.chance.every_min):
-                    return event.event_id, state
+                    return name, state
         return None
 
 
-def _state(session: Session, event: Event) -> tuple[object, ...] | None:
-    """Return what the worth of an event's candidates follows from, the ledger aside, in short; None where it has none."""
-    sums = candidates.sums(session, event.event_id)
-    if not sums[0]:
+def _state(session: Session, name: str) -> tuple[object, ...] | None:
+    """Return what the worth of candidates follows from, the ledger aside, in short; None where an event has none, or no map."""
+    sums = candidates.sums(session, name)
+    event = events.get(session, name) if sums[0] else None
+    if event is None or event.localization_id is None:
         return None
-    numbers = backgrounds.newest_numbers(session, [event.event_id])
+    numbers = backgrounds.newest_numbers(session, [name])
     return event.localization_id, event.t0, len(event.versions), sums, tuple(sorted(numbers.items()))
 
 

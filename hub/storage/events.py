@@ -179,6 +179,21 @@ def in_span(session: Session, start: Instant, end: Instant) -> list[Event]:
     return [load(Event, document) for document in session.scalars(statement)]
 
 
+def open_in_span(session: Session, start: Instant, end: Instant) -> list[str]:
+    """Return the ids of the active live events that have a time in ``[start, end]`` by any of their notices, ascending."""
+    statement = (
+        select(col(EventRow.event_id))
+        .where(
+            col(EventRow.last_t0_tai_us) >= start.tai_us,
+            col(EventRow.first_t0_tai_us) <= end.tai_us,
+            col(EventRow.state) == EventState.ACTIVE.value,
+            col(EventRow.is_live),
+        )
+        .order_by(col(EventRow.event_id))
+    )
+    return list(session.scalars(statement))
+
+
 def changed_since(session: Session, counter: int) -> list[Event]:
     """Return the events that were changed after the counter ``events`` had a value, by id."""
     statement = select(col(EventRow.document)).where(col(EventRow.changed) > counter).order_by(col(EventRow.event_id))

@@ -4,7 +4,7 @@ import contextlib
 import dataclasses
 
 from hub.model.event import Event, EventState, assemble
-from hub.model.notice import EventClass, Messenger, Notice, Stage
+from hub.model.notice import EventClass, Messenger, Notice, Role, Stage
 from hub.storage import counters, events
 from hub.storage.engine import Store
 from tests.support.words import T0, grb, notice, stored
@@ -146,3 +146,16 @@ def test_events_of_a_span_and_since_a_time_are_those_that_any_notice_puts_there(
         assert ids(events.in_span(session, T0.plus_s(51), T0.plus_s(99))) == []
         assert events.ids_since(session, T0) == ["Fermi-2", "S1"]
         assert events.ids_since(session, T0.plus_s(40)) == ["S1"]
+
+
+def test_open_live_events_of_some_time_are_named_without_those_that_are_over_or_tests(store: Store) -> None:
+    save(store, notice("S1"), notice("S1", t0=T0.plus_s(50), issued_at=T0.plus_s(60)))
+    save(store, notice("S2", t0=T0.plus_s(30)), notice("S2", stage=Stage.RETRACTION, issued_at=T0.plus_s(900)))
+    save(store, grb("Fermi-1", t0=T0.plus_s(30)))
+    save(store, grb("Fermi-2", t0=T0.plus_s(500)))
+    save(store, grb("Fermi-3", t0=T0.plus_s(30), role=Role.TEST, is_live=False))
+    with store.reading() as session:
+        whole = events.in_span(session, T0, T0.plus_s(99))
+        assert ids(whole) == ["Fermi-1", "Fermi-3", "S1", "S2"]
+        assert events.open_in_span(session, T0, T0.plus_s(99)) == ["Fermi-1", "S1"]
+        assert events.open_in_span(session, T0.plus_s(40), T0.plus_s(99)) == ["S1"]
