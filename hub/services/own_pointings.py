@@ -17,7 +17,7 @@ from hub.science.followup_policy import Policy
 from hub.services import pointings as reading
 from hub.services.submission import ALIVE_STATES
 from hub.storage import pointings, privacy
-from hub.storage.privacy import Thing
+from hub.storage.privacy import PrivateKind, Thing
 
 POINT_DEG = 0.01
 """Radius of what is taken as observed where the policy states no field (``fov_deg``), degrees: the target and no more."""
@@ -50,11 +50,15 @@ class OwnPointings:
         ]
 
     def keep(self, session: Session, submission: Submission, now: Instant) -> int:
-        """Store the pointings of a request over what was stored of them; return how many. Those of a private one are so, too."""
+        """Store the pointings of a request over what was stored of them; return how many.
+
+        Those of a request that is private, by its rule or else its network, are so, too.
+        """
         found = [one.pointing for one in self.of(submission)]
-        if submission.intent.group:
-            for one in found:
-                privacy.keep_within(session, Thing.POINTING, one.pointing_id, submission.intent.group)
+        intent = submission.intent
+        group = intent.group or privacy.every(session).get((PrivateKind.NETWORK, intent.network), "")
+        for one in found:
+            privacy.keep_within(session, Thing.POINTING, one.pointing_id, group)
         return pointings.save(session, found, now)
 
     def _one(  # noqa: PLR0917 - of what, when and where

@@ -542,6 +542,22 @@ def test_what_comes_of_a_rule_with_a_group_is_there_for_persons_of_the_group_alo
     night.store.close()
 
 
+def test_own_pointings_at_a_network_with_a_group_are_private_until_it_has_none(tmp_path):
+    night = Hub(tmp_path)
+    intent = night.plan()
+    own = OwnPointings(policy=policy_book().policy, simulated=())
+    with api(tmp_path, filled=False, clock=night.clock) as (client, _):
+        for group in ("too", ""):
+            with night.store.transaction() as session:
+                privacy.declare(session, {(PrivateKind.NETWORK, intent.network): group})
+                if group:
+                    accepted(session, intent)
+                assert own.keep(session, followup.get(session, intent.intent_id), NOW) > 0
+            told = client.get(f"{PREFIX}/events/{intent.event_id}/pointings").json()["data"]
+            assert bool(told) is not bool(group)
+    night.store.close()
+
+
 def test_destinations_registers_and_channels_hear_of_a_rule_with_a_group_only_where_they_are_of_it(tmp_path):
     night, intent = planned(tmp_path, ('action = "automatic"', 'action = "approval"'))
     about = {"event_id": intent.event_id, "network": intent.network, "target": intent.target}
