@@ -229,7 +229,6 @@ class VisitLedger:
             if mask.any():
                 parts.append(table.filter(pa.array(mask)))
             del table
-            _release()
         if not parts:
             return DetectorVisits.empty()
         found = detector_visits(pa.concat_tables(parts).unify_dictionaries(), self._cameras)
