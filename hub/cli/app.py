@@ -96,7 +96,9 @@ def _options(
 
     Exit codes: 0 fine, 1 failed, 2 usage, 3 nothing found.
     """
-    context.obj = Invocation(config_files=tuple(config_files or ()), data_dir=data_dir, debug=debug)
+    context.obj = Invocation(
+        config_files=tuple(config_files or ()), data_dir=data_dir, debug=debug, whole_process=context.obj is True
+    )
 
 
 for _verbs in (
@@ -154,7 +156,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     words = sys.argv[1:] if arguments is None else list(arguments)
     debug = "--debug" in words or os.environ.get(DEBUG_VARIABLE, "") not in ("", "0", "false")
     try:
-        app(words, prog_name="mmhub")
+        app(words, prog_name="mmhub", obj=arguments is None)
     except SystemExit as stop:
         return stop.code if isinstance(stop.code, int) else EXIT_FAILED * bool(stop.code)
     except HubError as error:

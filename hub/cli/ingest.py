@@ -8,7 +8,7 @@ import typer
 
 from hub.cli.decode import walk
 from hub.cli.files import read_up_to
-from hub.cli.invocation import EXIT_FAILED, start
+from hub.cli.invocation import EXIT_FAILED, invocation, start
 from hub.cli.listing import AsJson
 from hub.cli.output import complain, emit, say, table
 
@@ -38,9 +38,12 @@ def ingest(
     settings = start(context)
     from hub.bootstrap import DEMO_MARK, create_database, make_data_dir, open_hub
     from hub.cli.progress import Progress
+    from hub.runtime.memory import spare
     from hub.services.flow import in_batches
     from hub.storage.envelopes import counts, law_holds
 
+    if invocation(context).whole_process:
+        spare()
     (make_data_dir(settings) / DEMO_MARK).unlink(missing_ok=True)
     paths = list(walk(files))
     unreadable: list[str] = []

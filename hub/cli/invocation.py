@@ -36,6 +36,9 @@ class Invocation:
     debug: bool
     """Show tracebacks and log everything."""
 
+    whole_process: bool = False
+    """Whether this process is there for this call alone, so that what is not needed for it may be left out for good."""
+
     def words(self) -> list[str]:
         """Return the words that give another process the same options."""
         words = [word for file in self.config_files for word in ("--config", str(file))]

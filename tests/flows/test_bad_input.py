@@ -25,10 +25,11 @@ pytestmark = [pytest.mark.slow, pytest.mark.fuzz, pytest.mark.timeout(1800)]
 MEASURED = """
 import re, sys
 from hub.cli.app import main
-code = main(sys.argv[2:])
+peak_file, sys.argv[1:] = sys.argv[1], sys.argv[2:]
+code = main()
 # Not getrusage: it starts with the size of whoever started this process.
 peak = re.search(r"VmHWM:\\s+(\\d+) kB", open("/proc/self/status").read())
-open(sys.argv[1], "w").write(peak[1])
+open(peak_file, "w").write(peak[1])
 sys.exit(code)
 """
 """Runs the command and writes down how large its process (without the child that reads maps) ever was, kB."""
