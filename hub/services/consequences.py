@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 from hub.model.followup import RequestState, Submission
 from hub.model.instant import Instant
 from hub.ports import Clock
+from hub.services.sending import get_submission
 from hub.services.submission import WAITING_STATES
 from hub.storage import followup
 from hub.storage.engine import Store
@@ -46,11 +47,11 @@ class Consequences:
             return 0
         self._looked = now
         with self._store.reading() as session:
-            found = followup.in_states(session, _SEEN_STATES)
-        changed = [one for one in found if self._seen.get(one.intent.intent_id) != len(one.transitions)]
+            lengths = followup.lengths(session, _SEEN_STATES)
         n_written = 0
-        for submission in changed:
+        for name in (name for name, n_steps in lengths.items() if self._seen.get(name) != n_steps):
             with self._store.transaction() as session:
+                submission = get_submission(session, name)
                 n_written += sum(each(session, submission, now) for each in self._each) > 0
-            self._seen[submission.intent.intent_id] = len(submission.transitions)
+            self._seen[name] = len(submission.transitions)
         return n_written

@@ -111,6 +111,19 @@ def intents_in(session: Session, states: Iterable[RequestState]) -> list[Intent]
     return [load(Intent, document) for document in found]
 
 
+def lengths(session: Session, states: Iterable[RequestState]) -> dict[str, int]:
+    """Return how many steps each request has whose newest step is in one of these states, by id, the oldest intent first."""
+    row, step = IntentRow, TransitionRow
+    statement = (
+        select(col(row.intent_id), func.count())
+        .join(step, col(step.intent_id) == col(row.intent_id))
+        .where(col(row.state).in_(sorted(state.value for state in states)))
+        .group_by(col(row.created_tai_us), col(row.intent_id))
+        .order_by(col(row.created_tai_us), col(row.intent_id))
+    )
+    return {name: int(n) for name, n in session.execute(statement)}
+
+
 def spent(
     session: Session,
     states: Iterable[RequestState],

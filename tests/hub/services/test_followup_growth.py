@@ -1,13 +1,16 @@
 """What is asked before a request is sent costs the same however many were made before, and is what the rows say."""
 
 import random
+from contextlib import contextmanager
 from dataclasses import replace
 
 import pytest
 from sqlalchemy import event
+from sqlalchemy.orm import Session
 
 from hub.model.followup import Intent, RequestState, Transition
 from hub.science.followup_limits import breaker_opens, of_allocation, of_event, of_night, spent_by
+from hub.services.consequences import Consequences
 from hub.services.followup_asked import COUNTED_STATES, before, left_alone
 from hub.storage import followup
 from tests.hub.services.test_followup import Hub
@@ -154,3 +157,49 @@ def test_a_breaker_opens_by_the_newest_answers_of_its_network_alone(hub, seed):
     with hub.store.reading() as session:
         found = left_alone(session, hub.service.policy, NOW)
     assert found.get("simulated", "") == breaker_opens(breaker, answers)
+
+
+def test_what_follows_from_one_step_reads_the_history_of_that_request_alone(hub):
+    told = []
+
+    def tells(_, submission, __):
+        told.append(submission.intent.intent_id)
+        return 1
+
+    sizes = []
+    for numbers in (range(10), range(10, 500)):
+        with hub.store.transaction() as session:
+            for number in numbers:
+                made_before(session, number)
+        consequences = Consequences(hub.store, hub.clock, (tells,))
+        assert consequences.step() == numbers.stop, "a hub that starts looks at each"
+        del told[:]
+        with hub.store.transaction() as session:
+            moved = f"{numbers.stop - 1:032x}"
+            step = Transition(intent_id=moved, network="simulated", number=5, state=RequestState.SCHEDULED, at=NOW)
+            followup.append(session, step)
+        with texts_read() as read:
+            assert consequences.step(moved=True) == 1
+        assert told == [moved]
+        sizes.append(sum(read))
+    assert sizes[1] - sizes[0] < 64 * 500, "an id and a number of each, and no document"
+    assert sizes[0] > 500, "the documents of one"
+
+
+@contextmanager
+def texts_read():
+    """Give a list that gets how much text each row brings that is read meanwhile."""
+    read = []
+
+    def opened(_, __, connection):
+        connection.connection.driver_connection.row_factory = note
+
+    def note(_, row):
+        read.append(sum(len(value) for value in row if isinstance(value, str)))
+        return row
+
+    event.listen(Session, "after_begin", opened)
+    try:
+        yield read
+    finally:
+        event.remove(Session, "after_begin", opened)
