@@ -24,9 +24,7 @@ def of_event(session: Session, name: str) -> list[Body]:
     """
     event_id = find_event(session, name).event_id
     own = {one.pointing_id: one for one in pointings.of_event(session, event_id) if one.reported_by == OWN}
-    requests = {
-        one.intent.intent_id for one in followup.of_event(session, event_id)
-    }  # that the caller may see
+    requests = {one.intent.intent_id for one in followup.of_event(session, event_id)}  # that the caller may see
     found = [
         _body(report, own[report.pointing_id])
         for report in registers.reports(session, event_id=event_id)
