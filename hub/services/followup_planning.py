@@ -1,6 +1,8 @@
 """Ask the policy about an event again, because a person wants that."""
 
-from hub.model.coincidence import Member, MemberKind, PairState, coincidence_id
+from sqlalchemy.orm import Session
+
+from hub.model.coincidence import Candidate, Coincidence, MemberKind, PairState
 from hub.model.followup_decision import StoredDecision
 from hub.ports import Clock
 from hub.services.followup import FollowupService
@@ -24,17 +26,23 @@ def plan_again(store: Store, followups: FollowupService, name: str, *, actor: st
         event = find_event(session, name)
         hold(session, f"correlation {event.event_id}")  # as the correlation does
         followups.plan_event(session, event)
-        for one in candidates.of_event(session, event.event_id, state=PairState.OPEN):
-            hypothesis = rules.get(one.hypothesis)
-            if hypothesis is None:
-                continue
-            members = (
-                Member(kind=MemberKind.EVENT, id=one.event_id),
-                Member(kind=MemberKind.OBJECT, id=f"{one.survey}:{one.object_id}"),
-            )
-            pair = coincidences.latest(session, coincidence_id(hypothesis.kind, members))
-            if pair is not None and pair.hypothesis == one.hypothesis and pair.state is PairState.OPEN and not pair.held_back:
-                followups.plan(session, pair, event, one, hypothesis)
+        for pair, one in _announced(session, event.event_id):
+            if one.hypothesis in rules:
+                followups.plan(session, pair, event, one, rules[one.hypothesis])
         entry = LogEntry(at=clock(), actor=actor, action="plan", detail={"event_id": event.event_id})
         followup_log.append(session, entry)
         return followup_decisions.search(session, event_id=event.event_id, limit=None)
+
+
+def _announced(session: Session, event_id: str) -> list[tuple[Coincidence, Candidate]]:
+    """Return the open coincidences of an event with candidates, the best first; what is no pair costs nothing."""
+    found = []
+    for pair in coincidences.search(session, event_id=event_id, state=PairState.OPEN, held_back=False, limit=None):
+        for member in pair.members:
+            if member.kind is not MemberKind.OBJECT:
+                continue
+            survey, _, object_id = member.id.partition(":")
+            one = candidates.get(session, event_id, survey, object_id, pair.hypothesis)
+            if one is not None and one.state is PairState.OPEN:
+                found.append((pair, one))
+    return sorted(found, key=lambda row: (not row[1].confirmed, -row[1].score, row[1].object_id, row[1].survey))
