@@ -5,6 +5,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from math import inf, isfinite
 from typing import Any
 
 from hub.model.instant import Instant
@@ -128,9 +129,11 @@ class Intent:
 
     @property
     def shutter_s(self) -> float:
-        """Open shutter of all its fields together, seconds."""
-        once = sum(float(row.get("seconds", 0.0)) * int(row.get("count", 1)) for row in self.exposures)
-        return once * max(1, len(self.fields))
+        """Open shutter of all its fields together, seconds; infinite where one states none, so that no budget has room."""
+        stated = [(row.get("seconds", 0.0), row.get("count", 1)) for row in self.exposures]
+        if not all(isinstance(one, int | float) and isfinite(one) for row in stated for one in row):
+            return inf
+        return sum(float(seconds) * int(count) for seconds, count in stated) * max(1, len(self.fields))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,5 +1,6 @@
 """Follow-up: intents that never change and the steps of their submissions, appended one by one."""
 
+import math
 from collections.abc import Iterable, Sequence
 
 from sqlalchemy import Select, func, select, update
@@ -24,6 +25,10 @@ Key = tuple[int, str]
 _ORDER: Order = ((col(IntentRow.created_tai_us), True), (col(IntentRow.intent_id), False))
 
 
+MOST_SHUTTER_US = 10**15
+"""Longest time that a request counts with, 30 years: thousands of them are still a number of 64 bits."""
+
+
 def key(submission: Submission) -> Key:
     """Return the place of a submission in listings: hand it to `search` as ``before`` to go on after it."""
     return submission.intent.created_at.tai_us, submission.intent.intent_id
@@ -40,7 +45,7 @@ def add_intent(session: Session, intent: Intent) -> bool:
         "state": None,
         "created_tai_us": intent.created_at.tai_us,
         "counted_tai_us": (intent.due_at or intent.created_at).tai_us,
-        "shutter_us": round(1e6 * intent.shutter_s),
+        "shutter_us": _shutter_us(intent.shutter_s),
         "document": dump(intent),
     }
     if not insert_new(session, IntentRow, values, key=["intent_id"]):
@@ -48,6 +53,11 @@ def add_intent(session: Session, intent: Intent) -> bool:
     if intent.group:
         privacy.keep_within(session, Thing.REQUEST, intent.intent_id, intent.group)
     return True
+
+
+def _shutter_us(seconds: float) -> int:
+    """Return a time as budgets sum it up; what is no time counts as the longest, so that there is no room beside it."""
+    return round(min(max(1e6 * seconds, 0.0), MOST_SHUTTER_US)) if math.isfinite(seconds) else MOST_SHUTTER_US
 
 
 def append(session: Session, transition: Transition) -> None:

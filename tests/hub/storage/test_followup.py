@@ -1,6 +1,7 @@
 """Intents never change; steps are appended one by one."""
 
 import dataclasses
+import math
 
 import pytest
 
@@ -152,4 +153,23 @@ def test_sums_and_answers_are_of_the_rows_and_those_of_an_older_hub_count_too(ur
     upgrade(url)
     store = open_store(url)
     assert counted(store) == found
+    store.close()
+
+
+@pytest.mark.parametrize(("seconds", "counted"), [(math.nan, 1e9), (math.inf, 1e9), (-math.inf, 1e9), (1e30, 1e9), (-5.0, 0.0)])
+def test_a_time_that_is_none_is_kept_and_counts_as_the_longest(url: str, seconds: float, counted: float) -> None:
+    upgrade(url)
+    store = open_store(url)
+    with store.transaction() as session:
+        followup.add_intent(session, intent(exposures=({"filter": "r", "seconds": seconds, "count": 1},)))
+        followup.append(session, step(1, RequestState.APPROVED))
+        assert followup.spent(session, [RequestState.APPROVED], without="") == Spent(requests=1, seconds=counted)
+    store.close()
+    engine = make_engine(url)
+    schema.downgrade(engine, "0025")
+    engine.dispose()
+    upgrade(url)
+    store = open_store(url)
+    with store.reading() as session:
+        assert followup.spent(session, [RequestState.APPROVED], without="") == Spent(requests=1, seconds=counted)
     store.close()

@@ -1,6 +1,7 @@
 """What budgets and circuit breakers count stands beside the documents: they ask for sums and for the newest answers."""
 
 import json
+import math
 from collections.abc import Iterator
 from typing import Any
 
@@ -56,18 +57,25 @@ def downgrade() -> None:
     op.drop_column("intents", "instrument")
 
 
+def _shutter_us(seconds: float) -> int:
+    """Return microseconds; what is no time counts as 30 years, the longest."""
+    return round(min(max(1e6 * seconds, 0.0), 1e15)) if math.isfinite(seconds) else 10**15
+
+
 def _fill(intents: list[Any]) -> None:
     connection, row, step = op.get_bind(), _INTENTS.c, _TRANSITIONS.c
     values = []
     for one in intents:
         said = json.loads(one.document)
-        once = sum(float(each.get("seconds", 0.0)) * int(each.get("count", 1)) for each in said["exposures"])
+        stated = [(each.get("seconds", 0.0), each.get("count", 1)) for each in said["exposures"]]
+        is_known = all(isinstance(part, int | float) for each in stated for part in each)
+        once = sum(float(seconds) * int(count) for seconds, count in stated) if is_known else math.inf
         values.append(
             {
                 "of_intent": one.intent_id,
                 "camera": said["instrument"],
                 "counted": said["created_at"] if said.get("due_at") is None else said["due_at"],
-                "shutter": round(1e6 * once * max(1, len(said.get("fields", ())))),
+                "shutter": _shutter_us(once * max(1, len(said.get("fields", ())))),
             }
         )
     connection.execute(
