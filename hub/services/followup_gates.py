@@ -175,11 +175,19 @@ def approval_of(submission: Submission) -> Transition | None:
     return next(steps, None)
 
 
+_STANDING = {
+    RequestState.CANCEL_REQUESTED: "is not cancelled yet",
+    RequestState.CANCEL_REFUSED: "is not cancelled by its network, and has not ended",
+}
+"""States in which a request may still be observed though another was to take its place."""
+
+
 def _other_stands(session: Session, intent: Intent) -> Barred | None:
     """Return that a request waits as long as the one that it takes the place of may still be observed."""
-    for other in followup.search(session, event_id=intent.event_id, state=RequestState.CANCEL_REQUESTED, limit=None):
-        if any(step.detail.get(REPLACED_BY) == intent.intent_id for step in other.transitions):
-            return Barred(reason=f"the request {other.intent.intent_id}, whose place it takes, is not cancelled yet")
+    for state, why in _STANDING.items():
+        for other in followup.search(session, event_id=intent.event_id, state=state, limit=None):
+            if any(step.detail.get(REPLACED_BY) == intent.intent_id for step in other.transitions):
+                return Barred(reason=f"the request {other.intent.intent_id}, whose place it takes, {why}")
     return None
 
 

@@ -49,6 +49,10 @@ _NO_ANSWER = "no_answer"
 _log = get_logger("followup")
 
 
+_CLAIM_HOLDS_S = 10.0
+"""A call begins so soon after its claim, seconds, or not at all: with the longest call it ends before it counts as crashed."""
+
+
 def no_hook(point: str) -> None:
     """Do nothing."""
 
@@ -125,32 +129,55 @@ class Sender:
         if not is_live(network):
             return self._write(submission, Outcome(RequestState.REJECTED, refusal(network.name)))
         self._hook("before claim")
-        is_claimed, n_written = self._claim(submission, network)
-        if not is_claimed:
+        claimed, n_written = self._claim(submission, network)
+        if claimed is None:
             return n_written
         self._hook("claimed")
+        if (given_up := self._give_up(claimed)) is not None:
+            return n_written + given_up
         outcome = self._submit(submission, network)
         self._hook("answered")
         n_written += self._write_answer(intent.intent_id, outcome)
         self._hook("recorded")
         return n_written
 
-    def _claim(self, seen: Submission, network: TelescopeNetwork) -> tuple[bool, int]:
-        """Write that a request is being sent, where nothing bars it in this transaction; return whether, and how many steps."""
+    def _claim(self, seen: Submission, network: TelescopeNetwork) -> tuple[Submission | None, int]:
+        """Write that a request is being sent, where nothing bars it in this transaction; return it then, and how many steps."""
         with self._store.transaction() as session:
             hold(session, PLANNING)
             present = get_submission(session, seen.intent.intent_id)
             if len(present.transitions) != len(seen.transitions):
-                return False, 0  # withdrawn, or claimed by another sender, in between
+                return None, 0  # withdrawn, or claimed by another sender, in between
             barred = self._gate(session, present, network, self._clock())
             if barred is None:
-                append_step(session, present, Outcome(RequestState.SENDING), self._clock())
-                return True, 1
+                return append_step(session, present, Outcome(RequestState.SENDING), self._clock()), 1
             _bound(present).info("not sent", reason=barred.reason)
             if barred.becomes is None:
-                return False, 0
+                return None, 0
             append_step(session, present, Outcome(barred.becomes, barred.reason), self._clock())
-            return False, 1
+            return None, 1
+
+    def _give_up(self, claimed: Submission) -> int | None:
+        """Look once more before the call; return None where the claim holds, else how many steps were written.
+
+        A process that stood still since its claim may not call any more: others have taken its silence for a crash by then, and
+        send again what they do not find at the network. Nor may one whose request was withdrawn meanwhile.
+        """
+        with self._store.reading() as session:
+            present = storage.get(session, claimed.intent.intent_id)
+        n_steps, age_s = len(claimed.transitions), self._clock().minus(claimed.transitions[-1].at)
+        if present is not None and len(present.transitions) == n_steps and age_s <= _CLAIM_HOLDS_S:
+            return None
+        with self._store.transaction() as session:
+            present = get_submission(session, claimed.intent.intent_id)
+            outcome = Outcome(RequestState.APPROVED, "the hub stood still between its claim and the call")
+            if present.state is RequestState.CANCEL_REQUESTED and len(present.transitions) == n_steps + 1:
+                outcome = _answer_after_cancel(Outcome(RequestState.APPROVED, "it was withdrawn before the call"))
+            elif len(present.transitions) != n_steps:
+                _bound(present).warning("claim given up: others went on with it", state=present.state)
+                return 0
+            append_step(session, present, outcome, self._clock())
+        return 1
 
     def _submit(self, submission: Submission, network: TelescopeNetwork) -> Outcome:
         """Call the network once and say what came of it; an unexpected error leaves it ``sending``, which becomes unknown."""

@@ -2,7 +2,7 @@
 
 import base64
 
-from hub.errors import Transient
+from hub.errors import NetworkRefused, Transient
 from hub.model.followup import RequestState
 from hub.services.followup_gates import REPLACED_BY
 from tests.flows.test_tarot import MERGER, Night, night  # noqa: F401 - a fixture
@@ -86,6 +86,26 @@ def test_a_request_waits_while_the_one_whose_place_it_takes_may_still_be_observe
     night.clock.forward(120.0)
     night.send()
     assert {one.state for one in by_target(night)[new]} <= ALIVE
+
+
+def test_a_request_waits_for_one_that_its_network_does_not_cancel_until_that_has_ended(night):  # noqa: F811 - as above
+    night.hear(alert(150.0, issued_s=300.0))
+    night.send()
+    (old,) = by_target(night)
+    night.hub.followups.gates.networks["tarot"].cancel = refused
+    night.hear(alert(162.0, issued_s=400.0))
+    for _ in range(4):
+        night.send()
+        night.clock.forward(120.0)
+    (new,) = set(by_target(night)) - {old}
+    kept = {one.state for one in by_target(night)[old]}
+    assert RequestState.CANCEL_REFUSED in kept
+    assert kept <= {RequestState.CANCEL_REFUSED, RequestState.COMPLETED}
+    assert {one.state for one in by_target(night)[new]} <= {RequestState.DRAFT, RequestState.APPROVED}, "nothing was sent"
+
+
+def refused(remote_id):
+    raise NetworkRefused("too late, it is being observed")
 
 
 def unreachable(remote_id):

@@ -331,8 +331,8 @@ def finish(run: Run, asked: Iterable[Intent], withdrawn: Iterable[str], *, step_
         sender = sender_of(run, store, run.open_network(run.clock), lambda _: None)
         moving = [state for state in run.moving if state is not RequestState.DRAFT or run.budget is None]
         for _ in range(most):
-            n_approved = approve(run, store, intents)  # what was cancelled or has expired makes room
             sender.step()
+            n_approved = approve(run, store, intents)  # what was cancelled or has expired makes room
             with store.reading() as session:
                 left = storage.in_states(session, moving)
             if not left and not n_approved:

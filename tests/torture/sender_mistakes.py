@@ -20,8 +20,11 @@ from tests.torture.sender_life import POINTS
 class CallsFirst(Sender):
     """Writes down that it sends when the network has answered."""
 
-    def _claim(self, seen: Submission, network: Any) -> tuple[bool, int]:
-        return True, 1
+    def _claim(self, seen: Submission, network: Any) -> tuple[Submission, int]:
+        return seen, 1
+
+    def _give_up(self, claimed: Submission) -> None:
+        """Look at nothing."""
 
     def _write(self, seen: Submission, outcome: Outcome) -> int:
         return 1 if outcome.state is RequestState.SENDING else super()._write(seen, outcome)
@@ -76,8 +79,11 @@ class SendsLate(Sender):
 class ClaimsUnseen(Sender):
     """Sends what it saw as approved, whatever has happened since."""
 
-    def _claim(self, seen: Submission, network: Any) -> tuple[bool, int]:
-        return True, super()._write(seen, Outcome(RequestState.SENDING))
+    def _claim(self, seen: Submission, network: Any) -> tuple[Submission, int]:
+        return seen, super()._write(seen, Outcome(RequestState.SENDING))
+
+    def _give_up(self, claimed: Submission) -> None:
+        """Look at nothing."""
 
     def _write(self, seen: Submission, outcome: Outcome) -> int:
         written = super()._write(seen, outcome)

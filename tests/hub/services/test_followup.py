@@ -582,3 +582,59 @@ def test_a_kill_while_sending_and_another_while_cancelling_leaves_nothing_booked
     assert crash(tmp_path, "none", seconds=60, fate="withdraw") == (0, ["cancelled"])
     assert all(entry.is_cancelled for entry in ledger(tmp_path))
     assert len(ledger(tmp_path)) == (sending != "claimed")
+
+
+def test_a_sender_that_stood_still_after_its_claim_does_not_call_any_more(tmp_path):
+    """Another one has taken its silence for a crash, and sent what it did not find at the network."""
+    stood_still = []
+
+    def hook(point):
+        if point != "claimed" or stood_still:
+            return
+        stood_still.append(point)
+        for _ in range(14):
+            hub.clock.forward(60.0)
+            other.step()
+
+    hub = Hub(tmp_path, hook=hook)
+    other = FollowupService(hub.store, {"simulated": hub.network}, hub.clock, FollowupSettings(poll_s=0.0), policy_book())
+    hub.plan()
+    hub.run(3)
+    assert stood_still == ["claimed"]
+    assert [one.marker for one in hub.network.ledger()] == [hub.submission.intent.intent_id]
+    assert hub.states[:7] == ["draft", "approved", "sending", "unknown", "approved", "sending", "accepted"]
+
+
+@pytest.mark.parametrize(("pause_s", "is_called"), [(9.0, True), (11.0, False), (290.0, False)])
+def test_a_claim_that_no_call_follows_at_once_is_given_up(tmp_path, pause_s, is_called):
+    pauses = [pause_s]
+
+    def hook(point):
+        if point == "claimed" and pauses:
+            hub.clock.forward(pauses.pop())
+
+    hub = Hub(tmp_path, hook=hook)
+    hub.plan()
+    hub.service.step()
+    assert len(hub.network.ledger()) == is_called
+    hub.run(3)
+    assert len(hub.network.ledger()) == 1
+    assert (
+        "the hub stood still between its claim and the call" in [step.reason for step in hub.submission.transitions]
+    ) is not is_called
+
+
+def test_what_is_withdrawn_between_claim_and_call_is_not_sent(tmp_path):
+    withdrawn = []
+
+    def hook(point):
+        if point == "claimed":
+            withdrawn.append(hub.withdraw())
+
+    hub = Hub(tmp_path, hook=hook)
+    hub.plan()
+    hub.run(5)
+    assert len(withdrawn) == 1
+    assert not hub.network.ledger()
+    assert hub.states == ["draft", "approved", "sending", "cancel_requested", "cancelled"]
+    assert hub.submission.transitions[-1].reason == "nothing was sent: it was withdrawn before the call"
