@@ -103,19 +103,15 @@ def plan(  # noqa: PLR0917 - a map, what with, how often, when and where, in the
         raise ValueError("exposure and span must be above 0, and the overhead not below")
     needs = constraints or Constraints()
     slots = NO_SLOTS
-    within = None
     if site is not None:
         slots = slots_of(site, timing.start, timing.hours, timing.exposure_s, timing.overhead_s, needs)
         if not len(slots):
             raise NoPlan(
                 f"the Sun at {site.name} is never below {needs.max_sun_altitude_deg:g} deg for one exposure in this span"
             )
-        within = _near_observable(skymap, field, slots, needs)
-        if not (within & (skymap.probdensity > 0.0)).any():
-            raise NoPlan(_why_not(skymap, slots, needs, site))
-    places, numbers = _chosen(cells_of(skymap, field, n, within), field, min(n, len(slots)) if site else n, slots, needs)
+    places, numbers = places_in(skymap, field, n, slots, needs)
     if not len(places):
-        raise NoPlan("no field holds any probability while it can be observed" if site else "the map holds no probability")
+        raise NoPlan("the map holds no probability" if site is None else _why_not(skymap, field, slots, needs, site))
     if site is not None:
         order = np.argsort(numbers, kind="stable")
         places, starts_s = places[order], slots.starts_s[numbers[order]]
@@ -135,6 +131,33 @@ def plan(  # noqa: PLR0917 - a map, what with, how often, when and where, in the
             places.tolist(), starts_s.tolist(), alone.tolist(), union.tolist(), strict=True
         )
     ]
+
+
+def places_in(skymap: Skymap, field: Field, n: int, slots: Slots, constraints: Constraints) -> tuple[Floats, NDArray[np.int64]]:
+    """Return at most so many places that together hold the most, and the slot of each; none where nothing can be observed.
+
+    Parameters
+    ----------
+    skymap, field, n
+        The map, what it is to be covered with, and how many of them at most.
+    slots
+        When exposures can be made, one in each; `NO_SLOTS` where time does not matter.
+    constraints
+        What an observation needs in its slot, beside the dark.
+
+    Returns
+    -------
+    places
+        Right ascension and declination, shape ``(k, 2)``, degrees; without slots each adds most to those before it.
+    numbers
+        Slot of each, shape ``(k,)``, -1 without slots.
+    """
+    if not len(slots):
+        return _chosen(cells_of(skymap, field, n), field, n, slots, constraints)
+    within = _near_observable(skymap, field, slots, constraints)
+    if not (within & (skymap.probdensity > 0.0)).any():
+        return np.empty((0, 2)), np.empty(0, dtype=np.int64)
+    return _chosen(cells_of(skymap, field, n, within), field, min(n, len(slots)), slots, constraints)
 
 
 def _chosen(cells: Cells, field: Field, n: int, slots: Slots, needs: Constraints) -> tuple[Floats, NDArray[np.int64]]:
@@ -213,7 +236,9 @@ def _near_observable(skymap: Skymap, field: Field, slots: Slots, needs: Constrai
     return np.asarray(np.degrees(np.arcsin(np.clip(altitude, -1.0, 1.0))) >= np.degrees(np.arcsin(least_sine(needs))) - slack_deg)
 
 
-def _why_not(skymap: Skymap, slots: Slots, needs: Constraints, site: Site) -> str:
+def _why_not(skymap: Skymap, field: Field, slots: Slots, needs: Constraints, site: Site) -> str:
+    if (_near_observable(skymap, field, slots, needs) & (skymap.probdensity > 0.0)).any():
+        return "no field holds any probability while it can be observed"
     ra, dec = centres(skymap.lo, skymap.hi)
     densest = int(np.argmax(skymap.probdensity))
     highest = float(np.degrees(np.arcsin((unit_vectors(ra[densest], dec[densest]) @ slots.zenith[:, 0].T).max())))
