@@ -10,13 +10,35 @@ MANY = 8
 """So many files are brought to the disk by one call for their whole file system: twenty times faster for a hundred."""
 
 
+_named: dict[Path, int] = {}
+"""Folders whose names this process has brought to the disk, with their inodes: one that is made anew has another."""
+
+_NOT_OURS = (errno.EACCES, errno.EPERM, errno.EROFS)
+"""Faults of folders above the archive that nobody here could have made."""
+
+
 def make_folders(folder: Path) -> None:
-    """Make a folder and those above it, on the disk when this returns."""
-    if folder.is_dir():
+    """Make a folder and those above it, on the disk when this returns.
+
+    One that is there may be another process's that has not yet brought its name to the disk: that is done here too, once.
+    """
+    if folder in _named and folder.is_dir() and folder.stat().st_ino == _named[folder]:
         return
-    make_folders(folder.parent)
-    folder.mkdir(exist_ok=True)
-    sync_folder(folder.parent)
+    if folder != folder.parent:
+        make_folders(folder.parent)
+        was_there = folder.is_dir()
+        folder.mkdir(exist_ok=True)
+        try:
+            sync_folder(folder.parent)
+        except OSError as error:
+            if not was_there or error.errno not in _NOT_OURS:
+                raise
+    _named[folder] = folder.stat().st_ino
+
+
+def folders_of(paths: Sequence[Path], root: Path) -> list[Path]:
+    """Return the folders that hold the names of files below a folder and of each other, that folder included, sorted."""
+    return sorted({folder for path in paths for folder in path.parents if folder.is_relative_to(root)})
 
 
 def sync_folder(folder: Path) -> None:

@@ -19,7 +19,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from hub.archive.columns import DICTIONARY_COLUMNS, PIXEL, completed
-from hub.archive.durable import make_folders, sync_files, sync_folder
+from hub.archive.durable import folders_of, make_folders, sync_files, sync_folder
 from hub.archive.space import translated
 from hub.errors import StorageError
 
@@ -256,7 +256,7 @@ def publish(archive: Path, paths: Sequence[Path]) -> None:
         sync_files([beside(path) for path in paths], archive)
         for path in paths:
             beside(path).rename(path)
-        sync_files(sorted({folder for path in paths for folder in (path.parent, path.parent.parent)}), archive)
+        sync_files(folders_of(paths, archive), archive)
 
 
 def beside(path: Path) -> Path:
