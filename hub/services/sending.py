@@ -10,6 +10,7 @@ Two senders cannot claim the same submission: each step is written under a lock,
 """
 
 from collections.abc import Callable, Collection, Mapping
+from dataclasses import replace
 
 from sqlalchemy.orm import Session
 from structlog.stdlib import BoundLogger
@@ -20,6 +21,7 @@ from hub.model.instant import Instant
 from hub.ports import Clock, TelescopeNetwork
 from hub.services.dry_network import is_live, refusal
 from hub.services.followup_policy import FollowupSettings
+from hub.services.redacting import redacted
 from hub.services.submission import (
     ALIVE_STATES,
     ENDED_STATES,
@@ -335,14 +337,14 @@ def get_submission(session: Session, intent_id: str) -> Submission:
 
 
 def append_step(session: Session, submission: Submission, outcome: Outcome, at: Instant) -> Submission:
-    """Write the next step of a submission and return the submission with it.
+    """Write the next step of a submission, without secrets in the words of a network; return the submission with it.
 
     Raises
     ------
     IllegalTransition
         The state may not follow the present one.
     """
-    step = next_transition(submission, outcome, at)
+    step = next_transition(submission, replace(outcome, reason=redacted(outcome.reason)), at)
     storage.append(session, step)
     _bound(submission).info("follow-up", state=step.state.value, reason=step.reason, remote_id=step.remote_id)
     return Submission(intent=submission.intent, transitions=(*submission.transitions, step))

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from adapters.networks.simulated import Fault, SimulatedNetwork, SimulatedOptions
-from hub.errors import ConfigError, InvalidRequest, NotFound, TransportError
+from hub.errors import ConfigError, InvalidRequest, NetworkRefused, NotFound, TransportError
 from hub.model.coincidence import PairState
 from hub.model.followup import RequestState, payload_hash
 from hub.model.notice import Stage
@@ -638,3 +638,17 @@ def test_what_is_withdrawn_between_claim_and_call_is_not_sent(tmp_path):
     assert not hub.network.ledger()
     assert hub.states == ["draft", "approved", "sending", "cancel_requested", "cancelled"]
     assert hub.submission.transitions[-1].reason == "nothing was sent: it was withdrawn before the call"
+
+
+def test_what_a_network_says_is_kept_without_the_secrets_in_it(tmp_path):
+    key = "0123456789abcdef0123456789abcdef01234567"
+
+    class Echoes(SimulatedNetwork):
+        def submit(self, asked):
+            raise NetworkRefused(f"unknown credential Token {key} of user ops")
+
+    hub = Hub(tmp_path, network=Echoes)
+    hub.plan()
+    hub.run()
+    assert hub.states[-1] == "rejected"
+    assert hub.submission.transitions[-1].reason == "unknown credential ********** of user ops"
