@@ -29,9 +29,12 @@ def register(app: typer.Typer) -> None:
 def backfill(
     context: typer.Context,
     topic: Annotated[str, typer.Argument(metavar="TOPIC", help="Name, family (lsst.*) or expression (^lsst-.*).")],
-    source: Annotated[str, typer.Option(metavar="NAME", help="The source of the settings whose broker has it.")],
     begin: Annotated[str, typer.Option("--from", metavar="TIME", help="Begin with what was written then (UTC, ISO 8601).")],
     *,
+    source: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help="The source whose broker has it; default: the one that reads topics, or this one."),
+    ] = None,
     announce: Annotated[bool, typer.Option("--announce", help="Announce what follows, as if it were found now.")] = False,
     followup: Annotated[bool, typer.Option("--followup", help="With --announce: also ask telescopes.")] = False,
     as_json: AsJson = False,
@@ -47,7 +50,9 @@ def backfill(
     moment, leaves = read_moment("--from", begin), what_leaves(announce=announce, followup=followup)
     assert moment is not None, "the option is required"
     settings = start(context)
-    if source not in settings.sources:
+    if source is None:
+        source = _source_of(settings, topic)
+    elif source not in settings.sources:
         raise ConfigError(f"there is no table [sources.{source}] in the settings")
     from hub.bootstrap import create_database, listen_to, now, open_hub
 
@@ -71,6 +76,26 @@ def backfill(
         complain(f"mmhub: the event {name} could not be evaluated: try `mmhub rematch --event {name}`")
     if broken:
         raise typer.Exit(EXIT_FAILED)
+
+
+def _source_of(settings: "Settings", topic: str) -> str:
+    """Return the source that names a topic among its own, else the only one that reads topics.
+
+    Raises
+    ------
+    ConfigError
+        There is none, or which one is meant cannot be told.
+    """
+    from hub.bootstrap import enabled_sources
+
+    topics = {name: one.options.get("topics") for name, one in enabled_sources(settings).items()}
+    named = [name for name, its in topics.items() if isinstance(its, list | tuple) and topic in its]
+    found = named or [name for name, its in topics.items() if its]
+    if not found:
+        raise ConfigError("no source of the settings reads topics: give one a table [sources.NAME]")
+    if len(found) > 1:
+        raise ConfigError(f"{topic} may be of {' or '.join(found)}: say which with --source NAME")
+    return found[0]
 
 
 def _counted(report: "PacketFlowReport") -> Counter[str]:

@@ -112,6 +112,26 @@ def test_questions_that_make_no_sense_get_a_sentence(
     assert sentence in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    ("topics", "code", "sentence"),
+    [
+        ({}, 1, "no source of the settings reads topics"),
+        ({"rubin": "a", "ztf": "b"}, 1, "t may be of rubin or ztf: say which with --source NAME"),
+        ({"rubin": "t", "ztf": "t"}, 1, "t may be of rubin or ztf: say which with --source NAME"),
+        ({"rubin": "t", "ztf": "b"}, 1, "sources.rubin"),
+        ({"rubin": "a", "ztf": "t"}, 1, "sources.ztf"),
+        ({"ztf": "a"}, 1, "sources.ztf"),
+    ],
+)
+def test_the_source_of_a_topic_is_that_which_names_it_or_the_only_one(
+    told: None, capsys: pytest.CaptureFixture[str], topics: dict[str, str], code: int, sentence: str
+) -> None:
+    tables = [f"[sources.{name}]\nkind = 'kafka'\ntopics = ['{topic}']\nnonsense = 1\n" for name, topic in topics.items()]
+    Path("mmhub.toml").write_text("\n".join(tables))  # what is chosen is told by the sentence about its options
+    assert main(["backfill", "t", "--from", "2026-01-01"]) == code
+    assert sentence in capsys.readouterr().err
+
+
 def settings(bootstrap: str, topic: str) -> str:
     return (
         f"[sources.rubin]\nkind = 'kafka'\nstream = 'lsst'\ntopics = ['{topic}']\ngroup_id = 'rubin-{topic}'\n"
@@ -127,7 +147,7 @@ def test_a_topic_is_taken_in_without_a_word_as_often_as_one_likes(
     for partition, payload in enumerate([*PACKETS, b"\x00junk"]):
         kafka.produce(topic, [(None, payload)], partition=partition % 2)
     Path("mmhub.toml").write_text(settings(kafka.bootstrap, topic))
-    words = ["backfill", topic, "--source", "rubin", "--from", "2026-01-01T00:00:00Z"]
+    words = ["backfill", topic, "--from", "2026-01-01T00:00:00Z"]  # the only source that reads topics has it
     assert main(words) == 0
     assert capsys.readouterr().out == "packets: 3, alerts: 2, new: 2, refused: 1, matched: 2, candidates: 1\n"
     first = candidate(store)
