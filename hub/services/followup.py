@@ -70,7 +70,7 @@ class FollowupService:
             ),
         )
         self.gates = Gates(book=self._book, is_enabled=settings.enabled, is_dry=settings.dry_run, networks=networks)
-        self.desk = FollowupDesk(store=store, clock=clock, gates=self.gates)
+        self.desk = FollowupDesk(store=store, clock=clock, gates=self.gates, sending_timeout_s=settings.sending_timeout_s)
         self._promotion = Promotion(
             book=self._book, networks=networks, is_dry=settings.dry_run, wait_s=settings.wait_for_registers_s
         )

@@ -32,6 +32,8 @@ class FollowupDesk:
     store: Store
     clock: Clock
     gates: Gates
+    sending_timeout_s: float = 300.0
+    """A network may be busy so long with booking what it was sent, seconds: nobody can say before that it does not have it."""
 
     def approve(self, intent_id: str, *, actor: str, payload: str | None = None, reason: str = "") -> Submission:
         """Let a request be sent, as it is, until the approval lapses; return it as it stands then.
@@ -119,7 +121,7 @@ class FollowupDesk:
         NotFound
             There is no such request.
         InvalidRequest
-            Its fate is known; there is no reason.
+            Its fate is known; there is no reason; or it was sent so lately that the network may yet book it.
         """
         if not reason.strip():
             raise InvalidRequest("say how it was found out", field="reason")
@@ -127,6 +129,13 @@ class FollowupDesk:
             submission = get_submission(session, intent_id)
             if submission.state is not RequestState.UNKNOWN:
                 raise InvalidRequest(f"the request {intent_id} is {submission.state}: only one of unknown fate can be settled")
+            sent_s = self.clock().minus(max(step.at for step in submission.transitions if step.state is RequestState.SENDING))
+            if remote_id is None and sent_s < self.sending_timeout_s:
+                raise InvalidRequest(
+                    f"it was sent {sent_s:.0f} s ago, and a network may book it up to {self.sending_timeout_s:g} s later:"
+                    " look again after that",
+                    field="absent",
+                )
             detail = {BY: "person", BY_PERSON: actor} if remote_id is not None else {BY: "looked up", "looked_up_by": actor}
             if remote_id is None:
                 outcome = Outcome(RequestState.APPROVED, f"{actor}: the network does not have it", detail=detail)

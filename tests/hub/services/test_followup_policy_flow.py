@@ -6,7 +6,7 @@ import itertools
 import pytest
 
 from adapters.networks.simulated import Fault
-from hub.errors import NotFound
+from hub.errors import InvalidRequest, NotFound
 from hub.model.coincidence import PairState
 from hub.model.followup import RequestState
 from hub.model.notice import Stage
@@ -253,7 +253,11 @@ def test_what_a_person_knows_to_be_absent_is_sent_again_while_its_approval_holds
     night = hub(options={"faults": (Fault.LOST_ON_THE_WAY,), "can_find": False})
     intent = night.plan()
     night.run(3)
-    night.service.desk.settle(intent.intent_id, actor="person:maria", remote_id=None, reason="called the observatory")
+    said = {"actor": "person:maria", "remote_id": None, "reason": "called the observatory"}
+    with pytest.raises(InvalidRequest, match="it was sent 120 s ago, and a network may book it up to 300 s later"):
+        night.service.desk.settle(intent.intent_id, **said)
+    night.clock.forward(180.0)
+    night.service.desk.settle(intent.intent_id, **said)
     night.run(2)
     assert night.n_booked == 1
     assert night.states.count("sending") == 2
