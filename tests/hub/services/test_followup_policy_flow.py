@@ -254,9 +254,9 @@ def test_what_a_person_knows_to_be_absent_is_sent_again_while_its_approval_holds
     intent = night.plan()
     night.run(3)
     said = {"actor": "person:maria", "remote_id": None, "reason": "called the observatory"}
-    with pytest.raises(InvalidRequest, match="it was sent 120 s ago, and a network may book it up to 300 s later"):
+    with pytest.raises(InvalidRequest, match="it was sent 180 s ago, and a network may book it up to 300 s later"):
         night.service.desk.settle(intent.intent_id, **said)
-    night.clock.forward(180.0)
+    night.clock.forward(120.0)
     night.service.desk.settle(intent.intent_id, **said)
     night.run(2)
     assert night.n_booked == 1
